@@ -1,0 +1,216 @@
+"""The vocabulary in which a feature is declared. Words and types only; `common.features` computes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+TypeOf = Callable[[str], str]
+
+
+def sum_type(type_: str) -> str:
+    """Sums stay exact: decimals widen by ten digits, whole numbers become long."""
+    if type_.startswith("decimal"):
+        precision, scale = (int(part) for part in type_[8:-1].split(","))
+        return f"decimal({min(38, precision + 10)},{scale})"
+    return "double" if type_ == "double" else "long"
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """A rule that makes one feature column."""
+
+    fits_window: ClassVar[bool] = False
+    fits_snapshot: ClassVar[bool] = False
+
+    @property
+    def words(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns of the processed table that it needs."""
+        return ()
+
+    def type(self, type_of: TypeOf) -> str:
+        return "double"
+
+
+@dataclass(frozen=True)
+class Windowed(Aggregate):
+    """Over the event dates in (ds - days, ds]."""
+
+    days: int
+    fits_window: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class Count(Windowed):
+    @property
+    def words(self) -> str:
+        return f"events in the last {self.days} days"
+
+    def type(self, type_of: TypeOf) -> str:
+        return "long"
+
+
+@dataclass(frozen=True)
+class ActiveDays(Windowed):
+    @property
+    def words(self) -> str:
+        return f"days with an event, of the last {self.days}"
+
+    def type(self, type_of: TypeOf) -> str:
+        return "int"
+
+
+@dataclass(frozen=True)
+class DaysSinceLast(Windowed):
+    @property
+    def words(self) -> str:
+        return f"days from the last event date to ds, within {self.days} days"
+
+    def type(self, type_of: TypeOf) -> str:
+        return "int"
+
+
+@dataclass(frozen=True)
+class OfColumn(Windowed):
+    column: str
+    said: ClassVar[str]
+
+    @property
+    def words(self) -> str:
+        return f"{self.said} {self.column} over the last {self.days} days"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.column,)
+
+
+@dataclass(frozen=True)
+class Sum(OfColumn):
+    said: ClassVar[str] = "sum of"
+
+    def type(self, type_of: TypeOf) -> str:
+        return sum_type(type_of(self.column))
+
+
+@dataclass(frozen=True)
+class Mean(OfColumn):
+    said: ClassVar[str] = "mean of"
+
+
+@dataclass(frozen=True)
+class SameType(OfColumn):
+    def type(self, type_of: TypeOf) -> str:
+        return type_of(self.column)
+
+
+@dataclass(frozen=True)
+class Min(SameType):
+    said: ClassVar[str] = "smallest"
+
+
+@dataclass(frozen=True)
+class Max(SameType):
+    said: ClassVar[str] = "largest"
+
+
+@dataclass(frozen=True)
+class Last(SameType):
+    """By event time; of several at one instant, the largest value."""
+
+    said: ClassVar[str] = "last known"
+
+
+@dataclass(frozen=True)
+class MostFrequent(SameType):
+    """Ties go to the first by the alphabet."""
+
+    said: ClassVar[str] = "most frequent"
+
+
+@dataclass(frozen=True)
+class Distinct(OfColumn):
+    said: ClassVar[str] = "number of different values of"
+
+    def type(self, type_of: TypeOf) -> str:
+        return "long"
+
+
+@dataclass(frozen=True)
+class Share(OfColumn):
+    """Of a boolean column: how many of the events have it true."""
+
+    said: ClassVar[str] = "share of events with"
+
+
+@dataclass(frozen=True)
+class Ratio(Aggregate):
+    """Of two features (windowed) or two columns (snapshot); `zero` where the divisor is 0 or missing."""
+
+    numerator: str
+    divisor: str
+    zero: float = 0.0
+    fits_window: ClassVar[bool] = True
+    fits_snapshot: ClassVar[bool] = True
+
+    @property
+    def words(self) -> str:
+        return f"{self.numerator} / {self.divisor}, {self.zero} where the divisor is 0 or missing"
+
+
+@dataclass(frozen=True)
+class Pick(Aggregate):
+    """The column as it stands in the day's snapshot."""
+
+    column: str
+    fits_snapshot: ClassVar[bool] = True
+
+    @property
+    def words(self) -> str:
+        return f"{self.column} on ds"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    def type(self, type_of: TypeOf) -> str:
+        return type_of(self.column)
+
+
+@dataclass(frozen=True)
+class Flag(Aggregate):
+    """1 where the column has that value, 0 where it has another."""
+
+    column: str
+    value: str
+    fits_snapshot: ClassVar[bool] = True
+
+    @property
+    def words(self) -> str:
+        return f"1 where {self.column} is {self.value}, else 0"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    def type(self, type_of: TypeOf) -> str:
+        return "int"
+
+
+@dataclass(frozen=True)
+class DatePart(Aggregate):
+    """A part of ds: year, month, day, dayofweek (1 is Monday) or quarter."""
+
+    part: str
+    fits_snapshot: ClassVar[bool] = True
+
+    @property
+    def words(self) -> str:
+        return f"{self.part} of ds"
+
+    def type(self, type_of: TypeOf) -> str:
+        return "int"

@@ -1,0 +1,198 @@
+"""One arrival day judged and settled: which of its records count, which are kept aside, which are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from common import layout, tables
+from common.days import around
+from common.errors import BooksDoNotBalance
+from common.judge import judge
+from common.layout import Table
+from common.run import Run
+from common.versions import known_on, record_hash, settle
+
+ORIGIN = "superseded_table"
+
+
+@dataclass(frozen=True)
+class Day:
+    """What arrived on ds, typed: each different record once. `reasons` is empty for the accepted ones."""
+
+    run: Run
+    judged: DataFrame
+
+    @property
+    def refused(self) -> DataFrame:
+        bad = self.judged.where(F.size("reasons") > 0)
+        named = bad.withColumns({"ds": F.lit(self.run.ds), "job": F.lit(self.run.job)})
+        return tables.conform(named, layout.quarantine(self.run.contract))
+
+    @cached_property
+    def versions(self) -> DataFrame:
+        """The accepted records as versions of their keys; nothing has superseded them yet."""
+        contract = self.run.contract
+        good = self.judged.where(F.size("reasons") == 0).transform(self.run.dataset.derive)
+        named = good.withColumns(
+            {
+                "arrived": F.lit(self.run.ds),
+                "record_hash": record_hash([column.name for column in contract.columns]),
+                "superseded": F.lit(None).cast("date"),
+            }
+        )
+        return tables.conform(named, layout.superseded(contract))
+
+
+@contextmanager
+def day(run: Run) -> Iterator[Day]:
+    contract = run.contract
+    raw = tables.read(run, layout.raw(contract), {"ds": [run.ds]}).drop("ds")
+    judged = judge(raw, contract, run.ds)
+    accepted = F.size("reasons") == 0
+    # An accepted record is the same wherever it stood; a refused one is kept with its file.
+    for name in ("file", "record_hash"):
+        judged = judged.withColumn(name, F.when(~accepted, F.col(name)))
+    parts = int(run.spark.conf.get("spark.sql.shuffle.partitions") or 1)
+    names = [name for name in judged.columns if name != "copies"]
+    by_key = judged.repartition(parts, *contract.key)
+    distinct = by_key.groupBy(*names).agg(F.sum("copies").alias("copies")).persist()
+    try:
+        yield Day(run, distinct)
+    finally:
+        distinct.unpersist()
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The versions of the day's keys, settled against what is stored."""
+
+    run: Run
+    again: bool  # the day has been here before: its own rows may be stored already
+    alone: DataFrame  # the day's versions that no other version stands against
+    settled: DataFrame  # all versions of the keys that have several
+    stored: DataFrame  # what is stored for the day's keys, with the table it is in
+
+    def current(self) -> tables.Wish:
+        table = layout.processed(self.run.contract)
+        rows = self.settled.where(F.col("superseded").isNull())
+        desired = tables.conform(rows.unionByName(self.alone) if self.again else rows, table)
+        fresh = None if self.again else self.alone
+        return tables.Wish(table=table, where=self._reach, desired=desired, existing=self._stored_in(table), fresh=fresh)
+
+    def aside(self, *actions: str) -> tables.Wish:
+        table = layout.superseded(self.run.contract)
+        desired = tables.conform(self.settled.where(F.col("superseded").isNotNull()), table)
+        existing = self._stored_in(table)
+        return tables.Wish(table=table, where=self._reach, desired=desired, existing=existing, actions=actions)
+
+    def later_arrivals(self) -> list[date]:
+        """Days after ds whose records this run has settled anew: their books may count them otherwise now."""
+        rows = self.stored.where(F.col("arrived") > F.lit(self.run.ds)).select("arrived").distinct().collect()
+        return [row["arrived"] for row in rows]
+
+    @property
+    def _reach(self) -> tables.Slice:
+        days = self.run.contract.lateness_days
+        return {"event_date": around(self.run.ds, 2 * days, days)}
+
+    def _stored_in(self, table: Table) -> DataFrame:
+        return tables.conform(self.stored.where(F.col(ORIGIN) == F.lit(table.path)), table)
+
+    def counts(self, day: Day) -> dict[str, int]:
+        """The books of the day as known on ds, so that they are the same whatever has run since."""
+        run = self.run
+        mine = F.col("arrived") == F.lit(run.ds)
+        same_record = Window.partitionBy(*run.contract.key, "record_hash")
+        again = F.min("arrived").over(same_record) < F.col("arrived")
+        columns = ["event_date", "arrived", "superseded"]
+        alone = self.alone.select(*columns, F.lit(False).alias("again"))
+        rows = alone.unionByName(self.settled.select(*columns, again.alias("again"))).where(mine)
+        known, on_ds = known_on(run.ds), F.col("event_date") == F.lit(run.ds)
+        found = rows.agg(
+            _count(known & on_ds).alias("accepted"),
+            _count(known & ~on_ds).alias("late"),
+            _count(~known & ~F.col("again")).alias("superseded"),
+            _count(~known & F.col("again")).alias("again"),
+        ).first()
+        good = F.size("reasons") == 0
+        judged = day.judged.agg(
+            F.coalesce(F.sum(F.when(~good, F.col("copies"))), F.lit(0)).alias("quarantined"),
+            F.coalesce(F.sum(F.when(good, F.col("copies") - 1)), F.lit(0)).alias("copies"),
+        ).first()
+        rows_in = tables.read(run, layout.raw(run.contract), {"ds": [run.ds]}).agg(F.sum("copies").alias("in")).first()
+        assert found is not None
+        assert judged is not None
+        assert rows_in is not None
+        counts = {
+            "rows_in": rows_in["in"] or 0,
+            "accepted": found["accepted"],
+            "late": found["late"],
+            "superseded": found["superseded"],
+            "duplicates": judged["copies"] + found["again"],
+            "quarantined": judged["quarantined"],
+        }
+        balance(counts)
+        return counts
+
+
+def balance(counts: dict[str, int]) -> None:
+    out = {name: count for name, count in counts.items() if name != "rows_in"}
+    if sum(out.values()) != counts["rows_in"]:
+        raise BooksDoNotBalance(
+            f"{counts['rows_in']} rows came in and {sum(out.values())} are accounted for ({out}); nothing was committed. "
+            "This is a fault of the pipeline or of a transform: a derive must neither drop nor add rows."
+        )
+
+
+def _count(condition: Column) -> Column:
+    return F.coalesce(F.count_if(condition), F.lit(0))
+
+
+def settle_day(day: Day) -> Settled:
+    """Finds what is stored for the day's keys, and says of every version until when it was known."""
+    run, contract = day.run, day.run.contract
+    versions = day.versions
+    again = _ran_before(run)
+    stored = _stored(run, versions, again).persist()
+    keys = versions.select(*contract.key).groupBy(*contract.key).count().where("count > 1").drop("count")
+    others = stored.where(F.col("arrived") != F.lit(run.ds))
+    keys = keys.unionByName(others.select(*contract.key)).distinct().persist()
+    contested = versions.join(keys, list(contract.key), "left_semi").unionByName(others.drop(ORIGIN))
+    alone = versions.join(keys, list(contract.key), "left_anti")
+    return Settled(run, again, alone, settle(contested, contract, run.ds).persist(), stored)
+
+
+def _stored(run: Run, versions: DataFrame, again: bool) -> DataFrame:
+    """The stored versions of the day's keys, from the event dates that can hold any."""
+    contract = run.contract
+    reach = contract.lateness_days
+    where: tables.Slice = {"event_date": around(run.ds, 2 * reach if again else reach, reach)}
+    current, aside = layout.processed(contract), layout.superseded(contract)
+    known = tables.read(run, current, where).withColumn("superseded", F.lit(None).cast("date"))
+    known = known.withColumn(ORIGIN, F.lit(current.path))
+    kept = tables.read(run, aside, where).withColumn(ORIGIN, F.lit(aside.path))
+    every = known.unionByName(kept)
+    key = F.xxhash64(*contract.key)
+    keys = versions.select(key.alias("_key"))
+    if again:
+        keys = keys.union(every.where(F.col("arrived") == F.lit(run.ds)).select(key))
+    # Joined on a hash, eight bytes a key; a key that only shares the hash settles to what it already is.
+    return every.withColumn("_key", key).join(keys, "_key", "left_semi").drop("_key")
+
+
+def _ran_before(run: Run) -> bool:
+    """Whether rows of this arrival day are stored, or were superseded by it."""
+    contract = run.contract
+    where: tables.Slice = {"event_date": around(run.ds, contract.lateness_days)}
+    mine = F.col("arrived") == F.lit(run.ds)
+    if not tables.read(run, layout.processed(contract), where).where(mine).isEmpty():
+        return True
+    aside = tables.read(run, layout.superseded(contract), where)
+    return not aside.where(mine | (F.col("superseded") == F.lit(run.ds))).isEmpty()

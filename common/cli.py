@@ -1,0 +1,149 @@
+"""The command line of every job: strict arguments, one JSON line, exit codes that mean something."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any, NoReturn
+
+from common.days import FORM, parse_days
+from common.errors import BadArguments, NothingThere, PipelineError
+from common.job import Job, Line, code_fingerprint, describe, run_day
+from common.run import Run
+from common.settings import load_settings
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise BadArguments(f"{message}; see --help")
+
+
+def parser(job: str) -> argparse.ArgumentParser:
+    arguments = _Parser(prog=f"jobs/{job}.py", allow_abbrev=False)
+    arguments.add_argument("--dataset", required=True, help="which dataset: a folder of jobs/datasets")
+    arguments.add_argument("--ds", required=True, help=f"the logical day: {FORM}")
+    arguments.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
+    arguments.add_argument("--landing", help="where the sources leave their files (default: LANDING, then conf)")
+    arguments.add_argument("--env", default="local", help="which conf/<env>.yml (default: local)")
+    arguments.add_argument("--full-refresh", action="store_true", help="compute again even where nothing has changed")
+    arguments.add_argument("--long-range", action="store_true", help="allow a range of more than a year")
+    return arguments
+
+
+def run_job(job: Job, arguments: argparse.ArgumentParser | None = None, argv: list[str] | None = None) -> NoReturn:
+    """Runs a job over its days in one session, and leaves with the exit code that design and README promise."""
+    started = time.monotonic()
+    listen()
+    line: Line = {"job": job.name, "outcome": "failed"}
+    code = 1
+    try:
+        given = vars((arguments or parser(job.name)).parse_args(argv))
+        asked = given["ds"]
+        line |= {"dataset": given["dataset"], "ds": asked}
+        runs = plan(job.name, given)
+        line = summary(job, asked, [_run_or_miss(job, run, lone=len(runs) == 1) for run in runs])
+        code = NothingThere.exit_code if line.get("missing") else 0
+    except PipelineError as error:
+        line |= describe(error)
+        code = error.exit_code
+        logging.getLogger("pipeline").error("%s", error)
+    except Exception as error:
+        line |= describe(error)
+        logging.getLogger("pipeline").exception("%s failed", job.name)
+    finally:
+        line["seconds"] = round(time.monotonic() - started, 1)
+        sys.stderr.flush()
+        print(json.dumps(line, default=str), flush=True)
+    sys.exit(code)
+
+
+def plan(job: str, given: dict[str, Any]) -> list[Run]:
+    """The runs that were asked for, one a day; nothing is touched yet."""
+    from jobs import datasets
+
+    days = parse_days(given.pop("ds"), given.pop("long_range"))
+    places = {name: _from_here(given.pop(name)) for name in ("lake", "landing")}
+    settings = load_settings(given.pop("env"), **places)
+    dataset = datasets.load(given.pop("dataset"))
+    full_refresh = given.pop("full_refresh")
+    run_id = uuid.uuid4().hex
+    return [Run(job, dataset, day, settings, run_id, code_fingerprint(), full_refresh, dict(given)) for day in days]
+
+
+def _from_here(place: str | None) -> str | None:
+    return place if place is None or "://" in place else str(Path.cwd() / Path(place).expanduser())
+
+
+def _run_or_miss(job: Job, run: Run, lone: bool) -> Line:
+    """In a range, a day that the source has nothing for does not stop the others."""
+    try:
+        return run_day(job, run)
+    except NothingThere as error:
+        if lone:
+            raise
+        run.log.warning("%s", error)
+        return {"job": run.job, "ds": str(run.ds), "outcome": "missing", "counts": {}}
+    except PipelineError as error:
+        error.add_note(f"on {run.ds}")
+        raise
+
+
+def summary(job: Job, ds: str, lines: list[Line]) -> Line:
+    """The line of one day as it is; of a range, the sums and each day's outcome."""
+    if len(lines) == 1:
+        return lines[0]
+    counts: dict[str, int] = {}
+    for line in lines:
+        for name, count in line["counts"].items():
+            counts[name] = counts.get(name, 0) + count
+    outcomes = {line["ds"]: line["outcome"] for line in lines}
+    missing = [day for day, outcome in outcomes.items() if outcome == "missing"]
+    stale = sorted({day for line in lines for day in line.get("stale", [])} - {day for day in _later_run(lines)})
+    first = next((line for line in lines if "dataset" in line), lines[0])
+    return {
+        "job": first["job"],
+        "dataset": first.get("dataset"),
+        "ds": ds,
+        "outcome": "nothing" if set(outcomes.values()) <= {"nothing"} else "done",
+        "counts": counts,
+        "read": _last(lines, "read"),
+        "written": _last(lines, "written"),
+        "stale": stale,
+        "days": outcomes,
+        **({"missing": missing} if missing else {}),
+    }
+
+
+def _later_run(lines: list[Line]) -> set[str]:
+    """Days that an earlier day of the range made stale, and that then ran themselves."""
+    ran: set[str] = set()
+    for place, line in enumerate(lines):
+        ran |= {day for day in line.get("stale", []) if day in {later["ds"] for later in lines[place + 1 :]}}
+    return ran
+
+
+def _last(lines: list[Line], name: str) -> dict[str, int]:
+    return {path: version for line in lines for path, version in line.get(name, {}).items()}
+
+
+class _Format(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        where = " ".join(getattr(record, name) for name in ("job", "dataset", "ds") if hasattr(record, name))
+        level = "" if record.levelno == logging.INFO else f"{record.levelname} "
+        text = f"{self.formatTime(record, '%H:%M:%S')} {level}{where}{': ' if where else ''}{record.getMessage()}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+def listen() -> None:
+    """Messages to standard error; standard output is for the JSON line."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Format())
+    logger = logging.getLogger("pipeline")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False

@@ -1,0 +1,47 @@
+"""The logical day: parsed strictly, ranged inclusively."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+
+from common.errors import BadArguments
+
+FORM = "YYYY-MM-DD, or a range YYYY-MM-DD..YYYY-MM-DD"
+LONGEST_RANGE = 366
+EARLIEST, LATEST = date(1970, 1, 1), date(2999, 12, 31)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def parse_day(text: str) -> date:
+    try:
+        if not _DAY.fullmatch(text):
+            raise ValueError
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise BadArguments(f"--ds {text!r} is not a date; expected {FORM}") from None
+    if not EARLIEST <= day <= LATEST:
+        raise BadArguments(f"--ds {text!r} is out of reach; expected a day from {EARLIEST} to {LATEST}")
+    return day
+
+
+def parse_days(text: str, long_range: bool = False) -> list[date]:
+    """`2026-01-31`, or `2026-01-01..2026-01-31`, both ends included."""
+    first, dots, last = text.partition("..")
+    start = parse_day(first)
+    end = parse_day(last) if dots else start
+    if end < start:
+        raise BadArguments(f"--ds {text!r} ends before it starts; expected the earlier day first")
+    length = (end - start).days + 1
+    if length > LONGEST_RANGE and not long_range:
+        raise BadArguments(f"--ds {text!r} has {length} days, more than {LONGEST_RANGE}; add --long-range if you mean it")
+    return days_between(start, end)
+
+
+def days_between(start: date, end: date) -> list[date]:
+    return [start + timedelta(days=n) for n in range((end - start).days + 1)]
+
+
+def around(day: date, before: int, after: int = 0) -> list[date]:
+    """The days from `before` days before `day` to `after` days after it."""
+    return days_between(day - timedelta(days=before), day + timedelta(days=after))

@@ -1,0 +1,43 @@
+"""One tree of errors; each knows the exit code that the command line promises."""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """Says what was found, what was expected and what to do."""
+
+    exit_code = 1
+
+
+class BadArguments(PipelineError):  # noqa: N818  (the domain's words, not Python's)
+    exit_code = 2
+
+
+class ContractBroken(PipelineError):  # noqa: N818
+    """The data of a day is not what its contract says."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, failures: list[dict[str, object]] | None = None) -> None:
+        super().__init__(message)
+        self.failures = failures or []
+
+
+class NothingThere(PipelineError):  # noqa: N818
+    """The source has nothing for that day."""
+
+    exit_code = 4
+
+
+class Busy(PipelineError):  # noqa: N818
+    """Another run holds that table and day."""
+
+    exit_code = 5
+
+
+class BooksDoNotBalance(PipelineError):  # noqa: N818
+    """Rows in are not rows out: nothing is committed."""
+
+
+class ContractContradiction(PipelineError):  # noqa: N818
+    """A declaration that contradicts itself; raised when it is imported."""

@@ -1,0 +1,167 @@
+"""Feature rows from partials (windows) or from the day itself (snapshots), as the contract declares them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from common import aggregates as agg
+from common import layout, tables
+from common.days import around
+from common.contract import Contract
+from common.errors import BooksDoNotBalance
+from common.known import rows_known
+from common.layout import Table
+from common.run import Run
+
+
+@contextmanager
+def built(run: Run) -> Iterator[DataFrame]:
+    """The feature rows of ds, computed once for counting and writing."""
+    rows = windows(run) if run.contract.features.window_days else snapshot(run)
+    rows = tables.conform(rows.withColumn("ds", F.lit(run.ds)), layout.features(run.contract)).persist()
+    try:
+        yield rows
+    finally:
+        rows.unpersist()
+
+
+def counts(run: Run, rows: DataFrame) -> dict[str, int]:
+    """One row for each entity that ds knows of, no more and no fewer."""
+    entity = run.contract.features.entity
+    entities, found = _entities(run).count(), rows.count()
+    if found != entities or rows.select(entity).distinct().count() != entities:
+        raise BooksDoNotBalance(f"{entities} entities are known on {run.ds}, and {found} feature rows came out; nothing committed")
+    return {"entities": entities, "features": found}
+
+
+def _entities(run: Run) -> DataFrame:
+    entity = run.contract.features.entity
+    if run.contract.features.window_days:
+        return newest_partials(run).where("events > 0").select(entity).distinct()
+    return rows_known(run, [run.ds], run.ds).select(entity)
+
+
+def sources(contract: Contract) -> list[Table]:
+    return [layout.processed(contract), layout.superseded(contract)]
+
+
+def arrivals(run: Run) -> list[date]:
+    """The arrival days that a feature row of ds is made from."""
+    return around(run.ds, max(0, run.contract.features.window_days - 1) + run.contract.lateness_days)
+
+
+def snapshot(run: Run) -> DataFrame:
+    """Each row of the day's snapshot, one for one."""
+    rows = run.dataset.measure(rows_known(run, [run.ds], run.ds))
+    features = run.contract.features
+    columns = {each.name: _of_row(each.rule, run) for each in features.columns}
+    return rows.select(features.entity, *[column.alias(name) for name, column in columns.items()])
+
+
+def _of_row(rule: agg.Aggregate, run: Run) -> Column:
+    match rule:
+        case agg.Pick(column):
+            return F.col(column)
+        case agg.Flag(column, value):
+            return (F.col(column) == F.lit(value)).cast("int")
+        case agg.DatePart("dayofweek"):
+            return F.weekday(F.lit(run.ds)) + 1
+        case agg.DatePart(part):
+            return F.date_part(F.lit(part), F.lit(run.ds))
+        case agg.Ratio():
+            return ratio(rule)
+        case _:
+            raise TypeError(f"{rule} is no rule for a snapshot")
+
+
+def ratio(rule: agg.Ratio) -> Column:
+    numerator, divisor = F.col(rule.numerator).cast("double"), F.col(rule.divisor).cast("double")
+    return F.when(F.coalesce(divisor, F.lit(0.0)) != 0, numerator / divisor).otherwise(F.lit(rule.zero))
+
+
+def newest_partials(run: Run) -> DataFrame:
+    """Of each entity's event date in the window, the newest aggregate that had arrived by ds."""
+    features = run.contract.features
+    key = [features.entity, "event_date"]
+    days = around(run.ds, features.window_days - 1)
+    partials = tables.read(run, layout.partials(run.contract), {"ds": days})
+    partials = partials.where(F.col("event_date") >= F.lit(days[0]))
+    # Only a day that somebody was late for has several, so only those are looked up.
+    newest = partials.where(F.col("ds") > F.col("event_date")).groupBy(*key).agg(F.max("ds").alias("newest"))
+    joined = partials.join(newest, key, "left")
+    return joined.where(F.col("ds") == F.coalesce("newest", "ds")).drop("newest")
+
+
+def windows(run: Run) -> DataFrame:
+    features = run.contract.features
+    partials = newest_partials(run).where("events > 0")
+    plain, counted, ratios = [], [], []
+    for each in features.columns:
+        if isinstance(each.rule, agg.Ratio):
+            ratios.append(each)
+        elif isinstance(each.rule, agg.Distinct | agg.MostFrequent):
+            counted.append(each)
+        else:
+            plain.append(_over_window(each.rule, run).alias(each.name))
+    rows = partials.groupBy(features.entity).agg(*plain)
+    for column in sorted({each.rule.column for each in counted}):
+        mine = [each for each in counted if each.rule.column == column]
+        rows = rows.join(_of_values(run, partials, column, [(each.name, each.rule) for each in mine]), features.entity, "left")
+    return rows.withColumns({each.name: ratio(each.rule) for each in ratios})
+
+
+def _within(run: Run, days: int) -> Column:
+    return F.col("event_date") > F.lit(run.ds - timedelta(days=days))
+
+
+def _over_window(rule: agg.Aggregate, run: Run) -> Column:
+    assert isinstance(rule, agg.Windowed)
+
+    def inside(state: str) -> Column:
+        return F.when(_within(run, rule.days), F.col(state))
+
+    match rule:
+        case agg.Count():
+            return F.coalesce(F.sum(inside("events")), F.lit(0))
+        case agg.ActiveDays():
+            return F.count(inside("events"))
+        case agg.DaysSinceLast():
+            return F.datediff(F.lit(run.ds), F.max(inside("event_date")))
+        case agg.Sum(column=column):
+            return F.coalesce(F.sum(inside(f"sum_{column}")), F.lit(0))
+        case agg.Mean(column=column):
+            total, count = F.sum(inside(f"sum_{column}")), F.sum(inside(f"count_{column}"))
+            return F.when(count > 0, total.cast("double") / count)
+        case agg.Min(column=column):
+            return F.min(inside(f"min_{column}"))
+        case agg.Max(column=column):
+            return F.max(inside(f"max_{column}"))
+        case agg.Share(column=column):
+            return F.sum(inside(f"true_{column}")) / F.sum(inside("events"))
+        case agg.Last(column=column):
+            return F.max(inside(f"last_{column}"))["value"]
+        case _:
+            raise TypeError(f"{rule} is no rule for a window")
+
+
+def _of_values(run: Run, partials: DataFrame, column: str, features: list[tuple[str, agg.Aggregate]]) -> DataFrame:
+    """Distinct counts and most frequent values: the arrays of the days added up, value by value."""
+    entity = run.contract.features.entity
+    windows = sorted({rule.days for _, rule in features if isinstance(rule, agg.Windowed)})
+    each = partials.select(entity, "event_date", F.inline(f"values_{column}"))
+    times = [F.sum(F.when(_within(run, days), F.col("count"))).alias(f"times_{days}") for days in windows]
+    by_value = each.groupBy(entity, "value").agg(*times)
+    return by_value.groupBy(entity).agg(*[_pick(rule).alias(name) for name, rule in features])
+
+
+def _pick(rule: agg.Aggregate) -> Column:
+    assert isinstance(rule, agg.Windowed)
+    times = F.col(f"times_{rule.days}")
+    if isinstance(rule, agg.Distinct):
+        return F.count(times)
+    return F.min(F.when(times.isNotNull(), F.struct(-times, F.col("value").alias("value"))))["value"]

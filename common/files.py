@@ -1,0 +1,53 @@
+"""Small files beside the tables, on any file system that a lake or a landing folder may be on."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+from pyarrow import fs
+
+
+def locate(uri: str) -> tuple[fs.FileSystem, str]:
+    if "://" not in uri:
+        return fs.LocalFileSystem(), uri
+    found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(uri.replace("s3a://", "s3://", 1))
+    return found
+
+
+def is_local(uri: str) -> bool:
+    return "://" not in uri or uri.startswith("file://")
+
+
+def local_path(uri: str) -> Path:
+    return Path(uri.removeprefix("file://"))
+
+
+def read_json(uri: str) -> dict[str, Any] | None:
+    """What the file holds; None where there is none, or none that can be read."""
+    system, path = locate(uri)
+    try:
+        with system.open_input_stream(path) as stream:
+            found = json.loads(stream.read())
+    except (FileNotFoundError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def write_json(uri: str, content: dict[str, Any]) -> None:
+    """Writes aside and moves: a reader sees the old content or the new."""
+    system, path = locate(uri)
+    system.create_dir(path.rpartition("/")[0], recursive=True)
+    aside = f"{path}.{uuid.uuid4().hex}.tmp"
+    with system.open_output_stream(aside) as stream:
+        stream.write(json.dumps(content, indent=1, default=str).encode())
+    system.move(aside, path)
+
+
+def list_files(uri: str, recursive: bool = False) -> list[fs.FileInfo]:
+    """The files below a folder by path; none where there is no such folder."""
+    system, path = locate(uri)
+    found = system.get_file_info(fs.FileSelector(path, allow_not_found=True, recursive=recursive))
+    return sorted((each for each in found if each.type == fs.FileType.File), key=lambda each: each.path)

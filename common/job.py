@@ -1,0 +1,140 @@
+"""A job as a build target: it knows what its day depends on, and runs only when that has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from common import history, runs
+from common.errors import PipelineError
+from common.layout import Table
+from common.locks import hold
+from common.run import Outcome, Run
+from common.settings import ROOT
+
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A table, and which days' commits to it make the day of the run out of date."""
+
+    table: Table
+    matters: Callable[[date], bool]
+
+
+@dataclass(frozen=True)
+class Job:
+    name: str
+    main: Callable[[Run], Outcome]
+    watches: Callable[[Run], list[Watch]]
+    source: Callable[[Run], str] = lambda run: ""
+
+    def key(self, run: Run) -> str:
+        """What its runs are filed under."""
+        table = run.options.get("table")
+        return f"{self.name}-{table}" if table else self.name
+
+
+def run_day(job: Job, run: Run) -> Line:
+    """Runs the job unless its day is up to date; files what came of it either way."""
+    started = time.monotonic()
+    run = replace(run, job=job.key(run))
+    with hold(run.settings.lake, f"{run.contract.name}/{run.job}/{run.ds}", run.settings.lock_wait_seconds):
+        record = runs.load(run)
+        source = job.source(run)
+        if not run.full_refresh and record.done and is_current(job, run, record, source):
+            run.log.info("nothing to do: nothing that this day depends on has changed")
+            return {**record.line, "outcome": "nothing", "written": {}, "stale": [], "seconds": _since(started)}
+        depends = {watch.table.path: run.version(watch.table) for watch in job.watches(run)}
+        try:
+            outcome = job.main(run)
+        except Exception as error:
+            runs.save_failure(run, describe(error))
+            raise
+        line = _line(run, outcome, depends, started)
+        runs.save(run, line, depends, source)
+        run.log.info("%s %s", outcome.outcome, " ".join(f"{name}={count:,}" for name, count in outcome.counts.items()))
+        if outcome.stale:
+            run.log.warning("now out of date, run again: %s", ", ".join(map(str, outcome.stale)))
+        return line
+
+
+def is_current(job: Job, run: Run, record: runs.Record, source: str) -> bool:
+    if record.code != run.code or record.source != source:
+        return False
+    return not any(_moved(run, watch, record) for watch in job.watches(run))
+
+
+def _moved(run: Run, watch: Watch, record: runs.Record) -> bool:
+    before, now = record.depends.get(watch.table.path, -1), run.version(watch.table)
+    if now < before:
+        return True
+    return any(_matters(commit, watch, record) for commit in history.commits_since(run.path(watch.table), before))
+
+
+def _matters(commit: history.Commit, watch: Watch, record: runs.Record) -> bool:
+    """Somebody else's commit always matters; ours does by its day, unless it only packed the same rows anew."""
+    if not commit.ours:
+        return True
+    if commit.books.get("job") == "compact" or commit.books.get("run_id") == record.run_id:
+        return False
+    return watch.matters(date.fromisoformat(commit.books["ds"]))
+
+
+def _line(run: Run, outcome: Outcome, depends: dict[str, int], started: float) -> Line:
+    return {
+        "job": run.job,
+        "dataset": run.contract.name,
+        "ds": str(run.ds),
+        "outcome": outcome.outcome,
+        "counts": outcome.counts,
+        "read": {path: version for path, version in depends.items() if version >= 0},
+        "written": outcome.written,
+        "stale": [str(day) for day in outcome.stale],
+        **outcome.facts,
+        "run_id": run.run_id,
+        "seconds": _since(started),
+    }
+
+
+def describe(error: Exception) -> Line:
+    found: Line = {"error": type(error).__name__, "message": str(error).strip().split("\n\nJVM stacktrace")[0]}
+    if isinstance(error, PipelineError) and getattr(error, "failures", None):
+        found["failures"] = error.failures  # type: ignore[attr-defined]
+    return found
+
+
+@cache
+def code_fingerprint() -> str:
+    """Of everything that computes: another code may give another result for the same input."""
+    import jobs.datasets
+
+    folders = {ROOT / "common", ROOT / "jobs", *map(Path, jobs.datasets.__path__)}
+    sources = sorted(path for folder in folders for path in folder.rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+
+
+@cache
+def code_revision() -> str:
+    """The commit that is checked out; empty outside a checkout."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        logging.getLogger("pipeline").debug("no git here, so no code revision")
+        return ""
+    return done.stdout.strip()
+
+
+def _since(started: float) -> float:
+    return round(time.monotonic() - started, 1)

@@ -1,0 +1,113 @@
+"""Text to typed values: every value is accepted as the contract means it, or refused with a reason. Columns in,
+columns out."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from pyspark.sql import Column as SparkColumn
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from common.contract import Column, Contract
+
+# Spark's own cast also takes "2026", "12:30" (today!) and more digits than it keeps.
+ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?$"
+HAS_ZONE = r"(Z|[+-]\d{2}:\d{2})$"
+ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
+PLAIN_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+WHOLE_NUMBER = r"^[+-]?\d+$"
+WIDEST = "decimal(38,18)"
+BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+
+
+def judge(rows: DataFrame, contract: Contract, ds: date) -> DataFrame:
+    """Adds each column's typed value in the place of its text, `event_date`, and `reasons`: empty where accepted."""
+    texts = {column.name: trimmed(column) for column in contract.columns}
+    kept = [name for name in rows.columns if name not in texts]
+    original = F.to_json(F.struct(*texts), {"ignoreNullFields": "false"})
+    values = [typed(column, texts[column.name], contract.zone).alias(column.name) for column in contract.columns]
+    texts_aside = [text.alias(f"_text_{name}") for name, text in texts.items()]
+    wide = rows.select(*kept, original.alias("record"), *values, *texts_aside)
+    wide = wide.withColumn("event_date", event_date(contract, ds))
+    reasons = [reason for column in contract.columns for reason in objections(column)] + timely(contract, ds)
+    judged = wide.withColumn("reasons", F.filter(F.array(*reasons), lambda reason: reason.isNotNull()))
+    refused = F.size("reasons") > 0
+    return judged.withColumn("record", F.when(refused, F.col("record"))).drop(*(f"_text_{name}" for name in texts))
+
+
+def trimmed(column: Column) -> SparkColumn:
+    """The text without the white space around it; null where nothing is left."""
+    text = F.nullif(F.btrim(F.col(column.name), F.lit(" \t\r\n\u00a0")), F.lit(""))
+    return F.lower(text) if column.lower else text
+
+
+def typed(column: Column, text: SparkColumn, zone: str) -> SparkColumn:
+    """The value, or null where the text does not say one exactly."""
+    match column.base_type:
+        case "string":
+            return text
+        case "decimal":
+            # A value that only fits when rounded is not the value that was sent.
+            value = text.try_cast(column.type)
+            return F.when(value == text.try_cast(WIDEST), value)
+        case "int" | "long":
+            return F.when(text.rlike(WHOLE_NUMBER), text.try_cast(column.type))
+        case "double":
+            value = F.when(text.rlike(PLAIN_NUMBER), text.try_cast("double"))
+            return F.when(F.abs(value) < float("inf"), value)
+        case "boolean":
+            return F.coalesce(*[F.when(F.lower(text) == said, F.lit(value)) for said, value in BOOLEANS.items()])
+        case "date":
+            formats = [F.to_date(F.try_to_timestamp(text, F.lit(each))) for each in column.formats]
+            return F.coalesce(F.when(text.rlike(ISO_DATE), text.try_cast("date")), *formats)
+        case _:
+            return timestamp(column, text, zone)
+
+
+def timestamp(column: Column, text: SparkColumn, zone: str) -> SparkColumn:
+    """UTC; a text that names no zone is meant in the source's."""
+    iso = F.when(text.rlike(ISO_TIMESTAMP), text.try_cast("timestamp"))
+    naive = F.coalesce(iso, *[F.try_to_timestamp(text, F.lit(each)) for each in column.formats])
+    if zone == "UTC":
+        return naive
+    return F.when(text.rlike(HAS_ZONE), iso).otherwise(F.to_utc_timestamp(naive, zone))
+
+
+def event_date(contract: Contract, ds: date) -> SparkColumn:
+    return F.to_date(F.col(contract.event_time)) if contract.event_time else F.lit(ds)
+
+
+def objections(column: Column) -> list[SparkColumn]:
+    """What the contract says against a value, each a reason code or null."""
+    text, value = F.col(f"_text_{column.name}"), F.col(column.name)
+    found = [_reason(text.isNotNull() & value.isNull(), column.name, f"not_{column.base_type}")]
+    if column.required:
+        found.append(_reason(text.isNull(), column.name, "missing"))
+    if column.minimum is not None:
+        found.append(_reason(value < F.lit(column.minimum), column.name, f"under_{column.minimum}"))
+    if column.above is not None:
+        found.append(_reason(value <= F.lit(column.above), column.name, f"not_over_{column.above}"))
+    if column.maximum is not None:
+        found.append(_reason(value > F.lit(column.maximum), column.name, f"over_{column.maximum}"))
+    if column.values:
+        found.append(_reason(~value.isin(*column.values), column.name, "not_one_of_the_values"))
+    if column.pattern:
+        found.append(_reason(~value.rlike(column.pattern), column.name, "not_of_the_pattern"))
+    return found if column.type != "string" else found[1:]
+
+
+def timely(contract: Contract, ds: date) -> list[SparkColumn]:
+    """An event is neither after its ds nor older than the allowed lateness."""
+    if contract.event_time is None:
+        return []
+    oldest = ds - timedelta(days=contract.lateness_days)
+    late = f"older_than_{contract.lateness_days}_days"
+    return [
+        _reason(F.col("event_date") > F.lit(ds), contract.event_time, "after_ds"),
+        _reason(F.col("event_date") < F.lit(oldest), contract.event_time, late),
+    ]
+
+
+def _reason(against: SparkColumn, column: str, problem: str) -> SparkColumn:
+    return F.when(against, F.lit(f"{column}:{problem}"))

@@ -1,0 +1,33 @@
+"""The rows of a dataset as they were known on a day, whatever has arrived since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from common import layout, tables
+from common.run import Run
+from common.versions import known_on
+
+
+def rows_known(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
+    """Processed rows of those event dates, and in the place of what came later the rows that it replaced."""
+    processed, aside = layout.processed(run.contract), layout.superseded(run.contract)
+    where = {"event_date": list(event_dates)}
+    replaced = tables.read(run, aside, where).where(known_on(on)).drop("superseded")
+    current = tables.read(run, processed, where).where(F.col("arrived") <= F.lit(on))
+    # A clean that was killed between its commits leaves a row in both tables; it counts once.
+    identity = ["event_date", *run.contract.key, "record_hash", "arrived"]
+    return current.join(replaced.select(*identity), identity, "left_anti").unionByName(replaced)
+
+
+def versions_moved(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
+    """The versions that arrived on that day, and those that it superseded."""
+    processed, aside = layout.processed(run.contract), layout.superseded(run.contract)
+    where = {"event_date": list(event_dates)}
+    arrived = tables.read(run, processed, where).where(F.col("arrived") == F.lit(on))
+    moved = tables.read(run, aside, where).where((F.col("arrived") == F.lit(on)) | (F.col("superseded") == F.lit(on)))
+    return arrived.unionByName(moved.drop("superseded"))

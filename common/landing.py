@@ -1,0 +1,248 @@
+"""The landing folder as a source: `<landing>/<dataset>/ds=YYYY-MM-DD/` with CSV, JSON lines and Parquet files."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from common.contract import Column, Contract
+from common.files import list_files, locate
+from common.parsing import (
+    BadFile,
+    Batch,
+    check_header,
+    count_lines,
+    csv_batches,
+    csv_header,
+    json_batches,
+    read_lines,
+    split_header,
+)
+from common.sources import Holding, Unit
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+FORMATS = {".csv": "csv", ".csv.gz": "csv", ".jsonl": "json", ".jsonl.gz": "json", ".json": "json", ".parquet": "parquet"}
+ROWS_A_BATCH = 50_000
+
+
+@dataclass(frozen=True)
+class Landing:
+    """One day of one dataset's landing folder."""
+
+    contract: Contract
+    root: str
+    ds: date
+    folder: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", f"{self.root}/{self.contract.name}/ds={self.ds}")
+
+    def fingerprint(self) -> str:
+        """Of the names and the content of the day's files."""
+        digest = hashlib.sha256()
+        for name in self._names():
+            digest.update(name.encode())
+            with self._open_raw(name) as stream:
+                while block := stream.read(4 << 20):
+                    digest.update(block)
+        return digest.hexdigest()
+
+    def holds(self) -> Holding:
+        return Holding(self.folder, tuple(self._inspect(name) for name in self._names()))
+
+    def read(self, spark: SparkSession, units: list[Unit]) -> DataFrame:
+        """One task a file: a quoted field that spans lines is never cut."""
+        names = [unit.name for unit in units]
+        columns = [column.name for column in self.contract.columns]
+
+        def read_unit(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                for place in batch.column(0).to_pylist():
+                    yield from self._arrow(names[place], columns)
+
+        fields = ", ".join(f"`{name}` string" for name in columns)
+        schema = f"file string, problem string, record string, extra string, lines bigint, {fields}"
+        return spark.range(0, len(names), 1, max(1, len(names))).mapInArrow(read_unit, schema)
+
+    def _names(self) -> list[str]:
+        """Files whose names begin with . or _ are left out: markers, and files still being written."""
+        _, base = locate(self.folder)
+        names = [each.path[len(base) + 1 :] for each in list_files(self.folder, recursive=True)]
+        return [name for name in names if not any(part[0] in "._" for part in name.split("/"))]
+
+    def _open_raw(self, name: str) -> Any:
+        system, base = locate(self.folder)
+        return system.open_input_stream(f"{base}/{name}", compression=None)
+
+    def _format(self, name: str) -> str:
+        found = [format_ for suffix, format_ in FORMATS.items() if name.lower().endswith(suffix)]
+        if not found:
+            raise BadFile(f"its name ends in none of {', '.join(FORMATS)}; rename it, or take it out of landing")
+        return found[0]
+
+    def _inspect(self, name: str) -> Unit:
+        """Reads the file once, to its last byte, before anything of it is believed."""
+        try:
+            if self._format(name) == "parquet":
+                with self._parquet(name) as file:
+                    return Unit(name, file.metadata.num_rows, extra=self._check_parquet(file))
+            with self._open_text(name) as stream:
+                return self._inspect_text(name, read_lines(stream, self.contract.source.encoding))
+        except BadFile as error:
+            return Unit(name, 0, refused=str(error))
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            return Unit(name, 0, refused=f"its gzip stream is truncated or corrupt ({error}); have it sent again")
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+            return Unit(name, 0, refused=f"it can't be read ({str(error)[:300]}); have it sent again")
+
+    def _inspect_text(self, name: str, blocks: Iterator[list[str]]) -> Unit:
+        if self._format(name) == "json":
+            return Unit(name, count_lines(blocks))
+        line, rest = split_header(blocks)
+        if line is None:
+            return Unit(name, 0)
+        header = csv_header(line, self.contract.source.delimiter)
+        try:
+            check_header(header, [c.name for c in self.contract.columns], self._required())
+        except BadFile:
+            count_lines(rest)  # a file that is also truncated or not text is refused for that
+            raise
+        return Unit(name, count_lines(rest), extra=self._unknown(header), absent=self._absent(header))
+
+    def _open_text(self, name: str) -> BinaryIO:
+        raw = self._open_raw(name)
+        return gzip.GzipFile(fileobj=raw) if name.lower().endswith(".gz") else raw  # type: ignore[return-value]
+
+    def _parquet(self, name: str) -> pq.ParquetFile:
+        system, base = locate(self.folder)
+        return pq.ParquetFile(system.open_input_file(f"{base}/{name}"))
+
+    def _check_parquet(self, file: pq.ParquetFile) -> tuple[str, ...]:
+        schema = file.schema_arrow
+        check_header(list(schema.names), [c.name for c in self.contract.columns], self._required())
+        changed = [
+            f"{column.name}: found {schema.field(column.name).type}, the contract says {column.type}"
+            for column in self.contract.columns
+            if column.name in schema.names and not can_be(schema.field(column.name).type, column)
+        ]
+        if changed:
+            raise BadFile(f"its types have changed ({'; '.join(changed)}); change the source back, or the contract")
+        for _ in file.iter_batches(batch_size=ROWS_A_BATCH):
+            pass
+        return self._unknown(list(schema.names))
+
+    def _required(self) -> list[str]:
+        return [column.name for column in self.contract.columns if column.required]
+
+    def _unknown(self, names: list[str]) -> tuple[str, ...]:
+        return tuple(sorted(set(names) - {column.name for column in self.contract.columns}))
+
+    def _absent(self, names: list[str]) -> tuple[str, ...]:
+        return tuple(column.name for column in self.contract.columns if column.name not in names)
+
+    def _batches(self, name: str, columns: list[str]) -> Iterator[Batch]:
+        with self._open_text(name) as stream:
+            blocks = read_lines(stream, self.contract.source.encoding)
+            if self._format(name) == "json":
+                yield from json_batches(blocks, columns)
+                return
+            line, rest = split_header(blocks)
+            if line is not None:
+                delimiter = self.contract.source.delimiter
+                yield from csv_batches(rest, csv_header(line, delimiter), columns, delimiter)
+
+    def _arrow(self, name: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        if self._format(name) == "parquet":
+            with self._parquet(name) as file:
+                for batch in file.iter_batches(batch_size=ROWS_A_BATCH):
+                    yield _parquet_batch(name, batch, columns)
+            return
+        for batch in self._batches(name, columns):
+            for start in range(0, len(batch.rows), ROWS_A_BATCH):
+                rows = batch.rows[start : start + ROWS_A_BATCH]
+                yield _record_batch(name, list(zip(*rows, strict=True)), columns, len(rows))
+            if batch.refused or batch.extra or batch.lines != len(batch.rows):
+                yield _refused_batch(name, batch, columns)
+
+
+def can_be(found: pa.DataType, column: Column) -> bool:
+    """Whether a Parquet column of that type can hold what the contract says without a guess."""
+    text = pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_null(found)
+    fits = {
+        "string": pa.types.is_integer(found),
+        "int": pa.types.is_integer(found),
+        "long": pa.types.is_integer(found),
+        "decimal": pa.types.is_integer(found) or pa.types.is_decimal(found) or pa.types.is_floating(found),
+        "double": pa.types.is_integer(found) or pa.types.is_decimal(found) or pa.types.is_floating(found),
+        "boolean": pa.types.is_boolean(found),
+        "date": pa.types.is_date(found),
+        "timestamp": pa.types.is_timestamp(found) or pa.types.is_date(found),
+    }
+    return bool(text or fits[column.base_type])
+
+
+def _record_batch(name: str, values: list[Any], columns: list[str], count: int) -> pa.RecordBatch:
+    fields = [pa.array(column, pa.string()) for column in values] or [pa.nulls(count, pa.string()) for _ in columns]
+    return _batch(name, fields, columns, count)
+
+
+def _refused_batch(name: str, batch: Batch, columns: list[str]) -> pa.RecordBatch:
+    """The refused records. Behind them rows that are no record (problem ""): names that the contract doesn't know, and
+    the further lines of records that span several."""
+    lines = [max(1, count_lines([text.split("\n")])) for _, text in batch.refused]
+    further = batch.lines - len(batch.rows) - sum(lines)
+    extra = [None, *sorted(batch.extra)]
+    problems = [*(problem for problem, _ in batch.refused), *([""] * len(extra))]
+    texts = [*(text for _, text in batch.refused), *([None] * len(extra))]
+    count = len(problems)
+    return _batch(
+        name,
+        [pa.nulls(count, pa.string()) for _ in columns],
+        columns,
+        count,
+        problems,
+        texts,
+        [*([None] * len(batch.refused)), *extra],
+        [*lines, further, *([0] * len(batch.extra))],
+    )
+
+
+def _parquet_batch(name: str, batch: pa.RecordBatch, columns: list[str]) -> pa.RecordBatch:
+    count, present = batch.num_rows, set(batch.schema.names)
+    fields = [
+        pc.cast(batch.column(column), pa.string()) if column in present else pa.nulls(count, pa.string())
+        for column in columns
+    ]
+    return _batch(name, fields, columns, count)
+
+
+def _batch(
+    name: str,
+    fields: list[pa.Array],
+    columns: list[str],
+    count: int,
+    problems: Sequence[str | None] | None = None,
+    texts: Sequence[str | None] | None = None,
+    extra: Sequence[str | None] | None = None,
+    lines: Sequence[int] | None = None,
+) -> pa.RecordBatch:
+    none = [None] * count
+    arrays = [
+        pa.array([name] * count, pa.string()),
+        pa.array(problems or none, pa.string()),
+        pa.array(texts or none, pa.string()),
+        pa.array(extra or none, pa.string()),
+        pa.array(lines or [1] * count, pa.int64()),
+    ]
+    return pa.RecordBatch.from_arrays([*arrays, *fields], names=["file", "problem", "record", "extra", "lines", *columns])

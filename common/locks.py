@@ -1,0 +1,61 @@
+"""One writer at a time, on one machine: locks that the kernel drops when their holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from common.errors import Busy
+from common.files import is_local, local_path
+
+POLL_SECONDS = 0.05
+_held: set[Path] = set()
+
+
+@contextmanager
+def hold(lake: str, name: str, wait_seconds: float) -> Iterator[None]:
+    """Holds the lock of that name within the lake, or raises Busy after waiting. Who holds it may take it again."""
+    path = _folder(lake) / f"{name.replace('/', '.')}.lock"
+    if path in _held:
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as handle:
+        _take(handle.fileno(), path, wait_seconds)
+        handle.truncate(0)
+        handle.write(f"process {os.getpid()}")
+        handle.flush()
+        _held.add(path)
+        try:
+            yield
+        finally:
+            _held.discard(path)
+
+
+def _take(descriptor: int, path: Path, wait_seconds: float) -> None:
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                holder = path.read_text() or "another process"
+                raise Busy(
+                    f"{path.stem} is held by {holder}; waited {wait_seconds:g} s. "
+                    "Let that run finish, or raise lock_wait_seconds in conf."
+                ) from None
+            time.sleep(POLL_SECONDS)
+
+
+def _folder(lake: str) -> Path:
+    """Beside the tables; for a lake that is no local folder, in this machine's temporary folder."""
+    if is_local(lake):
+        return local_path(lake) / "locks"
+    return Path(tempfile.gettempdir()) / f"lake-locks-{hashlib.sha256(lake.encode()).hexdigest()[:16]}"

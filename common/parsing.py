@@ -1,0 +1,228 @@
+"""Text and Parquet files to records, field by field as text; what can't be read is refused with its text.
+
+Plain Python, so that it can be tested without Spark and runs as it is inside Spark's tasks.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+CHUNK = 4 << 20
+# A quoted field that is not closed within so many lines was never meant to span them.
+LONGEST_RECORD = 200
+Lines = Iterator[list[str]]
+
+
+class BadFile(Exception):  # noqa: N818
+    """The file as a whole can't be trusted."""
+
+
+@dataclass
+class Batch:
+    """Records of one file: fields by position in `wanted`, and the refused ones with their text."""
+
+    rows: list[Sequence[str | None]] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)  # (problem, text)
+    lines: int = 0  # physical lines that are neither blank nor header
+    extra: set[str] = field(default_factory=set)
+
+    def refuse(self, problem: str, text: str) -> None:
+        self.refused.append((problem, text))
+
+
+def read_lines(stream: BinaryIO, encoding: str) -> Lines:
+    """The lines of a text stream in blocks, without their newline; BOM dropped, bad bytes named by their offset."""
+    decoder = codecs.getincrementaldecoder(encoding)("strict")
+    offset, tail, first = 0, "", True
+    while True:
+        block = stream.read(CHUNK)
+        try:
+            text = tail + decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            at = offset - (len(error.object) - len(block)) + error.start
+            raise BadFile(f"byte {at} is not {encoding}; convert the file, or declare its encoding") from None
+        if first and text:
+            text, first = text.removeprefix("\ufeff"), False
+        offset += len(block)
+        lines = text.split("\n")
+        tail = lines.pop()
+        if not block:
+            yield [*lines, tail] if tail else lines
+            return
+        yield lines
+
+
+def is_blank(line: str) -> bool:
+    return line in ("", "\r")
+
+
+def split_header(blocks: Lines) -> tuple[str | None, Lines]:
+    """The first line that isn't blank, and the rest."""
+    for block in blocks:
+        for place, line in enumerate(block):
+            if not is_blank(line):
+                return line.removesuffix("\r"), _chain(block[place + 1 :], blocks)
+    return None, iter(())
+
+
+def _chain(first: list[str], rest: Lines) -> Lines:
+    yield first
+    yield from rest
+
+
+def parse_record(text: str, delimiter: str) -> list[str] | None:
+    """The fields of one record; None where its quoting is broken."""
+    if '"' not in text:
+        return text.split(delimiter)
+    try:
+        rows = list(csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True))
+    except csv.Error:
+        return None
+    return rows[0] if len(rows) == 1 else None
+
+
+def check_header(names: list[str], columns: Sequence[str], required: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise BadFile(f"its header names {twice} twice; found {names}, expected each of {list(columns)} once")
+    missing = [name for name in required if name not in names]
+    if missing:
+        raise BadFile(f"its header lacks {missing}; found {names}, expected {list(columns)}")
+
+
+def csv_header(line: str, delimiter: str) -> list[str]:
+    fields = parse_record(line, delimiter)
+    if fields is None:
+        raise BadFile(f"its header has broken quoting: {line[:200]!r}")
+    return [name.strip() for name in fields]
+
+
+def csv_batches(blocks: Lines, header: list[str], wanted: Sequence[str], delimiter: str) -> Iterator[Batch]:
+    """Records mapped to the wanted columns by the header's names; a missing optional column reads as None."""
+    width = len(header)
+    places = [header.index(name) if name in header else None for name in wanted]
+    in_order = places == list(range(width))
+    open_record: list[str] = []
+    for block in blocks:
+        batch = Batch()
+        for text, fields in _records([*open_record, *block], delimiter, width, batch, open_record):
+            if fields is None:
+                batch.refuse("broken_quoting", text)
+            elif len(fields) != width:
+                batch.refuse("too_few_fields" if len(fields) < width else "too_many_fields", text)
+            else:
+                batch.rows.append(fields if in_order else [None if p is None else fields[p] for p in places])
+        yield batch
+    yield _unclosed(open_record, delimiter, width, places)
+
+
+def _records(
+    lines: list[str], delimiter: str, width: int, batch: Batch, open_record: list[str]
+) -> Iterator[tuple[str, list[str] | None]]:
+    """Joins the lines of quoted fields that span them; what is still open at the end is left in `open_record`."""
+    open_record.clear()
+    place, count = 0, len(lines)
+    while place < count:
+        line = lines[place]
+        if '"' not in line:
+            place += 1
+            if not is_blank(line):
+                batch.lines += 1
+                text = line.removesuffix("\r")
+                yield text, text.split(delimiter)
+            continue
+        taken = _record_length(lines, place, delimiter, width)
+        if taken is None:
+            open_record[:] = lines[place:]
+            return
+        text = "\n".join(lines[place : place + taken]).removesuffix("\r")
+        batch.lines += sum(not is_blank(each) for each in lines[place : place + taken])
+        place += taken
+        yield text, parse_record(text, delimiter)
+
+
+def _record_length(lines: list[str], place: int, delimiter: str, width: int) -> int | None:
+    """How many lines the record at `place` takes; None where the lines end before it is known.
+
+    A record ends where its quotes are even. If what it then is doesn't parse to the declared width, the quote was a
+    stray one: the first line stands alone, and the lines after it are records of their own.
+    """
+    quotes = 0
+    for taken, line in enumerate(lines[place : place + LONGEST_RECORD], start=1):
+        quotes += line.count('"')
+        if quotes % 2 == 0:
+            if taken == 1:
+                return 1
+            fields = parse_record("\n".join(lines[place : place + taken]).removesuffix("\r"), delimiter)
+            return taken if fields is not None and len(fields) == width else 1
+    return None if len(lines) - place < LONGEST_RECORD else 1
+
+
+def _unclosed(lines: list[str], delimiter: str, width: int, places: list[int | None]) -> Batch:
+    """The file ended within a quoted field: its first line is refused, and the others get their own chance."""
+    batch = Batch()
+    while lines:
+        first, lines = lines[0], lines[1:]
+        if not is_blank(first):
+            batch.lines += 1
+            batch.refuse("broken_quoting", first.removesuffix("\r"))
+        rest: list[str] = []
+        for text, fields in _records(list(lines), delimiter, width, batch, rest):
+            if fields is None or len(fields) != width:
+                batch.refuse("broken_quoting", text)
+            else:
+                batch.rows.append([None if p is None else fields[p] for p in places])
+        lines = rest
+    return batch
+
+
+def json_batches(blocks: Lines, wanted: Sequence[str]) -> Iterator[Batch]:
+    """One object a line, each value as the text that stands in the file."""
+    known = set(wanted)
+    for block in blocks:
+        batch = Batch()
+        for line in block:
+            if not line.strip():
+                continue
+            batch.lines += 1
+            problem, found = _json_object(line)
+            if problem:
+                batch.refuse(problem, line.removesuffix("\r"))
+                continue
+            batch.rows.append([found.get(name) for name in wanted])
+            batch.extra |= found.keys() - known
+        yield batch
+
+
+def _json_object(line: str) -> tuple[str, dict[str, str | None]]:
+    try:
+        pairs = json.loads(line, object_pairs_hook=_Pairs, parse_float=str, parse_int=str, parse_constant=str)
+    except (ValueError, RecursionError):
+        return "not_json", {}
+    if not isinstance(pairs, _Pairs):
+        return "not_an_object", {}
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        return "name_twice", {}
+    if any(isinstance(value, list) for value in found.values()):
+        return "nested_value", {}
+    return "", {name: _as_text(value) for name, value in found.items()}
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object's names and values, so that a name that stands twice is seen."""
+
+
+def _as_text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if value is None else str(value)
+
+
+def count_lines(blocks: Iterable[list[str]]) -> int:
+    return sum(sum(not is_blank(line) for line in block) for block in blocks)

@@ -1,0 +1,94 @@
+"""One job on one day of one dataset: what it was asked, and what came of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from common import history
+from common.layout import Table
+from common.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from common.contract import Contract
+    from common.tables import Change
+    from jobs.datasets import Dataset
+
+
+@dataclass
+class Outcome:
+    """`outcome` is done, nothing (all was as it should be) or empty (the source had no rows)."""
+
+    outcome: str = "done"
+    counts: dict[str, int] = field(default_factory=dict)
+    written: dict[str, int] = field(default_factory=dict)
+    stale: list[date] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, counts: dict[str, int], changes: Iterable[tuple[Table, Change]], stale: Iterable[date] = (), **facts: Any
+    ) -> Outcome:
+        """Done where a version was written, else nothing."""
+        written = {table.path: change.version for table, change in changes if change.version >= 0}
+        return cls("done" if written else "nothing", dict(counts), written, sorted(stale), facts)
+
+
+@dataclass(frozen=True)
+class Run:
+    job: str
+    dataset: Dataset
+    ds: date
+    settings: Settings
+    run_id: str
+    code: str
+    full_refresh: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def contract(self) -> Contract:
+        return self.dataset.contract
+
+    @cached_property
+    def spark(self) -> SparkSession:
+        """Started when first asked for: a run that has nothing to do never pays for it."""
+        from common.session import open_session
+
+        return open_session(self.settings, f"{self.job} {self.contract.name}")
+
+    def path(self, table: Table) -> str:
+        return f"{self.settings.lake}/{table.path}"
+
+    def version(self, table: Table) -> int:
+        return history.version(self.path(table))
+
+    def versions(self, tables: Iterable[Table]) -> dict[str, int]:
+        return {table.path: self.version(table) for table in tables}
+
+    @property
+    def refusals(self) -> dict[str, list[date | str]]:
+        """The slice of quarantine that is this run's own."""
+        return {"ds": [self.ds], "job": [self.job]}
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        return logging.LoggerAdapter(
+            logging.getLogger("pipeline"), {"job": self.job, "dataset": self.contract.name, "ds": str(self.ds)}
+        )
+
+    @property
+    def signature(self) -> dict[str, str]:
+        """What every commit of this run says of its maker."""
+        return {
+            "job": self.job,
+            "dataset": self.contract.name,
+            "ds": str(self.ds),
+            "run_id": self.run_id,
+            "code": self.code,
+        }

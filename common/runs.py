@@ -1,0 +1,92 @@
+"""The log of runs: for each dataset, job and day the last result and the last failure, one small file each.
+
+It is a log, not the truth: the truth is in the tables' commits. Without it, runs only take longer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from common.files import list_files, read_json, write_json
+
+if TYPE_CHECKING:
+    from common.run import Run
+
+FOLDER = "runs"
+
+
+@dataclass(frozen=True)
+class Record:
+    line: dict[str, Any] = field(default_factory=dict)
+    depends: dict[str, int] = field(default_factory=dict)
+    source: str = ""
+    code: str = ""
+    failure: dict[str, Any] | None = None
+
+    @property
+    def done(self) -> bool:
+        return bool(self.line) and self.failure is None
+
+    @property
+    def run_id(self) -> str:
+        return str(self.line.get("run_id", ""))
+
+
+def load(run: Run) -> Record:
+    return _record(read_json(_place(run)) or {})
+
+
+def save(run: Run, line: dict[str, Any], depends: dict[str, int], source: str) -> None:
+    write_json(
+        _place(run),
+        {"line": line, "depends": depends, "source": source, "code": run.code, "at": _now(), "failure": None},
+    )
+
+
+def save_failure(run: Run, failure: dict[str, Any]) -> None:
+    """Keeps the last good result beside the failure; a lake that can't be written must not hide the failure itself."""
+    try:
+        write_json(_place(run), {**(read_json(_place(run)) or {}), "failure": {**failure, "at": _now()}})
+    except OSError as error:
+        run.log.warning("the failure could not be filed in the log of runs: %s", error)
+
+
+def days(lake: str, dataset: str, job: str) -> list[date]:
+    """The days that the job has completed at some time."""
+    return [date.fromisoformat(name) for name, record in _all(f"{lake}/{FOLDER}/{dataset}/{job}").items() if record.line]
+
+
+def of_dataset(lake: str, dataset: str) -> dict[tuple[str, str], Record]:
+    """Every record by (day, job)."""
+    found = {}
+    base = f"{lake}/{FOLDER}/{dataset}"
+    for each in list_files(base, recursive=True):
+        job, name = each.path.split("/")[-2:]
+        if name.endswith(".json"):
+            found[(name.removesuffix(".json"), job)] = _record(read_json(f"{base}/{job}/{name}") or {})
+    return found
+
+
+def _all(folder: str) -> dict[str, Record]:
+    names = [each.base_name for each in list_files(folder) if each.base_name.endswith(".json")]
+    return {name.removesuffix(".json"): _record(read_json(f"{folder}/{name}") or {}) for name in names}
+
+
+def _record(content: dict[str, Any]) -> Record:
+    return Record(
+        content.get("line", {}),
+        content.get("depends", {}),
+        content.get("source", ""),
+        content.get("code", ""),
+        content.get("failure"),
+    )
+
+
+def _place(run: Run) -> str:
+    return f"{run.settings.lake}/{FOLDER}/{run.contract.name}/{run.job}/{run.ds}.json"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

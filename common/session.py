@@ -1,0 +1,24 @@
+"""The one place that builds a Spark session."""
+
+from __future__ import annotations
+
+from pyspark.sql import SparkSession
+
+from common.settings import Settings
+
+# What a job's result depends on, and so the same everywhere; the rest is in conf/<env>.yml.
+MEANING = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.databricks.delta.retentionDurationCheck.enabled": "true",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+
+
+def open_session(settings: Settings, app: str) -> SparkSession:
+    builder: SparkSession.Builder = SparkSession.builder.appName(app)
+    for name, value in {**settings.spark, **MEANING}.items():
+        builder = builder.config(name, str(value).lower() if isinstance(value, bool) else str(value))
+    return builder.getOrCreate()

@@ -1,0 +1,59 @@
+"""What differs between a laptop and production: conf/<env>.yml, then the environment, then flags."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+
+from common.errors import BadArguments
+
+ROOT = Path(__file__).resolve().parent.parent
+CONF = ROOT / "conf"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    env: str
+    lake: str = Field(description="Where the tables are: a path (from the project's folder) or a URI")
+    landing: str = Field(description="Where the sources leave their files")
+    lock_wait_seconds: float = Field(ge=0, description="How long to wait for another run of the same table and day")
+    target_file_mb: int = Field(gt=0, description="compact makes files of about this size")
+    spark: dict[str, str | int | bool] = Field(repr=False, description="Spark settings of this environment")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        yaml_file = CONF / f"{init_settings.init_kwargs['env']}.yml"  # type: ignore[attr-defined]
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=yaml_file)
+
+    def place(self, uri: str) -> str:
+        return uri if "://" in uri else str(ROOT / Path(uri).expanduser())
+
+
+def environments() -> list[str]:
+    return sorted(path.stem for path in CONF.glob("*.yml"))
+
+
+def load_settings(env: str, **flags: str | None) -> Settings:
+    if not re.fullmatch(r"[a-z][a-z0-9_-]*", env) or env not in environments():
+        raise BadArguments(f"--env {env!r} is not known; expected one of: {', '.join(environments())}")
+    given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
+    try:
+        settings = Settings(env=env, **given)
+    except ValidationError as error:
+        found = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False))
+        raise BadArguments(f"conf/{env}.yml, the environment or a flag is wrong: {found}") from None
+    return settings.model_copy(
+        update={"lake": settings.place(settings.lake), "landing": settings.place(settings.landing)}
+    )

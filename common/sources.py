@@ -1,0 +1,62 @@
+"""What ingest asks of a source, whatever it is: files now, databases and streams by the same three questions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from common.run import Run
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A part of a day that is read or refused as a whole: a file, a query, a partition of a stream."""
+
+    name: str
+    records: int  # counted by the source; ingest accounts for each of them
+    refused: str = ""
+    extra: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What a source holds for one ds."""
+
+    place: str
+    units: tuple[Unit, ...]
+
+    @property
+    def good(self) -> list[Unit]:
+        return [unit for unit in self.units if not unit.refused]
+
+    @property
+    def bad(self) -> list[Unit]:
+        return [unit for unit in self.units if unit.refused]
+
+    @property
+    def records(self) -> int:
+        return sum(unit.records for unit in self.good)
+
+
+class Source(Protocol):
+    def fingerprint(self) -> str:
+        """Equal as long as the day holds the same."""
+
+    def holds(self) -> Holding: ...
+
+    def read(self, spark: SparkSession, units: list[Unit]) -> DataFrame:
+        """Every record as text: `file, problem, record, extra, lines` and the contract's columns.
+
+        A record that can't be taken apart has a `problem` and its whole text as `record`. A row whose problem is ""
+        is no record: its `extra` names a column that the contract doesn't know. `lines` add up to the unit's `records`.
+        """
+
+
+def open_source(run: Run) -> Source:
+    from common.landing import Landing
+
+    return Landing(run.contract, run.settings.landing, run.ds)

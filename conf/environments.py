@@ -1,0 +1,160 @@
+"""Builds the two environments, each from its hashed lock: `environments.py spark|airflow`.
+
+Standard library only: it runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ROOT / "conf" / "requirements"
+SPARK_CONF = ROOT / "conf" / "spark"
+PLACES = {"spark": ROOT / ".venv", "airflow": ROOT / ".venv-airflow"}
+PYTHON = (3, 11)
+JAVA = 17
+
+
+def main(name: str) -> None:
+    check_python()
+    if name == "spark":
+        check_java()
+    place = PLACES[name]
+    ready = place / ".ready"
+    wanted = fingerprint(name)
+    if ready.exists() and ready.read_text() == wanted:
+        return
+    say(f"setting up {place.name} (a minute or two, once)")
+    install(place, LOCKS / f"{name}.txt")
+    if name == "spark":
+        spark_home = next(place.glob("lib/python3*/site-packages/pyspark"))
+        install_jars(spark_home / "jars")
+        link_spark_submit(place)
+        archive_classes(place)
+    ready.write_text(wanted)
+
+
+def fingerprint(name: str) -> str:
+    parts = [LOCKS / "uv.txt", LOCKS / f"{name}.txt", ROOT / "pyproject.toml", Path(__file__)]
+    if name == "spark":
+        parts += [SPARK_CONF / "jars.txt", SPARK_CONF / "spark-submit"]
+    return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
+
+
+def check_python() -> None:
+    if sys.version_info[:2] != PYTHON:
+        found = ".".join(map(str, sys.version_info[:3]))
+        stop(f"Python {found} found, Python 3.11 needed: install it (Debian: apt-get install python3.11 python3.11-venv).")
+    try:
+        import ensurepip  # noqa: F401  (Debian ships it apart)
+    except ImportError:
+        stop("Python's venv module is missing: install it (Debian: apt-get install python3.11-venv).")
+
+
+def check_java() -> None:
+    advice = f"Java {JAVA} is needed: install it (Debian: apt-get install openjdk-17-jre-headless) or point JAVA_HOME to it."
+    try:
+        shown = subprocess.run([java(), "-version"], capture_output=True, text=True, check=True).stderr
+    except (OSError, subprocess.CalledProcessError):
+        stop(f"No working Java found. {advice}")
+    found = re.search(r'version "(\d+)', shown)
+    if not found or int(found[1]) < JAVA:
+        stop(f"Java {found[1] if found else '?'} found. {advice}")
+
+
+def java() -> str:
+    import os
+
+    home = os.environ.get("JAVA_HOME")
+    return str(Path(home) / "bin" / "java") if home else "java"
+
+
+def install(place: Path, lock: Path) -> None:
+    shutil.rmtree(place, ignore_errors=True)
+    venv.create(place, with_pip=True)
+    python = str(place / "bin" / "python")
+    call(python, "-m", "pip", "install", "-q", "--require-hashes", "-r", str(LOCKS / "uv.txt"))
+    uv = [str(place / "bin" / "uv"), "pip", "install", "-q", "--python", python]
+    call(*uv, "--require-hashes", "-r", str(lock))
+    call(*uv, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+
+
+def install_jars(jars: Path) -> None:
+    """Fetches Delta's jars with the Ivy that Spark ships, and checks each against its SHA-256."""
+    wanted = dict(line.split() for line in (SPARK_CONF / "jars.txt").read_text().splitlines() if line[:1] not in ("", "#"))
+    with tempfile.TemporaryDirectory() as scratch:
+        ivy = Path(scratch) / "ivy.xml"
+        ivy.write_text(ivy_module(wanted))
+        pattern = str(Path(scratch) / "[artifact]-[revision].[ext]")
+        call(java(), "-cp", f"{jars}/*", "org.apache.ivy.Main", "-warn", "-ivy", str(ivy), "-types", "jar", "-retrieve", pattern)
+        for coordinates, expected in wanted.items():
+            _, artifact, version = coordinates.split(":")
+            jar = Path(scratch) / f"{artifact}-{version}.jar"
+            found = hashlib.sha256(jar.read_bytes()).hexdigest()
+            if found != expected:
+                stop(f"{jar.name}: SHA-256 {found} found, {expected} expected (conf/spark/jars.txt). Not installed.")
+            shutil.copy(jar, jars)
+
+
+def ivy_module(wanted: dict[str, str]) -> str:
+    dependencies = ""
+    for coordinates in wanted:
+        organisation, name, version = (quoteattr(part) for part in coordinates.split(":"))
+        dependencies += f'<dependency org={organisation} name={name} rev={version} transitive="false" conf="default->default"/>'
+    return (
+        '<ivy-module version="2.0"><info organisation="local" module="jars"/>'
+        f'<configurations><conf name="default"/></configurations><dependencies>{dependencies}</dependencies></ivy-module>'
+    )
+
+
+def link_spark_submit(place: Path) -> None:
+    """Lets `.venv/bin/spark-submit` find its own Spark, Python and configuration, whatever is on PATH."""
+    command = place / "bin" / "spark-submit"
+    command.unlink()
+    command.symlink_to(SPARK_CONF / "spark-submit")
+
+
+def archive_classes(place: Path) -> None:
+    """Runs one MERGE and keeps the loaded classes in an archive: each later start is seconds shorter."""
+    archive = place / "spark.jsa"
+    with tempfile.TemporaryDirectory() as scratch, (place / "archive.log").open("w") as log:
+        done = subprocess.run(
+            [place / "bin" / "spark-submit", SPARK_CONF / "warm_up.py", scratch],
+            env={**environment(), "SPARK_SUBMIT_OPTS": f"-XX:ArchiveClassesAtExit={archive}"},
+            stdout=log,
+            stderr=log,
+        )
+    if done.returncode:
+        stop(f"Spark does not start in the new environment: see {log.name}.")
+
+
+def environment() -> dict[str, str]:
+    import os
+
+    return {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
+
+
+def call(*command: str) -> None:
+    done = subprocess.run(command, env=environment())
+    if done.returncode:
+        stop(f"set-up failed in: {' '.join(command[:4])} …")
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def stop(text: str) -> None:
+    sys.exit(text)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,18 @@
+"""What a job does, in little: gives set-up's class archive the classes that jobs load."""
+
+import sys
+
+from delta.tables import DeltaTable
+from pyspark.sql import functions as F
+
+from common.session import open_session
+from common.settings import load_settings
+
+spark = open_session(load_settings("local"), "warm-up")
+table = f"{sys.argv[1]}/table"
+rows = spark.range(1000).select("id", F.current_date().alias("ds"), F.col("id").cast("string").alias("text"))
+rows.filter("id < 500").write.format("delta").partitionBy("ds").save(table)
+merge = DeltaTable.forPath(spark, table).alias("t").merge(rows.alias("s"), "t.ds = current_date() AND t.id = s.id")
+merge.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+spark.read.format("delta").load(table).groupBy("ds").agg(F.sum("id"), F.max(F.struct("id", "text"))).collect()
+spark.stop()

@@ -1,0 +1,57 @@
+"""The customer base, whole, once a day."""
+
+from common.aggregates import DatePart, Flag, Pick, Ratio
+from common.contract import Column, Contract, Feature, Features
+
+YES_NO = ("Yes", "No")
+
+CONTRACT = Contract(
+    name="churn",
+    description="Every customer as billing knows them on ds, and whether they left.",
+    columns=(
+        Column(name="customer_id", type="string", required=True, description="Billing's id of the customer"),
+        Column(
+            name="gender", type="string", required=True, values=("Female", "Male"), description="As registered"
+        ),
+        Column(name="senior_citizen", type="int", required=True, minimum=0, maximum=1, description="1 from 65 years on"),
+        Column(
+            name="partner", type="string", required=True, values=YES_NO, description="Lives with a partner"
+        ),
+        Column(name="dependents", type="string", required=True, values=YES_NO, description="Has dependents"),
+        Column(name="tenure_days", type="int", required=True, minimum=0, description="Days since the contract began"),
+        Column(
+            name="monthly_charges", type="decimal(12,2)", required=True, minimum=0, description="The month's bill, in euro"
+        ),
+        Column(
+            name="total_charges",
+            type="decimal(12,2)",
+            minimum=0,
+            description="All bills so far, in euro; blank before the first",
+        ),
+        Column(name="payment_method", type="string", required=True, description="How the bill is paid"),
+        Column(name="churn", type="string", required=True, values=YES_NO, description="Left since the last bill"),
+    ),
+    derived=(Column(name="tenure_months", type="int", description="Whole 30-day months of tenure"),),
+    key=("customer_id",),
+    features=Features(
+        version=1,
+        entity="customer_id",
+        columns=(
+            Feature("gender", Pick("gender")),
+            Feature("senior_citizen", Pick("senior_citizen")),
+            Feature("partner", Pick("partner")),
+            Feature("dependents", Pick("dependents")),
+            Feature("tenure_days", Pick("tenure_days")),
+            Feature("tenure_months", Pick("tenure_months")),
+            Feature("monthly_charges", Pick("monthly_charges")),
+            Feature("total_charges", Pick("total_charges")),
+            Feature("payment_method", Pick("payment_method")),
+            Feature("monthly_to_total_ratio", Ratio("monthly_charges", "total_charges", zero=0.0)),
+            Feature("ds_year", DatePart("year")),
+            Feature("ds_month", DatePart("month")),
+            Feature("ds_day", DatePart("day")),
+            Feature("ds_weekday", DatePart("dayofweek")),
+            Feature("churn", Flag("churn", "Yes")),
+        ),
+    ),
+)

@@ -1,0 +1,75 @@
+"""Purchases, one event each; corrections come as the same transaction_id again."""
+
+from common.aggregates import (
+    ActiveDays,
+    Count,
+    DaysSinceLast,
+    Distinct,
+    Last,
+    Max,
+    Mean,
+    MostFrequent,
+    Ratio,
+    Share,
+    Sum,
+)
+from common.contract import Column, Contract, Feature, Features
+
+CONTRACT = Contract(
+    name="transactions",
+    description="Purchases as the shops report them.",
+    columns=(
+        Column(name="transaction_id", type="string", required=True, description="The shop's id of the purchase"),
+        Column(name="user_id", type="long", required=True, minimum=0, description="Who bought"),
+        Column(name="age", type="int", minimum=0, maximum=120, description="The buyer's age in years, where known"),
+        Column(
+            name="purchase_amount",
+            type="decimal(12,2)",
+            required=True,
+            above=0,
+            maximum=100_000,
+            description="What was paid, in euro",
+        ),
+        Column(name="timestamp", type="timestamp", required=True, description="When it was bought, ISO 8601"),
+        Column(
+            name="category",
+            type="string",
+            required=True,
+            lower=True,
+            values=("electronics", "clothing", "home", "food", "sports"),
+            description="What was bought",
+        ),
+        Column(
+            name="payment_method",
+            type="string",
+            required=True,
+            lower=True,
+            values=("card", "paypal", "cash", "transfer"),
+            description="How it was paid",
+        ),
+    ),
+    key=("transaction_id",),
+    event_time="timestamp",
+    lateness_days=7,
+    winner=("timestamp",),
+    features=Features(
+        version=1,
+        entity="user_id",
+        measures=(Column(name="weekend", type="boolean", description="Bought on a Saturday or Sunday"),),
+        columns=(
+            Feature("spend_7d", Sum(7, "purchase_amount")),
+            Feature("spend_30d", Sum(30, "purchase_amount")),
+            Feature("purchases_7d", Count(7)),
+            Feature("purchases_30d", Count(30)),
+            Feature("avg_purchase_30d", Mean(30, "purchase_amount")),
+            Feature("max_purchase_30d", Max(30, "purchase_amount")),
+            Feature("categories_30d", Distinct(30, "category")),
+            Feature("active_days_30d", ActiveDays(30)),
+            Feature("days_since_last", DaysSinceLast(30)),
+            Feature("weekend_share_30d", Share(30, "weekend")),
+            Feature("favourite_category_30d", MostFrequent(30, "category")),
+            Feature("spend_share_7d", Ratio("spend_7d", "spend_30d")),
+            Feature("age", Last(30, "age")),
+        ),
+    ),
+)

@@ -1,0 +1,95 @@
+"""Seeded purchases with the dirt of real ones: `python -m jobs.datasets.transactions.sample --out LANDING`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+
+from common.sampling import Row, main
+from jobs.datasets.transactions.contract import CONTRACT
+
+CATEGORIES = ("electronics", "clothing", "home", "food", "sports")
+PAYMENTS = ("card", "paypal", "cash", "transfer")
+COLUMNS = [column.name for column in CONTRACT.columns]
+SECONDS_A_DAY = 86_400
+
+
+def generate(ds: date, rows: int, seed: int, dirt: bool) -> tuple[Iterator[Row], list[str]]:
+    rng = random.Random(f"{seed} {ds}")
+    broken = [f"t{ds:%Y%m%d}-cut,17", f"t{ds:%Y%m%d}-long,1,30,9.99,{ds},food,card,extra"] if dirt else []
+    return _rows(rng, ds, rows, dirt), broken
+
+
+def _rows(rng: random.Random, ds: date, rows: int, dirt: bool) -> Iterator[Row]:
+    users = max(5, rows // 10)
+    for number in range(rows):
+        row = _purchase(rng, ds, number, users)
+        if not dirt or rng.random() >= 0.06:
+            yield row
+            continue
+        yield from _dirty(rng, ds, row, number)
+
+
+def _purchase(rng: random.Random, ds: date, number: int, users: int) -> list[str | None]:
+    user = int(users * rng.random() ** 2)
+    return [
+        f"t{ds:%Y%m%d}-{number:07d}",
+        str(user),
+        str(18 + user % 60) if rng.random() < 0.9 else None,
+        f"{1 + 400 * rng.random() ** 3:.2f}",
+        _time(ds, number),
+        rng.choice(CATEGORIES),
+        rng.choice(PAYMENTS),
+    ]
+
+
+def _time(day: date, number: int) -> str:
+    """A purchase's time follows from its number, so that a correction can name it."""
+    moment = datetime(day.year, day.month, day.day) + timedelta(seconds=number * 7919 % SECONDS_A_DAY)
+    return f"{moment.isoformat()}Z"
+
+
+def _dirty(rng: random.Random, ds: date, row: list[str | None], number: int) -> Iterator[Row]:
+    def but(**changed: str | None) -> Row:
+        return [changed.get(name, value) for name, value in zip(COLUMNS, row, strict=True)]
+
+    kind = rng.randrange(16)
+    days_late = rng.randint(1, 6)
+    yesterday = ds - timedelta(days=1)
+    match kind:
+        case 0 | 1 | 2:  # late, within the limit
+            yield but(timestamp=_time(ds - timedelta(days=days_late), number))
+        case 3 | 4:  # exact duplicate
+            yield row
+            yield row
+        case 5:  # the same purchase, told twice with another amount
+            yield row
+            yield but(purchase_amount=f"{rng.random() * 100 + 1:.2f}")
+        case 6 | 7:  # a correction of yesterday's purchase
+            corrected = f"{rng.random() * 100 + 1:.2f}"
+            yield but(
+                transaction_id=f"t{yesterday:%Y%m%d}-{number:07d}",
+                timestamp=_time(yesterday, number),
+                purchase_amount=corrected,
+            )
+        case 8:
+            yield but(category=f" {(row[5] or '').upper()} ")
+        case 9:
+            yield but(user_id=None)
+        case 10:
+            yield but(purchase_amount=rng.choice(["12,50", "NaN", "Infinity", "-3.00", "0", "1e400", "100000.01", "abc"]))
+        case 11:
+            yield but(timestamp=rng.choice(["not a date", "2026-02-31T10:00:00Z", "0001-01-01T00:00:00Z", ""]))
+        case 12:
+            yield but(timestamp=_time(ds + timedelta(days=2), number))
+        case 13:
+            yield but(timestamp=_time(ds - timedelta(days=30), number))
+        case 14:
+            yield but(category="toys")
+        case _:
+            yield but(age="200")
+
+
+if __name__ == "__main__":
+    main(CONTRACT.name, COLUMNS, generate)

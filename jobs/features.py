@@ -1,0 +1,33 @@
+"""processed -> features: one row per entity, from what had arrived by the end of ds."""
+
+from __future__ import annotations
+
+from common import features, layout, stale, tables
+from common.cli import run_job
+from common.job import Job, Watch
+from common.partials import bring_up_to_date
+from common.run import Outcome, Run
+
+
+def main(run: Run) -> Outcome:
+    table = layout.features(run.contract)
+    stale.insist_ran(run, "clean")
+    bring_up_to_date(run)
+    with features.built(run) as rows:
+        books = {"counts": features.counts(run, rows), "sources": run.versions(features.sources(run.contract))}
+        wish = tables.Wish(table=table, where={"ds": [run.ds]}, desired=rows)
+        change = tables.converge(run, wish, books)
+    return Outcome.of(books["counts"], [(table, change)])
+
+
+FEATURES = Job(
+    "features",
+    main,
+    watches=lambda run: [
+        *(Watch(table, lambda day: day in features.arrivals(run)) for table in features.sources(run.contract)),
+        Watch(layout.features(run.contract), lambda day: False),
+    ],
+)
+
+if __name__ == "__main__":
+    run_job(FEATURES)

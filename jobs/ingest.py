@@ -1,0 +1,34 @@
+"""landing -> raw: what arrived on ds, each field as the text that it was."""
+
+from __future__ import annotations
+
+from common import arrivals, layout, sources, tables
+from common.cli import run_job
+from common.job import Job, Watch
+from common.run import Outcome, Run
+
+
+def main(run: Run) -> Outcome:
+    raw, quarantine = layout.raw(run.contract), layout.quarantine(run.contract)
+    source = sources.open_source(run)
+    holding = arrivals.check(run, source.holds(), raw)
+    with arrivals.taken(run, source, holding) as taken:
+        books = taken.books()
+        refused = tables.Wish(table=quarantine, where=run.refusals, desired=taken.quarantine())
+        arrived = tables.Wish(table=raw, where={"ds": [run.ds]}, desired=taken.raw())
+        changes = [(wish.table, tables.converge(run, wish, books)) for wish in (refused, arrived)]
+    return arrivals.outcome(holding, books, changes)
+
+
+INGEST = Job(
+    "ingest",
+    main,
+    watches=lambda run: [
+        Watch(layout.raw(run.contract), lambda day: day == run.ds),
+        Watch(layout.quarantine(run.contract), lambda day: False),
+    ],
+    source=lambda run: sources.open_source(run).fingerprint(),
+)
+
+if __name__ == "__main__":
+    run_job(INGEST)
