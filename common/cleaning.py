@@ -11,7 +11,7 @@ from functools import cached_property
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from common import layout, tables
+from common import history, layout, tables
 from common.days import around
 from common.errors import BooksDoNotBalance
 from common.judge import judge
@@ -40,13 +40,7 @@ class Day:
         """The accepted records as versions of their keys; nothing has superseded them yet."""
         contract = self.run.contract
         good = self.judged.where(F.size("reasons") == 0).transform(self.run.dataset.derive)
-        named = good.withColumns(
-            {
-                "arrived": F.lit(self.run.ds),
-                "record_hash": record_hash([column.name for column in contract.columns]),
-                "superseded": F.lit(None).cast("date"),
-            }
-        )
+        named = good.withColumns({"arrived": F.lit(self.run.ds), "superseded": F.lit(None).cast("date")})
         return tables.conform(named, layout.superseded(contract))
 
 
@@ -62,7 +56,9 @@ def day(run: Run) -> Iterator[Day]:
     parts = int(run.spark.conf.get("spark.sql.shuffle.partitions") or 1)
     names = [name for name in judged.columns if name != "copies"]
     by_key = judged.repartition(parts, *contract.key)
-    distinct = by_key.groupBy(*names).agg(F.sum("copies").alias("copies")).persist()
+    distinct = by_key.groupBy(*names).agg(F.sum("copies").alias("copies"))
+    values = [column.name for column in contract.columns]
+    distinct = distinct.withColumn("record_hash", F.coalesce("record_hash", record_hash(values))).persist()
     try:
         yield Day(run, distinct)
     finally:
@@ -74,10 +70,11 @@ class Settled:
     """The versions of the day's keys, settled against what is stored."""
 
     run: Run
-    again: bool  # the day has been here before: its own rows may be stored already
+    again: bool  # the day may have been here before: its own rows may be stored already
     alone: DataFrame  # the day's versions that no other version stands against
     settled: DataFrame  # all versions of the keys that have several
     stored: DataFrame  # what is stored for the day's keys, with the table it is in
+    stored_arrivals: list[tuple[str, date]]  # the tables and arrival days that those are of
 
     def current(self) -> tables.Wish:
         table = layout.processed(self.run.contract)
@@ -94,8 +91,11 @@ class Settled:
 
     def later_arrivals(self) -> list[date]:
         """Days after ds whose records this run has settled anew: their books may count them otherwise now."""
-        rows = self.stored.where(F.col("arrived") > F.lit(self.run.ds)).select("arrived").distinct().collect()
-        return [row["arrived"] for row in rows]
+        return sorted({day for _, day in self.stored_arrivals if day > self.run.ds})
+
+    @property
+    def has_stored_aside(self) -> bool:
+        return any(table == layout.superseded(self.run.contract).path for table, _ in self.stored_arrivals)
 
     @property
     def _reach(self) -> tables.Slice:
@@ -158,15 +158,17 @@ def _count(condition: Column) -> Column:
 def settle_day(day: Day) -> Settled:
     """Finds what is stored for the day's keys, and says of every version until when it was known."""
     run, contract = day.run, day.run.contract
-    versions = day.versions
-    again = _ran_before(run)
-    stored = _stored(run, versions, again).persist()
-    keys = versions.select(*contract.key).groupBy(*contract.key).count().where("count > 1").drop("count")
+    key, versions = list(contract.key), day.versions
+    again = _may_be_stored(run)
+    # Checkpoints, not caches: a cache that reads a table is dropped by the first commit to it.
+    stored = _stored(run, versions, again).localCheckpoint()
+    arrivals = [(row[ORIGIN], row["arrived"]) for row in stored.select(ORIGIN, "arrived").distinct().collect()]
     others = stored.where(F.col("arrived") != F.lit(run.ds))
-    keys = keys.unionByName(others.select(*contract.key)).distinct().persist()
-    contested = versions.join(keys, list(contract.key), "left_semi").unionByName(others.drop(ORIGIN))
-    alone = versions.join(keys, list(contract.key), "left_anti")
-    return Settled(run, again, alone, settle(contested, contract, run.ds).persist(), stored)
+    twice = versions.groupBy(*key).count().where("count > 1").select(*key)
+    keys = tables.small(twice.unionByName(others.select(*key)).distinct().localCheckpoint())
+    contested = versions.join(keys, key, "left_semi").unionByName(others.drop(ORIGIN))
+    settled = settle(contested, contract, run.ds).localCheckpoint()
+    return Settled(run, again, versions.join(keys, key, "left_anti"), settled, stored, arrivals)
 
 
 def _stored(run: Run, versions: DataFrame, again: bool) -> DataFrame:
@@ -175,10 +177,9 @@ def _stored(run: Run, versions: DataFrame, again: bool) -> DataFrame:
     reach = contract.lateness_days
     where: tables.Slice = {"event_date": around(run.ds, 2 * reach if again else reach, reach)}
     current, aside = layout.processed(contract), layout.superseded(contract)
-    known = tables.read(run, current, where).withColumn("superseded", F.lit(None).cast("date"))
-    known = known.withColumn(ORIGIN, F.lit(current.path))
-    kept = tables.read(run, aside, where).withColumn(ORIGIN, F.lit(aside.path))
-    every = known.unionByName(kept)
+    known = tables.read(run, current, where).withColumn(ORIGIN, F.lit(current.path))
+    replaced = tables.read(run, aside, where).withColumn(ORIGIN, F.lit(aside.path))
+    every = replaced.unionByName(known, allowMissingColumns=True)
     key = F.xxhash64(*contract.key)
     keys = versions.select(key.alias("_key"))
     if again:
@@ -187,12 +188,12 @@ def _stored(run: Run, versions: DataFrame, again: bool) -> DataFrame:
     return every.withColumn("_key", key).join(keys, "_key", "left_semi").drop("_key")
 
 
-def _ran_before(run: Run) -> bool:
-    """Whether rows of this arrival day are stored, or were superseded by it."""
-    contract = run.contract
-    where: tables.Slice = {"event_date": around(run.ds, contract.lateness_days)}
-    mine = F.col("arrived") == F.lit(run.ds)
-    if not tables.read(run, layout.processed(contract), where).where(mine).isEmpty():
-        return True
-    aside = tables.read(run, layout.superseded(contract), where)
-    return not aside.where(mine | (F.col("superseded") == F.lit(run.ds))).isEmpty()
+def _may_be_stored(run: Run) -> bool:
+    """Whether rows of this arrival day may be stored, or rows that it superseded: by the files' statistics."""
+    contract, ds = run.contract, str(run.ds)
+    where = tables.as_text({"event_date": around(run.ds, contract.lateness_days)})
+    for table in (layout.processed(contract), layout.superseded(contract)):
+        for file in history.files(run.path(table), **where):
+            if any(file.covers(column, ds) for column in table.stats):
+                return True
+    return False

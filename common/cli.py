@@ -8,12 +8,15 @@ import logging
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from common import datasets
+from common.chain import run_chain
 from common.days import FORM, parse_days
 from common.errors import BadArguments, NothingThere, PipelineError
-from common.job import Job, Line, code_fingerprint, describe, run_day
+from common.job import Job, Line, Step, code_fingerprint, describe, run_day
 from common.run import Run
 from common.settings import load_settings
 
@@ -36,17 +39,31 @@ def parser(job: str) -> argparse.ArgumentParser:
 
 
 def run_job(job: Job, arguments: argparse.ArgumentParser | None = None, argv: list[str] | None = None) -> NoReturn:
-    """Runs a job over its days in one session, and leaves with the exit code that design and README promise."""
+    """Runs a job over its days in one session, and leaves with the exit code that the README promises."""
+
+    def days(runs: list[Run]) -> list[Line]:
+        return [_run_or_miss(job, run, lone=len(runs) == 1) for run in runs]
+
+    _answer(job.name, days, arguments or parser(job.name), argv)
+
+
+def run_chain_job(steps: list[Step], arguments: argparse.ArgumentParser, argv: list[str] | None = None) -> NoReturn:
+    """The same for a chain of jobs."""
+    _answer("backfill", lambda runs: run_chain(steps, runs), arguments, argv)
+
+
+def _answer(
+    name: str, work: Callable[[list[Run]], list[Line]], arguments: argparse.ArgumentParser, argv: list[str] | None
+) -> NoReturn:
     started = time.monotonic()
     listen()
-    line: Line = {"job": job.name, "outcome": "failed"}
+    line: Line = {"job": name, "outcome": "failed"}
     code = 1
     try:
-        given = vars((arguments or parser(job.name)).parse_args(argv))
+        given = vars(arguments.parse_args(argv))
         asked = given["ds"]
         line |= {"dataset": given["dataset"], "ds": asked}
-        runs = plan(job.name, given)
-        line = summary(job, asked, [_run_or_miss(job, run, lone=len(runs) == 1) for run in runs])
+        line = summary(asked, work(plan(name, given)))
         code = NothingThere.exit_code if line.get("missing") else 0
     except PipelineError as error:
         line |= describe(error)
@@ -54,7 +71,7 @@ def run_job(job: Job, arguments: argparse.ArgumentParser | None = None, argv: li
         logging.getLogger("pipeline").error("%s", error)
     except Exception as error:
         line |= describe(error)
-        logging.getLogger("pipeline").exception("%s failed", job.name)
+        logging.getLogger("pipeline").exception("%s failed", name)
     finally:
         line["seconds"] = round(time.monotonic() - started, 1)
         sys.stderr.flush()
@@ -64,8 +81,6 @@ def run_job(job: Job, arguments: argparse.ArgumentParser | None = None, argv: li
 
 def plan(job: str, given: dict[str, Any]) -> list[Run]:
     """The runs that were asked for, one a day; nothing is touched yet."""
-    from jobs import datasets
-
     days = parse_days(given.pop("ds"), given.pop("long_range"))
     places = {name: _from_here(given.pop(name)) for name in ("lake", "landing")}
     settings = load_settings(given.pop("env"), **places)
@@ -93,7 +108,7 @@ def _run_or_miss(job: Job, run: Run, lone: bool) -> Line:
         raise
 
 
-def summary(job: Job, ds: str, lines: list[Line]) -> Line:
+def summary(ds: str, lines: list[Line]) -> Line:
     """The line of one day as it is; of a range, the sums and each day's outcome."""
     if len(lines) == 1:
         return lines[0]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from common import aggregates as agg
@@ -18,32 +18,30 @@ from common.known import rows_known
 from common.layout import Table
 from common.run import Run
 
+# How many entity days a feature row was made of: what went in must come out.
+PARTS = "_parts"
+
 
 @contextmanager
-def built(run: Run) -> Iterator[DataFrame]:
-    """The feature rows of ds, computed once for counting and writing."""
-    rows = windows(run) if run.contract.features.window_days else snapshot(run)
-    rows = tables.conform(rows.withColumn("ds", F.lit(run.ds)), layout.features(run.contract)).persist()
+def built(run: Run) -> Iterator[tuple[DataFrame, dict[str, int]]]:
+    """The feature rows of ds and their books, computed once."""
+    entity, seen = run.contract.features.entity, Observation("seen")
+    rows = (windows if run.contract.features.window_days else snapshot)(run, seen).persist()
     try:
-        yield rows
+        made = rows.agg(
+            F.count(F.lit(1)).alias("features"), F.count_distinct(entity).alias("entities"), F.sum(PARTS).alias("parts")
+        ).first()
+        assert made is not None
+        parts = seen.get["parts"]
+        if (made["parts"] or 0) != parts or made["entities"] != made["features"]:
+            raise BooksDoNotBalance(
+                f"{parts} entity days went into {run.ds}; {made['parts']} came out, in {made['features']} rows of "
+                f"{made['entities']} entities. Nothing was committed: this is a fault of the pipeline or of a measure."
+            )
+        counts = {"entity_days": parts, "features": made["features"]}
+        yield tables.conform(rows.withColumn("ds", F.lit(run.ds)), layout.features(run.contract)), counts
     finally:
         rows.unpersist()
-
-
-def counts(run: Run, rows: DataFrame) -> dict[str, int]:
-    """One row for each entity that ds knows of, no more and no fewer."""
-    entity = run.contract.features.entity
-    entities, found = _entities(run).count(), rows.count()
-    if found != entities or rows.select(entity).distinct().count() != entities:
-        raise BooksDoNotBalance(f"{entities} entities are known on {run.ds}, and {found} feature rows came out; nothing committed")
-    return {"entities": entities, "features": found}
-
-
-def _entities(run: Run) -> DataFrame:
-    entity = run.contract.features.entity
-    if run.contract.features.window_days:
-        return newest_partials(run).where("events > 0").select(entity).distinct()
-    return rows_known(run, [run.ds], run.ds).select(entity)
 
 
 def sources(contract: Contract) -> list[Table]:
@@ -55,12 +53,13 @@ def arrivals(run: Run) -> list[date]:
     return around(run.ds, max(0, run.contract.features.window_days - 1) + run.contract.lateness_days)
 
 
-def snapshot(run: Run) -> DataFrame:
+def snapshot(run: Run, seen: Observation) -> DataFrame:
     """Each row of the day's snapshot, one for one."""
-    rows = run.dataset.measure(rows_known(run, [run.ds], run.ds))
+    rows = rows_known(run, [run.ds], run.ds).observe(seen, F.count(F.lit(1)).alias("parts"))
+    rows = run.dataset.measure(rows).withColumn(PARTS, F.lit(1))
     features = run.contract.features
     columns = {each.name: _of_row(each.rule, run) for each in features.columns}
-    return rows.select(features.entity, *[column.alias(name) for name, column in columns.items()])
+    return rows.select(features.entity, PARTS, *[column.alias(name) for name, column in columns.items()])
 
 
 def _of_row(rule: agg.Aggregate, run: Run) -> Column:
@@ -97,7 +96,8 @@ def newest_partials(run: Run) -> DataFrame:
     return joined.where(F.col("ds") == F.coalesce("newest", "ds")).drop("newest")
 
 
-def windows(run: Run) -> DataFrame:
+def windows(run: Run, seen: Observation) -> DataFrame:
+    """One row per entity, from the partials of its days."""
     features = run.contract.features
     partials = newest_partials(run).where("events > 0")
     plain, counted, ratios = [], [], []
@@ -108,7 +108,8 @@ def windows(run: Run) -> DataFrame:
             counted.append(each)
         else:
             plain.append(_over_window(each.rule, run).alias(each.name))
-    rows = partials.groupBy(features.entity).agg(*plain)
+    counted_in = partials.observe(seen, F.count(F.lit(1)).alias("parts"))
+    rows = counted_in.groupBy(features.entity).agg(F.count(F.lit(1)).alias(PARTS), *plain)
     for column in sorted({each.rule.column for each in counted}):
         mine = [each for each in counted if each.rule.column == column]
         rows = rows.join(_of_values(run, partials, column, [(each.name, each.rule) for each in mine]), features.entity, "left")

@@ -8,9 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
 
-from common.files import is_local, local_path
+from common.files import is_local, list_files, local_path
 
 
 @dataclass(frozen=True)
@@ -25,16 +24,13 @@ class Commit:
 
 
 def _open(uri: str, with_files: bool = False) -> DeltaTable | None:
-    if is_local(uri) and not (local_path(uri) / "_delta_log").is_dir():
-        return None
-    try:
-        return DeltaTable(uri, without_files=not with_files)
-    except TableNotFoundError:
-        return None
+    return DeltaTable(uri, without_files=not with_files) if exists(uri) else None
 
 
 def exists(uri: str) -> bool:
-    return _open(uri) is not None
+    if is_local(uri):
+        return (local_path(uri) / "_delta_log").is_dir()
+    return bool(DeltaTable.is_deltatable(uri))
 
 
 def version(uri: str) -> int:
@@ -60,10 +56,37 @@ def _commit(entry: dict[str, Any]) -> Commit:
     return Commit(entry["version"], entry.get("operation", "?"), books if isinstance(books, dict) else {})
 
 
-def files(uri: str, **partition: list[str]) -> list[dict[str, Any]]:
-    """The live data files of the named partition values, with their sizes."""
+@dataclass(frozen=True)
+class File:
+    """A live data file, as the log describes it."""
+
+    path: str
+    bytes: int
+    rows: int
+    partition: dict[str, str]
+    facts: dict[str, Any]
+
+    def covers(self, column: str, value: str) -> bool:
+        """Whether a row of it may have that value, by its statistics."""
+        low, high = self.facts.get(f"min.{column}"), self.facts.get(f"max.{column}")
+        return low is None or high is None or str(low) <= value <= str(high)
+
+
+def files(uri: str, **partition: list[str]) -> list[File]:
+    """The live data files that hold those partition values."""
     table = _open(uri, with_files=True)
     if table is None:
         return []
     rows = pa.table(table.get_add_actions(flatten=True)).to_pylist()
-    return [row for row in rows if all(str(row.get(f"partition.{name}")) in values for name, values in partition.items())]
+    found = [_file(row) for row in rows]
+    return [file for file in found if all(file.partition[name] in values for name, values in partition.items())]
+
+
+def _file(row: dict[str, Any]) -> File:
+    partition = {name.removeprefix("partition."): str(value) for name, value in row.items() if name.startswith("partition.")}
+    return File(row["path"], row["size_bytes"], row.get("num_records") or 0, partition, row)
+
+
+def file_count(uri: str) -> int:
+    """How many data files lie in the table's folder, live or not."""
+    return sum(each.path.endswith(".parquet") and "_delta_log" not in each.path for each in list_files(uri, recursive=True))

@@ -7,13 +7,12 @@ import logging
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from common import history, runs
+from common import datasets, history, runs
 from common.errors import PipelineError
 from common.layout import Table
 from common.locks import hold
@@ -44,15 +43,24 @@ class Job:
         return f"{self.name}-{table}" if table else self.name
 
 
-def run_day(job: Job, run: Run) -> Line:
+@dataclass(frozen=True)
+class Step:
+    """A job in a chain, with the options that it is given there."""
+
+    job: Job
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
     """Runs the job unless its day is up to date; files what came of it either way."""
     started = time.monotonic()
+    level = logging.DEBUG if quiet else logging.INFO
     run = replace(run, job=job.key(run))
     with hold(run.settings.lake, f"{run.contract.name}/{run.job}/{run.ds}", run.settings.lock_wait_seconds):
         record = runs.load(run)
         source = job.source(run)
         if not run.full_refresh and record.done and is_current(job, run, record, source):
-            run.log.info("nothing to do: nothing that this day depends on has changed")
+            run.log.log(level, "nothing to do: nothing that this day depends on has changed")
             return {**record.line, "outcome": "nothing", "written": {}, "stale": [], "seconds": _since(started)}
         depends = {watch.table.path: run.version(watch.table) for watch in job.watches(run)}
         try:
@@ -62,8 +70,8 @@ def run_day(job: Job, run: Run) -> Line:
             raise
         line = _line(run, outcome, depends, started)
         runs.save(run, line, depends, source)
-        run.log.info("%s %s", outcome.outcome, " ".join(f"{name}={count:,}" for name, count in outcome.counts.items()))
-        if outcome.stale:
+        run.log.log(level, "%s %s", outcome.outcome, " ".join(f"{name}={count:,}" for name, count in outcome.counts.items()))
+        if outcome.stale and not quiet:
             run.log.warning("now out of date, run again: %s", ", ".join(map(str, outcome.stale)))
         return line
 
@@ -116,9 +124,7 @@ def describe(error: Exception) -> Line:
 @cache
 def code_fingerprint() -> str:
     """Of everything that computes: another code may give another result for the same input."""
-    import jobs.datasets
-
-    folders = {ROOT / "common", ROOT / "jobs", *map(Path, jobs.datasets.__path__)}
+    folders = {ROOT / "common", ROOT / "jobs", *datasets.folders()}
     sources = sorted(path for folder in folders for path in folder.rglob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from common import layout, runs, tables
+from common import features, layout, runs, tables
 from common.days import around
 from common.job import Job, Watch, run_day
 from common.known import rows_known, versions_moved
@@ -22,9 +22,9 @@ def main(run: Run) -> Outcome:
     table = layout.partials(run.contract)
     rows = tables.conform(arrived_partials(run).withColumn("ds", F.lit(run.ds)), table).persist()
     try:
-        books = {"counts": {"partials": rows.count()}}
         wish = tables.Wish(table=table, where={"ds": [run.ds]}, desired=rows)
-        return Outcome.of(books["counts"], [(table, tables.converge(run, wish, books))])
+        change = tables.converge(run, wish, {"sources": run.versions(features.sources(run.contract))})
+        return Outcome.of({"partials_changed": change.rows}, [(table, change)])
     finally:
         rows.unpersist()
 
@@ -36,7 +36,7 @@ def arrived_partials(run: Run) -> DataFrame:
     earlier = around(run.ds, run.contract.lateness_days)[:-1]
     if not earlier:
         return today
-    touched = versions_moved(run, earlier, run.ds).select(entity, "event_date").distinct().persist()
+    touched = versions_moved(run, earlier, run.ds).select(entity, "event_date").distinct().localCheckpoint()
     dates = [row["event_date"] for row in touched.select("event_date").distinct().collect()]
     if not dates:
         return today
@@ -94,7 +94,7 @@ PARTIALS = Job(
     main,
     watches=lambda run: [
         Watch(table, lambda day: day in around(run.ds, run.contract.lateness_days))
-        for table in (layout.processed(run.contract), layout.superseded(run.contract))
+        for table in features.sources(run.contract)
     ]
     + [Watch(layout.partials(run.contract), lambda day: False)],
 )
@@ -108,4 +108,4 @@ def bring_up_to_date(run: Run) -> None:
     cleaned = set(runs.days(run.settings.lake, run.contract.name, "clean"))
     for day in around(run.ds, window - 1):
         if day in cleaned:
-            run_day(PARTIALS, replace(run, ds=day, full_refresh=run.full_refresh and day == run.ds))
+            run_day(PARTIALS, replace(run, ds=day, full_refresh=run.full_refresh and day == run.ds), quiet=True)

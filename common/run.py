@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from common.contract import Contract
     from common.tables import Change
-    from jobs.datasets import Dataset
+    from common.datasets import Dataset
 
 
 @dataclass

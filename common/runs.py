@@ -5,7 +5,7 @@ It is a log, not the truth: the truth is in the tables' commits. Without it, run
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +54,14 @@ def save_failure(run: Run, failure: dict[str, Any]) -> None:
 
 
 def days(lake: str, dataset: str, job: str) -> list[date]:
-    """The days that the job has completed at some time."""
-    return [date.fromisoformat(name) for name, record in _all(f"{lake}/{FOLDER}/{dataset}/{job}").items() if record.line]
+    """The days on which the job has run, whatever came of it last."""
+    names = [each.base_name for each in list_files(f"{lake}/{FOLDER}/{dataset}/{job}")]
+    return [date.fromisoformat(name.removesuffix(".json")) for name in names if name.endswith(".json")]
+
+
+def line_of(run: Run, job: str) -> dict[str, Any]:
+    """What another job's last good run of the same day said."""
+    return load(replace(run, job=job)).line
 
 
 def of_dataset(lake: str, dataset: str) -> dict[tuple[str, str], Record]:
@@ -67,11 +73,6 @@ def of_dataset(lake: str, dataset: str) -> dict[tuple[str, str], Record]:
         if name.endswith(".json"):
             found[(name.removesuffix(".json"), job)] = _record(read_json(f"{base}/{job}/{name}") or {})
     return found
-
-
-def _all(folder: str) -> dict[str, Record]:
-    names = [each.base_name for each in list_files(folder) if each.base_name.endswith(".json")]
-    return {name.removesuffix(".json"): _record(read_json(f"{folder}/{name}") or {}) for name in names}
 
 
 def _record(content: dict[str, Any]) -> Record:

@@ -11,17 +11,18 @@ from common.run import Run
 from common.tables import Change
 
 
+STEPS = {"ingest": (layout.raw, "ds"), "clean": (layout.processed, "event_date"), "features": (layout.features, "ds")}
+
+
 def insist_ran(run: Run, job: str) -> None:
-    """A day that the job before has never seen can't be told from an empty one."""
-    if run.ds not in runs.days(run.settings.lake, run.contract.name, job) and not _has_raw(run):
-        raise NothingThere(
-            f"{run.contract.name} of {run.ds} has not been ingested; run: "
-            f"spark-submit jobs/ingest.py --dataset {run.contract.name} --ds {run.ds}"
-        )
-
-
-def _has_raw(run: Run) -> bool:
-    return bool(history.files(run.path(layout.raw(run.contract)), ds=[str(run.ds)]))
+    """A day that the step before has never seen can't be told from an empty one."""
+    table, partition = STEPS[job]
+    if runs.line_of(run, job) or history.files(run.path(table(run.contract)), **{partition: [str(run.ds)]}):
+        return
+    raise NothingThere(
+        f"{job} has not run for {run.contract.name} of {run.ds}; run: "
+        f"spark-submit jobs/{job}.py --dataset {run.contract.name} --ds {run.ds}"
+    )
 
 
 def features_after(run: Run, changes: Iterable[Change]) -> list[date]:

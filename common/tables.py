@@ -31,6 +31,7 @@ ACTION = "action"
 INSERT, UPDATE, DELETE = "insert", "update", "delete"
 ALL = (INSERT, UPDATE, DELETE)
 TRIES = 5
+BROADCAST_ROWS = 1_000_000
 WRITE_LOCK_SECONDS = 600
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
@@ -56,14 +57,19 @@ def within(where: Slice, prefix: str = "") -> Column:
 
 
 def read(run: Run, table: Table, where: Slice) -> DataFrame:
-    """The rows of those partitions; none where the table does not exist yet."""
-    if not history.exists(run.path(table)):
+    """The rows of those partitions; a slice without files costs no scan."""
+    if not history.files(run.path(table), **as_text(where)):
         return empty(run.spark, table)
     return run.spark.read.format("delta").load(run.path(table)).where(within(where))
 
 
 def empty(spark: SparkSession, table: Table) -> DataFrame:
     return spark.createDataFrame([], ", ".join(f"`{name}` {type_}" for name, type_ in table.columns))
+
+
+def small(rows: DataFrame) -> DataFrame:
+    """Rows that are few enough are sent to where the many are, instead of shuffling the many."""
+    return F.broadcast(rows) if rows.count() <= BROADCAST_ROWS else rows
 
 
 def conform(rows: DataFrame, table: Table) -> DataFrame:
@@ -105,7 +111,7 @@ def converge(run: Run, wish: Wish, books: Mapping[str, Any]) -> Change:
 
 
 def _converge_once(run: Run, wish: Wish, books: Mapping[str, Any]) -> Change:
-    blank = wish.existing is None and not history.files(run.path(wish.table), **_as_text(wish.where))
+    blank = wish.existing is None and not history.files(run.path(wish.table), **as_text(wish.where))
     if blank:
         return _commit(run, wish, wish.desired.withColumn(ACTION, F.lit(INSERT)), books)
     stored = wish.existing if wish.existing is not None else read(run, wish.table, wish.where)
@@ -200,7 +206,7 @@ def _books_changed(run: Run, table: Table, books: Mapping[str, Any]) -> bool:
     return True
 
 
-def _as_text(where: Slice) -> dict[str, list[str]]:
+def as_text(where: Slice) -> dict[str, list[str]]:
     return {name: [str(value) for value in values] for name, values in where.items()}
 
 
@@ -235,3 +241,23 @@ def exclusively(run: Run, table: Table) -> Iterator[None]:
     """One commit at a time to a table from this machine: a local file system alone would let one overwrite another."""
     with hold(run.settings.lake, f"commit/{table.path}", WRITE_LOCK_SECONDS):
         yield
+
+
+def optimize(run: Run, table: Table, where: Slice, target_bytes: int) -> int:
+    """Packs the small files of one partition; the rows stay what they are."""
+    run.spark.conf.set("spark.databricks.delta.optimize.minFileSize", target_bytes)
+    run.spark.conf.set("spark.databricks.delta.optimize.maxFileSize", target_bytes)
+    target = DeltaTable.forPath(run.spark, run.path(table))
+    # `where` takes text only; every value is a date or a declared name that was read back from the table's own log.
+    chosen = " AND ".join(f"{name} = '{value}'" for name, values in where.items() for value in values)
+    with exclusively(run, table), _signed(run, {}):
+        target.optimize().where(chosen).executeCompaction()
+    return history.version(run.path(table))
+
+
+def vacuum(run: Run, table: Table) -> int:
+    """Removes files that no version within the table's retention needs; returns how many."""
+    before = history.file_count(run.path(table))
+    with exclusively(run, table), _signed(run, {}):
+        DeltaTable.forPath(run.spark, run.path(table)).vacuum()
+    return before - history.file_count(run.path(table))

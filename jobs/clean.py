@@ -23,7 +23,7 @@ def main(run: Run) -> Outcome:
             # state before the first.
             settled.aside(INSERT, UPDATE),
             settled.current(),
-            settled.aside(DELETE),
+            *([settled.aside(DELETE)] if settled.has_stored_aside else []),
         ]
         changes = [(wish.table, tables.converge(run, wish, books)) for wish in wishes]
         out_of_date = {*stale.features_after(run, [change for _, change in changes[1:]]), *settled.later_arrivals()}

@@ -13,11 +13,11 @@ def main(run: Run) -> Outcome:
     table = layout.features(run.contract)
     stale.insist_ran(run, "clean")
     bring_up_to_date(run)
-    with features.built(run) as rows:
-        books = {"counts": features.counts(run, rows), "sources": run.versions(features.sources(run.contract))}
+    with features.built(run) as (rows, counts):
+        books = {"counts": counts, "sources": run.versions(features.sources(run.contract))}
         wish = tables.Wish(table=table, where={"ds": [run.ds]}, desired=rows)
         change = tables.converge(run, wish, books)
-    return Outcome.of(books["counts"], [(table, change)])
+    return Outcome.of(counts, [(table, change)])
 
 
 FEATURES = Job(

@@ -1,0 +1,57 @@
+"""The steps of a day, one after the other, over many days."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import date
+
+from common.errors import NothingThere
+from common.job import Line, Step, run_day
+from common.run import Run
+
+
+def run_chain(steps: list[Step], runs: list[Run]) -> list[Line]:
+    """Runs every day's steps, earliest day first, and again the days that an earlier one has made stale."""
+    waiting = {run.ds: run for run in runs}
+    lines: dict[date, Line] = {}
+    started = time.monotonic()
+    total = len(waiting)
+    while waiting:
+        ds = min(waiting)
+        run = waiting.pop(ds)
+        lines[ds] = line = _day(steps, run)
+        new = {day for day in map(date.fromisoformat, line["stale"]) if day not in waiting}
+        waiting |= {day: replace(runs[0], ds=day, full_refresh=False) for day in new}
+        total += len(new)
+        _tell(run, line, total - len(waiting), total, started)
+    return [lines[ds] for ds in sorted(lines)]
+
+
+def _day(steps: list[Step], run: Run) -> Line:
+    line: Line = {"job": "backfill", "dataset": run.contract.name, "ds": str(run.ds), "outcome": "nothing"}
+    line |= {"counts": {}, "read": {}, "written": {}, "seconds": 0.0}
+    stale: set[str] = set()
+    for step in steps:
+        try:
+            done = run_day(step.job, replace(run, job=step.job.name, options=dict(step.options)), quiet=True)
+        except NothingThere as error:
+            run.log.warning("%s", error)
+            return {**line, "outcome": "missing", "stale": sorted(stale)}
+        if done["outcome"] != "nothing":
+            line["outcome"] = "done"
+        if not step.options:
+            line["counts"] |= {f"{step.job.name}_{name}": count for name, count in done["counts"].items()}
+        line["read"] |= done["read"]
+        line["written"] |= done["written"]
+        line["seconds"] = round(line["seconds"] + done["seconds"], 1)
+        stale |= set(done["stale"])
+    return {**line, "stale": sorted(stale - {str(run.ds)})}
+
+
+def _tell(run: Run, line: Line, done: int, total: int, started: float) -> None:
+    left = (time.monotonic() - started) / done * (total - done)
+    counts = {name.partition("_")[2]: count for name, count in line["counts"].items()}
+    said = " ".join(f"{name}={counts[name]:,}" for name in ("landed", "accepted", "quarantined", "features") if name in counts)
+    until = f", about {left:,.0f} s left" if total > done else ""
+    run.log.info("%d of %d: %s %s (%.1f s%s)", done, total, line["outcome"], said, line["seconds"], until)

@@ -1,0 +1,99 @@
+"""When a partition is packed, and what that changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from common import history, layout, tables
+from common.days import around
+from common.history import File
+from common.layout import Table
+from common.run import Outcome, Run
+
+# Late rows bring a small file a day to a partition: it is packed once they have all come, or when it has many.
+MANY = 8
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """A partition with more files than it needs."""
+
+    table: Table
+    partition: dict[str, str]
+    files: list[File]
+
+    @property
+    def bytes(self) -> int:
+        return sum(file.bytes for file in self.files)
+
+    @property
+    def name(self) -> str:
+        return f"{self.table.path}/{'/'.join(f'{name}={value}' for name, value in self.partition.items())}"
+
+
+def crowded(run: Run) -> list[Crowd]:
+    """The partitions that the run of ds may have added files to, where packing pays."""
+    contract = run.contract
+    by_arrival = [layout.raw(contract), layout.quarantine(contract), layout.partials(contract), layout.features(contract)]
+    found = [crowd for table in by_arrival for crowd in _crowds(run, table, {"ds": [str(run.ds)]}, settled=[run.ds])]
+    dates = around(run.ds, contract.lateness_days)
+    where = {"event_date": [str(day) for day in dates]}
+    for table in (layout.processed(contract), layout.superseded(contract)):
+        found += _crowds(run, table, where, settled=[dates[0]])
+    return found
+
+
+def _crowds(run: Run, table: Table, where: dict[str, list[str]], settled: list[date]) -> list[Crowd]:
+    groups: dict[tuple[tuple[str, str], ...], list[File]] = {}
+    for file in history.files(run.path(table), **where):
+        groups.setdefault(tuple(file.partition.items()), []).append(file)
+    crowds = [Crowd(table, dict(partition), files) for partition, files in groups.items()]
+    return [crowd for crowd in crowds if _pays(crowd, run.settings.target_file_mb << 20, settled)]
+
+
+def _pays(crowd: Crowd, target: int, settled: list[date]) -> bool:
+    small = [file for file in crowd.files if file.bytes < target]
+    final = next(iter(crowd.partition.values())) in [str(day) for day in settled]
+    return len(small) > (1 if final else MANY)
+
+
+def pack(run: Run, crowd: Crowd) -> dict[str, Any]:
+    where: tables.Slice = {name: [_literal(crowd.table, name, value)] for name, value in crowd.partition.items()}
+    version = tables.optimize(run, crowd.table, where, run.settings.target_file_mb << 20)
+    after = [
+        file
+        for file in history.files(run.path(crowd.table), **{name: [value] for name, value in crowd.partition.items()})
+        if file.partition == crowd.partition
+    ]
+    line = {
+        "partition": crowd.name,
+        "files": [len(crowd.files), len(after)],
+        "bytes": [crowd.bytes, sum(file.bytes for file in after)],
+    }
+    run.log.info("%s: files %d -> %d, bytes %s -> %s", crowd.name, *line["files"], *(f"{b:,}" for b in line["bytes"]))
+    return {**line, "table": crowd.table.path, "version": version}
+
+
+def _literal(table: Table, column: str, value: str) -> date | str:
+    return date.fromisoformat(value) if dict(table.columns)[column] == "date" else value
+
+
+def vacuum(run: Run) -> dict[str, int]:
+    """Removes what is older than the retention that the table itself declares; returns the number of files by table."""
+    contract = run.contract
+    every = (layout.raw, layout.quarantine, layout.processed, layout.superseded, layout.partials, layout.features)
+    mine = [table(contract) for table in every]
+    return {table.path: tables.vacuum(run, table) for table in mine if history.exists(run.path(table))}
+
+
+def outcome(packed: list[dict[str, Any]], removed: dict[str, int]) -> Outcome:
+    counts = {
+        "partitions": len(packed),
+        "files_before": sum(each["files"][0] for each in packed),
+        "files_after": sum(each["files"][1] for each in packed),
+        "files_removed": sum(removed.values()),
+    }
+    written = {each["table"]: each["version"] for each in packed}
+    return Outcome("done" if packed or counts["files_removed"] else "nothing", counts, written, facts={"packed": packed})

@@ -1,0 +1,56 @@
+"""The datasets by name: each is a folder of the package `jobs.datasets`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from common.contract import Contract
+from common.errors import BadArguments, ContractContradiction
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+PACKAGE = "jobs.datasets"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A contract, and beside it the transforms, imported when Spark is needed anyway."""
+
+    contract: Contract
+    package: str
+
+    @cached_property
+    def _transforms(self) -> Any:
+        return importlib.import_module(f"{self.package}.transforms")
+
+    @property
+    def derive(self) -> Callable[[DataFrame], DataFrame]:
+        return self._transforms.derive  # type: ignore[no-any-return]
+
+    @property
+    def measure(self) -> Callable[[DataFrame], DataFrame]:
+        return self._transforms.measure  # type: ignore[no-any-return]
+
+
+def folders() -> list[Path]:
+    return [Path(folder) for folder in importlib.import_module(PACKAGE).__path__]
+
+
+def names() -> list[str]:
+    return sorted({found.parent.name for folder in folders() for found in folder.glob("*/contract.py")})
+
+
+def load(name: str) -> Dataset:
+    if name not in names():
+        raise BadArguments(f"--dataset {name!r} is not known; expected one of: {', '.join(names())}")
+    package = f"{PACKAGE}.{name}"
+    contract: Contract = importlib.import_module(f"{package}.contract").CONTRACT
+    if contract.name != name:
+        raise ContractContradiction(f"the folder {name!r} declares a contract named {contract.name!r}; give both one name")
+    return Dataset(contract, package)

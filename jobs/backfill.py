@@ -1,0 +1,24 @@
+"""The whole chain over a range of days in one session; goes on where it stopped, and heals the days it made stale."""
+
+from __future__ import annotations
+
+from common.cli import parser, run_chain_job
+from common.job import Step
+from jobs.clean import CLEAN
+from jobs.compact import COMPACT
+from jobs.features import FEATURES
+from jobs.ingest import INGEST
+from jobs.validate import VALIDATE
+
+CHAIN = [
+    Step(INGEST),
+    Step(VALIDATE, {"table": "raw"}),
+    Step(CLEAN),
+    Step(VALIDATE, {"table": "processed"}),
+    Step(FEATURES),
+    Step(VALIDATE, {"table": "features"}),
+    Step(COMPACT),
+]
+
+if __name__ == "__main__":
+    run_chain_job(CHAIN, parser("backfill"))

@@ -1,0 +1,25 @@
+"""The gate: a day's rows against the rules of its contract, before anything downstream reads them."""
+
+from __future__ import annotations
+
+from common import gate, rules
+from common.cli import parser, run_job
+from common.job import Job, Watch
+from common.run import Outcome, Run
+
+
+def main(run: Run) -> Outcome:
+    results = [*gate.check_books(run), *gate.check_rows(run)]
+    return gate.decide(run, results)
+
+
+VALIDATE = Job(
+    "validate",
+    main,
+    watches=lambda run: [Watch(rules.table_of(run.contract, run.options["table"]), lambda day: day == run.ds)],
+)
+
+if __name__ == "__main__":
+    arguments = parser("validate")
+    arguments.add_argument("--table", choices=rules.TABLES, default="processed", help="which table (default: processed)")
+    run_job(VALIDATE, arguments)
