@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from common import history, layout, tables
+from common.converge import Change
 from common.errors import BooksDoNotBalance, ContractBroken, NothingThere
 from common.layout import Table
 from common.run import Outcome, Run
@@ -75,7 +76,11 @@ class Taken:
         if row["extra"]:
             self.run.log.warning("columns that the contract doesn't know, left out: %s", sorted(row["extra"]))
         named = ("landed", "accepted", "quarantined")
-        return {**{name: row[name] for name in named}, "files": len(self.holding.good), "refused_files": len(self.holding.bad)}
+        return {
+            **{name: row[name] for name in named},
+            "files": len(self.holding.good),
+            "refused_files": len(self.holding.bad),
+        }
 
     def books(self) -> dict[str, Any]:
         drift = {unit.name: list(unit.extra) for unit in self.holding.units if unit.extra}
@@ -113,7 +118,7 @@ def taken(run: Run, source: Source, holding: Holding) -> Iterator[Taken]:
         records.unpersist()
 
 
-def outcome(holding: Holding, books: Mapping[str, Any], changes: list[tuple[Table, tables.Change]]) -> Outcome:
+def outcome(holding: Holding, books: Mapping[str, Any], changes: list[tuple[Table, Change]]) -> Outcome:
     facts = {"drift": books["drift"]} if books["drift"] else {}
     found = Outcome.of(books["counts"], changes, **facts)
     return found if holding.records else replace(found, outcome="empty")

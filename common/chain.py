@@ -52,6 +52,8 @@ def _day(steps: list[Step], run: Run) -> Line:
 def _tell(run: Run, line: Line, done: int, total: int, started: float) -> None:
     left = (time.monotonic() - started) / done * (total - done)
     counts = {name.partition("_")[2]: count for name, count in line["counts"].items()}
-    said = " ".join(f"{name}={counts[name]:,}" for name in ("landed", "accepted", "quarantined", "features") if name in counts)
+    said = " ".join(
+        f"{name}={counts[name]:,}" for name in ("landed", "accepted", "quarantined", "features") if name in counts
+    )
     until = f", about {left:,.0f} s left" if total > done else ""
     run.log.info("%d of %d: %s %s (%.1f s%s)", done, total, line["outcome"], said, line["seconds"], until)

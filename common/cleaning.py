@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from common import history, layout, tables
+from common.converge import Wish
 from common.days import around
 from common.errors import BooksDoNotBalance
 from common.judge import judge
@@ -76,18 +77,18 @@ class Settled:
     stored: DataFrame  # what is stored for the day's keys, with the table it is in
     stored_arrivals: list[tuple[str, date]]  # the tables and arrival days that those are of
 
-    def current(self) -> tables.Wish:
+    def current(self) -> Wish:
         table = layout.processed(self.run.contract)
         rows = self.settled.where(F.col("superseded").isNull())
         desired = tables.conform(rows.unionByName(self.alone) if self.again else rows, table)
         fresh = None if self.again else self.alone
-        return tables.Wish(table=table, where=self._reach, desired=desired, existing=self._stored_in(table), fresh=fresh)
+        return Wish(table=table, where=self._reach, desired=desired, existing=self._stored_in(table), fresh=fresh)
 
-    def aside(self, *actions: str) -> tables.Wish:
+    def aside(self, *actions: str) -> Wish:
         table = layout.superseded(self.run.contract)
         desired = tables.conform(self.settled.where(F.col("superseded").isNotNull()), table)
         existing = self._stored_in(table)
-        return tables.Wish(table=table, where=self._reach, desired=desired, existing=existing, actions=actions)
+        return Wish(table=table, where=self._reach, desired=desired, existing=existing, actions=actions)
 
     def later_arrivals(self) -> list[date]:
         """Days after ds whose records this run has settled anew: their books may count them otherwise now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 import time
 import uuid
@@ -154,9 +155,22 @@ class _Format(logging.Formatter):
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 
+class _ThroughJvm(logging.Handler):
+    """spark-submit merges Python's standard error into its standard output; the JVM's own is where it belongs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from pyspark.java_gateway import launch_gateway
+
+        self._stream = launch_gateway().jvm.java.lang.System.err
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._stream.println(self.format(record))
+
+
 def listen() -> None:
     """Messages to standard error; standard output is for the JSON line."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _ThroughJvm() if "PYSPARK_GATEWAY_PORT" in os.environ else logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Format())
     logger = logging.getLogger("pipeline")
     logger.handlers[:] = [handler]

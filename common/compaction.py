@@ -36,7 +36,12 @@ class Crowd:
 def crowded(run: Run) -> list[Crowd]:
     """The partitions that the run of ds may have added files to, where packing pays."""
     contract = run.contract
-    by_arrival = [layout.raw(contract), layout.quarantine(contract), layout.partials(contract), layout.features(contract)]
+    by_arrival = [
+        layout.raw(contract),
+        layout.quarantine(contract),
+        layout.partials(contract),
+        layout.features(contract),
+    ]
     found = [crowd for table in by_arrival for crowd in _crowds(run, table, {"ds": [str(run.ds)]}, settled=[run.ds])]
     dates = around(run.ds, contract.lateness_days)
     where = {"event_date": [str(day) for day in dates]}
@@ -96,4 +101,6 @@ def outcome(packed: list[dict[str, Any]], removed: dict[str, int]) -> Outcome:
         "files_removed": sum(removed.values()),
     }
     written = {each["table"]: each["version"] for each in packed}
-    return Outcome("done" if packed or counts["files_removed"] else "nothing", counts, written, facts={"packed": packed})
+    return Outcome(
+        "done" if packed or counts["files_removed"] else "nothing", counts, written, facts={"packed": packed}
+    )

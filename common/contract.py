@@ -60,10 +60,18 @@ class Column:
             f"{said}: minimum {low} is over maximum {self.maximum}",
         )
         textual = bool(self.values or self.pattern or self.lower)
-        insist(not textual or self.type == "string", f"{said}: values, pattern and lower are for strings, it is {self.type}")
-        insist(not self.formats or self.base_type in ("date", "timestamp"), f"{said}: formats are for dates, it is {self.type}")
+        insist(
+            not textual or self.type == "string",
+            f"{said}: values, pattern and lower are for strings, it is {self.type}",
+        )
+        insist(
+            not self.formats or self.base_type in ("date", "timestamp"),
+            f"{said}: formats are for dates, it is {self.type}",
+        )
         wrong = [value for value in self.values if value != value.strip() or (self.lower and value != value.lower())]
-        insist(not wrong, f"{said}: values {wrong} can never match, because text is trimmed{' and lowered' * self.lower}")
+        insist(
+            not wrong, f"{said}: values {wrong} can never match, because text is trimmed{' and lowered' * self.lower}"
+        )
 
     @property
     def base_type(self) -> str:
@@ -80,8 +88,14 @@ class Files:
     empty_day_wipes: bool = False
 
     def __post_init__(self) -> None:
-        insist(len(self.delimiter) == 1 and self.delimiter not in '"\r\n', f"delimiter {self.delimiter!r} is not one character")
-        insist(self.on_bad_file in ("fail", "quarantine"), f"on_bad_file {self.on_bad_file!r} is neither fail nor quarantine")
+        insist(
+            len(self.delimiter) == 1 and self.delimiter not in '"\r\n',
+            f"delimiter {self.delimiter!r} is not one character",
+        )
+        insist(
+            self.on_bad_file in ("fail", "quarantine"),
+            f"on_bad_file {self.on_bad_file!r} is neither fail nor quarantine",
+        )
 
 
 @dataclass(frozen=True)

@@ -52,5 +52,7 @@ def load(name: str) -> Dataset:
     package = f"{PACKAGE}.{name}"
     contract: Contract = importlib.import_module(f"{package}.contract").CONTRACT
     if contract.name != name:
-        raise ContractContradiction(f"the folder {name!r} declares a contract named {contract.name!r}; give both one name")
+        raise ContractContradiction(
+            f"the folder {name!r} declares a contract named {contract.name!r}; give both one name"
+        )
     return Dataset(contract, package)

@@ -34,7 +34,9 @@ def parse_days(text: str, long_range: bool = False) -> list[date]:
         raise BadArguments(f"--ds {text!r} ends before it starts; expected the earlier day first")
     length = (end - start).days + 1
     if length > LONGEST_RANGE and not long_range:
-        raise BadArguments(f"--ds {text!r} has {length} days, more than {LONGEST_RANGE}; add --long-range if you mean it")
+        raise BadArguments(
+            f"--ds {text!r} has {length} days, more than {LONGEST_RANGE}; add --long-range if you mean it"
+        )
     return days_between(start, end)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
 
@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 
 from common import aggregates as agg
 from common import layout, tables
-from common.days import around
 from common.contract import Contract
+from common.days import around
 from common.errors import BooksDoNotBalance
 from common.known import rows_known
 from common.layout import Table
@@ -100,68 +100,76 @@ def windows(run: Run, seen: Observation) -> DataFrame:
     """One row per entity, from the partials of its days."""
     features = run.contract.features
     partials = newest_partials(run).where("events > 0")
-    plain, counted, ratios = [], [], []
-    for each in features.columns:
-        if isinstance(each.rule, agg.Ratio):
-            ratios.append(each)
-        elif isinstance(each.rule, agg.Distinct | agg.MostFrequent):
-            counted.append(each)
-        else:
-            plain.append(_over_window(each.rule, run).alias(each.name))
-    counted_in = partials.observe(seen, F.count(F.lit(1)).alias("parts"))
-    rows = counted_in.groupBy(features.entity).agg(F.count(F.lit(1)).alias(PARTS), *plain)
-    for column in sorted({each.rule.column for each in counted}):
-        mine = [each for each in counted if each.rule.column == column]
-        rows = rows.join(_of_values(run, partials, column, [(each.name, each.rule) for each in mine]), features.entity, "left")
-    return rows.withColumns({each.name: ratio(each.rule) for each in ratios})
-
-
-def _within(run: Run, days: int) -> Column:
-    return F.col("event_date") > F.lit(run.ds - timedelta(days=days))
+    ratios = {each.name: each.rule for each in features.columns if isinstance(each.rule, agg.Ratio)}
+    counted = {
+        each.name: each.rule for each in features.columns if isinstance(each.rule, agg.Distinct | agg.MostFrequent)
+    }
+    plain = [
+        _over_window(each.rule, run).alias(each.name)
+        for each in features.columns
+        if each.name not in ratios and each.name not in counted
+    ]
+    seen_partials = partials.observe(seen, F.count(F.lit(1)).alias("parts"))
+    rows = seen_partials.groupBy(features.entity).agg(F.count(F.lit(1)).alias(PARTS), *plain)
+    for column in sorted({rule.column for rule in counted.values()}):
+        mine = {name: rule for name, rule in counted.items() if rule.column == column}
+        rows = rows.join(_of_values(run, partials, column, mine), features.entity, "left")
+    return rows.withColumns({name: ratio(rule) for name, rule in ratios.items()})
 
 
 def _over_window(rule: agg.Aggregate, run: Run) -> Column:
-    assert isinstance(rule, agg.Windowed)
-
-    def inside(state: str) -> Column:
-        return F.when(_within(run, rule.days), F.col(state))
-
+    if isinstance(rule, agg.OfColumn):
+        return _of_column(rule, run)
     match rule:
-        case agg.Count():
-            return F.coalesce(F.sum(inside("events")), F.lit(0))
-        case agg.ActiveDays():
-            return F.count(inside("events"))
-        case agg.DaysSinceLast():
-            return F.datediff(F.lit(run.ds), F.max(inside("event_date")))
-        case agg.Sum(column=column):
+        case agg.Count(days):
+            return F.coalesce(F.sum(_inside(run, days, "events")), F.lit(0))
+        case agg.ActiveDays(days):
+            return F.count(_inside(run, days, "events"))
+        case agg.DaysSinceLast(days):
+            return F.datediff(F.lit(run.ds), F.max(_inside(run, days, "event_date")))
+        case _:
+            raise TypeError(f"{rule} is no rule for a window")
+
+
+def _of_column(rule: agg.OfColumn, run: Run) -> Column:
+    def inside(state: str) -> Column:
+        return _inside(run, rule.days, state)
+
+    column = rule.column
+    match rule:
+        case agg.Sum():
             return F.coalesce(F.sum(inside(f"sum_{column}")), F.lit(0))
-        case agg.Mean(column=column):
+        case agg.Mean():
             total, count = F.sum(inside(f"sum_{column}")), F.sum(inside(f"count_{column}"))
             return F.when(count > 0, total.cast("double") / count)
-        case agg.Min(column=column):
+        case agg.Min():
             return F.min(inside(f"min_{column}"))
-        case agg.Max(column=column):
+        case agg.Max():
             return F.max(inside(f"max_{column}"))
-        case agg.Share(column=column):
+        case agg.Share():
             return F.sum(inside(f"true_{column}")) / F.sum(inside("events"))
-        case agg.Last(column=column):
+        case agg.Last():
             return F.max(inside(f"last_{column}"))["value"]
         case _:
             raise TypeError(f"{rule} is no rule for a window")
 
 
-def _of_values(run: Run, partials: DataFrame, column: str, features: list[tuple[str, agg.Aggregate]]) -> DataFrame:
+def _inside(run: Run, days: int, state: str) -> Column:
+    """The state of the days in (ds - days, ds], null outside."""
+    return F.when(F.col("event_date") > F.lit(run.ds - timedelta(days=days)), F.col(state))
+
+
+def _of_values(run: Run, partials: DataFrame, column: str, rules: Mapping[str, agg.OfColumn]) -> DataFrame:
     """Distinct counts and most frequent values: the arrays of the days added up, value by value."""
     entity = run.contract.features.entity
-    windows = sorted({rule.days for _, rule in features if isinstance(rule, agg.Windowed)})
     each = partials.select(entity, "event_date", F.inline(f"values_{column}"))
-    times = [F.sum(F.when(_within(run, days), F.col("count"))).alias(f"times_{days}") for days in windows]
+    windows = sorted({rule.days for rule in rules.values()})
+    times = [F.sum(_inside(run, days, "count")).alias(f"times_{days}") for days in windows]
     by_value = each.groupBy(entity, "value").agg(*times)
-    return by_value.groupBy(entity).agg(*[_pick(rule).alias(name) for name, rule in features])
+    return by_value.groupBy(entity).agg(*[_pick(rule).alias(name) for name, rule in rules.items()])
 
 
-def _pick(rule: agg.Aggregate) -> Column:
-    assert isinstance(rule, agg.Windowed)
+def _pick(rule: agg.OfColumn) -> Column:
     times = F.col(f"times_{rule.days}")
     if isinstance(rule, agg.Distinct):
         return F.count(times)

@@ -83,10 +83,14 @@ def files(uri: str, **partition: list[str]) -> list[File]:
 
 
 def _file(row: dict[str, Any]) -> File:
-    partition = {name.removeprefix("partition."): str(value) for name, value in row.items() if name.startswith("partition.")}
+    partition = {
+        name.removeprefix("partition."): str(value) for name, value in row.items() if name.startswith("partition.")
+    }
     return File(row["path"], row["size_bytes"], row.get("num_records") or 0, partition, row)
 
 
 def file_count(uri: str) -> int:
     """How many data files lie in the table's folder, live or not."""
-    return sum(each.path.endswith(".parquet") and "_delta_log" not in each.path for each in list_files(uri, recursive=True))
+    return sum(
+        each.path.endswith(".parquet") and "_delta_log" not in each.path for each in list_files(uri, recursive=True)
+    )

@@ -70,7 +70,9 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
             raise
         line = _line(run, outcome, depends, started)
         runs.save(run, line, depends, source)
-        run.log.log(level, "%s %s", outcome.outcome, " ".join(f"{name}={count:,}" for name, count in outcome.counts.items()))
+        run.log.log(
+            level, "%s %s", outcome.outcome, " ".join(f"{name}={count:,}" for name, count in outcome.counts.items())
+        )
         if outcome.stale and not quiet:
             run.log.warning("now out of date, run again: %s", ", ".join(map(str, outcome.stale)))
         return line

@@ -32,7 +32,14 @@ from common.sources import Holding, Unit
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-FORMATS = {".csv": "csv", ".csv.gz": "csv", ".jsonl": "json", ".jsonl.gz": "json", ".json": "json", ".parquet": "parquet"}
+FORMATS = {
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".jsonl": "json",
+    ".jsonl.gz": "json",
+    ".json": "json",
+    ".parquet": "parquet",
+}
 ROWS_A_BATCH = 50_000
 
 
@@ -245,4 +252,6 @@ def _batch(
         pa.array(extra or none, pa.string()),
         pa.array(lines or [1] * count, pa.int64()),
     ]
-    return pa.RecordBatch.from_arrays([*arrays, *fields], names=["file", "problem", "record", "extra", "lines", *columns])
+    return pa.RecordBatch.from_arrays(
+        [*arrays, *fields], names=["file", "problem", "record", "extra", "lines", *columns]
+    )

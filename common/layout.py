@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.contract import Contract
 from common.aggregates import Distinct, Last, Max, Mean, Min, MostFrequent, OfColumn, Share, Sum, sum_type
+from common.contract import Contract
 
 Columns = tuple[tuple[str, str], ...]
 
@@ -114,7 +114,9 @@ def partials(contract: Contract) -> Table:
 
 def features(contract: Contract) -> Table:
     entity = contract.features.entity
-    columns = tuple((each.name, each.rule.type(lambda name: type_of(contract, name))) for each in contract.features.columns)
+    columns = tuple(
+        (each.name, each.rule.type(lambda name: type_of(contract, name))) for each in contract.features.columns
+    )
     return Table(
         path=f"features/{contract.name}/v{contract.features.version}",
         columns=(("ds", "date"), (entity, type_of(contract, entity)), *columns),

@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from common import features, layout, runs, tables
+from common.converge import Wish, converge
 from common.days import around
 from common.job import Job, Watch, run_day
 from common.known import rows_known, versions_moved
@@ -22,8 +23,8 @@ def main(run: Run) -> Outcome:
     table = layout.partials(run.contract)
     rows = tables.conform(arrived_partials(run).withColumn("ds", F.lit(run.ds)), table).persist()
     try:
-        wish = tables.Wish(table=table, where={"ds": [run.ds]}, desired=rows)
-        change = tables.converge(run, wish, {"sources": run.versions(features.sources(run.contract))})
+        wish = Wish(table=table, where={"ds": [run.ds]}, desired=rows)
+        change = converge(run, wish, {"sources": run.versions(features.sources(run.contract))})
         return Outcome.of({"partials_changed": change.rows}, [(table, change)])
     finally:
         rows.unpersist()
@@ -82,8 +83,10 @@ def _state(name: str, event_time: str | None) -> Column:
 
 def _value_counts(rows: DataFrame, by_day: list[str], column: str) -> DataFrame:
     """How often each value came, as one sorted array."""
-    each = rows.where(F.col(column).isNotNull()).groupBy(*by_day, F.col(column).alias("value")).agg(
-        F.count(F.lit(1)).alias("count")
+    each = (
+        rows.where(F.col(column).isNotNull())
+        .groupBy(*by_day, F.col(column).alias("value"))
+        .agg(F.count(F.lit(1)).alias("count"))
     )
     entries = F.sort_array(F.collect_list(F.struct("value", "count")))
     return each.groupBy(*by_day).agg(entries.alias(f"values_{column}"))
@@ -92,11 +95,13 @@ def _value_counts(rows: DataFrame, by_day: list[str], column: str) -> DataFrame:
 PARTIALS = Job(
     "partials",
     main,
-    watches=lambda run: [
-        Watch(table, lambda day: day in around(run.ds, run.contract.lateness_days))
-        for table in features.sources(run.contract)
-    ]
-    + [Watch(layout.partials(run.contract), lambda day: False)],
+    watches=lambda run: (
+        [
+            Watch(table, lambda day: day in around(run.ds, run.contract.lateness_days))
+            for table in features.sources(run.contract)
+        ]
+        + [Watch(layout.partials(run.contract), lambda day: False)]
+    ),
 )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from common.contract import Contract
-    from common.tables import Change
+    from common.converge import Change
     from common.datasets import Dataset
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
+import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
@@ -24,7 +25,9 @@ Generator = Callable[[date, int, int, bool], tuple[Iterator[Row], list[str]]]
 
 
 def main(name: str, columns: Sequence[str], generate: Generator, argv: list[str] | None = None) -> None:
-    arguments = argparse.ArgumentParser(prog=f"python -m jobs.datasets.{name}.sample", description=f"Landing data of {name}.")
+    arguments = argparse.ArgumentParser(
+        prog=f"python -m jobs.datasets.{name}.sample", description=f"Landing data of {name}."
+    )
     arguments.add_argument("--days", type=int, default=14)
     arguments.add_argument("--rows", type=int, default=2000, help="rows a day")
     arguments.add_argument("--out", type=Path, required=True, help="the landing folder")
@@ -58,8 +61,6 @@ def _open(path: Path) -> TextIO:
         return path.open("w", newline="", encoding="utf-8")
     # Neither a name nor a time in the header: the same rows make the same bytes.
     stream = gzip.GzipFile(filename="", mode="wb", fileobj=path.open("wb"), mtime=0)
-    import io
-
     return io.TextIOWrapper(stream, newline="", encoding="utf-8")
 
 

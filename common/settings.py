@@ -52,7 +52,9 @@ def load_settings(env: str, **flags: str | None) -> Settings:
     try:
         settings = Settings(env=env, **given)
     except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False))
+        found = "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False)
+        )
         raise BadArguments(f"conf/{env}.yml, the environment or a flag is wrong: {found}") from None
     return settings.model_copy(
         update={"lake": settings.place(settings.lake), "landing": settings.place(settings.landing)}

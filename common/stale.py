@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 from common import history, layout, runs
+from common.converge import Change
 from common.errors import NothingThere
 from common.run import Run
-from common.tables import Change
-
 
 STEPS = {"ingest": (layout.raw, "ds"), "clean": (layout.processed, "event_date"), "features": (layout.features, "ds")}
 

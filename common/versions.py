@@ -43,7 +43,9 @@ def settle(versions: DataFrame, contract: Contract, ds: date) -> DataFrame:
         F.col("event_date").alias("_better_date"),
     )
     same_key = [F.col(name) == F.col(f"_{name}") for name in contract.key]
-    reach = F.greatest("arrived", "_beaten_on") <= F.date_add(F.least("event_date", "_better_date"), contract.lateness_days)
+    reach = F.greatest("arrived", "_beaten_on") <= F.date_add(
+        F.least("event_date", "_better_date"), contract.lateness_days
+    )
     beaten = ranked.join(better, [*same_key, F.col("_better") > F.col("_rank"), reach], "left")
     names = versions.columns
     by_others = F.when(F.col("superseded") != F.lit(ds), F.col("superseded"))
@@ -59,4 +61,6 @@ def _ranked(versions: DataFrame, contract: Contract) -> DataFrame:
     same_record = Window.partitionBy(*contract.key, "record_hash")
     first = F.min("arrived").over(same_record)
     again = F.datediff(F.lit(date(1970, 1, 1)), "arrived")
-    return versions.withColumn("_rank", F.struct(*contract.winner, first.alias("_first"), "record_hash", again.alias("_again")))
+    return versions.withColumn(
+        "_rank", F.struct(*contract.winner, first.alias("_first"), "record_hash", again.alias("_again"))
+    )

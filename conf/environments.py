@@ -6,6 +6,7 @@ Standard library only: it runs before anything is installed.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -52,7 +53,9 @@ def fingerprint(name: str) -> str:
 def check_python() -> None:
     if sys.version_info[:2] != PYTHON:
         found = ".".join(map(str, sys.version_info[:3]))
-        stop(f"Python {found} found, Python 3.11 needed: install it (Debian: apt-get install python3.11 python3.11-venv).")
+        stop(
+            f"Python {found} found, Python 3.11 needed: install it (Debian: apt-get install python3.11 python3.11-venv)."
+        )
     try:
         import ensurepip  # noqa: F401  (Debian ships it apart)
     except ImportError:
@@ -60,7 +63,9 @@ def check_python() -> None:
 
 
 def check_java() -> None:
-    advice = f"Java {JAVA} is needed: install it (Debian: apt-get install openjdk-17-jre-headless) or point JAVA_HOME to it."
+    advice = (
+        f"Java {JAVA} is needed: install it (Debian: apt-get install openjdk-17-jre-headless) or point JAVA_HOME to it."
+    )
     try:
         shown = subprocess.run([java(), "-version"], capture_output=True, text=True, check=True).stderr
     except (OSError, subprocess.CalledProcessError):
@@ -71,8 +76,6 @@ def check_java() -> None:
 
 
 def java() -> str:
-    import os
-
     home = os.environ.get("JAVA_HOME")
     return str(Path(home) / "bin" / "java") if home else "java"
 
@@ -89,12 +92,26 @@ def install(place: Path, lock: Path) -> None:
 
 def install_jars(jars: Path) -> None:
     """Fetches Delta's jars with the Ivy that Spark ships, and checks each against its SHA-256."""
-    wanted = dict(line.split() for line in (SPARK_CONF / "jars.txt").read_text().splitlines() if line[:1] not in ("", "#"))
+    wanted = dict(
+        line.split() for line in (SPARK_CONF / "jars.txt").read_text().splitlines() if line[:1] not in ("", "#")
+    )
     with tempfile.TemporaryDirectory() as scratch:
         ivy = Path(scratch) / "ivy.xml"
         ivy.write_text(ivy_module(wanted))
         pattern = str(Path(scratch) / "[artifact]-[revision].[ext]")
-        call(java(), "-cp", f"{jars}/*", "org.apache.ivy.Main", "-warn", "-ivy", str(ivy), "-types", "jar", "-retrieve", pattern)
+        call(
+            java(),
+            "-cp",
+            f"{jars}/*",
+            "org.apache.ivy.Main",
+            "-warn",
+            "-ivy",
+            str(ivy),
+            "-types",
+            "jar",
+            "-retrieve",
+            pattern,
+        )
         for coordinates, expected in wanted.items():
             _, artifact, version = coordinates.split(":")
             jar = Path(scratch) / f"{artifact}-{version}.jar"
@@ -108,7 +125,9 @@ def ivy_module(wanted: dict[str, str]) -> str:
     dependencies = ""
     for coordinates in wanted:
         organisation, name, version = (quoteattr(part) for part in coordinates.split(":"))
-        dependencies += f'<dependency org={organisation} name={name} rev={version} transitive="false" conf="default->default"/>'
+        dependencies += (
+            f'<dependency org={organisation} name={name} rev={version} transitive="false" conf="default->default"/>'
+        )
     return (
         '<ivy-module version="2.0"><info organisation="local" module="jars"/>'
         f'<configurations><conf name="default"/></configurations><dependencies>{dependencies}</dependencies></ivy-module>'
@@ -131,19 +150,18 @@ def archive_classes(place: Path) -> None:
             env={**environment(), "SPARK_SUBMIT_OPTS": f"-XX:ArchiveClassesAtExit={archive}"},
             stdout=log,
             stderr=log,
+            check=False,
         )
     if done.returncode:
         stop(f"Spark does not start in the new environment: see {log.name}.")
 
 
 def environment() -> dict[str, str]:
-    import os
-
     return {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
 
 
 def call(*command: str) -> None:
-    done = subprocess.run(command, env=environment())
+    done = subprocess.run(command, env=environment(), check=False)
     if done.returncode:
         stop(f"set-up failed in: {' '.join(command[:4])} …")
 

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from common import cleaning, layout, stale, tables
 from common.cli import run_job
+from common.converge import DELETE, INSERT, UPDATE, Wish, converge
 from common.days import around
 from common.job import Job, Watch
 from common.run import Outcome, Run
-from common.tables import DELETE, INSERT, UPDATE
 
 
 def main(run: Run) -> Outcome:
     raw, processed = layout.raw(run.contract), layout.processed(run.contract)
-    quarantine, aside = layout.quarantine(run.contract), layout.superseded(run.contract)
+    quarantine = layout.quarantine(run.contract)
     stale.insist_ran(run, "ingest")
     with cleaning.day(run) as day, tables.exclusively(run, processed):
         settled = cleaning.settle_day(day)
         books = {"counts": settled.counts(day), "sources": {raw.path: run.version(raw)}}
         wishes = [
-            tables.Wish(table=quarantine, where=run.refusals, desired=day.refused),
+            Wish(table=quarantine, where=run.refusals, desired=day.refused),
             # A reader takes a row from the side table where both have it: until the last of these commits it sees the
             # state before the first.
             settled.aside(INSERT, UPDATE),
             settled.current(),
             *([settled.aside(DELETE)] if settled.has_stored_aside else []),
         ]
-        changes = [(wish.table, tables.converge(run, wish, books)) for wish in wishes]
+        changes = [(wish.table, converge(run, wish, books)) for wish in wishes]
         out_of_date = {*stale.features_after(run, [change for _, change in changes[1:]]), *settled.later_arrivals()}
     return Outcome.of(books["counts"], changes, out_of_date)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from common import features, layout, stale, tables
+from common import features, layout, stale
 from common.cli import run_job
+from common.converge import Wish, converge
 from common.job import Job, Watch
 from common.partials import bring_up_to_date
 from common.run import Outcome, Run
@@ -15,8 +16,8 @@ def main(run: Run) -> Outcome:
     bring_up_to_date(run)
     with features.built(run) as (rows, counts):
         books = {"counts": counts, "sources": run.versions(features.sources(run.contract))}
-        wish = tables.Wish(table=table, where={"ds": [run.ds]}, desired=rows)
-        change = tables.converge(run, wish, books)
+        wish = Wish(table=table, where={"ds": [run.ds]}, desired=rows)
+        change = converge(run, wish, books)
     return Outcome.of(counts, [(table, change)])
 
 

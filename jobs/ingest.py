@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from common import arrivals, layout, sources, tables
+from common import arrivals, layout, sources
 from common.cli import run_job
+from common.converge import Wish, converge
 from common.job import Job, Watch
 from common.run import Outcome, Run
 
@@ -14,9 +15,9 @@ def main(run: Run) -> Outcome:
     holding = arrivals.check(run, source.holds(), raw)
     with arrivals.taken(run, source, holding) as taken:
         books = taken.books()
-        refused = tables.Wish(table=quarantine, where=run.refusals, desired=taken.quarantine())
-        arrived = tables.Wish(table=raw, where={"ds": [run.ds]}, desired=taken.raw())
-        changes = [(wish.table, tables.converge(run, wish, books)) for wish in (refused, arrived)]
+        refused = Wish(table=quarantine, where=run.refusals, desired=taken.quarantine())
+        arrived = Wish(table=raw, where={"ds": [run.ds]}, desired=taken.raw())
+        changes = [(wish.table, converge(run, wish, books)) for wish in (refused, arrived)]
     return arrivals.outcome(holding, books, changes)
 
 

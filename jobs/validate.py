@@ -21,5 +21,7 @@ VALIDATE = Job(
 
 if __name__ == "__main__":
     arguments = parser("validate")
-    arguments.add_argument("--table", choices=rules.TABLES, default="processed", help="which table (default: processed)")
+    arguments.add_argument(
+        "--table", choices=rules.TABLES, default="processed", help="which table (default: processed)"
+    )
     run_job(VALIDATE, arguments)

@@ -10,17 +10,19 @@ CONTRACT = Contract(
     description="Every customer as billing knows them on ds, and whether they left.",
     columns=(
         Column(name="customer_id", type="string", required=True, description="Billing's id of the customer"),
+        Column(name="gender", type="string", required=True, values=("Female", "Male"), description="As registered"),
         Column(
-            name="gender", type="string", required=True, values=("Female", "Male"), description="As registered"
+            name="senior_citizen", type="int", required=True, minimum=0, maximum=1, description="1 from 65 years on"
         ),
-        Column(name="senior_citizen", type="int", required=True, minimum=0, maximum=1, description="1 from 65 years on"),
-        Column(
-            name="partner", type="string", required=True, values=YES_NO, description="Lives with a partner"
-        ),
+        Column(name="partner", type="string", required=True, values=YES_NO, description="Lives with a partner"),
         Column(name="dependents", type="string", required=True, values=YES_NO, description="Has dependents"),
         Column(name="tenure_days", type="int", required=True, minimum=0, description="Days since the contract began"),
         Column(
-            name="monthly_charges", type="decimal(12,2)", required=True, minimum=0, description="The month's bill, in euro"
+            name="monthly_charges",
+            type="decimal(12,2)",
+            required=True,
+            minimum=0,
+            description="The month's bill, in euro",
         ),
         Column(
             name="total_charges",

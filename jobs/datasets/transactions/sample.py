@@ -51,44 +51,41 @@ def _time(day: date, number: int) -> str:
 
 
 def _dirty(rng: random.Random, ds: date, row: list[str | None], number: int) -> Iterator[Row]:
+    """One of: late, sent twice, told twice, corrected a day later, written oddly, or wrong."""
+
     def but(**changed: str | None) -> Row:
         return [changed.get(name, value) for name, value in zip(COLUMNS, row, strict=True)]
 
-    kind = rng.randrange(16)
-    days_late = rng.randint(1, 6)
     yesterday = ds - timedelta(days=1)
-    match kind:
-        case 0 | 1 | 2:  # late, within the limit
-            yield but(timestamp=_time(ds - timedelta(days=days_late), number))
-        case 3 | 4:  # exact duplicate
-            yield row
-            yield row
-        case 5:  # the same purchase, told twice with another amount
-            yield row
-            yield but(purchase_amount=f"{rng.random() * 100 + 1:.2f}")
-        case 6 | 7:  # a correction of yesterday's purchase
-            corrected = f"{rng.random() * 100 + 1:.2f}"
-            yield but(
-                transaction_id=f"t{yesterday:%Y%m%d}-{number:07d}",
-                timestamp=_time(yesterday, number),
-                purchase_amount=corrected,
-            )
+    amount = f"{rng.random() * 100 + 1:.2f}"
+    match rng.randrange(14):
+        case 0 | 1 | 2:
+            yield but(timestamp=_time(ds - timedelta(days=rng.randint(1, 6)), number))
+        case 3 | 4:
+            yield from (row, row)
+        case 5:
+            yield from (row, but(purchase_amount=amount))
+        case 6 | 7:
+            first = f"t{yesterday:%Y%m%d}-{number:07d}"
+            yield but(transaction_id=first, timestamp=_time(yesterday, number), purchase_amount=amount)
         case 8:
             yield but(category=f" {(row[5] or '').upper()} ")
-        case 9:
-            yield but(user_id=None)
-        case 10:
-            yield but(purchase_amount=rng.choice(["12,50", "NaN", "Infinity", "-3.00", "0", "1e400", "100000.01", "abc"]))
-        case 11:
-            yield but(timestamp=rng.choice(["not a date", "2026-02-31T10:00:00Z", "0001-01-01T00:00:00Z", ""]))
-        case 12:
-            yield but(timestamp=_time(ds + timedelta(days=2), number))
-        case 13:
-            yield but(timestamp=_time(ds - timedelta(days=30), number))
-        case 14:
-            yield but(category="toys")
         case _:
-            yield but(age="200")
+            yield but(**_wrong(rng, ds, number))
+
+
+def _wrong(rng: random.Random, ds: date, number: int) -> dict[str, str | None]:
+    return rng.choice(
+        [
+            {"user_id": None},
+            {"age": "200"},
+            {"category": "toys"},
+            {"purchase_amount": rng.choice(["12,50", "NaN", "Infinity", "-3.00", "0", "1e400", "100000.01", "abc"])},
+            {"timestamp": rng.choice(["not a date", "2026-02-31T10:00:00Z", "0001-01-01T00:00:00Z", ""])},
+            {"timestamp": _time(ds + timedelta(days=2), number)},
+            {"timestamp": _time(ds - timedelta(days=30), number)},
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,65 @@
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export LAKE ?= data/lake
+export LANDING ?= data/landing
+PYTHON := .venv/bin/python
+# Small data, many short queries: compiling each costs more than it saves. No data set of this size runs for long.
+SMALL := --conf spark.sql.codegen.wholeStage=false
+DEMO_DAYS := 2026-01-01..2026-01-14
+
+.PHONY: help setup setup-airflow demo test test-all lint bench status contracts lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+setup: ## make .venv, the environment of jobs and tests
+	@$(call with_python,conf/environments.py spark)
+
+setup-airflow: ## make .venv-airflow, Airflow's own environment
+	@$(call with_python,conf/environments.py airflow)
+
+# Any Python that is there may run the set-up: it says itself whether it is the right one.
+define with_python
+python=$$(command -v python3.11 || command -v python3) || \
+	{ echo "No Python found, Python 3.11 needed: install it (Debian: apt-get install python3.11 python3.11-venv)." >&2; exit 1; }; \
+	"$$python" $(1)
+endef
+
+demo: setup ## 14 days of sample data through the whole chain
+	@for dataset in transactions:2000 churn:500; do \
+		[ -d $(LANDING)/$${dataset%:*} ] || $(PYTHON) -m jobs.datasets.$${dataset%:*}.sample --days 14 --rows $${dataset#*:} --out $(LANDING); done
+	@echo "Running $(DEMO_DAYS) of both datasets, side by side:" >&2
+	@pids=(); for dataset in transactions churn; do \
+		.venv/bin/spark-submit $(SMALL) jobs/backfill.py --dataset $$dataset --ds $(DEMO_DAYS) >/dev/null & pids+=($$!); done; \
+		for pid in "$${pids[@]}"; do wait $$pid || exit $$?; done
+	@echo; $(PYTHON) -m common.status --short
+	@echo "The lake is $$(cd $(LAKE) && pwd). Worth trying next:"
+	@echo "  make status"
+	@echo "  .venv/bin/spark-submit jobs/features.py --dataset transactions --ds 2026-01-05"
+	@echo "  .venv/bin/python -c \"import polars; print(polars.read_delta('$(LAKE)/features/transactions/v1'))\""
+
+test: setup ## the quick test suite
+	@$(PYTHON) -m pytest -m "not slow"
+
+test-all: setup ## every test, the long ones too
+	@$(PYTHON) -m pytest
+
+lint: setup ## ruff and mypy
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+bench: setup ## a day of a million rows, beside the straightforward way
+	@$(PYTHON) tests/benchmarks/day.py
+
+status: setup ## what ran, per dataset and day
+	@$(PYTHON) -m common.status
+
+contracts: setup ## a page for every contract
+	@$(PYTHON) -m common.contract_page --out data/contracts
+
+lock: setup ## resolve the dependencies anew
+	@for name in uv spark airflow; do .venv/bin/uv pip compile -q --upgrade --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header conf/requirements/$$name.in -o conf/requirements/$$name.txt; done
+
+clean: ## remove what was made: data, environments, caches
+	@rm -rf data .venv .venv-airflow .mypy_cache .ruff_cache .hypothesis spark-warehouse
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

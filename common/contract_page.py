@@ -1,0 +1,74 @@
+"""Every contract as a page that people read: `python -m common.contract_page --out FOLDER`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from common import datasets, layout
+from common.contract import Column, Contract
+from common.rules import TABLES, rules_of
+
+
+def page(contract: Contract) -> str:
+    """One contract in Markdown."""
+    event = f"`{contract.event_time}`, zone {contract.zone}" if contract.event_time else "none: a whole snapshot a day"
+    winner = ", then ".join(
+        [*(f"the latest `{name}`" for name in contract.winner), "the later arrival", "the record's hash"]
+    )
+    parts = [
+        f"# {contract.name}\n\n{contract.description}\n",
+        f"- Key: {', '.join(f'`{name}`' for name in contract.key)}; of several records of one key counts {winner}",
+        f"- Event time: {event}",
+        f"- Late events are taken for {contract.lateness_days} days; the source is fresh within {contract.freshness_hours} h",
+        f"- At most {contract.refused_share:.0%} of a day may be refused ({contract.refused_severity})",
+        f"- Every version can be read for {contract.retention_days} days\n",
+        "## Columns\n",
+        "| column | type | must be | description |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| `{c.name}` | {c.type} | {_demands(c)} | {c.description} |"
+            for c in (*contract.columns, *contract.derived)
+        ),
+        f"\n## Features v{contract.features.version}, one row per `{contract.features.entity}` and ds\n",
+        "| feature | type | definition |",
+        "| --- | --- | --- |",
+    ]
+    types = dict(layout.features(contract).columns)
+    parts += [f"| `{each.name}` | {types[each.name]} | {each.rule.words} |" for each in contract.features.columns]
+    for table in TABLES:
+        parts += [f"\n## Rules of {table}\n", "| severity | column | expectation |", "| --- | --- | --- |"]
+        parts += [
+            f"| {r.severity} | {f'`{r.column}`' if r.column else ''} | {r.words} |" for r in rules_of(contract, table)
+        ]
+    return "\n".join(parts) + "\n"
+
+
+def _demands(column: Column) -> str:
+    found = ["present"] if column.required else []
+    if column.minimum is not None:
+        found.append(f"≥ {column.minimum}")
+    if column.above is not None:
+        found.append(f"> {column.above}")
+    if column.maximum is not None:
+        found.append(f"≤ {column.maximum}")
+    if column.values:
+        found.append("one of " + ", ".join(column.values) + (", in any case" if column.lower else ""))
+    if column.pattern:
+        found.append(f"like `{column.pattern}`")
+    return "; ".join(found) or "anything"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(prog="python -m common.contract_page", description=__doc__)
+    arguments.add_argument("--out", type=Path, required=True)
+    folder: Path = arguments.parse_args().out
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in datasets.names():
+        path = folder / f"{name}.md"
+        path.write_text(page(datasets.load(name).contract), encoding="utf-8")
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""Makes a table say what a run says: the difference first, then one MERGE of it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from delta.exceptions import DeltaConcurrentModificationException
+from delta.tables import DeltaTable
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from common import history
+from common.layout import Table
+from common.tables import Slice, as_text, conform, create, exclusively, read, signed, within
+
+if TYPE_CHECKING:
+    from common.run import Run
+
+ACTION = "action"
+INSERT, UPDATE, DELETE = "insert", "update", "delete"
+ALL = (INSERT, UPDATE, DELETE)
+TRIES = 5
+
+
+@dataclass
+class Change:
+    """What a converge did: nothing, or one new version."""
+
+    version: int = -1
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    partitions: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return self.inserted + self.updated + self.deleted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What a slice of a table should hold.
+
+    `existing` are the stored rows that `desired` stands for: the whole slice, unless the caller knows better.
+    `fresh` are further rows of which the caller knows that nothing stored has their identity.
+    """
+
+    table: Table
+    where: Slice
+    desired: DataFrame
+    existing: DataFrame | None = None
+    fresh: DataFrame | None = None
+    actions: tuple[str, ...] = ALL
+
+
+def converge(run: Run, wish: Wish, books: Mapping[str, Any]) -> Change:
+    """Makes the slice as wished: the difference first, then one MERGE of it, with the books in its commit.
+
+    With nothing to change nothing is committed, unless the books of the day have changed.
+    """
+    create(run, wish.table)
+    for attempt in range(TRIES):
+        try:
+            with exclusively(run, wish.table):
+                return _converge_once(run, wish, books)
+        except DeltaConcurrentModificationException:
+            if attempt == TRIES - 1:
+                raise
+            time.sleep(random.uniform(0.5, 2.0) * (attempt + 1))  # noqa: S311
+    raise AssertionError("unreachable")
+
+
+def _converge_once(run: Run, wish: Wish, books: Mapping[str, Any]) -> Change:
+    blank = wish.existing is None and not history.files(run.path(wish.table), **as_text(wish.where))
+    if blank:
+        return _commit(run, wish, wish.desired.withColumn(ACTION, F.lit(INSERT)), books)
+    stored = wish.existing if wish.existing is not None else read(run, wish.table, wish.where)
+    diff = difference(wish.desired, stored, wish.table).where(F.col(ACTION).isin(*wish.actions)).persist()
+    try:
+        return _commit(run, wish, diff, books)
+    finally:
+        diff.unpersist()
+
+
+def _commit(run: Run, wish: Wish, diff: DataFrame, books: Mapping[str, Any]) -> Change:
+    if wish.fresh is not None:
+        new = conform(wish.fresh, wish.table).withColumn(ACTION, F.lit(INSERT))
+        diff = diff.unionByName(new)
+    change = _summary(diff, wish.table)
+    if change.rows or _books_changed(run, wish.table, books):
+        _merge(run, wish, diff, change, books)
+        change.version = history.version(run.path(wish.table))
+    return change
+
+
+def difference(desired: DataFrame, stored: DataFrame, table: Table) -> DataFrame:
+    """The rows to insert, update and delete; a deleted row has nothing but its identity."""
+    ours = desired.withColumn("_ours", fingerprint(table.payload))
+    theirs = stored.select(*table.identity, fingerprint(table.payload).alias("_theirs"))
+    action = (
+        F.when(F.col("_theirs").isNull(), INSERT)
+        .when(F.col("_ours").isNull(), DELETE)
+        .when(F.col("_ours") != F.col("_theirs"), UPDATE)
+    )
+    joined = ours.join(theirs, on=table.identity, how="full_outer").withColumn(ACTION, action)
+    return joined.where(F.col(ACTION).isNotNull()).select(*table.names, ACTION)
+
+
+def fingerprint(columns: Sequence[str]) -> Column:
+    """A hash of the values and of which are null, which Spark's hash alone would pass over."""
+    return F.xxhash64(*columns, *[F.isnull(name) for name in columns])
+
+
+def _summary(diff: DataFrame, table: Table) -> Change:
+    change = Change()
+    for row in diff.groupBy(ACTION, *table.partition).count().collect():
+        attribute = {INSERT: "inserted", UPDATE: "updated", DELETE: "deleted"}[row[ACTION]]
+        setattr(change, attribute, getattr(change, attribute) + row["count"])
+        change.partitions.append({name: row[name] for name in table.partition})
+    return change
+
+
+def _merge(run: Run, wish: Wish, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> None:
+    table = wish.table
+    target = DeltaTable.forPath(run.spark, run.path(table)).alias("t")
+    touched: Slice = {
+        name: sorted({each[name] for each in change.partitions}) or wish.where[name] for name in table.partition
+    }
+    same_row = reduce(lambda one, other: one & other, [F.col(f"t.{n}") == F.col(f"s.{n}") for n in table.identity])
+    condition = within(touched, "t.") & same_row
+    if change.updated or change.deleted:
+        # Rows to insert have no counterpart, as the difference says: without them the join is small.
+        condition = condition & (F.col(f"s.{ACTION}") != INSERT)
+    elif "arrived" in table.names:
+        # New rows could only meet rows of the same arrival; by the statistics, the files of other days are not read.
+        condition = condition & (F.col("t.arrived") == F.lit(run.ds))
+    merge = target.merge(diff.alias("s"), condition)
+    values: dict[str, str | Column] = {name: F.col(f"s.{name}") for name in table.names}
+    if change.deleted:
+        merge = merge.whenMatchedDelete(F.col(f"s.{ACTION}") == DELETE)
+    if change.updated:
+        merge = merge.whenMatchedUpdate(F.col(f"s.{ACTION}") == UPDATE, values)
+    if change.inserted or not change.rows:
+        merge = merge.whenNotMatchedInsert(F.col(f"s.{ACTION}") == INSERT, values)
+    with signed(run, books):
+        merge.execute()
+
+
+def _books_changed(run: Run, table: Table, books: Mapping[str, Any]) -> bool:
+    """Whether the counts that this job last committed for this day are other than these."""
+    if not table.keeps_books:
+        return False
+    for commit in history.commits_since(run.path(table), since=-1):
+        if (commit.books.get("job"), commit.books.get("ds")) == (run.job, str(run.ds)):
+            return bool(commit.books.get("counts") != books.get("counts"))
+    return True

@@ -1,0 +1,108 @@
+"""What ran, from the log of runs alone: `python -m common.status` needs no Spark."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from common import datasets, runs
+from common.runs import Record
+from common.settings import load_settings
+
+STEPS = ("ingest", "validate-raw", "clean", "validate-processed", "features", "validate-features", "compact")
+# Column of the report: the job and its counts that make it.
+COLUMNS = {
+    "landed": ("ingest", ("landed",)),
+    "accepted": ("clean", ("accepted", "late")),
+    "quarantined": ("both", ("quarantined",)),
+    "duplicates": ("clean", ("duplicates", "superseded")),
+    "late": ("clean", ("late",)),
+    "features": ("features", ("features",)),
+}
+
+
+@dataclass(frozen=True)
+class Day:
+    ds: str
+    records: dict[str, Record]
+
+    def count(self, column: str) -> int | None:
+        job, names = COLUMNS[column]
+        jobs = ("ingest", "clean") if job == "both" else (job,)
+        found = [self.records[each].line.get("counts", {}) for each in jobs if each in self.records]
+        return sum(counts.get(name, 0) for counts in found for name in names) if found else None
+
+    @property
+    def seconds(self) -> float:
+        return float(sum(record.line.get("seconds", 0.0) for record in self.records.values()))
+
+    @property
+    def failure(self) -> str:
+        """The first step that failed, and why."""
+        for step in STEPS:
+            record = self.records.get(step)
+            if record and record.failure:
+                return f"{step}: {record.failure['message']}"
+        return ""
+
+    @property
+    def versions(self) -> str:
+        """The newest version that the day's runs wrote of each kind of table."""
+        written = {path: v for record in self.records.values() for path, v in record.line.get("written", {}).items()}
+        return " ".join(
+            f"{path.split('/')[0]}@{version}" for path, version in written.items() if "partials" not in path
+        )
+
+
+def days(lake: str, dataset: str) -> list[Day]:
+    by_day: dict[str, dict[str, Record]] = {}
+    for (ds, job), record in runs.of_dataset(lake, dataset).items():
+        if job in STEPS:
+            by_day.setdefault(ds, {})[job] = record
+    return [Day(ds, by_day[ds]) for ds in sorted(by_day)]
+
+
+def report(dataset: str, found: Iterable[Day], details: bool) -> Grid:
+    grid = Grid(title=dataset, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    grid.add_column("ds")
+    for name in (*COLUMNS, "seconds"):
+        grid.add_column(name, justify="right")
+    if details:
+        grid.add_column("versions")
+    grid.add_column("last failure", style="red")
+    for day in found:
+        counts = [_shown(day.count(name)) for name in COLUMNS]
+        versions = [day.versions] if details else []
+        # What went wrong is text of the data: it is shown as it is, never read as markup.
+        grid.add_row(day.ds, *counts, f"{day.seconds:,.1f}", *versions, Text(day.failure[:160]))
+    return grid
+
+
+def _shown(count: int | None) -> str:
+    return "-" if count is None else f"{count:,}"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(prog="python -m common.status", description=__doc__)
+    arguments.add_argument("--dataset", choices=datasets.names(), help="only this one")
+    arguments.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
+    arguments.add_argument("--env", default="local")
+    arguments.add_argument("--short", action="store_true", help="without the table versions")
+    given = arguments.parse_args()
+    lake = load_settings(given.env, lake=given.lake).lake
+    console = Console(soft_wrap=True)
+    for name in [given.dataset] if given.dataset else datasets.names():
+        found = days(lake, name)
+        if found:
+            console.print(report(name, found, details=not given.short), "")
+        else:
+            console.print(f"{name}: nothing has run yet in {lake}", markup=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""One Spark session for all tests, and a lake for each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lake import Lake
+
+ROOT = Path(__file__).resolve().parent.parent
+for name in ("LAKE", "LANDING", "DATASETS"):
+    os.environ.pop(name, None)
+# The session starts within this process, without spark-submit: what that would bring comes from here.
+os.environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {ROOT}/conf/spark/spark-defaults.conf pyspark-shell"
+os.environ["SPARK_SUBMIT_OPTS"] = (
+    f"-Dlog4j2.configurationFile=file:{ROOT}/conf/spark/log4j2.properties -XX:TieredStopAtLevel=1 "
+    f"-XX:SharedArchiveFile={ROOT}/.venv/spark.jsa -Xlog:cds=off -Xlog:cds+dynamic=off"
+)
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[object]:
+    from common.session import open_session
+    from common.settings import load_settings
+
+    settings = load_settings("local")
+    # Small data: interpreting a plan is quicker than compiling it.
+    small = {"spark.sql.codegen.wholeStage": False, "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+    session = open_session(settings.model_copy(update={"spark": {**settings.spark, **small}}), "tests")
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def lake(tmp_path: Path, spark: object) -> Lake:
+    return Lake(tmp_path)

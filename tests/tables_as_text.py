@@ -1,0 +1,25 @@
+"""Small tables written out as text, as the tests read them and as they compare them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def parse(text: str) -> list[dict[str, str | None]]:
+    """Rows of a table like `a | b`, one line each; `-` is nothing there."""
+    lines = [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines()]
+    names, rows = lines[0], lines[1:]
+    return [dict(zip(names, (None if cell == "-" else cell for cell in row), strict=True)) for row in rows]
+
+
+def shown(rows: Iterable[Mapping[str, Any]], names: list[str]) -> list[tuple[str | None, ...]]:
+    """Those columns of the rows as text, sorted."""
+    found = [tuple(None if row[name] is None else str(row[name]) for name in names) for row in rows]
+    return sorted(found, key=lambda row: tuple(str(cell) for cell in row))
+
+
+def assert_rows(rows: Iterable[Mapping[str, Any]], text: str) -> None:
+    wanted = parse(text)
+    names = list(wanted[0]) if wanted else [cell.strip() for cell in text.strip().splitlines()[0].split("|")]
+    assert shown(rows, names) == shown(wanted, names)

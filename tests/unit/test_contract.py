@@ -1,0 +1,123 @@
+from typing import Any
+
+import pytest
+
+from common import layout
+from common.aggregates import Count, Pick, Ratio, Sum
+from common.contract import Column, Contract, Feature, Features, Files
+from common.contract_page import page
+from common.errors import ContractContradiction
+from common.rules import rules_of
+from jobs.datasets.transactions.contract import CONTRACT
+
+
+def column(name: str = "amount", type: str = "long", **declared: Any) -> Column:
+    return Column(name=name, type=type, description="", **declared)
+
+
+def contract(**declared: Any) -> Contract:
+    columns = (column("id", "string", required=True), column("at", "timestamp", required=True), column("amount"))
+    features = Features(version=1, entity="id", columns=(Feature("spend", Sum(7, "amount")),))
+    wanted = {
+        "name": "orders",
+        "description": "",
+        "columns": columns,
+        "key": ("id",),
+        "event_time": "at",
+        "features": features,
+    }
+    return Contract(**{**wanted, **declared})
+
+
+@pytest.mark.parametrize(
+    ("declared", "both_sides"),
+    [
+        ({"type": "number"}, "'number'.*decimal"),
+        ({"name": "Amount"}, "lower case"),
+        ({"name": "arrived"}, "pipeline adds"),
+        ({"minimum": 5, "maximum": 1}, "minimum 5.*maximum 1"),
+        ({"minimum": 0, "above": 0}, "both minimum and above"),
+        ({"type": "string", "maximum": 9}, "range.*string"),
+        ({"values": ("a",)}, "strings.*long"),
+        ({"type": "string", "lower": True, "values": ("Food",)}, "Food.*never match"),
+        ({"formats": ("dd.MM.yyyy",)}, "formats.*long"),
+    ],
+)
+def test_a_column_that_contradicts_itself_fails_where_it_stands(declared: dict[str, Any], both_sides: str) -> None:
+    with pytest.raises(ContractContradiction, match=both_sides):
+        column(**declared)
+
+
+@pytest.mark.parametrize(
+    ("declared", "both_sides"),
+    [
+        ({"key": ("nobody",)}, "nobody.*'id', 'at', 'amount'"),
+        ({"key": ("amount",)}, "'amount'.*never missing"),
+        ({"key": ()}, "no key"),
+        ({"event_time": "amount"}, "'amount'.*timestamp"),
+        ({"event_time": None}, "windows need an event_time"),
+        ({"event_time": None, "lateness_days": 3}, "snapshot.*lateness_days"),
+        ({"refused_share": 0}, "refused_share 0"),
+        ({"retention_days": 7}, "retention_days 7"),
+        ({"winner": ("size",)}, "size"),
+        ({"columns": (column("id", "string", required=True), column("id", "string"))}, "declared twice"),
+    ],
+)
+def test_a_contract_that_contradicts_itself_names_both_sides(declared: dict[str, Any], both_sides: str) -> None:
+    with pytest.raises(ContractContradiction, match=both_sides):
+        contract(**declared)
+
+
+@pytest.mark.parametrize(
+    ("columns", "both_sides"),
+    [
+        ((Feature("spend", Sum(7, "size")),), r"'spend'.*\['size'\].*'amount'"),
+        ((Feature("n", Count(7)), Feature("n", Count(30))), "'n'.*twice"),
+        ((Feature("id", Count(7)),), "'id'.*key"),
+        ((Feature("n", Count(7)), Feature("share", Ratio("n", "m"))), r"divides \['m'\]"),
+        ((Feature("n", Count(7)), Feature("amount", Pick("amount"))), "amount on ds.*event feature table"),
+    ],
+)
+def test_features_that_cannot_be_computed_fail_where_they_stand(columns: tuple[Feature, ...], both_sides: str) -> None:
+    with pytest.raises(ContractContradiction, match=both_sides):
+        contract(features=Features(version=1, entity="id", columns=columns))
+
+
+def test_a_source_is_declared_in_known_words() -> None:
+    with pytest.raises(ContractContradiction, match="ignore"):
+        Files(on_bad_file="ignore")
+    with pytest.raises(ContractContradiction, match="one character"):
+        Files(delimiter="||")
+
+
+def test_features_that_share_a_state_share_it() -> None:
+    assert layout.states(CONTRACT) == {
+        "sum_purchase_amount": "decimal(22,2)",
+        "count_purchase_amount": "long",
+        "max_purchase_amount": "decimal(12,2)",
+        "values_category": "array<struct<value:string,count:long>>",
+        "true_weekend": "long",
+        "last_age": "struct<time:timestamp,value:int>",
+    }
+
+
+def test_the_window_is_as_long_as_the_longest_feature() -> None:
+    assert CONTRACT.features.window_days == 30
+
+
+def test_every_constraint_of_a_column_is_a_rule_of_the_processed_table() -> None:
+    found = {(rule.expectation, rule.column) for rule in rules_of(CONTRACT, "processed")}
+    assert {
+        ("ExpectColumnValuesToBeUnique", "transaction_id"),
+        ("ExpectColumnValuesToNotBeNull", "purchase_amount"),
+        ("ExpectColumnValuesToBeBetween", "purchase_amount"),
+        ("ExpectColumnValuesToBeBetween", "age"),
+        ("ExpectColumnValuesToBeInSet", "category"),
+    } <= found
+
+
+def test_the_page_of_a_contract_shows_what_is_demanded_and_how_a_feature_is_made() -> None:
+    shown = page(CONTRACT)
+    assert "| `purchase_amount` | decimal(12,2) | present; > 0; ≤ 100000 |" in shown
+    assert "| `spend_share_7d` | double | spend_7d / spend_30d, 0.0 where the divisor is 0 or missing |" in shown
+    assert "| error | `category` | ExpectColumnValuesToBeInSet(" in shown

@@ -1,0 +1,51 @@
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.days import LONGEST_RANGE, around, parse_day, parse_days
+from common.errors import BadArguments
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-02-30", "../../etc", "2026-01-01'; drop", "2026-1-1", "20260101", "", " 2026-01-01", "2026-01-01\n", "today",
+     "0001-01-01", "9999-12-31", "２０２６-01-01"],
+)  # fmt: skip
+def test_what_is_not_a_day_is_refused_with_the_accepted_form(text: str) -> None:
+    with pytest.raises(BadArguments, match="expected"):
+        parse_day(text)
+
+
+@given(st.text())
+def test_any_text_is_a_day_in_the_one_accepted_form_or_refused(text: str) -> None:
+    try:
+        assert str(parse_day(text)) == text
+    except BadArguments as error:
+        assert error.exit_code == 2
+
+
+@given(st.dates(date(1970, 1, 1), date(2999, 12, 31)))
+def test_every_real_day_is_read_as_itself(day: date) -> None:
+    assert parse_day(str(day)) == day
+
+
+def test_a_range_holds_both_its_ends() -> None:
+    assert parse_days("2026-01-30..2026-02-01") == [date(2026, 1, 30), date(2026, 1, 31), date(2026, 2, 1)]
+
+
+@pytest.mark.parametrize("text", ["2026-01-02..2026-01-01", "2020-01-01..2026-01-01", "2026-01-01..", "..2026-01-01"])
+def test_a_range_that_is_backwards_endless_or_half_is_refused(text: str) -> None:
+    with pytest.raises(BadArguments):
+        parse_days(text)
+
+
+def test_a_long_range_asks_to_be_meant() -> None:
+    with pytest.raises(BadArguments, match="--long-range"):
+        parse_days("2024-01-01..2026-01-01")
+    assert len(parse_days("2024-01-01..2026-01-01", long_range=True)) > LONGEST_RANGE
+
+
+def test_around_counts_both_ways() -> None:
+    assert around(date(2026, 1, 2), 1, 1) == [date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)]

@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+
+from common import settings
+from common.errors import BadArguments
+from common.settings import load_settings
+
+
+def test_flags_win_over_the_environment_and_the_environment_over_conf(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings("local").lake.endswith("/data/lake")
+    monkeypatch.setenv("LAKE", "/from/environment")
+    assert load_settings("local").lake == "/from/environment"
+    assert load_settings("local", lake="/from/flag").lake == "/from/flag"
+
+
+def test_a_uri_stays_a_uri() -> None:
+    assert load_settings("local", lake="s3://bucket/lake").lake == "s3://bucket/lake"
+
+
+@pytest.mark.parametrize("name", ["nowhere", "../local", "", "LOCAL"])
+def test_an_unknown_environment_is_refused_with_the_known_ones(name: str) -> None:
+    with pytest.raises(BadArguments, match="cluster, local"):
+        load_settings(name)
+
+
+def test_unknown_and_wrong_settings_are_named_and_no_value_is_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    conf = (settings.CONF / "local.yml").read_text()
+    (tmp_path / "odd.yml").write_text(
+        f"{conf}\nlok_wait: 1\ntarget_file_mb: hunter2\n".replace("target_file_mb: 128\n", "")
+    )
+    monkeypatch.setattr(settings, "CONF", tmp_path)
+    with pytest.raises(BadArguments) as refused:
+        load_settings("odd")
+    assert "lok_wait" in str(refused.value)
+    assert "target_file_mb" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_spark_settings_may_hold_secrets_and_are_never_printed() -> None:
+    assert "spark.master" not in repr(load_settings("local"))
