@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from common import history
 from common.layout import Table
-from common.tables import Slice, as_text, conform, create, exclusively, read, signed, within
+from common.tables import Slice, as_text, conform, create, empty, exclusively, read, signed, within
 
 if TYPE_CHECKING:
     from common.run import Run
@@ -92,8 +92,12 @@ def _commit(run: Run, wish: Wish, diff: DataFrame, books: Mapping[str, Any]) -> 
         new = conform(wish.fresh, wish.table).withColumn(ACTION, F.lit(INSERT))
         diff = diff.unionByName(new)
     change = _summary(diff, wish.table)
-    if change.rows or _books_changed(run, wish.table, books):
+    books_changed = not change.rows and _books_changed(run, wish.table, books)
+    if change.rows:
         _merge(run, wish, diff, change, books)
+    elif books_changed:
+        _commit_books(run, wish.table, books)
+    if change.rows or books_changed:
         change.version = history.version(run.path(wish.table))
     return change
 
@@ -128,9 +132,7 @@ def _summary(diff: DataFrame, table: Table) -> Change:
 def _merge(run: Run, wish: Wish, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> None:
     table = wish.table
     target = DeltaTable.forPath(run.spark, run.path(table)).alias("t")
-    touched: Slice = {
-        name: sorted({each[name] for each in change.partitions}) or wish.where[name] for name in table.partition
-    }
+    touched: Slice = {name: sorted({each[name] for each in change.partitions}) for name in table.partition}
     same_row = reduce(lambda one, other: one & other, [F.col(f"t.{n}") == F.col(f"s.{n}") for n in table.identity])
     condition = within(touched, "t.") & same_row
     if change.updated or change.deleted:
@@ -145,10 +147,18 @@ def _merge(run: Run, wish: Wish, diff: DataFrame, change: Change, books: Mapping
         merge = merge.whenMatchedDelete(F.col(f"s.{ACTION}") == DELETE)
     if change.updated:
         merge = merge.whenMatchedUpdate(F.col(f"s.{ACTION}") == UPDATE, values)
-    if change.inserted or not change.rows:
+    if change.inserted:
         merge = merge.whenNotMatchedInsert(F.col(f"s.{ACTION}") == INSERT, values)
     with signed(run, books):
         merge.execute()
+
+
+def _commit_books(run: Run, table: Table, books: Mapping[str, Any]) -> None:
+    """A commit without rows. Delta leaves out one that holds nothing, so it holds a transaction mark of this day."""
+    path = run.path(table)
+    mark = {"txnAppId": f"books of {run.job} {run.ds}", "txnVersion": str(history.version(path) + 1)}
+    with signed(run, books):
+        empty(run.spark, table).write.format("delta").mode("append").options(**mark).save(path)
 
 
 def _books_changed(run: Run, table: Table, books: Mapping[str, Any]) -> bool:

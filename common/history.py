@@ -23,8 +23,8 @@ class Commit:
         return bool(self.books)
 
 
-def _open(uri: str, with_files: bool = False) -> DeltaTable | None:
-    return DeltaTable(uri, without_files=not with_files) if exists(uri) else None
+def _open(uri: str) -> DeltaTable | None:
+    return DeltaTable(uri) if exists(uri) else None
 
 
 def exists(uri: str) -> bool:
@@ -74,7 +74,7 @@ class File:
 
 def files(uri: str, **partition: list[str]) -> list[File]:
     """The live data files that hold those partition values."""
-    table = _open(uri, with_files=True)
+    table = _open(uri)
     if table is None:
         return []
     rows = pa.table(table.get_add_actions(flatten=True)).to_pylist()

@@ -15,6 +15,8 @@ from common.runs import Record
 from common.settings import load_settings
 
 STEPS = ("ingest", "validate-raw", "clean", "validate-processed", "features", "validate-features", "compact")
+# Narrower, the columns would lose their figures.
+NARROWEST = 150
 # Column of the report: the job and its counts that make it.
 COLUMNS = {
     "landed": ("ingest", ("landed",)),
@@ -69,11 +71,11 @@ def days(lake: str, dataset: str) -> list[Day]:
 
 def report(dataset: str, found: Iterable[Day], details: bool) -> Grid:
     grid = Grid(title=dataset, title_justify="left", header_style="bold", box=None, pad_edge=False)
-    grid.add_column("ds")
+    grid.add_column("ds", no_wrap=True)
     for name in (*COLUMNS, "seconds"):
-        grid.add_column(name, justify="right")
+        grid.add_column(name, justify="right", no_wrap=True)
     if details:
-        grid.add_column("versions")
+        grid.add_column("versions", no_wrap=True)
     grid.add_column("last failure", style="red")
     for day in found:
         counts = [_shown(day.count(name)) for name in COLUMNS]
@@ -95,7 +97,8 @@ def main() -> None:
     arguments.add_argument("--short", action="store_true", help="without the table versions")
     given = arguments.parse_args()
     lake = load_settings(given.env, lake=given.lake).lake
-    console = Console(soft_wrap=True)
+    console = Console()
+    console.width = max(console.width, NARROWEST)
     for name in [given.dataset] if given.dataset else datasets.names():
         found = days(lake, name)
         if found:

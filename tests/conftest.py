@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from tests.lake import Lake
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ["PYSPARK_PYTHON"] = sys.executable
 for name in ("LAKE", "LANDING", "DATASETS"):
     os.environ.pop(name, None)
 # The session starts within this process, without spark-submit: what that would bring comes from here.

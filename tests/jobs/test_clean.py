@@ -1,0 +1,245 @@
+"""raw -> processed: typed, deduplicated, at home on their event date, and known since when."""
+
+import json
+
+import pytest
+
+from common.cleaning import balance
+from common.errors import BooksDoNotBalance, NothingThere
+from tests.lake import Lake
+from tests.tables_as_text import assert_rows
+
+DAY = "2026-01-05"
+NEXT = "2026-01-06"
+
+
+def clean(lake: Lake, ds: str, text: str) -> dict[str, int]:
+    lake.land(ds, text)
+    lake.ingest(ds)
+    return lake.clean(ds)["counts"]
+
+
+def test_values_are_typed_and_normalised(lake: Lake) -> None:
+    clean(
+        lake,
+        DAY,
+        "transaction_id | category | timestamp\n t1 |  FooD | 2026-01-05T23:30:00+02:00\nt2 | home | 2026-01-05",
+    )
+    assert_rows(
+        lake.rows("processed"),
+        """
+        event_date | arrived    | transaction_id | category | timestamp
+        2026-01-05 | 2026-01-05 | t1             | food     | 2026-01-05 21:30:00+00:00
+        2026-01-05 | 2026-01-05 | t2             | home     | 2026-01-05 00:00:00+00:00
+        """,
+    )
+
+
+REFUSED = """
+    transaction_id | user_id | age | purchase_amount | timestamp             | category | reason
+    -              | 1       | 30  | 1               | 2026-01-05            | food     | transaction_id:missing
+    a              | -       | 30  | 1               | 2026-01-05            | food     | user_id:missing
+    b              | -1      | 30  | 1               | 2026-01-05            | food     | user_id:under_0
+    c              | 1.5     | 30  | 1               | 2026-01-05            | food     | user_id:not_long
+    d              | 1       | 121 | 1               | 2026-01-05            | food     | age:over_120
+    e              | 1       | x   | 1               | 2026-01-05            | food     | age:not_int
+    f              | 1       | 30  | 0               | 2026-01-05            | food     | purchase_amount:not_over_0
+    g              | 1       | 30  | 100000.01       | 2026-01-05            | food     | purchase_amount:over_100000
+    h              | 1       | 30  | 12,50           | 2026-01-05            | food     | purchase_amount:not_decimal
+    i              | 1       | 30  | NaN             | 2026-01-05            | food     | purchase_amount:not_decimal
+    j              | 1       | 30  | Infinity        | 2026-01-05            | food     | purchase_amount:not_decimal
+    k              | 1       | 30  | 1e400           | 2026-01-05            | food     | purchase_amount:not_decimal
+    l              | 1       | 30  | 1.005           | 2026-01-05            | food     | purchase_amount:not_decimal
+    m              | 1       | 30  | 1               | yesterday             | food     | timestamp:not_timestamp
+    n              | 1       | 30  | 1               | 2026-02-31            | food     | timestamp:not_timestamp
+    o              | 1       | 30  | 1               | 12:30                 | food     | timestamp:not_timestamp
+    p              | 1       | 30  | 1               | 2026                  | food     | timestamp:not_timestamp
+    q              | 1       | 30  | 1               | 0001-01-01T00:00:00Z  | food     | timestamp:older_than_7_days
+    r              | 1       | 30  | 1               | 9999-12-31T00:00:00Z  | food     | timestamp:after_ds
+    s              | 1       | 30  | 1               | 2026-01-06T00:00:00Z  | food     | timestamp:after_ds
+    t              | 1       | 30  | 1               | 2025-12-28T23:59:59Z  | food     | timestamp:older_than_7_days
+    u              | 1       | 30  | 1               | 2026-01-05            | toys     | category:not_one_of_the_values
+"""
+
+
+def test_every_wrong_value_is_refused_with_its_reason_and_the_whole_record(lake: Lake) -> None:
+    lines = [[cell.strip() for cell in line.split("|")] for line in REFUSED.strip().splitlines()]
+    counts = clean(lake, DAY, "\n".join(" | ".join(line[:-1]) for line in lines))
+    found = [(json.loads(row["record"])["transaction_id"] or "-", row["reasons"]) for row in lake.rows("quarantine")]
+    assert sorted(found) == sorted((line[0], [line[-1]]) for line in lines[1:])
+    assert (counts["rows_in"], counts["quarantined"]) == (22, 22)
+
+
+def test_all_reasons_of_a_record_are_told(lake: Lake) -> None:
+    clean(lake, DAY, "transaction_id | user_id | category\na | x | toys")
+    assert_rows(lake.rows("quarantine"), "reasons\n['user_id:not_long', 'category:not_one_of_the_values']")
+
+
+def test_the_edges_of_what_is_allowed_are_accepted(lake: Lake) -> None:
+    clean(
+        lake,
+        DAY,
+        """
+        transaction_id | age | purchase_amount | timestamp
+        a              | 0   | 0.01            | 2026-01-05T23:59:59.999999Z
+        b              | 120 | 100000.00       | 2025-12-29T00:00:00Z
+        c              | -   | 1e2             | 2026-01-05 10:00
+        """,
+    )
+    assert_rows(
+        lake.rows("processed"),
+        "transaction_id | age | purchase_amount | event_date\n"
+        "a | 0 | 0.01 | 2026-01-05\nb | 120 | 100000.00 | 2025-12-29\nc | - | 100.00 | 2026-01-05",
+    )
+
+
+def test_mending_the_cause_empties_quarantine(lake: Lake) -> None:
+    clean(lake, DAY, "transaction_id | category\na | toys")
+    clean(lake, DAY, "transaction_id | category\na | food")
+    assert lake.rows("quarantine") == []
+    assert_rows(lake.rows("processed"), "transaction_id\na")
+
+
+def test_exact_duplicates_are_dropped_and_counted_across_files_and_days(lake: Lake) -> None:
+    lake.land(DAY, "transaction_id\na", "2.csv")
+    assert clean(lake, DAY, "transaction_id\na\na\nb")["duplicates"] == 2
+    counts = clean(lake, NEXT, "transaction_id | timestamp\na | 2026-01-05T10:00:00Z")
+    assert (counts["duplicates"], counts["late"]) == (1, 0)
+    assert_rows(lake.rows("processed"), f"transaction_id | arrived\na | {DAY}\nb | {DAY}")
+
+
+def test_of_several_records_of_a_key_the_latest_counts_and_the_others_are_kept_aside(lake: Lake) -> None:
+    counts = clean(
+        lake,
+        DAY,
+        """
+        transaction_id | purchase_amount | timestamp
+        a              | 1               | 2026-01-05T10:00:00Z
+        a              | 2               | 2026-01-05T12:00:00Z
+        a              | 3               | 2026-01-05T11:00:00Z
+        """,
+    )
+    assert (counts["accepted"], counts["superseded"]) == (1, 2)
+    assert_rows(lake.rows("processed"), "transaction_id | purchase_amount\na | 2.00")
+    assert_rows(
+        lake.rows("superseded"),
+        f"purchase_amount | arrived | superseded\n1.00 | {DAY} | {DAY}\n3.00 | {DAY} | {DAY}",
+    )
+
+
+def test_at_one_instant_the_record_hash_decides_whatever_the_order(
+    lake: Lake, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = Lake(tmp_path_factory.mktemp("other"))
+    clean(lake, DAY, "transaction_id | purchase_amount\na | 1\na | 2")
+    clean(other, DAY, "transaction_id | purchase_amount\na | 2\na | 1")
+    assert lake.rows("processed") == other.rows("processed")
+    (kept,), (aside,) = lake.rows("processed"), lake.rows("superseded")
+    assert kept["record_hash"] > aside["record_hash"]
+
+
+def test_a_late_event_goes_home_to_its_event_date(lake: Lake) -> None:
+    clean(lake, DAY, "transaction_id\na")
+    counts = clean(lake, NEXT, f"transaction_id | timestamp\nb | {DAY}T09:00:00Z\nc | {NEXT}T09:00:00Z")
+    assert (counts["accepted"], counts["late"]) == (1, 1)
+    assert_rows(
+        lake.rows("processed"),
+        f"transaction_id | event_date | arrived\na | {DAY} | {DAY}\nb | {DAY} | {NEXT}\nc | {NEXT} | {NEXT}",
+    )
+
+
+def test_a_correction_replaces_the_row_and_the_replaced_one_stays_known_until_then(lake: Lake) -> None:
+    clean(lake, DAY, "transaction_id | purchase_amount\na | 1")
+    clean(lake, NEXT, f"transaction_id | purchase_amount | timestamp\na | 5 | {DAY}T10:00:00Z")
+    assert_rows(lake.rows("processed"), f"transaction_id | purchase_amount | arrived\na | 5.00 | {NEXT}")
+    assert_rows(lake.rows("superseded"), f"purchase_amount | arrived | superseded\n1.00 | {DAY} | {NEXT}")
+
+
+def test_a_correction_may_move_an_event_to_another_date(lake: Lake) -> None:
+    clean(lake, DAY, "transaction_id\na")
+    clean(lake, NEXT, f"transaction_id | timestamp\na | {NEXT}T08:00:00Z")
+    assert_rows(lake.rows("processed"), f"transaction_id | event_date | arrived\na | {NEXT} | {NEXT}")
+    assert_rows(lake.rows("superseded"), f"transaction_id | event_date | superseded\na | {DAY} | {NEXT}")
+
+
+def test_a_correction_that_is_withdrawn_gives_the_first_row_back(lake: Lake) -> None:
+    clean(lake, DAY, "transaction_id | purchase_amount\na | 1")
+    before = lake.content()["processed/transactions"]
+    clean(lake, NEXT, f"transaction_id | purchase_amount | timestamp\na | 5 | {DAY}T10:00:00Z")
+    clean(lake, NEXT, f"transaction_id | timestamp\nb | {NEXT}T10:00:00Z")
+    assert [row for row in lake.content()["processed/transactions"] if "'b'" not in row] == before
+    assert lake.rows("superseded") == []
+
+
+def test_clean_twice_changes_nothing_at_all(lake: Lake) -> None:
+    clean(lake, DAY, "transaction_id | category\na | food\na | home\nb | toys")
+    clean(
+        lake, NEXT, f"transaction_id | category | timestamp\na | sports | {DAY}T11:00:00Z\nc | food | {NEXT}T10:00:00Z"
+    )
+    before = lake.state()
+    assert lake.clean(NEXT)["outcome"] == "nothing"
+    assert lake.clean(NEXT, full_refresh=True)["outcome"] == "nothing"
+    assert lake.clean(DAY, full_refresh=True)["outcome"] == "nothing"
+    assert lake.state() == before
+
+
+def test_the_books_change_even_when_the_rows_do_not(lake: Lake) -> None:
+    clean(lake, DAY, "transaction_id\na")
+    before = lake.table("processed/transactions").version()
+    assert clean(lake, DAY, "transaction_id\na\na\na")["duplicates"] == 2
+    (commit,) = lake.table("processed/transactions").history(1)
+    assert commit["version"] == before + 1
+    assert json.loads(commit["userMetadata"])["counts"]["duplicates"] == 2
+
+
+def test_books_that_do_not_balance_stop_the_day() -> None:
+    balance({"rows_in": 3, "accepted": 2, "quarantined": 1})
+    with pytest.raises(BooksDoNotBalance, match="4 rows came in and 3 are accounted for"):
+        balance({"rows_in": 4, "accepted": 2, "quarantined": 1})
+
+
+def test_a_transform_that_drops_rows_is_found_out(lake: Lake) -> None:
+    from dataclasses import replace
+
+    from common.datasets import Dataset
+    from common.job import run_day
+    from jobs.clean import CLEAN
+
+    class Forgetful(Dataset):
+        @property
+        def derive(self):  # type: ignore[no-untyped-def]
+            return lambda rows: rows.where("transaction_id <> 'a'")
+
+    lake.land(DAY, "transaction_id\na\nb")
+    lake.ingest(DAY)
+    run = lake.plan("clean", DAY)
+    with pytest.raises(BooksDoNotBalance):
+        run_day(CLEAN, replace(run, dataset=Forgetful(run.contract, run.dataset.package)))
+    assert "processed/transactions" not in lake.state()
+
+
+def test_a_day_that_was_never_ingested_is_not_cleaned(lake: Lake) -> None:
+    with pytest.raises(
+        NothingThere, match="ingest has not run .* jobs/ingest.py --dataset transactions --ds 2026-01-05"
+    ):
+        lake.clean(DAY)
+
+
+def test_churn_blank_totals_are_missing_and_tenure_is_whole_months(lake: Lake) -> None:
+    churn = Lake(lake.root, "churn")
+    header = "customer_id,gender,senior_citizen,partner,dependents,tenure_days,monthly_charges,total_charges,payment_method,churn"
+    churn.land_bytes(
+        DAY, f"{header}\nc1,Male,0,Yes,No,59,20.50, ,card,No\nc2,Female,1,No,No,60,10,100.10,card,Yes\n".encode()
+    )
+    churn.ingest(DAY)
+    churn.clean(DAY)
+    assert_rows(
+        churn.rows("processed"),
+        "customer_id | tenure_months | total_charges | event_date\nc1 | 1 | - | 2026-01-05\nc2 | 2 | 100.10 | 2026-01-05",
+    )
+    churn.features(DAY)
+    assert_rows(
+        churn.feature_rows(DAY),
+        "customer_id | monthly_to_total_ratio | churn | ds_year | ds_weekday\n"
+        "c1 | 0.0 | 0 | 2026 | 1\nc2 | 0.0999000999000999 | 1 | 2026 | 1",
+    )

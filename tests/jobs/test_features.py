@@ -1,0 +1,230 @@
+"""processed -> features: what was known on ds, held against a computation of its own in DuckDB."""
+
+import random
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+import pytest
+
+from common.errors import NothingThere
+from tests.lake import Lake
+from tests.tables_as_text import assert_rows
+
+FIRST = date(2026, 1, 1)
+
+# What a feature row of ds says, from all records that had arrived by then: nothing of the pipeline's own code.
+ORACLE = """
+WITH known AS (
+    SELECT * FROM records WHERE arrived <= $ds
+    QUALIFY row_number() OVER (PARTITION BY id ORDER BY happened DESC, arrived DESC) = 1
+),
+inside AS (SELECT *, happened::date AS day FROM known WHERE happened::date > $ds - 30),
+categories AS (
+    SELECT user_id, category, count(*) AS times FROM inside GROUP BY user_id, category
+    QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY times DESC, category) = 1
+)
+SELECT
+    i.user_id,
+    coalesce(sum(amount) FILTER (day > $ds - 7), 0)::decimal(22, 2) AS spend_7d,
+    sum(amount)::decimal(22, 2) AS spend_30d,
+    count(*) FILTER (day > $ds - 7) AS purchases_7d,
+    count(*) AS purchases_30d,
+    round(avg(amount::double), 6) AS avg_purchase_30d,
+    max(amount)::decimal(12, 2) AS max_purchase_30d,
+    count(DISTINCT i.category) AS categories_30d,
+    count(DISTINCT day) AS active_days_30d,
+    $ds - max(day) AS days_since_last,
+    round(count(*) FILTER (isodow(day) >= 6) / count(*)::double, 6) AS weekend_share_30d,
+    any_value(c.category) AS favourite_category_30d,
+    round(coalesce(sum(amount) FILTER (day > $ds - 7), 0)::double / sum(amount)::double, 6) AS spend_share_7d,
+    max_by(age, happened) FILTER (age IS NOT NULL) AS age
+FROM inside i JOIN categories c USING (user_id)
+GROUP BY i.user_id
+"""
+COLUMNS = [
+    "user_id", "spend_7d", "spend_30d", "purchases_7d", "purchases_30d", "avg_purchase_30d", "max_purchase_30d",
+    "categories_30d", "active_days_30d", "days_since_last", "weekend_share_30d", "favourite_category_30d",
+    "spend_share_7d", "age",
+]  # fmt: skip
+
+
+def oracle(records: list[dict[str, Any]], ds: date) -> list[tuple[Any, ...]]:
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE records (id text, user_id bigint, age int, amount decimal(12, 2), happened timestamp, category text, arrived date)"
+        )
+        names = ("id", "user_id", "age", "amount", "happened", "category", "arrived")
+        connection.executemany(
+            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?)", [[record[name] for name in names] for record in records]
+        )
+        cursor = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM ({ORACLE})", {"ds": ds})
+        return sorted(cursor.fetchall())
+
+
+def computed(lake: Lake, ds: date) -> list[tuple[Any, ...]]:
+    def cell(value: Any) -> Any:
+        return round(value, 6) if isinstance(value, float) else value
+
+    return sorted(tuple(cell(row[name]) for name in COLUMNS) for row in lake.feature_rows(str(ds)))
+
+
+def history(rng: random.Random, days: int) -> Iterator[dict[str, Any]]:
+    """A small history with late events, corrections of the same instant, moved events and the same record again."""
+    known: list[dict[str, Any]] = []
+    number = 0
+    for ds in (FIRST + timedelta(days=n) for n in range(days)):
+        for _ in range(rng.randint(2, 7)):
+            number += 1
+            back = rng.choice([0, 0, 0, 1, 3, 7])
+            record = {
+                "id": f"t{number}",
+                "user_id": rng.randint(1, 4),
+                "age": rng.choice([None, 20, 30]),
+                "amount": f"{rng.randint(1, 9999) / 100:.2f}",
+                # Every instant is another one, so that "last known" has no ties.
+                "happened": f"{ds - timedelta(days=back)} 10:{number % 60:02d}:{number // 60:02d}",
+                "category": rng.choice(["food", "home", "sports"]),
+                "arrived": ds,
+            }
+            known.append(record)
+            yield record
+        for earlier in rng.sample(known, min(len(known), 2)):
+            if (ds - date.fromisoformat(earlier["happened"][:10])).days > 7 or earlier["arrived"] == ds:
+                continue
+            change = rng.choice(
+                [{"amount": "77.77"}, {"happened": f"{ds} 23:00:{number % 60:02d}"}, {"user_id": 9}, {}]
+            )
+            yield {**earlier, **change, "arrived": ds}
+
+
+def land(lake: Lake, records: list[dict[str, Any]]) -> list[date]:
+    days = sorted({record["arrived"] for record in records})
+    for ds in days:
+        lines = [
+            f"{r['id']} | {r['user_id']} | {r['age'] or '-'} | {r['amount']} | {r['happened']} | {r['category']}"
+            for r in records
+            if r["arrived"] == ds
+        ]
+        text = "transaction_id | user_id | age | purchase_amount | timestamp | category\n" + "\n".join(lines)
+        lake.land(str(ds), text)
+    return days
+
+
+def known_records(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same record again says nothing new: it counts from its first arrival."""
+    seen: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for record in records:
+        seen.setdefault(tuple(value for name, value in record.items() if name != "arrived"), record)
+    return list(seen.values())
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)])
+def test_features_equal_an_independent_computation_in_any_order_of_days(
+    lake: Lake, seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    records = list(history(random.Random(seed), 4))
+    days = land(lake, records)
+    for ds in days:
+        lake.day(str(ds))
+    for ds in days:
+        assert computed(lake, ds) == oracle(known_records(records), ds), ds
+    in_order = lake.content()
+
+    shuffled = Lake(tmp_path_factory.mktemp("shuffled"))
+    land(shuffled, records)
+    random.Random(seed).shuffle(days)
+    run_until_nothing_is_stale(shuffled, [str(ds) for ds in days])
+    assert shuffled.content() == in_order
+
+
+def run_until_nothing_is_stale(lake: Lake, days: list[str]) -> None:
+    waiting = list(days)
+    while waiting:
+        ds = waiting.pop(0)
+        for line in lake.day(ds).values():
+            waiting += [day for day in line["stale"] if day not in waiting and day != ds]
+
+
+def test_a_late_event_lands_in_the_right_windows_and_leaves_earlier_rows_as_they_were(lake: Lake) -> None:
+    lake.land("2026-01-05", "transaction_id | purchase_amount\na | 10")
+    lake.day("2026-01-05")
+    before = lake.feature_rows("2026-01-05")
+    lake.land("2026-01-06", "transaction_id | purchase_amount | timestamp\nb | 7 | 2026-01-05T01:00:00Z")
+    assert lake.day("2026-01-06")["clean"]["stale"] == []
+    assert lake.feature_rows("2026-01-05") == before
+    assert_rows(
+        lake.feature_rows("2026-01-06"),
+        "user_id | spend_7d | purchases_7d | active_days_30d | days_since_last\n1 | 17.00 | 2 | 1 | 1",
+    )
+
+
+def test_replaying_a_day_later_gives_what_was_known_then(lake: Lake) -> None:
+    lake.land("2026-01-05", "transaction_id | purchase_amount\na | 10\nb | 1")
+    lake.day("2026-01-05")
+    before = lake.content()["features/transactions/v1"]
+    lake.land("2026-01-06", "transaction_id | purchase_amount | timestamp\na | 99 | 2026-01-05T10:00:00Z")
+    lake.day("2026-01-06")
+    state = lake.state()
+    assert lake.features("2026-01-05", full_refresh=True)["outcome"] == "nothing"
+    assert lake.state() == state
+    assert [
+        row for row in lake.content()["features/transactions/v1"] if "2026, 1, 5)" in row.split("'ds'")[1][:40]
+    ] == before
+
+
+def test_features_make_up_for_days_that_were_cleaned_but_never_aggregated(lake: Lake) -> None:
+    for ds in ("2026-01-04", "2026-01-05"):
+        lake.land(ds, f"transaction_id | purchase_amount\n{ds} | 10")
+        lake.ingest(ds)
+        lake.clean(ds)
+    lake.features("2026-01-05")
+    assert_rows(lake.feature_rows("2026-01-05"), "user_id | spend_7d | purchases_7d\n1 | 20.00 | 2")
+
+
+def test_windows_are_half_open_and_users_without_events_fall_out(lake: Lake) -> None:
+    lake.land("2026-01-01", "transaction_id | user_id\na | 1\nb | 2")
+    lake.day("2026-01-01")
+    for ds, text in (("2026-01-07", "c | 2"), ("2026-01-08", "d | 2"), ("2026-01-31", "e | 2")):
+        lake.land(ds, f"transaction_id | user_id\n{text}")
+        lake.day(ds)
+    names = "user_id | purchases_7d | purchases_30d | days_since_last | spend_share_7d\n"
+    assert_rows(lake.feature_rows("2026-01-07"), names + "1 | 1 | 1 | 6 | 1.0\n2 | 2 | 2 | 0 | 1.0")
+    assert_rows(lake.feature_rows("2026-01-08"), names + "1 | 0 | 1 | 7 | 0.0\n2 | 2 | 3 | 0 | 0.6666666666666666")
+    assert_rows(lake.feature_rows("2026-01-31"), names + "2 | 1 | 3 | 0 | 0.3333333333333333")
+
+
+def test_a_tie_of_favourites_goes_by_the_alphabet_and_an_unknown_age_stays_unknown(lake: Lake) -> None:
+    lake.land("2026-01-05", "transaction_id | category | age\na | sports | -\nb | home | -")
+    lake.day("2026-01-05")
+    assert_rows(lake.feature_rows("2026-01-05"), "favourite_category_30d | categories_30d | age\nhome | 2 | -")
+
+
+def test_features_twice_change_nothing_at_all(lake: Lake) -> None:
+    lake.land("2026-01-05", "transaction_id\na")
+    lake.day("2026-01-05")
+    before = lake.state()
+    assert lake.features("2026-01-05")["outcome"] == "nothing"
+    assert lake.features("2026-01-05", full_refresh=True)["outcome"] == "nothing"
+    assert lake.state() == before
+
+
+def test_an_earlier_day_that_comes_late_names_the_days_it_reaches(lake: Lake) -> None:
+    lake.land("2026-01-06", "transaction_id\nb")
+    lake.day("2026-01-06")
+    lake.land("2026-01-05", "transaction_id\na")
+    assert lake.day("2026-01-05")["clean"]["stale"] == ["2026-01-06"]
+    assert lake.day("2026-01-06")["features"]["outcome"] == "done"
+    assert_rows(lake.feature_rows("2026-01-06"), "purchases_7d\n2")
+
+
+def test_a_day_that_was_never_cleaned_has_no_features(lake: Lake) -> None:
+    with pytest.raises(NothingThere, match="clean has not run"):
+        lake.features("2026-01-05")
+
+
+def test_other_code_computes_a_day_again(lake: Lake) -> None:
+    lake.land("2026-01-05", "transaction_id\na")
+    lake.day("2026-01-05")
+    assert lake.features("2026-01-05", code="other")["run_id"] != lake.features("2026-01-05", code="test")["run_id"]

@@ -1,0 +1,202 @@
+"""landing -> raw: what arrived is there exactly, what can't be read is told, and nothing is lost."""
+
+import gzip
+import json
+from dataclasses import replace
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from common.contract import Files
+from common.errors import BooksDoNotBalance, ContractBroken, NothingThere
+from common.job import run_day
+from common.landing import Landing
+from common.sources import Holding
+from jobs.ingest import INGEST
+from tests.lake import PURCHASE, Lake
+from tests.tables_as_text import assert_rows
+
+DAY = "2026-01-05"
+HEADER = ",".join(PURCHASE)
+
+
+def line(**changed: str) -> str:
+    return ",".join({**PURCHASE, **changed}.values())
+
+
+def test_every_format_lands_in_raw_as_the_text_that_it_was(lake: Lake) -> None:
+    lake.land(DAY, "transaction_id | category\na | FOOD ", "1.csv")
+    lake.land_bytes(DAY, gzip.compress(f"{HEADER}\n{line(transaction_id='b')}\n".encode()), "2.csv.gz")
+    lake.land_bytes(DAY, json.dumps({**PURCHASE, "transaction_id": "c", "user_id": 7}).encode(), "3.jsonl")
+    table = pa.table({**{name: [value] for name, value in PURCHASE.items()}, "transaction_id": ["d"], "user_id": [8]})
+    pq.write_table(table, lake.folder(DAY) / "4.parquet")
+    counts = lake.ingest(DAY)["counts"]
+    assert_rows(
+        lake.rows("raw"),
+        """
+        ds         | file     | transaction_id | user_id | purchase_amount | copies
+        2026-01-05 | 1.csv    | a              | 1       | 10.00           | 1
+        2026-01-05 | 2.csv.gz | b              | 1       | 10.00           | 1
+        2026-01-05 | 3.jsonl  | c              | 7       | 10.00           | 1
+        2026-01-05 | 4.parquet | d             | 8       | 10.00           | 1
+        """,
+    )
+    assert counts == {"landed": 4, "accepted": 4, "quarantined": 0, "files": 4, "refused_files": 0}
+
+
+def test_copies_are_counted_file_by_file(lake: Lake) -> None:
+    lake.land(DAY, "transaction_id\na\na\nb", "1.csv")
+    lake.land(DAY, "transaction_id\na", "2.csv")
+    assert lake.ingest(DAY)["counts"]["accepted"] == 4
+    assert_rows(lake.rows("raw"), "file | transaction_id | copies\n1.csv | a | 2\n1.csv | b | 1\n2.csv | a | 1")
+
+
+def test_columns_are_mapped_by_name_and_an_unknown_one_is_recorded_as_drift(lake: Lake) -> None:
+    names = [*reversed(PURCHASE), "colour"]
+    values = [*reversed(PURCHASE.values()), "red"]
+    lake.land_bytes(DAY, f"{','.join(names)}\n{','.join(values)}\n".encode())
+    found = lake.ingest(DAY)
+    assert found["drift"] == {"part.csv": ["colour"]}
+    assert_rows(lake.rows("raw"), "transaction_id | payment_method\nt1 | card")
+
+
+def test_records_that_cannot_be_read_go_to_quarantine_with_their_text(lake: Lake) -> None:
+    broken = [line() + ",x", "t2,1", '"t3"x,1', ""]
+    lake.land_bytes(DAY, "\n".join([HEADER, line(), *broken]).encode())
+    counts = lake.ingest(DAY)["counts"]
+    assert (counts["landed"], counts["accepted"], counts["quarantined"]) == (4, 1, 3)
+    assert_rows(
+        lake.rows("quarantine"),
+        f"""
+        job    | file     | reasons             | record
+        ingest | part.csv | ['too_many_fields'] | {line()},x
+        ingest | part.csv | ['too_few_fields']  | t2,1
+        ingest | part.csv | ['broken_quoting']  | "t3"x,1
+        """,
+    )
+
+
+def test_a_newline_within_quotes_is_read_right(lake: Lake) -> None:
+    lake.land_bytes(DAY, f'{HEADER}\n"two\nlines",1,30,10.00,{DAY},food,card\n'.encode())
+    assert lake.ingest(DAY)["counts"]["accepted"] == 1
+    assert [row["transaction_id"] for row in lake.rows("raw")] == ["two\nlines"]
+
+
+BAD_FILES = {
+    "truncated.csv.gz": (gzip.compress(f"{HEADER}\n{line()}\n".encode() * 50)[:-12], "truncated or corrupt"),
+    "corrupt.csv.gz": (b"\x1f\x8b\x08\x00 this is no gzip", "truncated or corrupt"),
+    "unreadable.parquet": (b"PAR1 this is no parquet", "can't be read"),
+    "latin.csv": (
+        f"{HEADER}\n{line(transaction_id='caf')}\n".encode().replace(b"caf", b"caf\xe9"),
+        "byte .* is not utf-8",
+    ),
+    "missing.csv": (b"transaction_id,age\nt1,30\n", "lacks .*user_id.*found .*transaction_id.*expected"),
+    "twice.csv": (f"{HEADER},age\n{line()},31\n".encode(), "'age'.* twice"),
+    "notes.txt": (b"hello", "ends in none of"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_file_that_cannot_be_trusted_stops_the_day_and_is_named(lake: Lake, name: str) -> None:
+    content, said = BAD_FILES[name]
+    lake.land(DAY, "transaction_id\na", "good.csv")
+    lake.land_bytes(DAY, content, name)
+    with pytest.raises(ContractBroken, match=f"{name}: .*{said}") as refused:
+        lake.ingest(DAY)
+    assert refused.value.failures[0]["file"] == name
+    assert lake.state() == {}
+
+
+def test_a_parquet_type_that_changed_is_refused_with_the_difference(lake: Lake) -> None:
+    table = pa.table({**{name: [value] for name, value in PURCHASE.items()}, "user_id": [1.5]})
+    pq.write_table(table, lake.folder(DAY) / "part.parquet")
+    with pytest.raises(ContractBroken, match="user_id: found double, the contract says long"):
+        lake.ingest(DAY)
+
+
+def test_a_contract_may_send_bad_files_to_quarantine_instead(lake: Lake) -> None:
+    lake.land(DAY, "transaction_id\na", "good.csv")
+    lake.land_bytes(DAY, b"\x1f\x8b broken", "bad.csv.gz")
+    run = lake.plan("ingest", DAY)
+    contract = replace(run.contract, source=Files(on_bad_file="quarantine"))
+    line = run_day(INGEST, replace(run, dataset=replace(run.dataset, contract=contract)))
+    assert (line["counts"]["accepted"], line["counts"]["refused_files"]) == (1, 1)
+    assert_rows(lake.rows("quarantine"), "file | reasons\nbad.csv.gz | ['file_refused']")
+
+
+def test_a_day_that_nothing_landed_for_is_not_an_empty_day(lake: Lake) -> None:
+    with pytest.raises(NothingThere, match="holds nothing for 2026-01-05"):
+        lake.ingest(DAY)
+
+
+@pytest.mark.parametrize("content", [b"", HEADER.encode(), f"{HEADER}\r\n\r\n".encode()])
+def test_a_day_without_rows_is_its_own_outcome_and_never_wipes_a_good_one(lake: Lake, content: bytes) -> None:
+    path = lake.land_bytes(DAY, content)
+    assert lake.ingest(DAY)["outcome"] == "empty"
+    path.unlink()
+    lake.land(DAY, "transaction_id\na")
+    lake.ingest(DAY)
+    lake.land_bytes(DAY, content)
+    before = lake.state()
+    with pytest.raises(ContractBroken, match="they were kept"):
+        lake.ingest(DAY)
+    assert lake.state() == before
+
+
+def test_landing_that_changes_or_loses_a_file_converges_and_the_earlier_content_stays_readable(lake: Lake) -> None:
+    lake.land(DAY, "transaction_id\na\nb", "1.csv")
+    lake.land(DAY, "transaction_id\nc", "2.csv")
+    first = lake.ingest(DAY)["written"]["raw/transactions"]
+    lake.land(DAY, "transaction_id\na\nx", "1.csv")
+    (lake.folder(DAY) / "2.csv").unlink()
+    lake.ingest(DAY)
+    assert_rows(lake.rows("raw"), "file | transaction_id\n1.csv | a\n1.csv | x")
+    table = lake.table("raw/transactions")
+    table.load_as_version(first)
+    assert sorted(table.to_pyarrow_table()["transaction_id"].to_pylist()) == ["a", "b", "c"]
+
+
+def test_ingest_twice_changes_nothing_at_all(lake: Lake) -> None:
+    lake.land(DAY, "transaction_id\na\nb")
+    lake.ingest(DAY)
+    before = lake.state()
+    assert lake.ingest(DAY)["outcome"] == "nothing"
+    assert lake.ingest(DAY, full_refresh=True)["outcome"] == "nothing"
+    assert lake.state() == before
+
+
+def test_reading_less_than_the_source_counted_commits_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.land(DAY, "transaction_id\na\nb")
+    honest = Landing.holds
+
+    def one_more(self: Landing) -> Holding:
+        found = honest(self)
+        return replace(found, units=tuple(replace(unit, records=unit.records + 1) for unit in found.units))
+
+    monkeypatch.setattr(Landing, "holds", one_more)
+    with pytest.raises(BooksDoNotBalance, match="counted 3 records .* accounts for 2"):
+        lake.ingest(DAY)
+    assert lake.state() == {}
+
+
+def test_the_books_are_in_the_commit_itself(lake: Lake) -> None:
+    lake.land(DAY, "transaction_id\na\nb")
+    lake.ingest(DAY)
+    (commit,) = lake.table("raw/transactions").history(1)
+    books = json.loads(commit["userMetadata"])
+    assert (books["job"], books["ds"], books["counts"]["accepted"]) == ("ingest", DAY, 2)
+    assert books["sources"] == {"files": ["part.csv"]}
+    assert books["run_id"].startswith("run of ingest")
+    assert "code" in books
+
+
+def test_a_source_is_fingerprinted_by_content_not_by_time(lake: Lake) -> None:
+    path = lake.land(DAY, "transaction_id\na")
+    landing = Landing(lake.plan("ingest", DAY).contract, str(lake.landing), date.fromisoformat(DAY))
+    before = landing.fingerprint()
+    path.write_bytes(path.read_bytes())
+    assert landing.fingerprint() == before
+    path.write_bytes(path.read_bytes().replace(b"food", b"home"))
+    assert landing.fingerprint() != before
