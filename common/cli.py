@@ -17,7 +17,8 @@ from common import datasets
 from common.chain import run_chain
 from common.days import FORM, parse_days
 from common.errors import BadArguments, NothingThere, PipelineError
-from common.job import Job, Line, Step, code_fingerprint, describe, run_day
+from common.job import Job, Line, Step, describe, run_day
+from common.revision import code_fingerprint
 from common.run import Run
 from common.settings import load_settings
 
@@ -162,7 +163,7 @@ class _ThroughJvm(logging.Handler):
         super().__init__()
         from pyspark.java_gateway import launch_gateway
 
-        self._stream = launch_gateway().jvm.java.lang.System.err
+        self._stream = launch_gateway().jvm.java.lang.System.err  # type: ignore[no-untyped-call]
 
     def emit(self, record: logging.LogRecord) -> None:
         self._stream.println(self.format(record))

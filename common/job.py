@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cache
 from typing import Any
 
-from common import datasets, history, runs
+from common import history, runs
 from common.errors import PipelineError
 from common.layout import Table
 from common.locks import hold
 from common.run import Outcome, Run
-from common.settings import ROOT
 
 Line = dict[str, Any]
 
@@ -121,27 +117,6 @@ def describe(error: Exception) -> Line:
     if isinstance(error, PipelineError) and getattr(error, "failures", None):
         found["failures"] = error.failures  # type: ignore[attr-defined]
     return found
-
-
-@cache
-def code_fingerprint() -> str:
-    """Of everything that computes: another code may give another result for the same input."""
-    folders = {ROOT / "common", ROOT / "jobs", *datasets.folders()}
-    sources = sorted(path for folder in folders for path in folder.rglob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
-
-
-@cache
-def code_revision() -> str:
-    """The commit that is checked out; empty outside a checkout."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False, timeout=10
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        logging.getLogger("pipeline").debug("no git here, so no code revision")
-        return ""
-    return done.stdout.strip()
 
 
 def _since(started: float) -> float:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from common import history
 from common.layout import Table
+from common.revision import code_revision
 from common.settings import Settings
 
 if TYPE_CHECKING:
@@ -91,4 +92,5 @@ class Run:
             "ds": str(self.ds),
             "run_id": self.run_id,
             "code": self.code,
+            "revision": code_revision(),
         }

@@ -53,7 +53,8 @@ COLUMNS = [
 def oracle(records: list[dict[str, Any]], ds: date) -> list[tuple[Any, ...]]:
     with duckdb.connect() as connection:
         connection.execute(
-            "CREATE TABLE records (id text, user_id bigint, age int, amount decimal(12, 2), happened timestamp, category text, arrived date)"
+            "CREATE TABLE records (id text, user_id bigint, age int, amount decimal(12, 2), "
+            "happened timestamp, category text, arrived date)"
         )
         names = ("id", "user_id", "age", "amount", "happened", "category", "arrived")
         connection.executemany(

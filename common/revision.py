@@ -1,0 +1,32 @@
+"""Which code is running."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import subprocess
+from functools import cache
+
+from common import datasets
+from common.settings import ROOT
+
+
+@cache
+def code_fingerprint() -> str:
+    """Of everything that computes: another code may give another result for the same input."""
+    folders = {ROOT / "common", ROOT / "jobs", *datasets.folders()}
+    sources = sorted(path for folder in folders for path in folder.rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+
+
+@cache
+def code_revision() -> str:
+    """The commit that is checked out; empty outside a checkout."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        logging.getLogger("pipeline").debug("no git here, so no code revision")
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,170 @@
+"""The command line as people and Airflow use it: the real spark-submit, its exit codes, its one JSON line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lake import Lake
+from tests.tables_as_text import assert_rows
+
+ROOT = Path(__file__).resolve().parents[2]
+SUBMIT = ROOT / ".venv" / "bin" / "spark-submit"
+DAY = "2026-01-05"
+QUICK = {"SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1"}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """Without the tests' own session: the submitted job has one of its own."""
+    return Lake(tmp_path)
+
+
+def command(lake: Lake, job: str, *arguments: str) -> list[str]:
+    places = ["--lake", str(lake.root / "lake"), "--landing", str(lake.landing)]
+    return [str(SUBMIT), str(ROOT / "jobs" / f"{job}.py"), *arguments, *places]
+
+
+def submit(lake: Lake, job: str, *arguments: str, **environment: str) -> tuple[int, dict[str, Any], str]:
+    done = subprocess.run(
+        command(lake, job, *arguments),
+        env={**os.environ, **QUICK, **environment},
+        cwd=lake.root,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    return done.returncode, json.loads(done.stdout.strip().splitlines()[-1]), done.stderr
+
+
+def test_a_day_by_hand_and_the_same_day_again(lake: Lake) -> None:
+    lake.land(DAY, "transaction_id | timestamp\na | 2026-01-05T10:00:00Z\nb | 2026-01-04T10:00:00Z")
+    day = ("--dataset", "transactions", "--ds", DAY)
+    for job in ("ingest", "clean", "features"):
+        code, line, said = submit(lake, job, *day)
+        assert (code, line["outcome"]) == (0, "done"), said
+        assert {"job", "dataset", "ds", "outcome", "counts", "read", "written", "seconds"} <= line.keys()
+        assert f"{job} transactions {DAY}: done" in said
+    assert_rows(lake.feature_rows(DAY), "user_id | spend_7d | purchases_30d\n1 | 20.00 | 2")
+    before = lake.state()
+    code, line, said = submit(lake, "backfill", *day)
+    assert (code, line["outcome"]) == (0, "done"), said
+    assert lake.state() == before
+    code, line, _ = submit(lake, "backfill", *day)
+    assert (code, line["outcome"], lake.state()) == (0, "nothing", before)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--dataset", "transactions", "--ds", "2026-02-30"], "expected YYYY-MM-DD"),
+        (["--dataset", "../x", "--ds", DAY], "expected one of: churn, transactions"),
+        (["--dataset", "transactions", "--ds", DAY, "--env", "moon"], "expected one of: cluster, local"),
+    ],
+)
+def test_bad_arguments_touch_nothing(lake: Lake, arguments: list[str], said: str) -> None:
+    code, line, errors = submit(lake, "ingest", *arguments)
+    assert (code, line["outcome"], line["error"]) == (2, "failed", "BadArguments")
+    assert said in line["message"]
+    assert said in errors
+    assert not (lake.root / "lake").exists()
+
+
+def test_nothing_landed_is_4_and_a_broken_contract_3(lake: Lake) -> None:
+    code, line, _ = submit(lake, "ingest", "--dataset", "transactions", "--ds", DAY)
+    assert (code, line["error"]) == (4, "NothingThere")
+    lake.land_bytes(DAY, b"transaction_id\nt1\n")
+    code, line, said = submit(lake, "ingest", "--dataset", "transactions", "--ds", DAY)
+    assert (code, line["failures"][0]["file"]) == (3, "part.csv")
+    assert "part.csv: its header lacks" in said
+
+
+def test_killed_in_the_middle_and_run_again_it_equals_a_clean_run(
+    lake: Lake, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """kill -9 as soon as the first table of clean has its first commit; readers never see half a day."""
+    text = "transaction_id | category | timestamp\na | food | 2026-01-05T01:00:00Z\na | home | 2026-01-05\nb | toys | -"
+    undisturbed = Lake(tmp_path_factory.mktemp("undisturbed"))
+    day = ("--dataset", "transactions", "--ds", DAY)
+    for each in (lake, undisturbed):
+        each.land(DAY, text)
+        submit(each, "ingest", *day)
+    victim = subprocess.Popen(
+        command(lake, "clean", *day), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        env={**os.environ, **QUICK},
+    )  # fmt: skip
+    first_commit = lake.root / "lake" / "quarantine" / "transactions" / "_delta_log" / "00000000000000000001.json"
+    deadline = time.monotonic() + 120
+    while not first_commit.exists() and victim.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(victim.pid, signal.SIGKILL)
+    victim.wait()
+    assert first_commit.exists()
+    assert "processed/transactions" not in lake.state() or lake.rows("processed") == []
+    for each in (lake, undisturbed):
+        code, _, said = submit(each, "clean", *day)
+        assert code == 0, said
+    assert lake.content() == undisturbed.content()
+
+
+THIRD = {
+    "contract.py": """
+from common.aggregates import Count, Max
+from common.contract import Column, Contract, Feature, Features
+
+CONTRACT = Contract(
+    name="visits",
+    description="Who came by.",
+    columns=(
+        Column(name="visit_id", type="long", required=True, description="The door's count"),
+        Column(name="visitor", type="string", required=True, description="Who"),
+        Column(name="day", type="date", required=True, formats=("dd.MM.yyyy",), description="When"),
+        Column(name="minutes", type="double", minimum=0, description="How long"),
+    ),
+    key=("visit_id",),
+    event_time="day",
+    lateness_days=2,
+    refused_share=0.5,
+    features=Features(
+        version=1,
+        entity="visitor",
+        columns=(Feature("visits_3d", Count(3)), Feature("longest_3d", Max(3, "minutes"))),
+    ),
+)
+""",
+    "transforms.py": """
+from pyspark.sql import DataFrame
+
+
+def derive(rows: DataFrame) -> DataFrame:
+    return rows
+
+
+def measure(rows: DataFrame) -> DataFrame:
+    return rows
+""",
+}
+
+
+def test_a_third_dataset_is_one_new_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "more" / "visits"
+    folder.mkdir(parents=True)
+    for name, content in THIRD.items():
+        (folder / name).write_text(content)
+    lake = Lake(tmp_path, "visits")
+    lake.land_bytes("2026-01-01", b"visit_id,visitor,day,minutes\n1,ann,01.01.2026,5\n2,bob,2026-01-01,NaN\n")
+    lake.land_bytes("2026-01-02", b"visit_id,visitor,day,minutes\n3,ann,2026-01-02,9.5\n4,bob,01.01.2026,1\n")
+    days = ("--dataset", "visits", "--ds", "2026-01-01..2026-01-03")
+    code, line, said = submit(lake, "backfill", *days, DATASETS=str(tmp_path / "more"))
+    assert (code, line["missing"]) == (4, ["2026-01-03"]), said
+    assert line["days"] == {"2026-01-01": "done", "2026-01-02": "done", "2026-01-03": "missing"}
+    assert_rows(lake.rows("quarantine"), "ds | reasons\n2026-01-01 | ['minutes:not_double']")
+    assert_rows(lake.feature_rows("2026-01-02"), "visitor | visits_3d | longest_3d\nann | 2 | 9.5\nbob | 1 | 1.0")

@@ -1,0 +1,74 @@
+"""A range in one session is the same as day by day, goes on where it stopped, and heals what it made stale."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from common.chain import run_chain
+from common.cli import summary
+from common.errors import ContractBroken
+from common.job import Line
+from common.status import days, report
+from jobs.backfill import CHAIN
+from tests.lake import Lake
+from tests.tables_as_text import assert_rows
+
+DAYS = ("2026-01-04", "2026-01-05", "2026-01-06")
+
+
+@pytest.fixture
+def landed(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Callable[[], Lake]:
+    def land() -> Lake:
+        lake = Lake(tmp_path_factory.mktemp("lake"))
+        lake.land("2026-01-04", "transaction_id | purchase_amount\na | 1\nb | 2\nb | 2")
+        lake.land(
+            "2026-01-05",
+            "transaction_id | purchase_amount | timestamp\na | 9 | 2026-01-04T10:00:00Z\nc | 3 | 2026-01-05",
+        )
+        lake.land("2026-01-06", "transaction_id | timestamp\nd | 2026-01-06\ne | 2026-01-04T03:00:00Z")
+        return lake
+
+    return land
+
+
+def backfill(lake: Lake, *ds: str, **options: bool) -> list[Line]:
+    return run_chain(CHAIN, [replace(lake.plan("backfill", day, **options), run_id=f"backfill {day}") for day in ds])
+
+
+def test_a_range_equals_its_days_one_by_one_and_again_it_changes_nothing(landed: Callable[[], Lake]) -> None:
+    by_day, ranged = landed(), landed()
+    for ds in DAYS:
+        by_day.day(ds)
+    lines = backfill(ranged, *DAYS)
+    assert ranged.content() == by_day.content()
+    line = summary("all", lines)
+    assert line["days"] == dict.fromkeys(DAYS, "done")
+    assert line["counts"]["clean_late"] == 2
+    before = ranged.state()
+    assert summary("all", backfill(ranged, *DAYS))["outcome"] == "nothing"
+    assert summary("all", backfill(ranged, *DAYS, full_refresh=True))["written"] == {}
+    assert ranged.state() == before
+
+
+def test_it_goes_on_where_it_stopped_and_runs_the_days_that_it_made_stale(landed: Callable[[], Lake]) -> None:
+    whole, stopped = landed(), landed()
+    backfill(whole, *DAYS)
+    backfill(stopped, "2026-01-05", "2026-01-06")
+    lines = backfill(stopped, "2026-01-04")
+    assert [line["ds"] for line in lines] == list(DAYS)
+    assert stopped.content() == whole.content()
+
+
+def test_a_bad_day_stops_before_anything_downstream_reads_it_and_status_says_so(landed: Callable[[], Lake]) -> None:
+    lake = landed()
+    lake.land("2026-01-05", "transaction_id | category\nx | toys")
+    with pytest.raises(ContractBroken):
+        backfill(lake, *DAYS)
+    assert_rows(lake.rows("features", path="features/transactions/v1"), "ds\n2026-01-04")
+    found = {day.ds: day for day in days(str(lake.root / "lake"), "transactions")}
+    assert list(found) == ["2026-01-04", "2026-01-05"]
+    assert found["2026-01-04"].failure == ""
+    assert found["2026-01-04"].count("duplicates") == 1
+    assert found["2026-01-05"].failure.startswith("validate-processed: transactions processed of 2026-01-05: 1 of")
+    assert report("transactions", found.values(), details=True).row_count == 2

@@ -1,0 +1,89 @@
+"""The gate: what fails is named, with its column, its count and examples; a bad day goes no further."""
+
+from dataclasses import replace
+
+import pytest
+from pyspark.sql import SparkSession
+
+from common import quality
+from common.contract import Severity
+from common.errors import ContractBroken, NothingThere
+from common.job import run_day
+from common.quality import check
+from common.rules import Rule
+from jobs.validate import VALIDATE
+from tests.lake import Lake
+
+DAY = "2026-01-05"
+
+
+@pytest.fixture
+def cleaned(lake: Lake) -> Lake:
+    lake.land(DAY, "transaction_id | category\na | food\nb | toys")
+    lake.ingest(DAY)
+    lake.clean(DAY)
+    return lake
+
+
+def test_a_good_day_passes_every_gate(lake: Lake) -> None:
+    lake.land(DAY, "transaction_id\na\nb")
+    lake.day(DAY)
+    for table in ("raw", "processed", "features"):
+        counts = lake.validate(DAY, table)["counts"]
+        assert counts["passed"] == counts["rules"] > 3
+    assert lake.validate(DAY, "features")["outcome"] == "nothing"
+
+
+def test_a_source_that_drains_into_quarantine_stops_the_day(cleaned: Lake) -> None:
+    with pytest.raises(
+        ContractBroken, match=r"RefusedShareToBeAtMost\(0.05\) failed: 1 of 2 rows, observed 0.5"
+    ) as stopped:
+        cleaned.validate(DAY)
+    assert stopped.value.exit_code == 3
+    (failure,) = stopped.value.failures
+    assert (failure["failed"], failure["checked"]) == (1, 2)
+
+
+def test_the_same_as_a_warning_is_recorded_and_the_day_goes_on(cleaned: Lake) -> None:
+    run = cleaned.plan("validate", DAY, table="processed")
+    contract = replace(run.contract, refused_severity=Severity.WARN)
+    line = run_day(VALIDATE, replace(run, dataset=replace(run.dataset, contract=contract)))
+    assert line["counts"]["warnings"] == 1
+    assert line["warnings"][0]["observed"] == 0.5
+
+
+def test_a_failed_rule_names_expectation_column_count_and_examples(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([("a", 5), ("b", 900), ("b", 901)], "id string, age int")
+    rules = [
+        Rule("ExpectColumnValuesToBeUnique", {"column": "id"}),
+        Rule("ExpectColumnValuesToBeBetween", {"column": "age", "max_value": 120}, Severity.WARN),
+        Rule("ExpectTableRowCountToBeBetween", {"min_value": 5}),
+        Rule("ExpectColumnValuesToNotBeNull", {"column": "age"}),
+    ]
+    unique, between, count, present = check(rows, rules, "ages")
+    assert (unique.success, unique.failed, unique.examples) == (False, 2, ["b"])
+    assert between.words == "ExpectColumnValuesToBeBetween on age failed: 2 of 3 rows, for example 900, 901"
+    assert between.severity == "warn"
+    assert (count.success, count.observed) == (False, 3)
+    assert present.success
+
+
+def test_a_check_that_could_not_run_is_told_apart_from_bad_data(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([("a",)], "id string")
+    (gone,) = check(rows, [Rule("ExpectColumnValuesToNotBeNull", {"column": "age"})], "gone")
+    assert not gone.success
+    assert "could not be checked" in gone.words
+    assert "age" in gone.problem
+
+
+def test_never_more_than_five_examples(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([(n,) for n in range(100)], "age int")
+    (found,) = check(rows, [Rule("ExpectColumnValuesToBeBetween", {"column": "age", "max_value": -1})], "ages")
+    assert len(found.examples) == quality.EXAMPLES
+    assert found.failed == 100
+
+
+@pytest.mark.parametrize("table", ["raw", "processed", "features"])
+def test_a_day_that_was_never_made_is_not_validated(lake: Lake, table: str) -> None:
+    with pytest.raises(NothingThere):
+        lake.validate(DAY, table)
