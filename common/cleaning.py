@@ -184,7 +184,8 @@ def _stored(run: Run, versions: DataFrame, again: bool) -> DataFrame:
     key = F.xxhash64(*contract.key)
     keys = versions.select(key.alias("_key"))
     if again:
-        keys = keys.union(every.where(F.col("arrived") == F.lit(run.ds)).select(key))
+        mine = (F.col("arrived") == F.lit(run.ds)) | (F.col("superseded") == F.lit(run.ds))
+        keys = keys.union(every.where(mine).select(key))
     # Joined on a hash, eight bytes a key; a key that only shares the hash settles to what it already is.
     return every.withColumn("_key", key).join(keys, "_key", "left_semi").drop("_key")
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from delta.exceptions import DeltaConcurrentModificationException
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from common import history
 from common.layout import Table
-from common.tables import Slice, as_text, conform, create, empty, exclusively, read, signed, within
+from common.tables import Slice, as_text, conform, create, empty, exclusively, read, retried, signed, within
 
 if TYPE_CHECKING:
     from common.run import Run
@@ -24,7 +21,6 @@ if TYPE_CHECKING:
 ACTION = "action"
 INSERT, UPDATE, DELETE = "insert", "update", "delete"
 ALL = (INSERT, UPDATE, DELETE)
-TRIES = 5
 
 
 @dataclass
@@ -64,15 +60,8 @@ def converge(run: Run, wish: Wish, books: Mapping[str, Any]) -> Change:
     With nothing to change nothing is committed, unless the books of the day have changed.
     """
     create(run, wish.table)
-    for attempt in range(TRIES):
-        try:
-            with exclusively(run, wish.table):
-                return _converge_once(run, wish, books)
-        except DeltaConcurrentModificationException:
-            if attempt == TRIES - 1:
-                raise
-            time.sleep(random.uniform(0.5, 2.0) * (attempt + 1))  # noqa: S311
-    raise AssertionError("unreachable")
+    with exclusively(run, wish.table):
+        return retried(lambda: _converge_once(run, wish, books))
 
 
 def _converge_once(run: Run, wish: Wish, books: Mapping[str, Any]) -> Change:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from delta.exceptions import (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    ConcurrentTransactionException,
+    ConcurrentWriteException,
+    DeltaConcurrentModificationException,
+    MetadataChangedException,
+)
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -20,11 +31,23 @@ from common.locks import hold
 if TYPE_CHECKING:
     from common.run import Run
 
+T = TypeVar("T")
 # Partition column to the values that are meant: always literals, so that Delta can prune by them.
 Slice = Mapping[str, Sequence[date | str]]
 
 BROADCAST_ROWS = 1_000_000
 WRITE_LOCK_SECONDS = 600
+TRIES = 5
+# Delta's exceptions share no parent of their own.
+CONFLICTS = (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    ConcurrentTransactionException,
+    ConcurrentWriteException,
+    DeltaConcurrentModificationException,
+    MetadataChangedException,
+)
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 
@@ -109,7 +132,7 @@ def optimize(run: Run, table: Table, where: Slice, target_bytes: int) -> int:
     # `where` takes text only; every value is a date or a declared name that was read back from the table's own log.
     chosen = " AND ".join(f"{name} = '{value}'" for name, values in where.items() for value in values)
     with exclusively(run, table), signed(run, {}):
-        target.optimize().where(chosen).executeCompaction()
+        retried(lambda: target.optimize().where(chosen).executeCompaction())
     return history.version(run.path(table))
 
 
@@ -119,3 +142,13 @@ def vacuum(run: Run, table: Table) -> int:
     with exclusively(run, table), signed(run, {}):
         DeltaTable.forPath(run.spark, run.path(table)).vacuum()
     return before - history.file_count(run.path(table))
+
+
+def retried(action: Callable[[], T]) -> T:
+    """Tries again where another writer was quicker, and only there."""
+    for attempt in range(1, TRIES):
+        try:
+            return action()
+        except CONFLICTS:
+            time.sleep(random.uniform(0.5, 2.0) * attempt)  # noqa: S311
+    return action()

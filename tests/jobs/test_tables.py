@@ -2,7 +2,6 @@
 
 import json
 import multiprocessing
-import time
 from datetime import date
 from pathlib import Path
 
@@ -169,7 +168,7 @@ def test_a_conflict_is_tried_again_and_nothing_else_is(lake: Lake, monkeypatch: 
         return real(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(converge, "_converge_once", conflict)
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(tables.time, "sleep", lambda seconds: None)
     assert lake.ingest(DAY)["outcome"] == "done"
     monkeypatch.setattr(converge, "_converge_once", lambda *given: (_ for _ in ()).throw(OSError("disk full")))
     lake.land(NEXT, "transaction_id\na")
