@@ -40,10 +40,10 @@ demo: setup ## 14 days of sample data through the whole chain
 	@echo "  .venv/bin/python -c \"import polars; print(polars.read_delta('$(LAKE)/features/transactions/v1'))\""
 
 test: setup ## the quick test suite
-	@$(PYTHON) -m pytest -n 2 -m "not slow"
+	@$(PYTHON) -m pytest -m "not slow"
 
 test-all: setup ## every test, the long ones too
-	@$(PYTHON) -m pytest -n 2
+	@$(PYTHON) -m pytest
 
 lint: setup ## ruff and mypy
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
