@@ -5,15 +5,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from common.batches import parquet_batch, record_batch, refused_batch
 from common.contract import Column, Contract
 from common.files import list_files, locate
 from common.parsing import (
@@ -173,14 +173,14 @@ class Landing:
         if self._format(name) == "parquet":
             with self._parquet(name) as file:
                 for batch in file.iter_batches(batch_size=ROWS_A_BATCH):
-                    yield _parquet_batch(name, batch, columns)
+                    yield parquet_batch(name, batch, columns)
             return
         for batch in self._batches(name, columns):
             for start in range(0, len(batch.rows), ROWS_A_BATCH):
                 rows = batch.rows[start : start + ROWS_A_BATCH]
-                yield _record_batch(name, list(zip(*rows, strict=True)), columns, len(rows))
+                yield record_batch(name, list(zip(*rows, strict=True)), columns, len(rows))
             if batch.refused or batch.extra or batch.lines != len(batch.rows):
-                yield _refused_batch(name, batch, columns)
+                yield refused_batch(name, batch, columns)
 
 
 def can_be(found: pa.DataType, column: Column) -> bool:
@@ -197,61 +197,3 @@ def can_be(found: pa.DataType, column: Column) -> bool:
         "timestamp": pa.types.is_timestamp(found) or pa.types.is_date(found),
     }
     return bool(text or fits[column.base_type])
-
-
-def _record_batch(name: str, values: list[Any], columns: list[str], count: int) -> pa.RecordBatch:
-    fields = [pa.array(column, pa.string()) for column in values] or [pa.nulls(count, pa.string()) for _ in columns]
-    return _batch(name, fields, columns, count)
-
-
-def _refused_batch(name: str, batch: Batch, columns: list[str]) -> pa.RecordBatch:
-    """The refused records. Behind them rows that are no record (problem ""): names that the contract doesn't know, and
-    the further lines of records that span several."""
-    lines = [max(1, count_lines([text.split("\n")])) for _, text in batch.refused]
-    further = batch.lines - len(batch.rows) - sum(lines)
-    extra = [None, *sorted(batch.extra)]
-    problems = [*(problem for problem, _ in batch.refused), *([""] * len(extra))]
-    texts = [*(text for _, text in batch.refused), *([None] * len(extra))]
-    count = len(problems)
-    return _batch(
-        name,
-        [pa.nulls(count, pa.string()) for _ in columns],
-        columns,
-        count,
-        problems,
-        texts,
-        [*([None] * len(batch.refused)), *extra],
-        [*lines, further, *([0] * len(batch.extra))],
-    )
-
-
-def _parquet_batch(name: str, batch: pa.RecordBatch, columns: list[str]) -> pa.RecordBatch:
-    count, present = batch.num_rows, set(batch.schema.names)
-    fields = [
-        pc.cast(batch.column(column), pa.string()) if column in present else pa.nulls(count, pa.string())
-        for column in columns
-    ]
-    return _batch(name, fields, columns, count)
-
-
-def _batch(
-    name: str,
-    fields: list[pa.Array],
-    columns: list[str],
-    count: int,
-    problems: Sequence[str | None] | None = None,
-    texts: Sequence[str | None] | None = None,
-    extra: Sequence[str | None] | None = None,
-    lines: Sequence[int] | None = None,
-) -> pa.RecordBatch:
-    none = [None] * count
-    arrays = [
-        pa.array([name] * count, pa.string()),
-        pa.array(problems or none, pa.string()),
-        pa.array(texts or none, pa.string()),
-        pa.array(extra or none, pa.string()),
-        pa.array(lines or [1] * count, pa.int64()),
-    ]
-    return pa.RecordBatch.from_arrays(
-        [*arrays, *fields], names=["file", "problem", "record", "extra", "lines", *columns]
-    )

@@ -1,0 +1,69 @@
+"""Records as Arrow batches, in the columns that `common.sources` promises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from common.parsing import Batch, count_lines
+
+
+def record_batch(name: str, values: list[Any], columns: list[str], count: int) -> pa.RecordBatch:
+    fields = [pa.array(column, pa.string()) for column in values] or [pa.nulls(count, pa.string()) for _ in columns]
+    return _batch(name, fields, columns, count)
+
+
+def refused_batch(name: str, batch: Batch, columns: list[str]) -> pa.RecordBatch:
+    """The refused records. Behind them rows that are no record (problem ""): names that the contract doesn't know, and
+    the further lines of records that span several."""
+    lines = [max(1, count_lines([text.split("\n")])) for _, text in batch.refused]
+    further = batch.lines - len(batch.rows) - sum(lines)
+    extra = [None, *sorted(batch.extra)]
+    problems = [*(problem for problem, _ in batch.refused), *([""] * len(extra))]
+    texts = [*(text for _, text in batch.refused), *([None] * len(extra))]
+    count = len(problems)
+    return _batch(
+        name,
+        [pa.nulls(count, pa.string()) for _ in columns],
+        columns,
+        count,
+        problems,
+        texts,
+        [*([None] * len(batch.refused)), *extra],
+        [*lines, further, *([0] * len(batch.extra))],
+    )
+
+
+def parquet_batch(name: str, batch: pa.RecordBatch, columns: list[str]) -> pa.RecordBatch:
+    count, present = batch.num_rows, set(batch.schema.names)
+    fields = [
+        pc.cast(batch.column(column), pa.string()) if column in present else pa.nulls(count, pa.string())
+        for column in columns
+    ]
+    return _batch(name, fields, columns, count)
+
+
+def _batch(
+    name: str,
+    fields: list[pa.Array],
+    columns: list[str],
+    count: int,
+    problems: Sequence[str | None] | None = None,
+    texts: Sequence[str | None] | None = None,
+    extra: Sequence[str | None] | None = None,
+    lines: Sequence[int] | None = None,
+) -> pa.RecordBatch:
+    none = [None] * count
+    arrays = [
+        pa.array([name] * count, pa.string()),
+        pa.array(problems or none, pa.string()),
+        pa.array(texts or none, pa.string()),
+        pa.array(extra or none, pa.string()),
+        pa.array(lines or [1] * count, pa.int64()),
+    ]
+    return pa.RecordBatch.from_arrays(
+        [*arrays, *fields], names=["file", "problem", "record", "extra", "lines", *columns]
+    )
