@@ -15,7 +15,6 @@ from common.files import is_local, list_files, local_path
 @dataclass(frozen=True)
 class Commit:
     version: int
-    operation: str
     books: dict[str, Any]  # what the run wrote about itself; empty for a commit that is not ours
 
     @property
@@ -53,7 +52,7 @@ def _commit(entry: dict[str, Any]) -> Commit:
         books = json.loads(entry.get("userMetadata") or "{}")
     except ValueError:
         books = {}
-    return Commit(entry["version"], entry.get("operation", "?"), books if isinstance(books, dict) else {})
+    return Commit(entry["version"], books if isinstance(books, dict) else {})
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,6 @@ class File:
 
     path: str
     bytes: int
-    rows: int
     partition: dict[str, str]
     facts: dict[str, Any]
 
@@ -86,7 +84,7 @@ def _file(row: dict[str, Any]) -> File:
     partition = {
         name.removeprefix("partition."): str(value) for name, value in row.items() if name.startswith("partition.")
     }
-    return File(row["path"], row["size_bytes"], row.get("num_records") or 0, partition, row)
+    return File(row["path"], row["size_bytes"], partition, row)
 
 
 def file_count(uri: str) -> int:
