@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from common import history, layout, tables
-from common.converge import Change
+from common.converge import Change, Wish
 from common.errors import BooksDoNotBalance, ContractBroken, NothingThere
 from common.layout import Table
 from common.run import Outcome, Run
@@ -22,8 +20,9 @@ from common.versions import record_hash
 FILE_REFUSED = "file_refused"
 
 
-def check(run: Run, holding: Holding, raw: Table) -> Holding:
+def check(run: Run, holding: Holding) -> Holding:
     """Decides from what the source holds whether the day can be taken at all."""
+    raw = layout.raw(run.contract)
     if not holding.units:
         raise NothingThere(
             f"{holding.place} holds nothing for {run.ds}; expected at least one file there. "
@@ -56,43 +55,28 @@ class Taken:
     run: Run
     holding: Holding
     records: DataFrame
+    seen: dict[str, int]
 
-    @cached_property
-    def counts(self) -> dict[str, int]:
-        real = F.when(F.col("problem").isNull() | (F.col("problem") != ""), F.col("copies"))
-        row = self.records.agg(
-            F.coalesce(F.sum(real), F.lit(0)).alias("landed"),
-            F.coalesce(F.sum(F.when(F.col("problem").isNull(), F.col("copies"))), F.lit(0)).alias("accepted"),
-            F.coalesce(F.sum(F.when(F.col("problem") != "", F.col("copies"))), F.lit(0)).alias("quarantined"),
-            F.coalesce(F.sum("lines"), F.lit(0)).alias("lines"),
-            F.collect_set("extra").alias("extra"),
-        ).first()
-        assert row is not None
-        if row["lines"] != self.holding.records:
-            raise BooksDoNotBalance(
-                f"the source counted {self.holding.records} records for {self.run.ds}, reading accounts for {row['lines']}; "
-                "nothing was committed. Was a file changed meanwhile? Run again."
-            )
-        if row["extra"]:
-            self.run.log.warning("columns that the contract doesn't know, left out: %s", sorted(row["extra"]))
-        named = ("landed", "accepted", "quarantined")
-        return {
-            **{name: row[name] for name in named},
+    def books(self) -> dict[str, Any]:
+        counts = {
+            "landed": self.seen["accepted"] + self.seen["quarantined"],
+            "accepted": self.seen["accepted"],
+            "quarantined": self.seen["quarantined"],
             "files": len(self.holding.good),
             "refused_files": len(self.holding.bad),
         }
-
-    def books(self) -> dict[str, Any]:
         drift = {unit.name: list(unit.extra) for unit in self.holding.units if unit.extra}
-        return {"counts": self.counts, "sources": {"files": [unit.name for unit in self.holding.good]}, "drift": drift}
+        return {"counts": counts, "sources": {"files": [unit.name for unit in self.holding.good]}, "drift": drift}
 
-    def raw(self) -> DataFrame:
+    def arrived(self) -> Wish:
+        table = layout.raw(self.run.contract)
         fields = [column.name for column in self.run.contract.columns]
         good = self.records.where(F.col("problem").isNull())
         named = good.withColumn("ds", F.lit(self.run.ds)).withColumn("record_hash", record_hash(fields))
-        return tables.conform(named, layout.raw(self.run.contract))
+        rows = tables.conform(named, table)
+        return Wish(table=table, where={"ds": [self.run.ds]}, desired=rows, size=self.seen["different_accepted"])
 
-    def quarantine(self) -> DataFrame:
+    def refused(self) -> Wish:
         table = layout.quarantine(self.run.contract)
         bad = self.records.where(F.col("problem") != "").withColumn("reasons", F.array("problem"))
         files = [(unit.name, FILE_REFUSED, unit.refused, 1) for unit in self.holding.bad]
@@ -101,21 +85,33 @@ class Taken:
             whole.select("file", F.array("problem").alias("reasons"), "record", "copies")
         )
         named = rows.withColumns({"ds": F.lit(self.run.ds), "job": F.lit(self.run.job), "record_hash": F.md5("record")})
-        return tables.conform(named, table)
+        size = self.seen["different_quarantined"] + len(files)
+        return Wish(table=table, where=self.run.refusals, desired=tables.conform(named, table), size=size)
 
 
-@contextmanager
-def taken(run: Run, source: Source, holding: Holding) -> Iterator[Taken]:
+def take(run: Run, source: Source, holding: Holding) -> Taken:
     columns = [column.name for column in run.contract.columns]
     rows = source.read(run.spark, holding.good)
     records = rows.groupBy("file", "problem", "record", "extra", *columns).agg(
         F.count(F.lit(1)).alias("copies"), F.sum("lines").alias("lines")
     )
-    records = records.persist()
-    try:
-        yield Taken(run, holding, records)
-    finally:
-        records.unpersist()
+    records, seen = tables.computed(
+        records,
+        accepted=tables.total(F.when(F.col("problem").isNull(), F.col("copies"))),
+        quarantined=tables.total(F.when(F.col("problem") != "", F.col("copies"))),
+        different_accepted=F.count_if(F.col("problem").isNull()),
+        different_quarantined=F.count_if(F.col("problem") != ""),
+        lines=tables.total("lines"),
+        extra=F.collect_set("extra"),
+    )
+    if seen["lines"] != holding.records:
+        raise BooksDoNotBalance(
+            f"the source counted {holding.records} records for {run.ds}, reading accounts for {seen['lines']}; "
+            "nothing was committed. Was a file changed meanwhile? Run again."
+        )
+    if seen["extra"]:
+        run.log.warning("columns that the contract doesn't know, left out: %s", sorted(seen["extra"]))
+    return Taken(run, holding, records, seen)
 
 
 def outcome(holding: Holding, books: Mapping[str, Any], changes: list[tuple[Table, Change]]) -> Outcome:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Observation, Window
 from pyspark.sql import functions as F
 
 from common import history, layout, tables
@@ -29,12 +27,15 @@ class Day:
 
     run: Run
     judged: DataFrame
+    counts: dict[str, int]
 
     @property
-    def refused(self) -> DataFrame:
+    def refused(self) -> Wish:
+        table = layout.quarantine(self.run.contract)
         bad = self.judged.where(F.size("reasons") > 0)
         named = bad.withColumns({"ds": F.lit(self.run.ds), "job": F.lit(self.run.job)})
-        return tables.conform(named, layout.quarantine(self.run.contract))
+        rows = tables.conform(named, table)
+        return Wish(table=table, where=self.run.refusals, desired=rows, size=self.counts["refused"])
 
     @cached_property
     def versions(self) -> DataFrame:
@@ -45,11 +46,11 @@ class Day:
         return tables.conform(named, layout.superseded(contract))
 
 
-@contextmanager
-def day(run: Run) -> Iterator[Day]:
+def day(run: Run) -> Day:
     contract = run.contract
+    rows_in = Observation()
     raw = tables.read(run, layout.raw(contract), {"ds": [run.ds]}).drop("ds")
-    judged = judge(raw, contract, run.ds)
+    judged = judge(raw.observe(rows_in, tables.total("copies").alias("rows_in")), contract, run.ds)
     accepted = F.size("reasons") == 0
     # An accepted record is the same wherever it stood; a refused one is kept with its file.
     for name in ("file", "record_hash"):
@@ -59,11 +60,14 @@ def day(run: Run) -> Iterator[Day]:
     by_key = judged.repartition(parts, *contract.key)
     distinct = by_key.groupBy(*names).agg(F.sum("copies").alias("copies"))
     values = [column.name for column in contract.columns]
-    distinct = distinct.withColumn("record_hash", F.coalesce("record_hash", record_hash(values))).persist()
-    try:
-        yield Day(run, distinct)
-    finally:
-        distinct.unpersist()
+    distinct = distinct.withColumn("record_hash", F.coalesce("record_hash", record_hash(values)))
+    rows, counts = tables.computed(
+        distinct,
+        refused=F.count_if(~accepted),
+        quarantined=tables.total(F.when(~accepted, F.col("copies"))),
+        copies=tables.total(F.when(accepted, F.col("copies") - 1)),
+    )
+    return Day(run, rows, {**rows_in.get, **counts})
 
 
 @dataclass(frozen=True)
@@ -122,22 +126,14 @@ class Settled:
             _count(~known & ~F.col("again")).alias("superseded"),
             _count(~known & F.col("again")).alias("again"),
         ).first()
-        good = F.size("reasons") == 0
-        judged = day.judged.agg(
-            F.coalesce(F.sum(F.when(~good, F.col("copies"))), F.lit(0)).alias("quarantined"),
-            F.coalesce(F.sum(F.when(good, F.col("copies") - 1)), F.lit(0)).alias("copies"),
-        ).first()
-        rows_in = tables.read(run, layout.raw(run.contract), {"ds": [run.ds]}).agg(F.sum("copies").alias("in")).first()
         assert found is not None
-        assert judged is not None
-        assert rows_in is not None
         counts = {
-            "rows_in": rows_in["in"] or 0,
+            "rows_in": day.counts["rows_in"],
             "accepted": found["accepted"],
             "late": found["late"],
             "superseded": found["superseded"],
-            "duplicates": judged["copies"] + found["again"],
-            "quarantined": judged["quarantined"],
+            "duplicates": day.counts["copies"] + found["again"],
+            "quarantined": day.counts["quarantined"],
         }
         balance(counts)
         return counts
@@ -161,15 +157,15 @@ def settle_day(day: Day) -> Settled:
     run, contract = day.run, day.run.contract
     key, versions = list(contract.key), day.versions
     again = _may_be_stored(run)
-    # Checkpoints, not caches: a cache that reads a table is dropped by the first commit to it.
-    stored = _stored(run, versions, again).localCheckpoint()
-    arrivals = [(row[ORIGIN], row["arrived"]) for row in stored.select(ORIGIN, "arrived").distinct().collect()]
+    stored, seen = tables.computed(_stored(run, versions, again), arrivals=F.collect_set(F.struct(ORIGIN, "arrived")))
     others = stored.where(F.col("arrived") != F.lit(run.ds))
     twice = versions.groupBy(*key).count().where("count > 1").select(*key)
-    keys = tables.small(twice.unionByName(others.select(*key)).distinct().localCheckpoint())
+    keys = tables.small(twice.unionByName(others.select(*key)).distinct())
     contested = versions.join(keys, key, "left_semi").unionByName(others.drop(ORIGIN))
-    settled = settle(contested, contract, run.ds).localCheckpoint()
-    return Settled(run, again, versions.join(keys, key, "left_anti"), settled, stored, arrivals)
+    settled, _ = tables.computed(settle(contested, contract, run.ds))
+    return Settled(
+        run, again, versions.join(keys, key, "left_anti"), settled, stored, [tuple(row) for row in seen["arrivals"]]
+    )
 
 
 def _stored(run: Run, versions: DataFrame, again: bool) -> DataFrame:

@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,9 +29,9 @@ class _Parser(argparse.ArgumentParser):
         raise BadArguments(f"{message}; see --help")
 
 
-def parser(job: str) -> argparse.ArgumentParser:
+def parser(job: str, **dataset: Any) -> argparse.ArgumentParser:
     arguments = _Parser(prog=f"jobs/{job}.py", allow_abbrev=False)
-    arguments.add_argument("--dataset", required=True, help="which dataset: a folder of jobs/datasets")
+    arguments.add_argument("--dataset", required=True, help="which dataset: a folder of jobs/datasets", **dataset)
     arguments.add_argument("--ds", required=True, help=f"the logical day: {FORM}")
     arguments.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
     arguments.add_argument("--landing", help="where the sources leave their files (default: LANDING, then conf)")
@@ -43,19 +44,29 @@ def parser(job: str) -> argparse.ArgumentParser:
 def run_job(job: Job, arguments: argparse.ArgumentParser | None = None, argv: list[str] | None = None) -> NoReturn:
     """Runs a job over its days in one session, and leaves with the exit code that the README promises."""
 
-    def days(runs: list[Run]) -> list[Line]:
-        return [_run_or_miss(job, run, lone=len(runs) == 1) for run in runs]
+    def work(given: dict[str, Any]) -> Line:
+        runs = plan(job.name, given)
+        return summary(given["ds"], [_run_or_miss(job, run, lone=len(runs) == 1) for run in runs])
 
-    _answer(job.name, days, arguments or parser(job.name), argv)
+    _answer(job.name, work, arguments or parser(job.name), argv)
 
 
-def run_chain_job(steps: list[Step], arguments: argparse.ArgumentParser, argv: list[str] | None = None) -> NoReturn:
-    """The same for a chain of jobs."""
-    _answer("backfill", lambda runs: run_chain(steps, runs), arguments, argv)
+def run_chain_job(steps: list[Step], argv: list[str] | None = None) -> NoReturn:
+    """The same for a chain of jobs, and for several datasets side by side in one session."""
+
+    def work(given: dict[str, Any]) -> Line:
+        plans = {name: plan("backfill", {**given, "dataset": name}) for name in dict.fromkeys(given["dataset"])}
+        if len(plans) == 1:
+            return summary(given["ds"], run_chain(steps, *plans.values()))
+        with ThreadPoolExecutor(len(plans)) as pool:
+            running = {name: pool.submit(run_chain, steps, runs) for name, runs in plans.items()}
+        return side_by_side({name: summary(given["ds"], found.result()) for name, found in running.items()})
+
+    _answer("backfill", work, parser("backfill", nargs="+"), argv)
 
 
 def _answer(
-    name: str, work: Callable[[list[Run]], list[Line]], arguments: argparse.ArgumentParser, argv: list[str] | None
+    name: str, work: Callable[[dict[str, Any]], Line], arguments: argparse.ArgumentParser, argv: list[str] | None
 ) -> NoReturn:
     started = time.monotonic()
     listen()
@@ -63,9 +74,8 @@ def _answer(
     code = 1
     try:
         given = vars(arguments.parse_args(argv))
-        asked = given["ds"]
-        line |= {"dataset": given["dataset"], "ds": asked}
-        line = summary(asked, work(plan(name, given)))
+        line |= {"dataset": given["dataset"], "ds": given["ds"]}
+        line = work(given)
         code = NothingThere.exit_code if line.get("missing") else 0
     except PipelineError as error:
         line |= describe(error)
@@ -83,13 +93,14 @@ def _answer(
 
 def plan(job: str, given: dict[str, Any]) -> list[Run]:
     """The runs that were asked for, one a day; nothing is touched yet."""
-    days = parse_days(given.pop("ds"), given.pop("long_range"))
-    places = {name: _from_here(given.pop(name)) for name in ("lake", "landing")}
-    settings = load_settings(given.pop("env"), **places)
-    dataset = datasets.load(given.pop("dataset"))
-    full_refresh = given.pop("full_refresh")
+    options = dict(given)
+    days = parse_days(options.pop("ds"), options.pop("long_range"))
+    places = {name: _from_here(options.pop(name)) for name in ("lake", "landing")}
+    settings = load_settings(options.pop("env"), **places)
+    dataset = datasets.load(options.pop("dataset"))
+    full_refresh = options.pop("full_refresh")
     run_id = uuid.uuid4().hex
-    return [Run(job, dataset, day, settings, run_id, code_fingerprint(), full_refresh, dict(given)) for day in days]
+    return [Run(job, dataset, day, settings, run_id, code_fingerprint(), full_refresh, options) for day in days]
 
 
 def _from_here(place: str | None) -> str | None:
@@ -132,6 +143,21 @@ def summary(ds: str, lines: list[Line]) -> Line:
         "written": _last(lines, "written"),
         "stale": stale,
         "days": outcomes,
+        **({"missing": missing} if missing else {}),
+    }
+
+
+def side_by_side(lines: dict[str, Line]) -> Line:
+    """One line for several datasets: each one's own, and what came of all."""
+    first, *_ = lines.values()
+    outcomes = {line["outcome"] for line in lines.values()}
+    missing = sorted({day for line in lines.values() for day in line.get("missing", [])})
+    return {
+        "job": first["job"],
+        "dataset": list(lines),
+        "ds": first["ds"],
+        "outcome": "nothing" if outcomes == {"nothing"} else "done",
+        "datasets": lines,
         **({"missing": missing} if missing else {}),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from delta.tables import DeltaTable
@@ -13,7 +14,7 @@ from pyspark.sql import functions as F
 
 from common import history
 from common.layout import Table
-from common.tables import Slice, as_text, conform, create, empty, exclusively, read, retried, signed, within
+from common.tables import Slice, as_text, computed, conform, create, empty, exclusively, read, retried, signed, within
 
 if TYPE_CHECKING:
     from common.run import Run
@@ -43,12 +44,14 @@ class Wish:
     """What a slice of a table should hold.
 
     `existing` are the stored rows that `desired` stands for: the whole slice, unless the caller knows better.
-    `fresh` are further rows of which the caller knows that nothing stored has their identity.
+    `fresh` are further rows of which the caller knows that nothing stored has their identity. `size` is the number of
+    desired rows, where that is known: if nothing is stored, they need not be counted.
     """
 
     table: Table
     where: Slice
     desired: DataFrame
+    size: int | None = None
     existing: DataFrame | None = None
     fresh: DataFrame | None = None
     actions: tuple[str, ...] = ALL
@@ -67,20 +70,24 @@ def converge(run: Run, wish: Wish, books: Mapping[str, Any]) -> Change:
 def _converge_once(run: Run, wish: Wish, books: Mapping[str, Any]) -> Change:
     blank = wish.existing is None and not history.files(run.path(wish.table), **as_text(wish.where))
     if blank:
-        return _commit(run, wish, wish.desired.withColumn(ACTION, F.lit(INSERT)), books)
-    stored = wish.existing if wish.existing is not None else read(run, wish.table, wish.where)
-    diff = difference(wish.desired, stored, wish.table).where(F.col(ACTION).isin(*wish.actions)).persist()
-    try:
-        return _commit(run, wish, diff, books)
-    finally:
-        diff.unpersist()
-
-
-def _commit(run: Run, wish: Wish, diff: DataFrame, books: Mapping[str, Any]) -> Change:
+        diff = _to_insert(wish.desired, wish.table)
+        if wish.size is not None:
+            partitions = [dict(zip(wish.where, values, strict=True)) for values in product(*wish.where.values())]
+            return _commit(run, wish, diff, Change(inserted=wish.size, partitions=partitions), books)
+    else:
+        stored = wish.existing if wish.existing is not None else read(run, wish.table, wish.where)
+        diff = difference(wish.desired, stored, wish.table).where(F.col(ACTION).isin(*wish.actions))
     if wish.fresh is not None:
-        new = conform(wish.fresh, wish.table).withColumn(ACTION, F.lit(INSERT))
-        diff = diff.unionByName(new)
-    change = _summary(diff, wish.table)
+        diff = diff.unionByName(_to_insert(wish.fresh, wish.table))
+    diff, change = _computed(diff, wish.table)
+    return _commit(run, wish, diff, change, books)
+
+
+def _to_insert(rows: DataFrame, table: Table) -> DataFrame:
+    return conform(rows, table).withColumn(ACTION, F.lit(INSERT))
+
+
+def _commit(run: Run, wish: Wish, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> Change:
     books_changed = not change.rows and _books_changed(run, wish.table, books)
     if change.rows:
         _merge(run, wish, diff, change, books)
@@ -109,13 +116,12 @@ def fingerprint(columns: Sequence[str]) -> Column:
     return F.xxhash64(*columns, *[F.isnull(name) for name in columns])
 
 
-def _summary(diff: DataFrame, table: Table) -> Change:
-    change = Change()
-    for row in diff.groupBy(ACTION, *table.partition).count().collect():
-        attribute = {INSERT: "inserted", UPDATE: "updated", DELETE: "deleted"}[row[ACTION]]
-        setattr(change, attribute, getattr(change, attribute) + row["count"])
-        change.partitions.append({name: row[name] for name in table.partition})
-    return change
+def _computed(diff: DataFrame, table: Table) -> tuple[DataFrame, Change]:
+    """The difference, computed once, and its size."""
+    times = {f"{action}s": F.count_if(F.col(ACTION) == action) for action in ALL}
+    diff, seen = computed(diff, partitions=F.collect_set(F.struct(*table.partition)), **times)
+    partitions = [row.asDict() for row in seen["partitions"]]
+    return diff, Change(-1, seen["inserts"], seen["updates"], seen["deletes"], partitions)
 
 
 def _merge(run: Run, wish: Wish, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> None:

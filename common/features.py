@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 from pyspark.sql import Column, DataFrame, Observation
@@ -22,26 +21,19 @@ from common.run import Run
 PARTS = "_parts"
 
 
-@contextmanager
-def built(run: Run) -> Iterator[tuple[DataFrame, dict[str, int]]]:
-    """The feature rows of ds and their books, computed once."""
-    entity, seen = run.contract.features.entity, Observation("seen")
-    rows = (windows if run.contract.features.window_days else snapshot)(run, seen).persist()
-    try:
-        made = rows.agg(
-            F.count(F.lit(1)).alias("features"), F.count_distinct(entity).alias("entities"), F.sum(PARTS).alias("parts")
-        ).first()
-        assert made is not None
-        parts = seen.get["parts"]
-        if (made["parts"] or 0) != parts or made["entities"] != made["features"]:
-            raise BooksDoNotBalance(
-                f"{parts} entity days went into {run.ds}; {made['parts']} came out, in {made['features']} rows of "
-                f"{made['entities']} entities. Nothing was committed: this is a fault of the pipeline or of a measure."
-            )
-        counts = {"entity_days": parts, "features": made["features"]}
-        yield tables.conform(rows.withColumn("ds", F.lit(run.ds)), layout.features(run.contract)), counts
-    finally:
-        rows.unpersist()
+def build(run: Run) -> tuple[DataFrame, dict[str, int]]:
+    """The feature rows of ds and their books."""
+    entity, seen = run.contract.features.entity, Observation()
+    rows = (windows if run.contract.features.window_days else snapshot)(run, seen)
+    rows, made = tables.computed(rows, features=F.count(F.lit(1)), parts=tables.total(PARTS))
+    parts, entities = seen.get["parts"], rows.select(entity).distinct().count()
+    if made["parts"] != parts or entities != made["features"]:
+        raise BooksDoNotBalance(
+            f"{parts} entity days went into {run.ds}; {made['parts']} came out, in {made['features']} rows of "
+            f"{entities} entities. Nothing was committed: this is a fault of the pipeline or of a measure."
+        )
+    counts = {"entity_days": parts, "features": made["features"]}
+    return tables.conform(rows.withColumn("ds", F.lit(run.ds)), layout.features(run.contract)), counts
 
 
 def sources(contract: Contract) -> list[Table]:

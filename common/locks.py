@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +16,15 @@ from common.errors import Busy
 from common.files import is_local, local_path
 
 POLL_SECONDS = 0.05
-_held: set[Path] = set()
+_held: set[tuple[Path, int]] = set()
 
 
 @contextmanager
 def hold(lake: str, name: str, wait_seconds: float) -> Iterator[None]:
     """Holds the lock of that name within the lake, or raises Busy after waiting. Who holds it may take it again."""
     path = _folder(lake) / f"{name.replace('/', '.')}.lock"
-    if path in _held:
+    mine = (path, threading.get_ident())
+    if mine in _held:
         yield
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,11 +33,11 @@ def hold(lake: str, name: str, wait_seconds: float) -> Iterator[None]:
         handle.truncate(0)
         handle.write(f"process {os.getpid()}")
         handle.flush()
-        _held.add(path)
+        _held.add(mine)
         try:
             yield
         finally:
-            _held.discard(path)
+            _held.discard(mine)
 
 
 def _take(descriptor: int, path: Path, wait_seconds: float) -> None:

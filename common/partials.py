@@ -21,13 +21,10 @@ from common.run import Outcome, Run
 
 def main(run: Run) -> Outcome:
     table = layout.partials(run.contract)
-    rows = tables.conform(arrived_partials(run).withColumn("ds", F.lit(run.ds)), table).persist()
-    try:
-        wish = Wish(table=table, where={"ds": [run.ds]}, desired=rows)
-        change = converge(run, wish, {"sources": run.versions(features.sources(run.contract))})
-        return Outcome.of({"partials_changed": change.rows}, [(table, change)])
-    finally:
-        rows.unpersist()
+    rows = tables.conform(arrived_partials(run).withColumn("ds", F.lit(run.ds)), table)
+    wish = Wish(table=table, where={"ds": [run.ds]}, desired=rows)
+    change = converge(run, wish, {"sources": run.versions(features.sources(run.contract))})
+    return Outcome.of({"partials_changed": change.rows}, [(table, change)])
 
 
 def arrived_partials(run: Run) -> DataFrame:
@@ -37,8 +34,9 @@ def arrived_partials(run: Run) -> DataFrame:
     earlier = around(run.ds, run.contract.lateness_days)[:-1]
     if not earlier:
         return today
-    touched = versions_moved(run, earlier, run.ds).select(entity, "event_date").distinct().localCheckpoint()
-    dates = [row["event_date"] for row in touched.select("event_date").distinct().collect()]
+    touched = versions_moved(run, earlier, run.ds).select(entity, "event_date").distinct()
+    touched, seen = tables.computed(touched, dates=F.collect_set("event_date"))
+    dates = seen["dates"]
     if not dates:
         return today
     late = rows_known(run, dates, run.ds).join(F.broadcast(touched), [entity, "event_date"], "left_semi")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from pyspark.sql import SparkSession
 
 from common.settings import Settings
@@ -17,7 +19,20 @@ MEANING = {
 }
 
 
+_own = threading.local()
+
+
 def open_session(settings: Settings, app: str) -> SparkSession:
+    """One Spark a process, one session a thread: what a commit says of its run is an option of the session."""
+    if not hasattr(_own, "session"):
+        shared = _shared(settings, app)
+        in_main = threading.current_thread() is threading.main_thread()
+        _own.session = shared if in_main else shared.newSession()
+    session: SparkSession = _own.session
+    return session
+
+
+def _shared(settings: Settings, app: str) -> SparkSession:
     builder: SparkSession.Builder = SparkSession.builder.appName(app)
     for name, value in {**settings.spark, **MEANING}.items():
         builder = builder.config(name, str(value).lower() if isinstance(value, bool) else str(value))

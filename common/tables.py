@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
-from functools import reduce
+from functools import cache, reduce
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from delta.exceptions import (
@@ -21,11 +21,12 @@ from delta.exceptions import (
     MetadataChangedException,
 )
 from delta.tables import DeltaTable
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from common import history
-from common.layout import Table
+from common.layout import Columns, Table
 from common.locks import hold
 
 if TYPE_CHECKING:
@@ -64,17 +65,40 @@ def read(run: Run, table: Table, where: Slice) -> DataFrame:
 
 
 def empty(spark: SparkSession, table: Table) -> DataFrame:
-    return spark.createDataFrame([], ", ".join(f"`{name}` {type_}" for name, type_ in table.columns))
+    return spark.createDataFrame([], _schema(table.columns))
+
+
+def computed(rows: DataFrame, **measures: Column) -> tuple[DataFrame, dict[str, Any]]:
+    """The rows, computed once and cut off from how they were made; the measures are taken on the way.
+
+    Not a cache: Spark drops a cache that reads a table at the first commit to it, and plans anew what lies beneath.
+    """
+    seen = Observation()
+    named = [measure.alias(name) for name, measure in measures.items()]
+    rows = (rows.observe(seen, *named) if named else rows).localCheckpoint()
+    return rows, seen.get if named else {}
+
+
+def total(values: Column | str) -> Column:
+    return F.coalesce(F.sum(values), F.lit(0))
 
 
 def small(rows: DataFrame) -> DataFrame:
-    """Rows that are few enough are sent to where the many are, instead of shuffling the many."""
-    return F.broadcast(rows) if rows.count() <= BROADCAST_ROWS else rows
+    """Rows, computed; few enough, they are sent to where the many are, instead of shuffling the many."""
+    rows, seen = computed(rows, count=F.count(F.lit(1)))
+    return F.broadcast(rows) if seen["count"] <= BROADCAST_ROWS else rows
 
 
 def conform(rows: DataFrame, table: Table) -> DataFrame:
     """Ends a transformation with the table's columns, in their order and types."""
-    return rows.select([F.col(name).cast(type_).alias(name) for name, type_ in table.columns])
+    return rows.to(_schema(table.columns))
+
+
+@cache
+def _schema(columns: Columns) -> StructType:
+    schema = StructType.fromDDL(", ".join(f"`{name}` {type_}" for name, type_ in columns))
+    assert isinstance(schema, StructType)
+    return schema
 
 
 @contextmanager

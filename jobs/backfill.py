@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.cli import parser, run_chain_job
+from common.cli import run_chain_job
 from common.job import Step
 from jobs.clean import CLEAN
 from jobs.compact import COMPACT
@@ -21,4 +21,4 @@ CHAIN = [
 ]
 
 if __name__ == "__main__":
-    run_chain_job(CHAIN, parser("backfill"))
+    run_chain_job(CHAIN)

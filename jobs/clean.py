@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common import cleaning, layout, stale, tables
 from common.cli import run_job
-from common.converge import DELETE, INSERT, UPDATE, Wish, converge
+from common.converge import DELETE, INSERT, UPDATE, converge
 from common.days import around
 from common.job import Job, Watch
 from common.run import Outcome, Run
@@ -12,13 +12,13 @@ from common.run import Outcome, Run
 
 def main(run: Run) -> Outcome:
     raw, processed = layout.raw(run.contract), layout.processed(run.contract)
-    quarantine = layout.quarantine(run.contract)
     stale.insist_ran(run, "ingest")
-    with cleaning.day(run) as day, tables.exclusively(run, processed):
+    day = cleaning.day(run)
+    with tables.exclusively(run, processed):
         settled = cleaning.settle_day(day)
         books = {"counts": settled.counts(day), "sources": {raw.path: run.version(raw)}}
         wishes = [
-            Wish(table=quarantine, where=run.refusals, desired=day.refused),
+            day.refused,
             # A reader takes a row from the side table where both have it: until the last of these commits it sees the
             # state before the first.
             settled.aside(INSERT, UPDATE),

@@ -14,10 +14,9 @@ def main(run: Run) -> Outcome:
     table = layout.features(run.contract)
     stale.insist_ran(run, "clean")
     bring_up_to_date(run)
-    with features.built(run) as (rows, counts):
-        books = {"counts": counts, "sources": run.versions(features.sources(run.contract))}
-        wish = Wish(table=table, where={"ds": [run.ds]}, desired=rows)
-        change = converge(run, wish, books)
+    rows, counts = features.build(run)
+    books = {"counts": counts, "sources": run.versions(features.sources(run.contract))}
+    change = converge(run, Wish(table=table, where={"ds": [run.ds]}, desired=rows, size=counts["features"]), books)
     return Outcome.of(counts, [(table, change)])
 
 

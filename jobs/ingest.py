@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from common import arrivals, layout, sources
 from common.cli import run_job
-from common.converge import Wish, converge
+from common.converge import converge
 from common.job import Job, Watch
 from common.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:
-    raw, quarantine = layout.raw(run.contract), layout.quarantine(run.contract)
     source = sources.open_source(run)
-    holding = arrivals.check(run, source.holds(), raw)
-    with arrivals.taken(run, source, holding) as taken:
-        books = taken.books()
-        refused = Wish(table=quarantine, where=run.refusals, desired=taken.quarantine())
-        arrived = Wish(table=raw, where={"ds": [run.ds]}, desired=taken.raw())
-        changes = [(wish.table, converge(run, wish, books)) for wish in (refused, arrived)]
+    holding = arrivals.check(run, source.holds())
+    taken = arrivals.take(run, source, holding)
+    books = taken.books()
+    changes = [(wish.table, converge(run, wish, books)) for wish in (taken.refused(), taken.arrived())]
     return arrivals.outcome(holding, books, changes)
 
 
