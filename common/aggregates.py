@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -18,15 +19,16 @@ def sum_type(type_: str) -> str:
 
 
 @dataclass(frozen=True)
-class Aggregate:
+class Aggregate(ABC):
     """A rule that makes one feature column."""
 
     fits_window: ClassVar[bool] = False
     fits_snapshot: ClassVar[bool] = False
 
     @property
+    @abstractmethod
     def words(self) -> str:
-        raise NotImplementedError
+        """What it says, for people."""
 
     @property
     def reads(self) -> tuple[str, ...]:

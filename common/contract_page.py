@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common import datasets, layout
 from common.contract import Column, Contract
-from common.rules import TABLES, rules_of
+from common.rules import rules_of
 
 
 def page(contract: Contract) -> str:
@@ -36,7 +36,7 @@ def page(contract: Contract) -> str:
     ]
     types = dict(layout.features(contract).columns)
     parts += [f"| `{each.name}` | {types[each.name]} | {each.rule.words} |" for each in contract.features.columns]
-    for table in TABLES:
+    for table in layout.STAGES:
         parts += [f"\n## Rules of {table}\n", "| severity | column | expectation |", "| --- | --- | --- |"]
         parts += [
             f"| {r.severity} | {f'`{r.column}`' if r.column else ''} | {r.words} |" for r in rules_of(contract, table)

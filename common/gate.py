@@ -8,16 +8,15 @@ from common import quality, rules, runs, stale, tables
 from common.contract import Severity
 from common.days import around
 from common.errors import ContractBroken
+from common.layout import STAGES
 from common.quality import Result
 from common.run import Outcome, Run
-
-MADE_BY = {"raw": "ingest", "processed": "clean", "features": "features"}
 
 
 def check_rows(run: Run) -> list[Result]:
     """The table's rules on the rows that the run of ds has brought."""
     name, contract = run.options["table"], run.contract
-    stale.insist_ran(run, MADE_BY[name])
+    stale.insist_made(run, name)
     table = rules.table_of(contract, name)
     if name == "processed":
         rows = tables.read(run, table, {"event_date": around(run.ds, contract.lateness_days)})
@@ -31,7 +30,8 @@ def check_books(run: Run) -> list[Result]:
     """A source that is broken must not drain into quarantine quietly."""
     if run.options["table"] == "features":
         return []
-    line = runs.line_of(run, MADE_BY[run.options["table"]])
+    job, _ = STAGES[run.options["table"]]
+    line = runs.line_of(run, job)
     counts = line.get("counts", {})
     rows_in, refused = counts.get("rows_in", counts.get("landed", 0)), counts.get("quarantined", 0)
     limit = run.contract.refused_share

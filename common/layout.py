@@ -127,6 +127,10 @@ def features(contract: Contract) -> Table:
     )
 
 
+# The tables that a day goes through, by name: the job that makes each, and its layout.
+STAGES = {"raw": ("ingest", raw), "processed": ("clean", processed), "features": ("features", features)}
+
+
 def typed(contract: Contract) -> Columns:
     return tuple((column.name, column.type) for column in (*contract.columns, *contract.derived))
 

@@ -7,11 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from common import aggregates as agg
-from common import layout
 from common.contract import Column, Contract, Severity
-from common.layout import Table
-
-TABLES = ("raw", "processed", "features")
+from common.layout import STAGES, Table
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,8 @@ class Rule:
 
 
 def table_of(contract: Contract, name: str) -> Table:
-    return {"raw": layout.raw, "processed": layout.processed, "features": layout.features}[name](contract)
+    _, layout = STAGES[name]
+    return layout(contract)
 
 
 def rules_of(contract: Contract, name: str) -> list[Rule]:

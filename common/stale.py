@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from common import history, layout, runs
+from common import history, runs
 from common.converge import Change
 from common.errors import NothingThere
+from common.layout import STAGES
 from common.run import Run
 
-STEPS = {"ingest": (layout.raw, "ds"), "clean": (layout.processed, "event_date"), "features": (layout.features, "ds")}
 
-
-def insist_ran(run: Run, job: str) -> None:
+def insist_made(run: Run, name: str) -> None:
     """A day that the step before has never seen can't be told from an empty one."""
-    table, partition = STEPS[job]
-    if runs.line_of(run, job) or history.files(run.path(table(run.contract)), **{partition: [str(run.ds)]}):
+    job, layout = STAGES[name]
+    table = layout(run.contract)
+    if runs.line_of(run, job) or history.files(run.path(table), **{table.partition[0]: [str(run.ds)]}):
         return
     raise NothingThere(
         f"{job} has not run for {run.contract.name} of {run.ds}; run: "

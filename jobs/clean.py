@@ -12,7 +12,7 @@ from common.run import Outcome, Run
 
 def main(run: Run) -> Outcome:
     raw, processed = layout.raw(run.contract), layout.processed(run.contract)
-    stale.insist_ran(run, "ingest")
+    stale.insist_made(run, "raw")
     day = cleaning.day(run)
     with tables.exclusively(run, processed):
         settled = cleaning.settle_day(day)

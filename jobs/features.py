@@ -12,7 +12,7 @@ from common.run import Outcome, Run
 
 def main(run: Run) -> Outcome:
     table = layout.features(run.contract)
-    stale.insist_ran(run, "clean")
+    stale.insist_made(run, "processed")
     bring_up_to_date(run)
     rows, counts = features.build(run)
     books = {"counts": counts, "sources": run.versions(features.sources(run.contract))}

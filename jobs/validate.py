@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common import gate, rules
+from common import gate, layout, rules
 from common.cli import parser, run_job
 from common.job import Job, Watch
 from common.run import Outcome, Run
@@ -22,6 +22,6 @@ VALIDATE = Job(
 if __name__ == "__main__":
     arguments = parser("validate")
     arguments.add_argument(
-        "--table", choices=rules.TABLES, default="processed", help="which table (default: processed)"
+        "--table", choices=tuple(layout.STAGES), default="processed", help="which table (default: processed)"
     )
     run_job(VALIDATE, arguments)

@@ -22,7 +22,7 @@ for name in ("LAKE", "LANDING", "DATASETS"):
 # The session starts within this process, without spark-submit: what that would bring comes from here.
 os.environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {ROOT}/conf/spark/spark-defaults.conf pyspark-shell"
 os.environ["SPARK_SUBMIT_OPTS"] = (
-    f"-Dlog4j2.configurationFile=file:{ROOT}/conf/spark/log4j2.properties -XX:TieredStopAtLevel=1 "
+    f"-Dlog4j2.configurationFile=file:{ROOT}/conf/spark/log4j2.properties "
     f"-XX:SharedArchiveFile={ROOT}/.venv/spark.jsa -Xlog:cds=off -Xlog:cds+dynamic=off"
 )
 

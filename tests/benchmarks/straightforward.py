@@ -1,6 +1,6 @@
 """The same day as most people would write it first: default session, inferred schema, one count per check.
 
-`straightforward.py LANDING LAKE DS STEP`, one spark-submit a step, as the pipeline's own jobs are.
+`straightforward.py LANDING LAKE DS STEP[,STEP]`, one spark-submit a step, as the pipeline's own jobs are.
 """
 
 import sys
@@ -117,4 +117,6 @@ def compact() -> None:
         DeltaTable.forPath(spark, f"{lake}/{name}").optimize().where(f"{day} = '{ds}'").executeCompaction()
 
 
-{"ingest": ingest, "clean": clean, "validate": validate, "features": features, "compact": compact}[step]()
+STEPS = {"ingest": ingest, "clean": clean, "validate": validate, "features": features, "compact": compact}
+for each in step.split(","):
+    STEPS[each]()

@@ -1,0 +1,41 @@
+"""Lays down more history under both ways at once: copies of a day that was really run, dated earlier, with keys of their
+own. `history.py LAKE DAY COPIES`, by spark-submit."""
+
+import sys
+from datetime import date
+
+from delta.tables import DeltaTable
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+lake, day, copies = sys.argv[1], date.fromisoformat(sys.argv[2]), int(sys.argv[3])
+spark = (
+    SparkSession.builder.appName("history")
+    .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
+    .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
+    .config("spark.sql.session.timeZone", "UTC")
+    .getOrCreate()
+)
+# Each table's dates, the one that it is partitioned by first, and the columns that tell one day's rows from another's.
+TABLES = {
+    "ours/raw/transactions": (["ds"], ["record_hash"]),
+    "ours/processed/transactions": (["event_date", "arrived"], ["transaction_id"]),
+    "ours/partials/transactions/v1": (["ds", "event_date"], []),
+    "ours/features/transactions/v1": (["ds"], []),
+    "theirs/raw": (["ds"], ["row_hash"]),
+    "theirs/processed": (["event_date"], ["transaction_id"]),
+    "theirs/features": (["ds"], []),
+}
+for name, (dates, keys) in TABLES.items():
+    path = f"{lake}/{name}"
+    rows = spark.read.format("delta").load(path)
+    columns = rows.columns
+    rows = rows.where(F.lit(day) == F.greatest(*dates) if len(dates) > 1 else F.col(dates[0]) == F.lit(day))
+    rows = rows.crossJoin(F.broadcast(spark.range(1, copies + 1).withColumnRenamed("id", "_copy")))
+    changed = {each: F.date_sub(each, F.col("_copy").cast("int")) for each in dates}
+    changed |= {each: F.concat(each, F.lit("-"), F.col("_copy").cast("string")) for each in keys}
+    if "timestamp" in columns:
+        changed["timestamp"] = F.col("timestamp") - F.make_dt_interval("_copy")
+    shifted = rows.withColumns(changed).select(*columns).repartition(copies, dates[0])
+    shifted.write.format("delta").mode("append").save(path)
+    print(name, DeltaTable.forPath(spark, path).history(1).select("operationMetrics").first())

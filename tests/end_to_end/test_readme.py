@@ -1,0 +1,46 @@
+"""Every command of the README does what it says."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.lake import Lake
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+COMMANDS = re.findall(r"^(?:make|\.venv/bin/)[^#\n]*", "\n".join(re.findall(r"```\n(.*?)```", README, re.S)), re.M)
+# What other tests run: the demo has one of its own, and this is one.
+ELSEWHERE = {"make demo", "make test"}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path)
+
+
+def test_the_commands_of_the_readme_run_as_they_stand(lake: Lake) -> None:
+    for dataset in ("transactions", "churn"):
+        sample = [f"jobs.datasets.{dataset}.sample", "--start", "2026-01-04", "--days", "3", "--rows", "100"]
+        subprocess.run(
+            [ROOT / ".venv/bin/python", "-m", *sample, "--out", lake.landing], cwd=ROOT, check=True, timeout=60
+        )
+    places = {"LAKE": str(lake.root / "lake"), "LANDING": str(lake.landing)}
+    commands = [command.strip() for command in COMMANDS if command.strip() not in ELSEWHERE]
+    assert len(commands) >= 8
+    for command in commands:
+        done = subprocess.run(
+            command.split(), cwd=ROOT, env={**os.environ, **places}, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+    assert len(lake.feature_rows("2026-01-05")) > 1
+    assert len(lake.feature_rows("2026-01-06")) > 1
+
+
+def test_make_help_lists_every_target() -> None:
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)
+    assert phony
+    assert [line.split()[0] for line in shown.splitlines()] == phony[1].split()
