@@ -84,7 +84,7 @@ class Taken:
         rows = bad.select("file", "reasons", "record", "copies").unionByName(
             whole.select("file", F.array("problem").alias("reasons"), "record", "copies")
         )
-        named = rows.withColumns({"ds": F.lit(self.run.ds), "job": F.lit(self.run.job), "record_hash": F.md5("record")})
+        named = rows.withColumns({**self.run.refused_by, "record_hash": F.md5("record")})
         size = self.seen["different_quarantined"] + len(files)
         return Wish(table=table, where=self.run.refusals, desired=tables.conform(named, table), size=size)
 

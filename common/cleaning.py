@@ -33,7 +33,7 @@ class Day:
     def refused(self) -> Wish:
         table = layout.quarantine(self.run.contract)
         bad = self.judged.where(F.size("reasons") > 0)
-        named = bad.withColumns({"ds": F.lit(self.run.ds), "job": F.lit(self.run.job)})
+        named = bad.withColumns(self.run.refused_by)
         rows = tables.conform(named, table)
         return Wish(table=table, where=self.run.refusals, desired=rows, size=self.counts["refused"])
 

@@ -6,28 +6,19 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 
 from common.aggregates import Aggregate, Ratio, Windowed
-from common.errors import ContractContradiction
+from common.errors import insist
+from common.rule import Drift, Freshness, Reference, Rule, Severity, Volume
 
 TYPES = re.compile(r"string|int|long|double|boolean|date|timestamp|decimal\((\d{1,2}),(\d{1,2})\)")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+TABLES = ("raw", "processed", "features")
 NUMERIC = ("int", "long", "double", "decimal")
 # Columns that the pipeline adds to every dataset's tables.
 RESERVED = frozenset(
     {"ds", "event_date", "arrived", "superseded", "record_hash", "file", "copies", "reasons", "record", "job", "action"}
 )
-
-
-class Severity(StrEnum):
-    ERROR = "error"
-    WARN = "warn"
-
-
-def insist(holds: bool, message: str) -> None:
-    if not holds:
-        raise ContractContradiction(message)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +36,7 @@ class Column:
     pattern: str | None = None
     lower: bool = False
     formats: tuple[str, ...] = ()
+    sensitive: bool = False  # personal: its values are masked wherever examples are shown
 
     def __post_init__(self) -> None:
         said = f"column {self.name!r}"
@@ -133,9 +125,17 @@ class Contract:
     zone: str = "UTC"
     lateness_days: int = 0
     winner: tuple[str, ...] = ()
-    freshness_hours: int = 24
     refused_share: float = 0.05
     refused_severity: Severity = Severity.ERROR
+    duplicate_share: float = 0.2
+    duplicate_severity: Severity = Severity.WARN
+    empty_severity: Severity = Severity.WARN
+    freshness: Freshness = field(default_factory=Freshness)
+    volume: Volume = field(default_factory=Volume)
+    drift: Drift | None = field(default_factory=Drift)
+    rules: tuple[Rule, ...] = ()
+    references: tuple[Reference, ...] = ()
+    label: str | None = None  # the feature that models predict: the others are watched for how they go with it
     retention_days: int = 400
 
     def __post_init__(self) -> None:
@@ -155,6 +155,7 @@ class Contract:
         insist(self.lateness_days >= 0, f"{said}: lateness_days {self.lateness_days} is under 0")
         insist(self.retention_days > 7, f"{said}: retention_days {self.retention_days} is not over 7")
         self._check_features(said)
+        self._check_quality(said)
 
     def _check_event_time(self, said: str) -> None:
         if self.event_time is None:
@@ -185,6 +186,13 @@ class Contract:
                 parts = names if windowed else [*names, *(column.name for column in (*self.columns, *self.derived))]
                 unknown = [part for part in (each.rule.numerator, each.rule.divisor) if part not in parts]
                 insist(not unknown, f"{said}: feature {each.name!r} divides {unknown}, but there are {parts}")
+
+    def _check_quality(self, said: str) -> None:
+        self._columns_exist("references", [each.column for each in self.references])
+        features = [each.name for each in self.features.columns]
+        insist(self.label in (None, *features), f"{said}: label {self.label!r} is none of the features {features}")
+        for rule in self.rules:
+            insist(rule.table in TABLES, f"{said}: {rule.words} is for table {rule.table!r}, but there are {TABLES}")
 
     def _columns_exist(self, what: str, names: Iterable[str]) -> None:
         known = [column.name for column in (*self.columns, *self.derived)]

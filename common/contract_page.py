@@ -1,11 +1,11 @@
-"""Every contract as a page that people read: `python -m common.contract_page --out FOLDER`."""
+"""Every contract as a page for people and a document for tools: `python -m common.contract_page --out FOLDER`."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from common import datasets, layout
+from common import datasets, layout, odcs
 from common.contract import Column, Contract
 from common.rules import rules_of
 
@@ -20,7 +20,7 @@ def page(contract: Contract) -> str:
         f"# {contract.name}\n\n{contract.description}\n",
         f"- Key: {', '.join(f'`{name}`' for name in contract.key)}; of several records of one key counts {winner}",
         f"- Event time: {event}",
-        f"- Late events are taken for {contract.lateness_days} days; the source is fresh within {contract.freshness_hours} h",
+        f"- Late events are taken for {contract.lateness_days} days; the source is fresh within {contract.freshness.hours} h",
         f"- At most {contract.refused_share:.0%} of a day may be refused ({contract.refused_severity})",
         f"- Every version can be read for {contract.retention_days} days\n",
         "## Columns\n",
@@ -65,9 +65,11 @@ def main() -> None:
     folder: Path = arguments.parse_args().out
     folder.mkdir(parents=True, exist_ok=True)
     for name in datasets.names():
-        path = folder / f"{name}.md"
-        path.write_text(page(datasets.load(name).contract), encoding="utf-8")
-        print(path)
+        contract = datasets.load(name).contract
+        written = {f"{name}.md": page(contract), f"{name}.odcs.yaml": odcs.document(contract).to_yaml()}
+        for file, text in written.items():
+            (folder / file).write_text(text, encoding="utf-8")
+            print(folder / file)
 
 
 if __name__ == "__main__":

@@ -41,3 +41,8 @@ class BooksDoNotBalance(PipelineError):  # noqa: N818
 
 class ContractContradiction(PipelineError):  # noqa: N818
     """A declaration that contradicts itself; raised when it is imported."""
+
+
+def insist(holds: bool, message: str) -> None:
+    if not holds:
+        raise ContractContradiction(message)

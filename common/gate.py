@@ -1,57 +1,58 @@
-"""What a day's results mean: errors stop the run, warnings are recorded and shown."""
+"""What a day's checks say, and what it means: errors stop the run, warnings are recorded and shown."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
 from pyspark.sql import functions as F
 
-from common import quality, rules, runs, stale, tables
-from common.contract import Severity
+from common import checks, profiles, quality, rules, stale, steadiness, tables
 from common.days import around
 from common.errors import ContractBroken
-from common.layout import STAGES
+from common.files import write_json
 from common.quality import Result
+from common.rule import Severity
 from common.run import Outcome, Run
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
-def check_rows(run: Run) -> list[Result]:
-    """The table's rules on the rows that the run of ds has brought."""
+FOLDER = "results"
+
+
+def check(run: Run) -> list[Result]:
+    """Everything that is expected of the table's rows that the run of ds has brought."""
     name, contract = run.options["table"], run.contract
     stale.insist_made(run, name)
-    table = rules.table_of(contract, name)
+    rows = rows_of(run, name)
+    masked = frozenset(column.name for column in contract.columns if column.sensitive)
+    suite = f"{contract.name}.{name}"
+    found = quality.check(rows, rules.rules_of(contract, name), suite, run.settings.lake, masked)
+    if name == "raw":
+        return [checks.refused(run, "ingest"), checks.volume_of(run), *found]
+    measured = profiles.measure(rows, run, name)
+    profiles.keep(run, name, measured)
+    found += steadiness.drifted(run, name, measured)
     if name == "processed":
-        rows = tables.read(run, table, {"event_date": around(run.ds, contract.lateness_days)})
-        rows = rows.where(F.col("arrived") == F.lit(run.ds))
-    else:
-        rows = tables.read(run, table, {"ds": [run.ds]})
-    return quality.check(rows, rules.rules_of(contract, name), f"{contract.name}.{name}")
+        found += [checks.refused(run, "clean"), checks.duplicates(run), checks.freshness(run, measured)]
+        found += checks.references(run, rows)
+    return found
 
 
-def check_books(run: Run) -> list[Result]:
-    """A source that is broken must not drain into quarantine quietly."""
-    if run.options["table"] == "features":
-        return []
-    job, _ = STAGES[run.options["table"]]
-    line = runs.line_of(run, job)
-    counts = line.get("counts", {})
-    rows_in, refused = counts.get("rows_in", counts.get("landed", 0)), counts.get("quarantined", 0)
-    limit = run.contract.refused_share
-    return [
-        Result(
-            expectation=f"RefusedShareToBeAtMost({limit:g})",
-            column=None,
-            severity=run.contract.refused_severity,
-            success=refused <= limit * rows_in,
-            checked=rows_in,
-            failed=refused,
-            observed=round(refused / rows_in, 4) if rows_in else 0,
-        )
-    ]
+def rows_of(run: Run, name: str) -> DataFrame:
+    table = rules.table_of(run.contract, name)
+    if name != "processed":
+        return tables.read(run, table, {"ds": [run.ds]})
+    rows = tables.read(run, table, {"event_date": around(run.ds, run.contract.lateness_days)})
+    return rows.where(F.col("arrived") == F.lit(run.ds))
 
 
 def decide(run: Run, results: list[Result]) -> Outcome:
     failed = [result for result in results if not result.success]
     errors = [result for result in failed if result.severity == Severity.ERROR or result.problem]
     warnings = [result for result in failed if result not in errors]
+    _keep(run, results, success=not errors)
     for result in warnings:
         run.log.warning("%s", result.words)
     for result in errors:
@@ -64,3 +65,21 @@ def decide(run: Run, results: list[Result]) -> Outcome:
         )
     counts = {"rules": len(results), "passed": len(results) - len(failed), "warnings": len(warnings)}
     return Outcome("done", counts, facts={"warnings": [result.facts() for result in warnings]} if warnings else {})
+
+
+def _keep(run: Run, results: list[Result], success: bool) -> None:
+    """The verdicts of the day, for the report. The gate decides without them, too."""
+    name = run.options["table"]
+    kept = {
+        "dataset": run.contract.name,
+        "table": name,
+        "ds": str(run.ds),
+        "run_id": run.run_id,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "success": success,
+        "results": [{**result.facts(), "success": result.success} for result in results],
+    }
+    try:
+        write_json(f"{run.settings.lake}/{FOLDER}/{run.contract.name}/{name}/{run.ds}.json", kept)
+    except OSError as error:
+        run.log.warning("the results could not be kept: %s", error)

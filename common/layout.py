@@ -19,6 +19,8 @@ class Table:
     retention_days: int
     # What files are skipped by, beside the partition.
     stats: tuple[str, ...] = ()
+    # Columns that say where a row comes from; a row that differs in nothing else is the same.
+    notes: tuple[str, ...] = ()
     # Whether a day whose rows stay the same but whose counts change gets a commit of its own.
     keeps_books: bool = False
 
@@ -33,7 +35,7 @@ class Table:
 
     @property
     def payload(self) -> list[str]:
-        return [name for name in self.names if name not in self.identity]
+        return [name for name in self.names if name not in (*self.identity, *self.notes)]
 
 
 def raw(contract: Contract) -> Table:
@@ -61,10 +63,12 @@ def quarantine(contract: Contract) -> Table:
             ("copies", "long"),
             ("reasons", "array<string>"),
             ("record", "string"),
+            ("run_id", "string"),
         ),
         key=("file", "record_hash"),
         partition=("ds", "job"),
         retention_days=contract.retention_days,
+        notes=("run_id",),
     )
 
 

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from common import aggregates as agg
-from common.contract import Column, Contract, Severity
+from common.contract import Column, Contract
 from common.layout import STAGES, Table
+from common.rule import Rule
 
-
-@dataclass(frozen=True)
-class Rule:
-    """One expectation by its Great Expectations class name; `why` is for the page of the contract."""
-
-    expectation: str
-    arguments: dict[str, Any] = field(default_factory=dict)
-    severity: Severity = Severity.ERROR
-
-    @property
-    def column(self) -> str | None:
-        found = self.arguments.get("column")
-        return str(found) if found else None
-
-    @property
-    def words(self) -> str:
-        shown = ", ".join(f"{name}={value}" for name, value in self.arguments.items() if name != "column")
-        return f"{self.expectation}({shown})"
+# Spark's own names of the types that tables have.
+SPARK_TYPES = {
+    "string": "StringType",
+    "int": "IntegerType",
+    "long": "LongType",
+    "bigint": "LongType",
+    "double": "DoubleType",
+    "boolean": "BooleanType",
+    "date": "DateType",
+    "timestamp": "TimestampType",
+}
 
 
 def table_of(contract: Contract, name: str) -> Table:
@@ -36,12 +29,19 @@ def table_of(contract: Contract, name: str) -> Table:
 
 
 def rules_of(contract: Contract, name: str) -> list[Rule]:
+    """What the contract implies, and what it declares besides."""
+    table = table_of(contract, name)
     shape = [
-        Rule("ExpectTableColumnsToMatchSet", {"column_set": table_of(contract, name).names, "exact_match": True}),
-        Rule("ExpectTableRowCountToBeBetween", {"min_value": 1}, Severity.WARN),
+        Rule("ExpectTableColumnsToMatchSet", {"column_set": table.names, "exact_match": True}),
+        Rule("ExpectTableRowCountToBeBetween", {"min_value": 1}, contract.empty_severity),
+        *(
+            Rule("ExpectColumnValuesToBeOfType", {"column": column, "type_": SPARK_TYPES[type_]})
+            for column, type_ in table.columns
+            if type_ in SPARK_TYPES
+        ),
     ]
     own = {"raw": _raw, "processed": _processed, "features": _features}[name]
-    return [*shape, *own(contract)]
+    return [*shape, *own(contract), *(rule for rule in contract.rules if rule.table == name)]
 
 
 def _raw(contract: Contract) -> Iterator[Rule]:

@@ -15,7 +15,7 @@ from common.revision import code_revision
 from common.settings import Settings
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import Column, SparkSession
 
     from common.contract import Contract
     from common.converge import Change
@@ -76,6 +76,13 @@ class Run:
     def refusals(self) -> dict[str, list[date | str]]:
         """The slice of quarantine that is this run's own."""
         return {"ds": [self.ds], "job": [self.job]}
+
+    @property
+    def refused_by(self) -> dict[str, Column]:
+        """What a refused row says of who refused it."""
+        from pyspark.sql import functions as F
+
+        return {"ds": F.lit(self.ds), "job": F.lit(self.job), "run_id": F.lit(self.run_id)}
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:

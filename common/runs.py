@@ -59,9 +59,14 @@ def days(lake: str, dataset: str, job: str) -> list[date]:
     return [date.fromisoformat(name.removesuffix(".json")) for name in names if name.endswith(".json")]
 
 
+def load_of(run: Run, job: str, ds: date) -> Record:
+    """Another job's record, of that day."""
+    return load(replace(run, job=job, ds=ds))
+
+
 def line_of(run: Run, job: str) -> dict[str, Any]:
     """What another job's last good run of the same day said."""
-    return load(replace(run, job=job)).line
+    return load_of(run, job, run.ds).line
 
 
 def of_dataset(lake: str, dataset: str) -> dict[tuple[str, str], Record]:

@@ -9,8 +9,7 @@ from common.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:
-    results = [*gate.check_books(run), *gate.check_rows(run)]
-    return gate.decide(run, results)
+    return gate.decide(run, gate.check(run))
 
 
 VALIDATE = Job(

@@ -6,10 +6,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from common import quality
-from common.contract import Severity
 from common.errors import ContractBroken, NothingThere
 from common.job import run_day
 from common.quality import check
+from common.rule import Severity
 from common.rules import Rule
 from jobs.validate import VALIDATE
 from tests.lake import Lake

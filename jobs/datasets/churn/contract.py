@@ -2,6 +2,7 @@
 
 from common.aggregates import DatePart, Flag, Pick, Ratio
 from common.contract import Column, Contract, Feature, Features
+from common.rule import Rule, Severity
 
 YES_NO = ("Yes", "No")
 
@@ -9,7 +10,9 @@ CONTRACT = Contract(
     name="churn",
     description="Every customer as billing knows them on ds, and whether they left.",
     columns=(
-        Column(name="customer_id", type="string", required=True, description="Billing's id of the customer"),
+        Column(
+            name="customer_id", type="string", required=True, sensitive=True, description="Billing's id of the customer"
+        ),
         Column(name="gender", type="string", required=True, values=("Female", "Male"), description="As registered"),
         Column(
             name="senior_citizen", type="int", required=True, minimum=0, maximum=1, description="1 from 65 years on"
@@ -35,6 +38,20 @@ CONTRACT = Contract(
     ),
     derived=(Column(name="tenure_months", type="int", description="Whole 30-day months of tenure"),),
     key=("customer_id",),
+    label="churn",
+    rules=(
+        Rule(
+            "ExpectColumnPairValuesAToBeGreaterThanB",
+            {
+                "column_A": "total_charges",
+                "column_B": "monthly_charges",
+                "or_equal": True,
+                "ignore_row_if": "either_value_is_missing",
+                "mostly": 0.99,
+            },
+            Severity.WARN,
+        ),
+    ),
     features=Features(
         version=1,
         entity="customer_id",

@@ -1,0 +1,129 @@
+"""The checks that look beyond a day's own rows: what was refused, freshness, volume, references."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from common import datasets, layout, runs, tables, volume
+from common.profiles import Profile
+from common.quality import Result
+from common.rule import Reference
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from common.run import Run
+
+HOUR = 3600
+EXAMPLES = 5
+
+
+def refused(run: Run, job: str) -> Result:
+    """A source that is broken must not drain into quarantine quietly."""
+    counts = runs.line_of(run, job).get("counts", {})
+    rows_in, bad = counts.get("rows_in", counts.get("landed", 0)), counts.get("quarantined", 0)
+    limit = run.contract.refused_share
+    return Result(
+        kind="books",
+        expectation=f"RefusedShareToBeAtMost({limit:g})",
+        severity=run.contract.refused_severity,
+        success=bad <= limit * rows_in,
+        checked=rows_in,
+        failed=bad,
+        observed=round(bad / rows_in, 4) if rows_in else 0,
+        limit=limit,
+    )
+
+
+def duplicates(run: Run) -> Result:
+    """Keys that come again and again: a source that sends everything twice is no source of corrections."""
+    counts = runs.line_of(run, "clean").get("counts", {})
+    rows_in, again = counts.get("rows_in", 0), counts.get("duplicates", 0) + counts.get("superseded", 0)
+    limit = run.contract.duplicate_share
+    return Result(
+        kind="books",
+        expectation=f"DuplicateShareToBeAtMost({limit:g})",
+        severity=run.contract.duplicate_severity,
+        success=again <= limit * rows_in,
+        checked=rows_in,
+        failed=again,
+        observed=round(again / rows_in, 4) if rows_in else 0,
+        limit=limit,
+    )
+
+
+def volume_of(run: Run) -> Result:
+    rule, counts = run.contract.volume, volume.landed(run)
+    seen, band = counts.get(run.ds, 0), volume.usual(run.contract.volume, counts, run.ds)
+    return Result(
+        kind="volume",
+        expectation=f"RowsToBeAsUsual(weeks={rule.weeks}, share={rule.share:g})",
+        severity=rule.severity,
+        success=band is None or band[0] <= seen <= band[1],
+        observed=seen,
+        limit=None if band is None else [round(each) for each in band],
+    )
+
+
+def freshness(run: Run, found: Sequence[Profile]) -> Result:
+    """Judged against the end of the day itself, so that a backfill of an old day is not stale."""
+    rule = run.contract.freshness
+    hours = _since_newest_event(run, found) if run.contract.event_time else _since_last_change(run)
+    return Result(
+        kind="freshness",
+        expectation=f"AgeInHoursToBeAtMost({rule.hours})",
+        column=run.contract.event_time,
+        severity=rule.severity,
+        success=hours is None or hours <= rule.hours,
+        observed=hours,
+        limit=rule.hours,
+    )
+
+
+def _since_newest_event(run: Run, found: Sequence[Profile]) -> float | None:
+    newest = next((each.largest for each in found if each.column == run.contract.event_time), None)
+    if newest is None:
+        return None
+    end = datetime.combine(run.ds + timedelta(days=1), time(), UTC)
+    moment = datetime.fromisoformat(newest)
+    return round((end - moment.replace(tzinfo=moment.tzinfo or UTC)).total_seconds() / HOUR, 1)
+
+
+def _since_last_change(run: Run) -> float:
+    """A snapshot that is the same as the day before is as old as that one."""
+    mine = runs.load_of(run, "ingest", run.ds).source
+    days = 1
+    while mine and runs.load_of(run, "ingest", run.ds - timedelta(days=days)).source == mine and days < 30:
+        days += 1
+    return 24.0 * days
+
+
+def references(run: Run, rows: DataFrame) -> list[Result]:
+    return [_reference(run, rows, each) for each in run.contract.references]
+
+
+def _reference(run: Run, rows: DataFrame, rule: Reference) -> Result:
+    """The values that the other table's key has not had by ds, whatever day it learned of them."""
+    from pyspark.sql import functions as F
+
+    other = datasets.load(rule.dataset).contract
+    there = run.spark.read.format("delta").load(run.path(layout.processed(other)))
+    keys = there.where(F.col("arrived") <= F.lit(run.ds)).select(F.col(rule.key).alias(rule.column))
+    asked = rows.where(F.col(rule.column).isNotNull()).select(rule.column)
+    _, seen = tables.computed(
+        asked.join(keys, rule.column, "left_anti"), count=F.count(F.lit(1)), some=F.collect_set(rule.column)
+    )
+    masked = run.contract.column(rule.column).sensitive
+    examples = [] if masked else sorted(str(each) for each in seen["some"])[:EXAMPLES]
+    return Result(
+        kind="reference",
+        expectation=f"ValuesToExistIn({rule.dataset}.{rule.key})",
+        column=rule.column,
+        severity=rule.severity,
+        success=not seen["count"],
+        checked=asked.count(),
+        failed=seen["count"],
+        examples=examples,
+    )

@@ -1,0 +1,23 @@
+"""Great Expectations' own pages of every suite and result: `python -m common.docs` says where they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from common import gx
+from common.files import is_local, local_path
+from common.settings import load_settings
+
+PAGE = Path("gx/uncommitted/data_docs/local_site/index.html")
+
+
+def build(lake: Path) -> Path:
+    gx.file_context(lake).build_data_docs()
+    return lake / PAGE
+
+
+if __name__ == "__main__":
+    lake = load_settings("local").lake
+    if not is_local(lake) or not (local_path(lake) / "gx").exists():
+        raise SystemExit(f"{lake} holds no validation results: run jobs/validate.py first.")
+    print(build(local_path(lake)))

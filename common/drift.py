@@ -1,0 +1,116 @@
+"""How far a day is from its reference: pure arithmetic on profiles, so that it costs the same with years of history."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from common.profiles import Profile
+
+BINS = 10
+# A share that nobody has would make every distance infinite.
+LEAST = 1e-4
+Shares = dict[str, tuple[float, float]]  # of each bin or value: in the reference, on the day
+
+
+def shares(reference: Sequence[Profile], day: Profile) -> Shares | None:
+    """The distributions side by side: by value where there are few, else by the reference's own tenths."""
+    counts = [each.counts for each in (*reference, day)]
+    if all(each is not None for each in counts):
+        past: Counter[str] = Counter()
+        for each in counts[:-1]:
+            past.update(each or {})
+        now = Counter(counts[-1])
+        if not day.quantiles or len({*past, *now}) <= BINS:
+            return {
+                value: (past[value] / max(1, past.total()), now[value] / max(1, now.total()))
+                for value in sorted({*past, *now})
+            }
+    known = [each for each in reference if each.quantiles]
+    if not known or not day.quantiles:
+        return None
+    edges = _tenths(known)
+    past_below = _pooled(known, edges)
+    now_below = _below(day, edges)
+    before = zip([0.0, *past_below], [0.0, *now_below], strict=True)
+    after = zip([*past_below, 1.0], [*now_below, 1.0], strict=True)
+    return {str(place): (b[0] - a[0], b[1] - a[1]) for place, (a, b) in enumerate(zip(before, after, strict=True))}
+
+
+def _below(profile: Profile, edges: Sequence[float]) -> list[float]:
+    """The share of values up to each edge; between two quantiles they lie evenly."""
+    steps = np.asarray(profile.quantiles, dtype=float)
+    levels = np.linspace(0, 1, len(steps))
+    exact = np.searchsorted(steps, edges, side="right") - 1
+    between = np.interp(edges, steps, levels)
+    reached = np.where(exact >= 0, levels[np.clip(exact, 0, len(levels) - 1)], 0.0)
+    return [float(each) for each in np.maximum(between, reached)]
+
+
+def _pooled(reference: Sequence[Profile], edges: Sequence[float]) -> list[float]:
+    weights = [each.rows - each.nulls for each in reference]
+    return [float(each) for each in np.average([_below(each, edges) for each in reference], axis=0, weights=weights)]
+
+
+def _tenths(reference: Sequence[Profile]) -> list[float]:
+    steps = np.sort(np.concatenate([np.asarray(each.quantiles, dtype=float) for each in reference]))
+    return sorted({float(each) for each in np.quantile(steps, np.linspace(0, 1, BINS + 1)[1:-1])})
+
+
+def psi(found: Shares) -> float:
+    """The population stability index: under 0.1 nothing to see, over 0.25 another population."""
+    return sum((now - past) * math.log(now / past) for past, now in _floored(found))
+
+
+def chance(found: Shares, reference: Sequence[Profile], day: Profile) -> float:
+    """The stability index that two samples of one population stay under, but for one time in a thousand: by chance it
+    goes like chi-square over the sample sizes (Wilson and Hilferty's approximation)."""
+    degrees = max(1, len(found) - 1)
+    sizes = 1 / max(1, sum(each.rows - each.nulls for each in reference)) + 1 / max(1, day.rows - day.nulls)
+    spread = 2 / (9 * degrees)
+    return degrees * (1 - spread + 3.09 * math.sqrt(spread)) ** 3 * sizes
+
+
+def jensen_shannon(found: Shares) -> float:
+    """The distance between two distributions of values, from 0 to 1."""
+    halves = [(past, now, (past + now) / 2) for past, now in _floored(found)]
+    total = sum(past * math.log2(past / half) + now * math.log2(now / half) for past, now, half in halves)
+    return math.sqrt(max(0.0, total / 2))
+
+
+def kolmogorov_smirnov(found: Shares) -> float:
+    """The largest distance between the two cumulative distributions."""
+    past, now = (np.cumsum(each) for each in zip(*found.values(), strict=True))
+    return float(np.max(np.abs(past - now)))
+
+
+def pooled(profiles: Sequence[Profile]) -> Profile:
+    """Several days of one column as one: counts added up, quantiles averaged by their sizes."""
+    first, *_ = profiles
+    counts = [each.counts for each in profiles]
+    top: Counter[str] = Counter()
+    for each in counts:
+        top.update(each or {})
+    known = [each for each in profiles if each.quantiles]
+    weights = [each.rows - each.nulls for each in known]
+    steps = np.average([each.quantiles for each in known], axis=0, weights=weights).tolist() if known else None
+    whole = all(each is not None for each in counts)
+    return replace(
+        first,
+        rows=sum(each.rows for each in profiles),
+        nulls=sum(each.nulls for each in profiles),
+        quantiles=steps,
+        top=[{"value": value, "count": count} for value, count in top.items()] if whole else None,
+    )
+
+
+def _floored(found: Shares) -> list[tuple[float, float]]:
+    return [(max(past, LEAST), max(now, LEAST)) for past, now in found.values()]
+
+
+def null_share(profiles: Sequence[Profile]) -> float:
+    return sum(each.nulls for each in profiles) / max(1, sum(each.rows for each in profiles))

@@ -1,0 +1,153 @@
+"""Great Expectations as people know it: a file context beside the lake, with a suite and a checkpoint for each table.
+
+Each map expectation would look up its failed values in a pass of its own. Here every rule is decided from the counts of
+one pass; only what has failed is looked at again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from common.rule import Rule
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+EXAMPLES = 5
+COUNTS = {"result_format": "BOOLEAN_ONLY"}
+DETAIL = {"result_format": "BASIC", "partial_unexpected_count": EXAMPLES}
+WHOLE = "day"
+
+
+def library() -> Any:
+    """Imported where it is used: it takes seconds. It would report its use over the network."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations as gx
+
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    return gx
+
+
+@cache
+def file_context(folder: Path) -> Any:
+    """The context in `folder`/gx, made where there is none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return _quiet(library().get_context(mode="file", project_root_dir=str(folder)))
+
+
+def passing_context() -> Any:
+    """A context that leaves nothing behind."""
+    return _quiet(library().get_context(mode="ephemeral"))
+
+
+def _quiet(context: Any) -> Any:
+    context.variables.progress_bars = {"globally": False}
+    return context
+
+
+def checkpoint(context: Any, name: str, rules: list[Rule]) -> Any:
+    """The table's checkpoint, with its suite as the contract has it now."""
+    gx = library()
+    suite = _suite(gx, name, rules)
+    stored = {each.name: each for each in context.suites.all()}.get(name)
+    if stored is not None and stored.meta == suite.meta:
+        return context.checkpoints.get(name)
+    for kind in (context.checkpoints, context.validation_definitions, context.suites):
+        if name in {each.name for each in kind.all()}:
+            kind.delete(name)
+    source = context.data_sources.add_or_update_spark(name=name, persist=False)
+    data = source.add_dataframe_asset(name=name).add_batch_definition_whole_dataframe(WHOLE)
+    definition = gx.ValidationDefinition(name=name, data=data, suite=context.suites.add(suite))
+    definition = context.validation_definitions.add(definition)
+    return context.checkpoints.add(gx.Checkpoint(name=name, validation_definitions=[definition], result_format=COUNTS))
+
+
+def _suite(gx: Any, name: str, rules: Iterable[Rule]) -> Any:
+    rules = list(rules)
+    said = hashlib.sha256(repr(rules).encode()).hexdigest()
+    suite = gx.ExpectationSuite(name=name, meta={"rules": said})
+    for place, rule in enumerate(rules):
+        suite.add_expectation(_expectation(gx, rule, place))
+    return suite
+
+
+def _expectation(gx: Any, rule: Rule, place: int) -> Any:
+    severity = {"error": "critical", "warn": "warning"}[rule.severity]
+    return getattr(gx.expectations, rule.expectation)(**rule.arguments, severity=severity, meta={"rule": place})
+
+
+def validate(context: Any, check: Any, rows: DataFrame, masked: frozenset[str] = frozenset()) -> dict[int, Any]:
+    """Each rule's result by its place: verdicts and counts from one pass, details of what failed from further ones."""
+    (definition,) = check.validation_definitions
+    engine = definition.data.data_asset.datasource.get_execution_engine()
+    engine._metric_cache.clear()
+    parameters = {"dataframe": rows}
+    counted = _Counted()
+    plain, engine.resolve_metrics = engine.resolve_metrics, counted.listening(engine.resolve_metrics)
+    try:
+        ((key, found),) = check.run(batch_parameters=parameters).run_results.items()
+    finally:
+        engine.resolve_metrics = plain
+    results = {each.expectation_config.meta["rule"]: each for each in found.results}
+    failed = [place for place, each in results.items() if not each.success]
+    for place, each in results.items():
+        if place not in failed:
+            each.result = counted.result(each.expectation_config.to_domain_obj(), engine)
+    if failed:
+        again = library().ExpectationSuite(name=f"{check.name} failed")
+        for expectation in definition.suite.expectations:
+            if expectation.meta["rule"] in failed:
+                again.add_expectation(type(expectation)(**_arguments(expectation)))
+        batch = definition.data.get_batch(batch_parameters=parameters)
+        for each in batch.validate(again, result_format=DETAIL).results:
+            results[each.expectation_config.meta["rule"]] = each
+    for each in results.values():
+        if each.expectation_config.kwargs.get("column") in masked and "partial_unexpected_list" in each.result:
+            each.result["partial_unexpected_list"] = []
+    found.results = [results[place] for place in sorted(results)]
+    context.validation_results_store.store_validation_results(
+        suite_validation_result=found,
+        suite_validation_result_identifier=key,
+        expectation_suite_identifier=key.expectation_suite_identifier,
+    )
+    return results
+
+
+def _arguments(expectation: Any) -> dict[str, Any]:
+    return {name: value for name, value in expectation.dict().items() if name != "id"}
+
+
+class _Counted(dict[Any, Any]):
+    """The metrics of a pass by their id. The values that failed were not looked up: where a rule holds, there are none."""
+
+    def __contains__(self, key: object) -> bool:
+        return super().__contains__(key) or str(getattr(key, "metric_name", "")).endswith(".unexpected_values")
+
+    def __missing__(self, key: Any) -> list[Any]:
+        return []
+
+    def listening(self, resolve: Any) -> Any:
+        def listen(*args: Any, **named: Any) -> Any:
+            found = resolve(*args, **named)
+            self.update(found)
+            return found
+
+        return listen
+
+    def result(self, expectation: Any, engine: Any) -> dict[str, Any]:
+        """What the expectation says of these counts, in full; nothing where it would need more than was counted."""
+        from great_expectations.exceptions.exceptions import InvalidExpectationConfigurationError
+
+        try:
+            said = expectation.metrics_validate(
+                metrics=self, execution_engine=engine, runtime_configuration={"result_format": DETAIL}
+            )
+        except InvalidExpectationConfigurationError:
+            return {}
+        return dict(said.result or {})

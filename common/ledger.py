@@ -1,0 +1,56 @@
+"""Small tables of facts about the data, written without Spark: a day's few rows take milliseconds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+
+from common import history
+from common.layout import Table
+from common.locks import hold
+
+if TYPE_CHECKING:
+    from common.run import Run
+
+WAIT_SECONDS = 60
+Slice = Mapping[str, Sequence[Any]]
+
+
+def record(run: Run, table: Table, schema: pa.Schema, rows: Sequence[dict[str, Any]], where: Slice) -> bool:
+    """Makes that slice of the table hold just these rows; where it does already, nothing is written."""
+    path = run.path(table)
+    wanted = _ordered(pa.Table.from_pylist(list(rows), schema=schema), table)
+    with hold(run.settings.lake, f"commit/{table.path}", WAIT_SECONDS):
+        there = history.exists(path)
+        if there and _ordered(read(path, where), table).equals(wanted):
+            return False
+        # Dates and declared names, never anything that a user or the data says.
+        chosen = " AND ".join(f"{name} IN ({', '.join(repr(str(each)) for each in where[name])})" for name in where)
+        write_deltalake(
+            path,
+            wanted,
+            mode="overwrite",
+            predicate=chosen if there else None,
+            partition_by=list(table.partition),
+            configuration={"delta.deletedFileRetentionDuration": f"interval {table.retention_days} days"},
+            commit_properties=CommitProperties(custom_metadata={"userMetadata": json.dumps(run.signature)}),
+        )
+    return True
+
+
+def read(path: str, where: Slice) -> pa.Table:
+    """The rows with those values; those of the partition columns choose the files. Without a table, none."""
+    conditions = [pc.field(name).isin(list(values)) for name, values in where.items()]
+    chosen = reduce(lambda one, other: one & other, conditions)
+    return DeltaTable(path).to_pyarrow_table(filters=chosen)
+
+
+def _ordered(found: pa.Table, table: Table) -> pa.Table:
+    named = found.select(table.names).combine_chunks()
+    return named.sort_by([(name, "ascending") for name in table.identity])

@@ -1,0 +1,92 @@
+"""What a dataset expects of its tables beyond what its columns say: declared in its contract, checked by the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from common.errors import insist
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARN = "warn"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One expectation, by the name of its Great Expectations class; any stock one may be declared."""
+
+    expectation: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    severity: Severity = Severity.ERROR
+    table: str = "processed"
+
+    @property
+    def column(self) -> str | None:
+        names = [str(found) for name, found in self.arguments.items() if name in ("column", "column_A", "column_B")]
+        return ", ".join(names) or None
+
+    @property
+    def words(self) -> str:
+        limits = {name: value for name, value in self.arguments.items() if not name.startswith("column")}
+        return f"{self.expectation}({', '.join(f'{name}={_short(value)}' for name, value in limits.items())})"
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freshness:
+    """How much older than the end of its day the newest event may be; for a snapshot, how long it may stay the same."""
+
+    hours: int = 24
+    severity: Severity = Severity.ERROR
+
+    def __post_init__(self) -> None:
+        insist(self.hours > 0, f"freshness: {self.hours} hours is not over 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    """How far a day's number of rows may be from what the same weekdays before it had: a share of their median, widened
+    by how much they differ among themselves."""
+
+    weeks: int = 4
+    share: float = 0.3
+    deviations: float = 4.0
+    severity: Severity = Severity.WARN
+
+    def __post_init__(self) -> None:
+        insist(self.weeks >= 2, f"volume: {self.weeks} weeks are too few to know what is usual; at least 2")
+        insist(0 < self.share < 1, f"volume: share {self.share} is not in (0, 1)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """How far a day's values may be from a reference: the days before it, or one fixed day."""
+
+    days: int = 14
+    since: date | None = None
+    psi: float = 0.25
+    nulls: float = 0.1
+    new_values: int = 0
+    severity: Severity = Severity.WARN
+
+    def __post_init__(self) -> None:
+        insist(self.days > 0, f"drift: {self.days} days of reference are none")
+        insist(self.psi > 0, f"drift: a psi of at most {self.psi} can't hold")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """A column whose values exist in the key of another dataset's processed table."""
+
+    column: str
+    dataset: str
+    key: str
+    severity: Severity = Severity.ERROR
