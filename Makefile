@@ -2,12 +2,13 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export LAKE ?= data/lake
 export LANDING ?= data/landing
+export DATASET DS
 PYTHON := .venv/bin/python
 # Small data, many short queries: interpreting them costs less than compiling them.
 SMALL := .venv/bin/spark-submit --conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN
 DEMO_DAYS := 2026-01-01..2026-01-14
 
-.PHONY: help setup setup-airflow demo test test-all lint bench status contracts lock clean
+.PHONY: help setup setup-airflow demo test test-all lint bench status quarantine contracts report docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -51,8 +52,18 @@ bench: setup ## a day of a million rows, beside the straightforward way
 status: setup ## what ran, per dataset and day
 	@$(PYTHON) -m common.status
 
-contracts: setup ## a page for every contract
+quarantine: setup ## what was refused, by reason: DATASET=... and perhaps DS=...
+	@: "$${DATASET:?which dataset? make quarantine DATASET=transactions}"; \
+		$(PYTHON) -m common.quarantined --dataset "$$DATASET" $${DS:+--ds "$$DS"}
+
+contracts: setup ## a page for every contract, and each as ODCS
 	@$(PYTHON) -m common.contract_page --out data/contracts
+
+report: setup ## one HTML page of the last 30 days: volumes, refusals, rules, drift, profiles
+	@$(PYTHON) -m common.report
+
+docs: setup ## Great Expectations' pages of every suite and result
+	@$(PYTHON) -m common.docs
 
 lock: setup ## resolve the dependencies anew
 	@for name in uv spark airflow; do .venv/bin/uv pip compile -q --upgrade --python-version 3.11 --generate-hashes \

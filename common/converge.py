@@ -60,10 +60,13 @@ class Wish:
 def converge(run: Run, wish: Wish, books: Mapping[str, Any]) -> Change:
     """Makes the slice as wished: the difference first, then one MERGE of it, with the books in its commit.
 
-    With nothing to change nothing is committed, unless the books of the day have changed.
+    With nothing to change nothing is committed, unless the books of the day have changed. Where another writer was
+    quicker, the difference is taken anew; who has said what is stored has to look again itself.
     """
     create(run, wish.table)
     with exclusively(run, wish.table):
+        if wish.existing is not None:
+            return _converge_once(run, wish, books)
         return retried(lambda: _converge_once(run, wish, books))
 
 

@@ -35,6 +35,10 @@ class Busy(PipelineError):  # noqa: N818
     exit_code = 5
 
 
+class LakeNotWritable(PipelineError):  # noqa: N818
+    """There is no place, or no right, to write."""
+
+
 class BooksDoNotBalance(PipelineError):  # noqa: N818
     """Rows in are not rows out: nothing is committed."""
 

@@ -4,6 +4,8 @@ columns out."""
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
@@ -25,15 +27,24 @@ def judge(rows: DataFrame, contract: Contract, ds: date) -> DataFrame:
     """Adds each column's typed value in the place of its text, `event_date`, and `reasons`: empty where accepted."""
     texts = {column.name: trimmed(column) for column in contract.columns}
     kept = [name for name in rows.columns if name not in texts]
-    original = F.to_json(F.struct(*texts), {"ignoreNullFields": "false"})
     values = [typed(column, texts[column.name], contract.zone).alias(column.name) for column in contract.columns]
+    aside = {name: F.col(name).alias(f"_sent_{name}") for name in texts}
     texts_aside = [text.alias(f"_text_{name}") for name, text in texts.items()]
-    wide = rows.select(*kept, original.alias("record"), *values, *texts_aside)
+    wide = rows.select(*kept, *aside.values(), *values, *texts_aside)
     wide = wide.withColumn("event_date", event_date(contract, ds))
-    reasons = [reason for column in contract.columns for reason in objections(column)] + timely(contract, ds)
-    judged = wide.withColumn("reasons", F.filter(F.array(*reasons), lambda reason: reason.isNotNull()))
-    refused = F.size("reasons") > 0
-    return judged.withColumn("record", F.when(refused, F.col("record"))).drop(*(f"_text_{name}" for name in texts))
+    against = [each for column in contract.columns for each in objections(column)] + timely(contract, ds)
+    refused = F.col("_refused")
+    # Most rows are good: for them nothing but this is worked out.
+    judged = wide.withColumn("_refused", reduce(or_, [F.coalesce(when, F.lit(False)) for when, _ in against]))
+    reasons = F.array_compact(F.array(*[F.when(when, F.lit(reason)) for when, reason in against]))
+    sent = F.to_json(F.struct(*[F.col(f"_sent_{name}").alias(name) for name in texts]), {"ignoreNullFields": "false"})
+    judged = judged.withColumns(
+        {
+            "reasons": F.when(refused, reasons).otherwise(F.array().cast("array<string>")),
+            "record": F.when(refused, sent),
+        }
+    )
+    return judged.drop("_refused", *(f"{prefix}{name}" for name in texts for prefix in ("_text_", "_sent_")))
 
 
 def trimmed(column: Column) -> SparkColumn:
@@ -78,36 +89,34 @@ def event_date(contract: Contract, ds: date) -> SparkColumn:
     return F.to_date(F.col(contract.event_time)) if contract.event_time else F.lit(ds)
 
 
-def objections(column: Column) -> list[SparkColumn]:
-    """What the contract says against a value, each a reason code or null."""
+Objection = tuple[SparkColumn, str]  # where it holds, and its reason code
+
+
+def objections(column: Column) -> list[Objection]:
+    """What the contract says against a value."""
     text, value = F.col(f"_text_{column.name}"), F.col(column.name)
-    found = [_reason(text.isNotNull() & value.isNull(), column.name, f"not_{column.base_type}")]
+    found = [] if column.type == "string" else [(text.isNotNull() & value.isNull(), f"not_{column.base_type}")]
     if column.required:
-        found.append(_reason(text.isNull(), column.name, "missing"))
+        found.append((text.isNull(), "missing"))
     if column.minimum is not None:
-        found.append(_reason(value < F.lit(column.minimum), column.name, f"under_{column.minimum}"))
+        found.append((value < F.lit(column.minimum), f"under_{column.minimum}"))
     if column.above is not None:
-        found.append(_reason(value <= F.lit(column.above), column.name, f"not_over_{column.above}"))
+        found.append((value <= F.lit(column.above), f"not_over_{column.above}"))
     if column.maximum is not None:
-        found.append(_reason(value > F.lit(column.maximum), column.name, f"over_{column.maximum}"))
+        found.append((value > F.lit(column.maximum), f"over_{column.maximum}"))
     if column.values:
-        found.append(_reason(~value.isin(*column.values), column.name, "not_one_of_the_values"))
+        found.append((~value.isin(*column.values), "not_one_of_the_values"))
     if column.pattern:
-        found.append(_reason(~value.rlike(column.pattern), column.name, "not_of_the_pattern"))
-    return found if column.type != "string" else found[1:]
+        found.append((~value.rlike(column.pattern), "not_of_the_pattern"))
+    return [(when, f"{column.name}:{problem}") for when, problem in found]
 
 
-def timely(contract: Contract, ds: date) -> list[SparkColumn]:
+def timely(contract: Contract, ds: date) -> list[Objection]:
     """An event is neither after its ds nor older than the allowed lateness."""
     if contract.event_time is None:
         return []
     oldest = ds - timedelta(days=contract.lateness_days)
-    late = f"older_than_{contract.lateness_days}_days"
     return [
-        _reason(F.col("event_date") > F.lit(ds), contract.event_time, "after_ds"),
-        _reason(F.col("event_date") < F.lit(oldest), contract.event_time, late),
+        (F.col("event_date") > F.lit(ds), f"{contract.event_time}:after_ds"),
+        (F.col("event_date") < F.lit(oldest), f"{contract.event_time}:older_than_{contract.lateness_days}_days"),
     ]
-
-
-def _reason(against: SparkColumn, column: str, problem: str) -> SparkColumn:
-    return F.when(against, F.lit(f"{column}:{problem}"))

@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
-from common.errors import Busy
+from common.errors import Busy, LakeNotWritable
 from common.files import is_local, local_path
 
 POLL_SECONDS = 0.05
@@ -27,17 +28,38 @@ def hold(lake: str, name: str, wait_seconds: float) -> Iterator[None]:
     if mine in _held:
         yield
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as handle:
+    with _opened(path, lake) as handle:
         _take(handle.fileno(), path, wait_seconds)
-        handle.truncate(0)
-        handle.write(f"process {os.getpid()}")
-        handle.flush()
+        _sign(handle, lake)
         _held.add(mine)
         try:
             yield
         finally:
             _held.discard(mine)
+
+
+def _opened(path: Path, lake: str) -> TextIO:
+    with _writable(lake):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a+")
+
+
+def _sign(handle: TextIO, lake: str) -> None:
+    with _writable(lake):
+        handle.truncate(0)
+        handle.write(f"process {os.getpid()}")
+        handle.flush()
+
+
+@contextmanager
+def _writable(lake: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LakeNotWritable(
+            f"{lake} can't be written: {error}. Nothing was changed. Free space there, give this user the right to write, "
+            "or name another place with --lake."
+        ) from error
 
 
 def _take(descriptor: int, path: Path, wait_seconds: float) -> None:

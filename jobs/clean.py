@@ -11,22 +11,25 @@ from common.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:
-    raw, processed = layout.raw(run.contract), layout.processed(run.contract)
     stale.insist_made(run, "raw")
     day = cleaning.day(run)
-    with tables.exclusively(run, processed):
-        settled = cleaning.settle_day(day)
-        books = {"counts": settled.counts(day), "sources": {raw.path: run.version(raw)}}
-        wishes = [
-            day.refused,
-            # A reader takes a row from the side table where both have it: until the last of these commits it sees the
-            # state before the first.
-            settled.aside(INSERT, UPDATE),
-            settled.current(),
-            *([settled.aside(DELETE)] if settled.has_stored_aside else []),
-        ]
-        changes = [(wish.table, converge(run, wish, books)) for wish in wishes]
-        out_of_date = {*stale.features_after(run, [change for _, change in changes[1:]]), *settled.later_arrivals()}
+    with tables.exclusively(run, layout.processed(run.contract)):
+        return tables.retried(lambda: converge_day(run, day))
+
+
+def converge_day(run: Run, day: cleaning.Day) -> Outcome:
+    raw, settled = layout.raw(run.contract), cleaning.settle_day(day)
+    books = {"counts": settled.counts(day), "sources": {raw.path: run.version(raw)}}
+    wishes = [
+        day.refused,
+        # A reader takes a row from the side table where both have it: until the last of these commits it sees the
+        # state before the first.
+        settled.aside(INSERT, UPDATE),
+        settled.current(),
+        *([settled.aside(DELETE)] if settled.has_stored_aside else []),
+    ]
+    changes = [(wish.table, converge(run, wish, books)) for wish in wishes]
+    out_of_date = {*stale.features_after(run, [change for _, change in changes[1:]]), *settled.later_arrivals()}
     return Outcome.of(books["counts"], changes, out_of_date)
 
 

@@ -34,7 +34,7 @@ for name, (dates, keys) in TABLES.items():
     rows = rows.crossJoin(F.broadcast(spark.range(1, copies + 1).withColumnRenamed("id", "_copy")))
     changed = {each: F.date_sub(each, F.col("_copy").cast("int")) for each in dates}
     changed |= {each: F.concat(each, F.lit("-"), F.col("_copy").cast("string")) for each in keys}
-    if "timestamp" in columns:
+    if dict(rows.dtypes).get("timestamp") == "timestamp":
         changed["timestamp"] = F.col("timestamp") - F.make_dt_interval("_copy")
     shifted = rows.withColumns(changed).select(*columns).repartition(copies, dates[0])
     shifted.write.format("delta").mode("append").save(path)

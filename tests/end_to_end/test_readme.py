@@ -1,15 +1,18 @@
 """Every command of the README does what it says."""
 
+import json
 import os
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.lake import Lake
 
 ROOT = Path(__file__).resolve().parents[2]
+PYTHON = ROOT / ".venv/bin/python"
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^(?:make|\.venv/bin/)[^#\n]*", "\n".join(re.findall(r"```\n(.*?)```", README, re.S)), re.M)
 # What other tests run: the demo has one of its own, and this is one.
@@ -21,28 +24,42 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path)
 
 
-def test_the_commands_of_the_readme_run_as_they_stand(lake: Lake) -> None:
+def test_the_commands_of_the_readme_run_as_they_stand_and_again_they_change_nothing(lake: Lake) -> None:
     for dataset in ("transactions", "churn"):
-        sample = [f"jobs.datasets.{dataset}.sample", "--start", "2026-01-04", "--days", "3", "--rows", "100"]
-        subprocess.run(
-            [ROOT / ".venv/bin/python", "-m", *sample, "--out", lake.landing], cwd=ROOT, check=True, timeout=60
-        )
-    places = {"LAKE": str(lake.root / "lake"), "LANDING": str(lake.landing)}
+        sample = [f"jobs.datasets.{dataset}.sample", "--start", "2026-01-05", "--days", "2", "--rows", "60"]
+        subprocess.run([PYTHON, "-m", *sample, "--out", lake.landing], cwd=ROOT, check=True, timeout=60)
     commands = [command.strip() for command in COMMANDS if command.strip() not in ELSEWHERE]
     assert len(commands) >= 8
     for command in commands:
-        done = subprocess.run(
-            command.split(),
-            check=False,
-            cwd=ROOT,
-            env={**os.environ, **places},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        line = run(command, lake)
+        if "spark-submit" in command:
+            assert {"job", "dataset", "ds", "outcome", "seconds"} <= line.keys(), command
     assert len(lake.feature_rows("2026-01-05")) > 1
     assert len(lake.feature_rows("2026-01-06")) > 1
+    before = lake.state()
+    for command in (each for each in commands if "spark-submit" in each):
+        assert run(command, lake)["outcome"] == "nothing", command
+    assert lake.state() == before
+
+
+def run(command: str, lake: Lake) -> dict[str, Any]:
+    """The JSON line of a command that has to succeed, where it has one."""
+    places = {
+        "LAKE": str(lake.root / "lake"),
+        "LANDING": str(lake.landing),
+        "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1",
+    }
+    done = subprocess.run(
+        command.split(),
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, **places},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return dict(json.loads(done.stdout.splitlines()[-1])) if "spark-submit" in command else {}
 
 
 def test_make_help_lists_every_target() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 
 from tests.lake import Lake
 from tests.tables_as_text import assert_rows
@@ -23,7 +24,7 @@ QUICK = {"SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1"}
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    """Without the tests' own session: the submitted job has one of its own."""
+    """Needs no session of the tests' own: the submitted job has one."""
     return Lake(tmp_path)
 
 
@@ -43,23 +44,6 @@ def submit(lake: Lake, job: str, *arguments: str, **environment: str) -> tuple[i
         timeout=300,
     )
     return done.returncode, json.loads(done.stdout.strip().splitlines()[-1]), done.stderr
-
-
-def test_a_day_by_hand_and_the_same_day_again(lake: Lake) -> None:
-    lake.land(DAY, "transaction_id | timestamp\na | 2026-01-05T10:00:00Z\nb | 2026-01-04T10:00:00Z")
-    day = ("--dataset", "transactions", "--ds", DAY)
-    for job in ("ingest", "clean", "features"):
-        code, line, said = submit(lake, job, *day)
-        assert (code, line["outcome"]) == (0, "done"), said
-        assert {"job", "dataset", "ds", "outcome", "counts", "read", "written", "seconds"} <= line.keys()
-        assert f"{job} transactions {DAY}: done" in said
-    assert_rows(lake.feature_rows(DAY), "user_id | spend_7d | purchases_30d\n1 | 20.00 | 2")
-    before = lake.state()
-    code, line, said = submit(lake, "backfill", *day)
-    assert (code, line["outcome"]) == (0, "done"), said
-    assert lake.state() == before
-    code, line, _ = submit(lake, "backfill", *day)
-    assert (code, line["outcome"], lake.state()) == (0, "nothing", before)
 
 
 @pytest.mark.parametrize(
@@ -88,15 +72,16 @@ def test_nothing_landed_is_4_and_a_broken_contract_3(lake: Lake) -> None:
 
 
 def test_killed_in_the_middle_and_run_again_it_equals_a_clean_run(
-    lake: Lake, tmp_path_factory: pytest.TempPathFactory
+    lake: Lake, spark: object, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """kill -9 as soon as the first table of clean has its first commit; readers never see half a day."""
     text = "transaction_id | category | timestamp\na | food | 2026-01-05T01:00:00Z\na | home | 2026-01-05\nb | toys | -"
     undisturbed = Lake(tmp_path_factory.mktemp("undisturbed"))
-    day = ("--dataset", "transactions", "--ds", DAY)
     for each in (lake, undisturbed):
         each.land(DAY, text)
-        submit(each, "ingest", *day)
+        each.ingest(DAY)
+    undisturbed.clean(DAY)
+    day = ("--dataset", "transactions", "--ds", DAY)
     victim = subprocess.Popen(
         command(lake, "clean", *day), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         env={**os.environ, **QUICK},
@@ -109,10 +94,49 @@ def test_killed_in_the_middle_and_run_again_it_equals_a_clean_run(
     victim.wait()
     assert first_commit.exists()
     assert "processed/transactions" not in lake.state() or lake.rows("processed") == []
-    for each in (lake, undisturbed):
-        code, _, said = submit(each, "clean", *day)
-        assert code == 0, said
+    code, _, said = submit(lake, "clean", *day)
+    assert code == 0, said
     assert lake.content() == undisturbed.content()
+
+
+FULL = """
+set -e
+mount -t tmpfs -o size=8m tmpfs "$LAKE"
+cp -r "$READY/." "$LAKE"
+head -c 100M /dev/zero > "$LAKE/filler" 2>/dev/null || true
+for turn in full free; do
+    status=0
+    "$@" >"$OUT/$turn.json" 2>"$OUT/$turn.log" || status=$?
+    echo "$status" > "$OUT/$turn.status"
+    cp -r "$LAKE/raw" "$OUT/$turn"
+    rm -f "$LAKE/filler"
+done
+"""
+
+
+@pytest.mark.slow
+def test_a_full_disk_fails_before_the_commit_and_with_space_again_the_day_heals(lake: Lake, spark: object) -> None:
+    """On a small disk of its own, within a namespace."""
+    if subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine allows no namespaces")
+    lake.land(DAY, "transaction_id\na")
+    lake.ingest(DAY)
+    ready = (lake.root / "lake").rename(lake.root / "ready")
+    (lake.root / "lake").mkdir()
+    out = lake.root / "out"
+    out.mkdir()
+    lake.land("2026-01-06", "transaction_id\n" + "\n".join(f"b{n}" for n in range(2000)))
+    job = command(lake, "ingest", "--dataset", "transactions", "--ds", "2026-01-06")
+    places = {"LAKE": str(lake.root / "lake"), "READY": str(ready), "OUT": str(out)}
+    subprocess.run(
+        ["unshare", "-rm", "bash", "-c", FULL, "full", *job], env={**os.environ, **QUICK, **places}, check=True, timeout=300
+    )
+    said = {turn: json.loads((out / f"{turn}.json").read_text().splitlines()[-1]) for turn in ("full", "free")}
+    assert (out / "full.status").read_text().strip() == "1"
+    assert "No space left on device" in said["full"]["message"]
+    assert DeltaTable(str(out / "full" / "transactions")).to_pyarrow_table().num_rows == 1
+    assert ((out / "free.status").read_text().strip(), said["free"]["outcome"]) == ("0", "done")
+    assert DeltaTable(str(out / "free" / "transactions")).to_pyarrow_table().num_rows == 2001
 
 
 THIRD = {

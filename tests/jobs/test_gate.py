@@ -9,8 +9,7 @@ from common import quality
 from common.errors import ContractBroken, NothingThere
 from common.job import run_day
 from common.quality import check
-from common.rule import Severity
-from common.rules import Rule
+from common.rule import Rule, Severity
 from jobs.validate import VALIDATE
 from tests.lake import Lake
 
@@ -36,7 +35,7 @@ def test_a_good_day_passes_every_gate(lake: Lake) -> None:
 
 def test_a_source_that_drains_into_quarantine_stops_the_day(cleaned: Lake) -> None:
     with pytest.raises(
-        ContractBroken, match=r"RefusedShareToBeAtMost\(0.05\) failed: 1 of 2 rows, observed 0.5"
+        ContractBroken, match=r"RefusedShareToBeAtMost\(0.05\) failed: 1 of 2 rows, observed 0.5, limit 0.05"
     ) as stopped:
         cleaned.validate(DAY)
     assert stopped.value.exit_code == 3
@@ -62,7 +61,9 @@ def test_a_failed_rule_names_expectation_column_count_and_examples(spark: SparkS
     ]
     unique, between, count, present = check(rows, rules, "ages")
     assert (unique.success, unique.failed, unique.examples) == (False, 2, ["b"])
-    assert between.words == "ExpectColumnValuesToBeBetween on age failed: 2 of 3 rows, for example 900, 901"
+    assert (
+        between.words == "ExpectColumnValuesToBeBetween(max_value=120) on age failed: 2 of 3 rows, for example 900, 901"
+    )
     assert between.severity == "warn"
     assert (count.success, count.observed) == (False, 3)
     assert present.success

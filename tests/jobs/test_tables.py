@@ -2,8 +2,13 @@
 
 import json
 import multiprocessing
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars
@@ -15,13 +20,16 @@ from pyspark.sql import SparkSession
 
 from common import converge, history, layout, locks, tables
 from common.converge import Wish, difference
-from common.errors import Busy
+from common.errors import Busy, LakeNotWritable
 from common.known import rows_known
 from common.locks import hold
+from common.run import Run
+from jobs import clean
 from tests.lake import Lake
+from tests.tables_as_text import assert_rows
 
 DAY, NEXT = "2026-01-05", "2026-01-06"
-COLUMNS = "ds date, job string, file string, record_hash string, copies long, reasons array<string>, record string"
+COLUMNS = "ds date, job string, file string, record_hash string, copies long, reasons array<string>, record string, run_id string"
 
 
 def two_days(lake: Lake) -> None:
@@ -35,7 +43,7 @@ def test_the_difference_is_what_to_insert_update_and_delete(lake: Lake, spark: S
     day = date.fromisoformat(DAY)
 
     def rows(*given: tuple[str, int, str | None]) -> object:
-        found = [(day, "clean", "f", name, copies, ["x"], text) for name, copies, text in given]
+        found = [(day, "clean", "f", name, copies, ["x"], text, "run") for name, copies, text in given]
         return spark.createDataFrame(found, COLUMNS)
 
     stored = rows(("same", 1, "r"), ("other", 1, "r"), ("null", 1, None), ("gone", 1, "r"))
@@ -157,6 +165,14 @@ def test_who_holds_a_lock_may_take_it_again(tmp_path: Path) -> None:
     assert not locks._held
 
 
+def test_a_lake_that_cannot_be_written_is_said_before_anything_is_done(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(LakeNotWritable, match=r"file/lake can't be written: .*Not a directory.*--lake"), hold(
+        str(tmp_path / "file" / "lake"), "transactions/clean", 0
+    ):
+        pass
+
+
 def test_a_conflict_is_tried_again_and_nothing_else_is(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     lake.land(DAY, "transaction_id\na")
     real, tries = converge._converge_once, []
@@ -174,6 +190,36 @@ def test_a_conflict_is_tried_again_and_nothing_else_is(lake: Lake, monkeypatch: 
     lake.land(NEXT, "transaction_id\na")
     with pytest.raises(OSError, match="disk full"):
         lake.ingest(NEXT)
+
+
+def test_two_drivers_that_know_nothing_of_each_other_leave_each_row_once(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on two machines, where no lock of ours reaches: both have taken the difference when the first one commits."""
+    lake.land(DAY, "transaction_id | purchase_amount\na | 1.00\nb | 2.00")
+    lake.ingest(DAY)
+    lake.clean(DAY)
+    lake.land(
+        NEXT, f"transaction_id | purchase_amount | timestamp\na | 5.00 | {DAY}T11:00:00Z\nc | 3.00 | {NEXT}T10:00:00Z"
+    )
+    lake.ingest(NEXT)
+    both, met, merge = threading.Barrier(2, timeout=120), set(), converge._merge
+
+    def together(run: Run, wish: converge.Wish, *rest: Any) -> None:
+        if (run.run_id, wish.table.path) not in met:
+            met.add((run.run_id, wish.table.path))
+            both.wait()
+        merge(run, wish, *rest)
+
+    monkeypatch.setattr(converge, "_merge", together)
+    for module in (tables, converge):
+        monkeypatch.setattr(module, "exclusively", lambda run, table: nullcontext())
+    runs = [replace(lake.plan("clean", NEXT), run_id=f"driver {number}") for number in (1, 2)]
+    with ThreadPoolExecutor(2) as drivers:
+        outcomes = [each.result().outcome for each in [drivers.submit(clean.main, run) for run in runs]]
+    assert "done" in outcomes
+    assert_rows(lake.rows("processed"), "transaction_id | purchase_amount\na | 5.00\nb | 2.00\nc | 3.00")
+    assert_rows(lake.rows("superseded"), f"transaction_id | purchase_amount | superseded\na | 1.00 | {NEXT}")
 
 
 def test_a_change_by_somebody_else_is_noticed_and_put_right(lake: Lake) -> None:

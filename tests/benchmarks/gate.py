@@ -1,0 +1,79 @@
+"""What the gate costs: thirty rules over a million rows beside a plain scan of the same columns, and how many Spark jobs.
+
+`python tests/benchmarks/gate.py [--rows N]`; start-up and imports are not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from common.quality import check
+from common.rule import Rule
+from common.session import open_session
+from common.settings import load_settings
+
+ROUNDS = 5
+NUMBERS = [f"n{place}" for place in range(7)]
+WORDS = [f"w{place}" for place in range(3)]
+KINDS = ["electronics", "clothing", "home", "food", "sports"]
+
+
+def rules() -> list[Rule]:
+    found = [Rule("ExpectColumnValuesToNotBeNull", {"column": name}) for name in (*NUMBERS, *WORDS)]
+    found += [Rule("ExpectColumnValuesToBeBetween", {"column": name, "min_value": 0}) for name in NUMBERS]
+    found += [Rule("ExpectColumnMeanToBeBetween", {"column": name, "min_value": 0}) for name in NUMBERS]
+    found += [Rule("ExpectColumnValuesToBeInSet", {"column": name, "value_set": KINDS}) for name in WORDS]
+    found += [Rule("ExpectColumnValuesToMatchRegex", {"column": name, "regex": "^[a-z]+$"}) for name in WORDS[:2]]
+    return [*found, Rule("ExpectTableRowCountToBeBetween", {"min_value": 1})]
+
+
+def table(spark: SparkSession, folder: str, count: int) -> DataFrame:
+    kinds = F.array(*[F.lit(kind) for kind in KINDS])
+    rows = spark.range(count).select(
+        *[(F.rand(place) * 1000).cast("decimal(12,2)").alias(name) for place, name in enumerate(NUMBERS)],
+        *[F.element_at(kinds, (F.rand(9 + place) * 5 + 1).cast("int")).alias(name) for place, name in enumerate(WORDS)],
+    )
+    rows.write.format("delta").save(folder)
+    return spark.read.format("delta").load(folder)
+
+
+def timed(spark: SparkSession, work: Callable[[], object], name: str) -> tuple[float, int]:
+    """The median of some rounds, and the Spark jobs of one."""
+    seconds = []
+    for number in range(ROUNDS):
+        group = f"{name} {number}"
+        spark.sparkContext.setJobGroup(group, group)
+        started = time.monotonic()
+        work()
+        seconds.append(time.monotonic() - started)
+    return median(seconds), len(spark.sparkContext.statusTracker().getJobIdsForGroup(group))
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rows", type=int, default=1_000_000)
+    given = arguments.parse_args()
+    spark = open_session(load_settings("local"), "gate")
+    with tempfile.TemporaryDirectory() as folder:
+        rows = table(spark, f"{folder}/table", given.rows)
+        many, lake = rules(), str(Path(folder) / "lake")
+        assert len(many) == 30
+        scan, scan_jobs = timed(
+            spark, lambda: rows.agg(*[F.max(name).alias(name) for name in rows.columns]).collect(), "scan"
+        )
+        gate, gate_jobs = timed(spark, lambda: check(rows, many, "bench.rows", lake), "gate")
+    print(f"plain scan  {scan:6.2f} s  {scan_jobs} Spark jobs")
+    print(f"30 rules    {gate:6.2f} s  {gate_jobs} Spark jobs")
+    print(f"30 rules / plain scan: {gate / scan:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""Sixty ordinary days raise no alarm; on the day after, each fault is caught by the rule that should, by name."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from common.errors import ContractBroken, NothingThere
+from common.files import read_json
+from common.job import Step
+from jobs.backfill import CHAIN
+from jobs.datasets.transactions.sample import COLUMNS, generate
+from tests.lake import Lake
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+FIRST = date(2026, 1, 5)
+DAYS = 60
+FAULTY = FIRST + timedelta(days=DAYS)
+# Shops are busier towards the weekend.
+WEEKDAYS = (1.0, 0.9, 0.95, 1.05, 1.3, 1.6, 1.2)
+Row = dict[str, str | None]
+
+
+def ordinary(ds: date) -> list[Row]:
+    rng = random.Random(str(ds))
+    rows, _ = generate(ds, int(200 * WEEKDAYS[ds.weekday()] * rng.uniform(0.95, 1.05)), 1, False)
+    return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+
+
+def text(rows: Iterable[Row], columns: list[str] | None = None, delimiter: str = ",") -> bytes:
+    names = columns or COLUMNS
+    lines = [delimiter.join(names), *(delimiter.join(row.get(name) or "" for name in names) for row in rows)]
+    return ("\n".join(lines) + "\n").encode()
+
+
+@dataclass(frozen=True)
+class Fault:
+    name: str
+    land: Callable[[list[Row]], bytes]
+    caught_by: str
+    file: str = "part.csv"
+
+
+def every(nth: int, **changed: Any) -> Callable[[list[Row]], bytes]:
+    """Every nth row changed: to a value, or by a function of the row."""
+
+    def land(rows: list[Row]) -> bytes:
+        for row in rows[::nth]:
+            row.update({name: value(row) if callable(value) else value for name, value in changed.items()})
+        return text(rows)
+
+    return land
+
+
+def shifted(days: int) -> Callable[[Row], str]:
+    return lambda row: f"{date.fromisoformat((row['timestamp'] or '')[:10]) + timedelta(days=days)}T10:00:00Z"
+
+
+def amount(change: Callable[[float], float]) -> Callable[[Row], str]:
+    return lambda row: f"{change(float(row['purchase_amount'] or 0)):.2f}"
+
+
+def no_food(row: Row) -> str | None:
+    return "home" if row["category"] == "food" else row["category"]
+
+
+def twice_as_many(rows: list[Row]) -> bytes:
+    return text([*rows, *({**row, "transaction_id": f"x{row['transaction_id']}"} for row in rows)])
+
+
+def latin(rows: list[Row]) -> bytes:
+    return text(rows).replace(b"food", "föod".encode("latin-1"))
+
+
+REFUSED = "RefusedShareToBeAtMost(0.05)"
+STABLE = "PsiToBeAtMost(0.25)"
+AGAIN = "DuplicateShareToBeAtMost(0.2)"
+USUAL = "RowsToBeAsUsual"
+FAULTS = [
+    Fault("nulls in keys", every(5, transaction_id=None), "ExpectColumnValuesToNotBeNull(mostly=0.95) transaction_id"),
+    Fault("no users", every(4, user_id=None), "ExpectColumnValuesToNotBeNull(mostly=0.95) user_id"),
+    Fault("negative amounts", every(6, purchase_amount="-3.00"), REFUSED),
+    Fault("amounts of nothing", every(6, purchase_amount="0"), REFUSED),
+    Fault("numbers that are none", every(3, purchase_amount="12.5O"), REFUSED),
+    Fault("unknown categories", every(4, category="toys"), REFUSED),
+    Fault("unknown payments", every(4, payment_method="barter"), REFUSED),
+    Fault("impossible ages", every(5, age="200"), REFUSED),
+    Fault("dates that are none", every(5, timestamp="31.02.2026"), REFUSED),
+    Fault("events of tomorrow", every(5, timestamp=shifted(1)), REFUSED),
+    Fault("events of last month", every(5, timestamp=shifted(-30)), REFUSED),
+    Fault("swapped columns of one type", every(1, category="card", payment_method="food"), REFUSED),
+    Fault("stale data", every(1, timestamp=shifted(-2)), "AgeInHoursToBeAtMost(24)"),
+    Fault("halved volume", lambda rows: text(rows[::2]), USUAL),
+    Fault("doubled volume", twice_as_many, USUAL),
+    Fault("everything sent twice", lambda rows: text([*rows, *rows]), AGAIN),
+    Fault("duplicated keys", every(1, transaction_id=lambda row: f"k{int(row['user_id'] or 0) % 40}"), AGAIN),
+    Fault("header and nothing else", lambda rows: text([]), "ExpectTableRowCountToBeBetween"),
+    Fault("nothing landed", text, "NothingThere", file="_still-writing.csv"),
+    Fault("a renamed column", lambda rows: text(rows, [*COLUMNS[:3], "amount", *COLUMNS[4:]]), "its header lacks"),
+    Fault("a column twice", lambda rows: text(rows, [*COLUMNS, "user_id"]), "twice"),
+    Fault("another delimiter", lambda rows: text(rows, delimiter=";"), "its header lacks"),
+    Fault("another encoding", latin, "UTF-8"),
+    Fault("a truncated file", lambda rows: gzip.compress(text(rows))[:-40], "truncated or corrupt", file="part.csv.gz"),
+    Fault("no Parquet at all", text, "can't be read", file="part.parquet"),
+    Fault(
+        "shifted distribution", every(1, purchase_amount=amount(lambda euro: euro + 150)), f"{STABLE} purchase_amount"
+    ),
+    Fault("cents for euros", every(2, purchase_amount=amount(lambda euro: euro * 100)), f"{STABLE} purchase_amount"),
+    Fault("a category gone", every(1, category=no_food), "CommonValuesToStay category"),
+    Fault("another mix of payments", every(2, payment_method="cash"), f"{STABLE} payment_method"),
+    Fault("ages no longer known", every(2, age=None), "NullShareToChangeByAtMost(0.1) age"),
+    Fault("everybody of one age", every(1, age="40"), f"{STABLE} age"),
+]
+
+
+def alarms(lake: Lake, ds: date, steps: list[Step] | None = None) -> list[str]:
+    """What the chain says of the day, up to where it stops."""
+    said: list[str] = []
+    for step in steps or CHAIN:
+        try:
+            line = lake.run(step.job, str(ds), **step.options)
+        except NothingThere as error:
+            return [*said, f"NothingThere {error}"]
+        except ContractBroken as error:
+            problems = [f"{each.get('expectation', '')} {each.get('column', '')}" for each in error.failures]
+            return [*said, *problems, str(error)]
+        said += [f"{each['expectation']} {each.get('column', '')}" for each in line.get("warnings", [])]
+    return said
+
+
+def land(lake: Lake, ds: date, content: bytes, file: str = "part.csv") -> None:
+    for path in lake.folder(str(ds)).iterdir():
+        path.unlink()
+    lake.land_bytes(str(ds), content, file)
+
+
+@pytest.fixture(scope="module")
+def ordinary_days(spark: object, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, dict[str, list[str]]]:
+    lake = Lake(tmp_path_factory.mktemp("sixty"))
+    said = {}
+    for number in range(DAYS):
+        ds = FIRST + timedelta(days=number)
+        land(lake, ds, text(ordinary(ds)))
+        said[str(ds)] = alarms(lake, ds)
+    return lake, said
+
+
+def test_sixty_ordinary_days_raise_no_alarm(ordinary_days: tuple[Lake, dict[str, list[str]]]) -> None:
+    lake, said = ordinary_days
+    assert {ds: found for ds, found in said.items() if found} == {}
+    checked = read_json(str(lake.root / f"lake/results/transactions/processed/{FAULTY - timedelta(days=1)}.json")) or {}
+    assert sum(each["kind"] == "drift" for each in checked["results"]) > 10, "nothing was compared"
+
+
+def test_each_fault_is_caught_by_the_rule_that_should(
+    ordinary_days: tuple[Lake, dict[str, list[str]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, _ = ordinary_days
+    missed = {}
+    lines = [f"{'fault':32} {'caught by':48} all that was said"]
+    for fault in FAULTS:
+        land(lake, FAULTY, fault.land(ordinary(FAULTY)), fault.file)
+        said = alarms(lake, FAULTY, [step for step in CHAIN if step.job.name != "compact"])
+        caught = [each for each in said if fault.caught_by in each]
+        lines.append(f"{fault.name:32} {(caught or ['MISSED'])[0][:48]:48} {len(said)}")
+        if not caught:
+            missed[fault.name] = said
+    land(lake, FAULTY, text(ordinary(FAULTY)))
+    healed = alarms(lake, FAULTY)
+    with capsys.disabled():
+        print("\n" + "\n".join(lines))
+    assert missed == {}
+    assert healed == []

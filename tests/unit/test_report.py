@@ -1,0 +1,238 @@
+"""The page of the last days: it says what the lake says, escapes what the data says, and asks nothing of the network."""
+
+import re
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from common import plots, report
+from common.files import write_json
+from common.profiles import SCHEMA
+
+EVIL = "<script>alert('x')</script>"
+COUNTS = {
+    "ingest": {"landed": 1200, "accepted": 1190, "quarantined": 10, "refused_files": 0},
+    "clean": {"rows_in": 1190, "accepted": 1000, "late": 100, "superseded": 0, "duplicates": 67, "quarantined": 23},
+    "features": {"features": 321},
+}
+AGE = {
+    "expectation": "ExpectColumnValuesToBeBetween(min_value=0, max_value=120)",
+    "column": "age",
+    "kind": "rows",
+    "severity": "error",
+    "checked": 1100,
+}
+PSI = {"expectation": "PsiToBeAtMost(0.25)", "column": "spend_30d", "kind": "drift", "severity": "warn", "limit": 0.25}
+
+
+def ran(lake: Path, ds: str, *jobs: str, failed: str = "", message: str = "") -> None:
+    for job in jobs:
+        line = {"job": job, "ds": ds, "counts": COUNTS.get(job, {}), "seconds": 1.0}
+        write_json(f"{lake}/runs/transactions/{job}/{ds}.json", {"line": line, "failure": None})
+    if failed:
+        write_json(f"{lake}/runs/transactions/{failed}/{ds}.json", {"failure": {"message": message}})
+
+
+def checked(lake: Path, ds: str, table: str, *results: dict[str, Any]) -> None:
+    found = [{"success": True, "failed": 0, "examples": [], **result} for result in results]
+    write_json(f"{lake}/results/transactions/{table}/{ds}.json", {"results": found})
+
+
+def refused(lake: Path, ds: str, **copies: int) -> None:
+    rows = [
+        {"ds": date.fromisoformat(ds), "job": "clean", "copies": count, "reasons": [reason.replace("__", ":")]}
+        for reason, count in copies.items()
+    ]
+    write_deltalake(
+        f"{lake}/quarantine/transactions", pa.Table.from_pylist(rows), mode="append", partition_by=["ds", "job"]
+    )
+
+
+def profiled(lake: Path, ds: str, *columns: dict[str, Any]) -> None:
+    rows = [{"ds": date.fromisoformat(ds), "label": "", "rows": 200, "nulls": 50, **each} for each in columns]
+    write_deltalake(
+        f"{lake}/profiles/transactions", pa.Table.from_pylist(rows, schema=SCHEMA), mode="append", partition_by=["ds"]
+    )
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    """Three days: a good one, one that drifted, one that was stopped."""
+    lake = tmp_path / "lake"
+    for ds in ("2026-01-05", "2026-01-06"):
+        ran(lake, ds, *report.STEPS)
+        checked(lake, ds, "processed", AGE)
+    checked(lake, "2026-01-05", "features", {**PSI, "observed": 0.034})
+    checked(lake, "2026-01-06", "features", {**PSI, "observed": 0.417, "success": False})
+    ran(lake, "2026-01-07", "ingest", "validate-raw", "clean", failed="validate-processed", message=f"bad age {EVIL}")
+    bad = {**AGE, "success": False, "failed": 64, "examples": ["200", EVIL]}
+    fresh = {"expectation": "AgeInHoursToBeAtMost(24)", "kind": "freshness", "observed": 7.5, "limit": 24}
+    checked(lake, "2026-01-07", "processed", bad, fresh)
+    checked(
+        lake,
+        "2026-01-07",
+        "raw",
+        {"expectation": "RowsToBeAsUsual(weeks=4)", "kind": "volume", "observed": 1200, "limit": [1111, 1333]},
+        {"expectation": "ExpectColumnToExist()", "column": "age", "success": False, "problem": "no such column"},
+    )
+    refused(lake, "2026-01-06", age__over_120=4)
+    refused(lake, "2026-01-07", age__over_120=5, too_few_fields=2, **{EVIL: 1})
+    top = [{"value": EVIL, "count": 90}, {"value": "food", "count": 60}]
+    profiled(
+        lake,
+        "2026-01-07",
+        {"table": "processed", "column": "category", "type": "string", "distinct": 2, "top": top},
+        {"table": "processed", "column": "user_id", "type": "long", "distinct": 9},
+        {"table": "processed", "column": "day", "type": "date", "smallest": "2026-01-01", "largest": "2026-01-07"},
+        {
+            "table": "processed",
+            "column": "age",
+            "type": "int",
+            "distinct": 77,
+            "mean": 41.5,
+            "quantiles": [1.0, 40.0, 99.0],
+        },
+    )
+    return lake
+
+
+def draw(lake: Path, until: date | None = None, days: int = 30) -> str:
+    return report.page(str(lake), report.window_of(str(lake), until, days), lake.parent / "report.html")
+
+
+def text_of(page: str) -> str:
+    """What a reader sees: no tags, single blanks."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page.partition("<body>")[2]))
+
+
+def test_the_page_says_what_the_lake_says(lake: Path) -> None:
+    page = draw(lake)
+    seen = text_of(page)
+    assert "1 of 2 datasets failed, 1 not measured" in seen
+    assert "✕ Failed since 7 Jan" in seen
+    assert "7 Jan: 1,200 landed, 1,100 accepted, 33 refused, expected 1,111 to 1,333" in seen
+    assert "2026-01-07 1,200 1,100 67 33" in seen
+    assert "age values to be between min_value=0, max_value=120" in seen
+    assert "7 Jan: failed, 64 of 1,100 rows, for example 200," in page
+    assert "7 Jan: could not run, no such column" in page
+    assert "age over 120 9 0.25% 5" in seen
+    assert "too few fields 2 0.06% 2" in seen
+    assert "spend_ 30d features ! 0.417 0.25" in seen
+    assert "7 Jan: 7.5 / 24" in seen
+    assert "age int 25.0% 77 – 41.5 –" in seen
+    assert "user_ id long 25.0% 9 not shown" in seen
+    assert "day date 25.0% – 2026-01-01 – 2026-01-07" in seen
+    assert "2026-01-07 validate-processed bad age" in seen
+
+
+def test_rules_are_shown_by_day_and_those_that_never_ran_as_such(lake: Path) -> None:
+    row = next(each for each in draw(lake).split("<tr>") if "PSI to be at most" in each and "<td" in each)
+    assert re.findall(r"<td[^>]*>(.)", row) == ["✓", "!", "·"]
+    assert "6 Jan: warning, observed 0.417, limit 0.25" in row
+
+
+def test_text_of_the_data_is_never_markup(lake: Path) -> None:
+    page = draw(lake)
+    assert "<script" not in page.lower()
+    assert page.count("&lt;script&gt;") >= 4
+
+
+def test_the_page_needs_nothing_but_itself(lake: Path) -> None:
+    page = draw(lake)
+    assert not re.search(r"https?:|//[a-z]|src=|url\(|@import|<link|<iframe", page, re.I)
+    assert "default-src 'none'" in page
+    assert {link[0] for link in re.findall(r'href="([^"]*)"', page)} == {"#"}
+
+
+def test_data_docs_are_linked_where_there_are_some(lake: Path) -> None:
+    index = lake / report.DOCS
+    index.parent.mkdir(parents=True)
+    index.touch()
+    assert f'href="lake/{report.DOCS}"' in draw(lake)
+
+
+def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
+    ran(tmp_path, "2026-01-05", *report.STEPS)
+    seen = text_of(draw(tmp_path))
+    assert "✓ All good on 5 Jan" in seen
+    assert "Drift Not measured yet" in seen
+    assert "Profile Not measured yet" in seen
+    assert "Freshness Not measured yet" in seen
+    assert "no rule has left its result yet" in seen
+
+
+def test_a_day_that_nothing_ran_for_is_no_good_day(lake: Path) -> None:
+    ran(lake, "2026-01-07", *report.STEPS)
+    for table in ("raw", "processed"):
+        checked(lake, "2026-01-07", table)
+    assert "✓ All good since 7 Jan" in text_of(draw(lake))
+    write_json(f"{lake}/runs/churn/ingest/2026-01-09.json", {"line": {"job": "ingest"}, "failure": None})
+    seen = text_of(draw(lake))
+    assert "Nothing has run since 7 Jan: 2 days behind" in seen
+    assert "On 9 Jan has not run: validate-raw, clean," in seen
+    assert "✓ All good" not in seen
+
+
+def test_rows_that_no_job_has_judged_are_told_apart(lake: Path) -> None:
+    assert "not judged yet" not in text_of(draw(lake))
+    ran(lake, "2026-01-08", "ingest")
+    assert "refused not judged yet duplicates dropped accepted expected" in text_of(draw(lake))
+
+
+def test_a_chosen_day_ends_the_window(lake: Path) -> None:
+    seen = text_of(draw(lake, date(2026, 1, 6), days=2))
+    assert "2 days to 2026-01-06" in seen
+    assert "7 Jan" not in seen
+    assert "! Warnings since 6 Jan" in seen
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [([], 4, "nothing has run yet in"), (["--days", "0"], 2, "--days 0"), (["--env", "x"], 2, "--env 'x'")],
+)
+def test_without_a_lake_it_says_so(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    said: str,
+) -> None:
+    monkeypatch.setenv("LAKE", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["report", *arguments, "--out", str(tmp_path / "report.html")])
+    with pytest.raises(SystemExit) as stopped:
+        report.main()
+    assert stopped.value.code == code
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_the_command_writes_the_page_and_prints_its_path(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = lake.parent / "new" / "report.html"
+    monkeypatch.setenv("LAKE", str(lake))
+    monkeypatch.setattr(sys, "argv", ["report", "--out", str(out)])
+    report.main()
+    assert capsys.readouterr().out == f"{out}\n"
+    assert out.read_text().startswith("<!doctype html>")
+
+
+def test_a_histogram_is_as_high_as_its_values_are_dense() -> None:
+    heights = re.findall(r"v-([\d.]+)", plots.histogram([0, 1, 2, 3, 4, 16], "ages"))
+    assert heights[:4] == ["24"] * 4
+    assert set(heights[4:]) == {"2"}
+    assert plots.histogram([5, 5, 5], "all the same") == ""
+
+
+def test_what_is_no_number_is_not_drawn() -> None:
+    assert plots.number(float("nan")) is None
+    assert plots.number(True) is None
+    assert plots.number("7") is None
+    assert plots.spark_line([None, None], None, "nothing") == ""
+    assert plots.bands([[1, 2], [1, float("inf")], None, 3]) == [(1, 2), None, None, None]
