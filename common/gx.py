@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 EXAMPLES = 5
+MASK = "(masked)"
 COUNTS = {"result_format": "BOOLEAN_ONLY"}
 DETAIL = {"result_format": "BASIC", "partial_unexpected_count": EXAMPLES}
 WHOLE = "day"
@@ -109,7 +110,7 @@ def validate(context: Any, check: Any, rows: DataFrame, masked: frozenset[str] =
             results[each.expectation_config.meta["rule"]] = each
     for each in results.values():
         if each.expectation_config.kwargs.get("column") in masked and "partial_unexpected_list" in each.result:
-            each.result["partial_unexpected_list"] = []
+            each.result["partial_unexpected_list"] = [MASK]
     found.results = [results[place] for place in sorted(results)]
     context.validation_results_store.store_validation_results(
         suite_validation_result=found,

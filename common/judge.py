@@ -18,7 +18,6 @@ ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]
 HAS_ZONE = r"(Z|[+-]\d{2}:\d{2})$"
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 PLAIN_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-WHOLE_NUMBER = r"^[+-]?\d+$"
 WIDEST = "decimal(38,18)"
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
@@ -60,10 +59,11 @@ def typed(column: Column, text: SparkColumn, zone: str) -> SparkColumn:
             return text
         case "decimal":
             # A value that only fits when rounded is not the value that was sent.
-            value = text.try_cast(column.type)
-            return F.when(value == text.try_cast(WIDEST), value)
+            exact = text.try_cast(WIDEST)
+            value = exact.try_cast(column.type)
+            return F.when(value == exact, value)
         case "int" | "long":
-            return F.when(text.rlike(WHOLE_NUMBER), text.try_cast(column.type))
+            return text.try_cast(column.type)
         case "double":
             value = F.when(text.rlike(PLAIN_NUMBER), text.try_cast("double"))
             return F.when(F.abs(value) < float("inf"), value)

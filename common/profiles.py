@@ -137,15 +137,17 @@ def _measures(values: Column, type_: str, told: bool) -> Iterator[tuple[str, Col
         numbers = values.cast("double")
         yield "mean", F.mean(numbers)
         yield "deviation", F.stddev_pop(numbers)
-        yield "quantiles", F.percentile_approx(numbers, QUANTILES, F.lit(10_000))
-    if base not in ("timestamp", "double"):
+        yield "quantiles", F.percentile_approx(numbers, QUANTILES, F.lit(1_000))
+    if base == "string":
         yield "top", F.call_function("approx_top_k", values.cast("string"), F.lit(TOP))
 
 
 def _profile(ds: date, table: str, label: str, column: str, type_: str, seen: dict[str, Any], place: int) -> Profile:
     mine = {name.partition("_")[2]: value for name, value in seen.items() if name.startswith(f"{place}_")}
     rows = seen[f"rows_{label}"]
-    top = [{"value": each["item"], "count": each["count"]} for each in mine.get("top") or []]
+    top = [
+        {"value": each["item"], "count": each["count"]} for each in mine.get("top") or [] if each["item"] is not None
+    ]
     return Profile(
         ds=ds,
         table=table,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,6 @@ from common.rule import Rule, Severity
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-MASK = "(masked)"
 WAIT_SECONDS = 60
 
 
@@ -58,7 +57,7 @@ def check(
     if found is None:
         context = gx.passing_context()
         found = gx.validate(context, gx.checkpoint(context, name, rules), rows, masked)
-    return [_result(rule, found[place], masked) for place, rule in enumerate(rules)]
+    return [_result(rule, found[place]) for place, rule in enumerate(rules)]
 
 
 def _kept(rows: DataFrame, rules: list[Rule], name: str, lake: str, masked: frozenset[str]) -> dict[int, Any] | None:
@@ -73,10 +72,10 @@ def _kept(rows: DataFrame, rules: list[Rule], name: str, lake: str, masked: froz
         return None
 
 
-def _result(rule: Rule, found: Any, masked: frozenset[str]) -> Result:
+def _result(rule: Rule, found: Any) -> Result:
     result = found.result or {}
     examples = [str(value) for value in result.get("partial_unexpected_list") or []]
-    made = Result(
+    return Result(
         expectation=rule.words,
         column=rule.column,
         severity=rule.severity,
@@ -87,7 +86,6 @@ def _result(rule: Rule, found: Any, masked: frozenset[str]) -> Result:
         examples=list(dict.fromkeys(examples))[: gx.EXAMPLES],
         problem=_problem(found.exception_info or {}),
     )
-    return replace(made, examples=[MASK]) if made.examples and rule.column in masked else made
 
 
 def _problem(info: dict[str, Any]) -> str:

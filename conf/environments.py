@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
@@ -36,10 +38,11 @@ def main(name: str) -> None:
     say(f"setting up {place.name} (a minute or two, once)")
     install(place, LOCKS / f"{name}.txt")
     if name == "spark":
-        spark_home = next(place.glob("lib/python3*/site-packages/pyspark"))
-        install_jars(spark_home / "jars")
+        install_jars(next(place.glob("lib/python3*/site-packages/pyspark")) / "jars")
         link_spark_submit(place)
-        archive_classes(place)
+    with compiled_meanwhile(place):
+        if name == "spark":
+            archive_classes(place)
     ready.write_text(wanted)
 
 
@@ -154,6 +157,18 @@ def archive_classes(place: Path) -> None:
         )
     if done.returncode:
         stop(f"Spark does not start in the new environment: see {log.name}.")
+
+
+@contextmanager
+def compiled_meanwhile(place: Path) -> Iterator[None]:
+    """Compiles what was installed: where Python writes no bytecode, as in most images, each start would do it again."""
+    packages = next(place.glob("lib/python3*/site-packages"))
+    command = [str(place / "bin" / "python"), "-m", "compileall", "-q", str(packages)]
+    working = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        working.wait()  # a template that is no Python at all is no failure
 
 
 def environment() -> dict[str, str]:

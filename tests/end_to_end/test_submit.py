@@ -129,7 +129,10 @@ def test_a_full_disk_fails_before_the_commit_and_with_space_again_the_day_heals(
     job = command(lake, "ingest", "--dataset", "transactions", "--ds", "2026-01-06")
     places = {"LAKE": str(lake.root / "lake"), "READY": str(ready), "OUT": str(out)}
     subprocess.run(
-        ["unshare", "-rm", "bash", "-c", FULL, "full", *job], env={**os.environ, **QUICK, **places}, check=True, timeout=300
+        ["unshare", "-rm", "bash", "-c", FULL, "full", *job],
+        env={**os.environ, **QUICK, **places},
+        check=True,
+        timeout=300,
     )
     said = {turn: json.loads((out / f"{turn}.json").read_text().splitlines()[-1]) for turn in ("full", "free")}
     assert (out / "full.status").read_text().strip() == "1"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from pyspark.sql import SparkSession
 
-from common import quality
+from common import gx
 from common.errors import ContractBroken, NothingThere
 from common.job import run_day
 from common.quality import check
@@ -80,7 +80,7 @@ def test_a_check_that_could_not_run_is_told_apart_from_bad_data(spark: SparkSess
 def test_never_more_than_five_examples(spark: SparkSession) -> None:
     rows = spark.createDataFrame([(n,) for n in range(100)], "age int")
     (found,) = check(rows, [Rule("ExpectColumnValuesToBeBetween", {"column": "age", "max_value": -1})], "ages")
-    assert len(found.examples) == quality.EXAMPLES
+    assert len(found.examples) == gx.EXAMPLES
     assert found.failed == 100
 
 

@@ -50,7 +50,8 @@ def test_a_profile_is_what_pandas_says_of_the_same_rows(lake: Lake) -> None:
     found = {each.column: each for each in profiles.known(run, "processed", [date.fromisoformat(DAY)])}
     stored = pd.DataFrame(lake.rows("processed"))
     amount, values = found["purchase_amount"], stored["purchase_amount"].astype(float)
-    assert (amount.rows, amount.nulls, amount.distinct) == (40, 0, 40)
+    assert (amount.rows, amount.nulls) == (40, 0)
+    assert amount.distinct == pytest.approx(40, rel=0.1)
     assert (amount.mean, amount.deviation) == pytest.approx((values.mean(), values.std(ddof=0)))
     assert (amount.smallest, amount.largest) == ("1.50", "40.50")
     assert amount.quantiles is not None
@@ -171,7 +172,7 @@ def test_examples_of_personal_columns_are_masked_wherever_they_are_kept(spark: S
     rows = spark.createDataFrame([("secret-1", 5), ("secret-1", 6)], "id string, n int")
     rules = [Rule("ExpectColumnValuesToBeUnique", {"column": "id"})]
     (found,) = quality.check(rows, rules, "people", str(lake.root / "lake"), frozenset({"id"}))
-    assert (found.failed, found.examples) == (2, [quality.MASK])
+    assert (found.failed, found.examples) == (2, [gx.MASK])
     kept = [path.read_text() for path in (lake.root / "lake" / "gx").rglob("*.json")]
     assert kept
     assert not any("secret-1" in text for text in kept)

@@ -167,8 +167,9 @@ def test_who_holds_a_lock_may_take_it_again(tmp_path: Path) -> None:
 
 def test_a_lake_that_cannot_be_written_is_said_before_anything_is_done(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(LakeNotWritable, match=r"file/lake can't be written: .*Not a directory.*--lake"), hold(
-        str(tmp_path / "file" / "lake"), "transactions/clean", 0
+    with (
+        pytest.raises(LakeNotWritable, match=r"file/lake can't be written: .*Not a directory.*--lake"),
+        hold(str(tmp_path / "file" / "lake"), "transactions/clean", 0),
     ):
         pass
 
