@@ -11,6 +11,7 @@ from common import checks, profiles, quality, rules, stale, steadiness, tables
 from common.days import around
 from common.errors import ContractBroken
 from common.files import write_json
+from common.known import rows_known
 from common.quality import Result
 from common.rule import Severity
 from common.run import Outcome, Run
@@ -41,11 +42,11 @@ def check(run: Run) -> list[Result]:
 
 
 def rows_of(run: Run, name: str) -> DataFrame:
-    table = rules.table_of(run.contract, name)
+    """As they were known on ds: a later correction changes nothing of what is said of this day."""
     if name != "processed":
-        return tables.read(run, table, {"ds": [run.ds]})
-    rows = tables.read(run, table, {"event_date": around(run.ds, run.contract.lateness_days)})
-    return rows.where(F.col("arrived") == F.lit(run.ds))
+        return tables.read(run, rules.table_of(run.contract, name), {"ds": [run.ds]})
+    rows = rows_known(run, around(run.ds, run.contract.lateness_days), run.ds)
+    return rows.where(F.col("arrived") == F.lit(run.ds)).select(rules.table_of(run.contract, name).names)
 
 
 def decide(run: Run, results: list[Result]) -> Outcome:

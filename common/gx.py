@@ -10,7 +10,6 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,9 +34,8 @@ def library() -> Any:
     return gx
 
 
-@cache
 def file_context(folder: Path) -> Any:
-    """The context in `folder`/gx, made where there is none."""
+    """The context in `folder`/gx, as it is now; made where there is none."""
     folder.mkdir(parents=True, exist_ok=True)
     return _quiet(library().get_context(mode="file", project_root_dir=str(folder)))
 

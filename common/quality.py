@@ -62,12 +62,14 @@ def check(
 
 def _kept(rows: DataFrame, rules: list[Rule], name: str, lake: str, masked: frozenset[str]) -> dict[int, Any] | None:
     """The results with what Great Expectations keeps of them; nothing where it can't be kept: the gate still decides."""
+    errors = gx.library().exceptions.GreatExpectationsError
     try:
-        context = gx.file_context(local_path(lake))
+        # The context is one file for all datasets: who changes it reads it first, and is alone.
         with hold(lake, "gx", WAIT_SECONDS):
+            context = gx.file_context(local_path(lake))
             check_ = gx.checkpoint(context, name, rules)
         return gx.validate(context, check_, rows, masked)
-    except OSError as error:
+    except (OSError, errors) as error:
         logging.getLogger("pipeline").warning("results of %s are not kept in %s: %s", name, Path(lake) / "gx", error)
         return None
 
