@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from common import datasets, layout, runs, tables, volume
 from common.profiles import Profile
-from common.quality import Result
-from common.rule import Reference
+from common.quality import EXAMPLES, Result
+from common.rule import Reference, Severity
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -17,39 +17,32 @@ if TYPE_CHECKING:
     from common.run import Run
 
 HOUR = 3600
-EXAMPLES = 5
 
 
 def refused(run: Run, job: str) -> Result:
     """A source that is broken must not drain into quarantine quietly."""
-    counts = runs.line_of(run, job).get("counts", {})
-    rows_in, bad = counts.get("rows_in", counts.get("landed", 0)), counts.get("quarantined", 0)
-    limit = run.contract.refused_share
-    return Result(
-        kind="books",
-        expectation=f"RefusedShareToBeAtMost({limit:g})",
-        severity=run.contract.refused_severity,
-        success=bad <= limit * rows_in,
-        checked=rows_in,
-        failed=bad,
-        observed=round(bad / rows_in, 4) if rows_in else 0,
-        limit=limit,
-    )
+    counts, contract = runs.line_of(run, job).get("counts", {}), run.contract
+    rows_in = counts.get("rows_in", counts.get("landed", 0))
+    return _share("Refused", counts.get("quarantined", 0), rows_in, contract.refused_share, contract.refused_severity)
 
 
 def duplicates(run: Run) -> Result:
     """Keys that come again and again: a source that sends everything twice is no source of corrections."""
-    counts = runs.line_of(run, "clean").get("counts", {})
-    rows_in, again = counts.get("rows_in", 0), counts.get("duplicates", 0) + counts.get("superseded", 0)
-    limit = run.contract.duplicate_share
+    counts, contract = runs.line_of(run, "clean").get("counts", {}), run.contract
+    again = counts.get("duplicates", 0) + counts.get("superseded", 0)
+    rows_in = counts.get("rows_in", 0)
+    return _share("Duplicate", again, rows_in, contract.duplicate_share, contract.duplicate_severity)
+
+
+def _share(what: str, rows: int, rows_in: int, limit: float, severity: Severity) -> Result:
     return Result(
         kind="books",
-        expectation=f"DuplicateShareToBeAtMost({limit:g})",
-        severity=run.contract.duplicate_severity,
-        success=again <= limit * rows_in,
+        expectation=f"{what}ShareToBeAtMost({limit:g})",
+        severity=severity,
+        success=rows <= limit * rows_in,
         checked=rows_in,
-        failed=again,
-        observed=round(again / rows_in, 4) if rows_in else 0,
+        failed=rows,
+        observed=round(rows / rows_in, 4) if rows_in else 0,
         limit=limit,
     )
 
@@ -109,14 +102,12 @@ def _reference(run: Run, rows: DataFrame, rule: Reference) -> Result:
     from pyspark.sql import functions as F
 
     other = datasets.load(rule.dataset).contract
-    there = run.spark.read.format("delta").load(run.path(layout.processed(other)))
-    keys = there.where(F.col("arrived") <= F.lit(run.ds)).select(F.col(rule.key).alias(rule.column))
+    known = tables.read(run, layout.processed(other), {}).where(F.col("arrived") <= F.lit(run.ds))
     asked = rows.where(F.col(rule.column).isNotNull()).select(rule.column)
-    _, seen = tables.computed(
-        asked.join(keys, rule.column, "left_anti"), count=F.count(F.lit(1)), some=F.collect_set(rule.column)
-    )
-    masked = run.contract.column(rule.column).sensitive
-    examples = [] if masked else sorted(str(each) for each in seen["some"])[:EXAMPLES]
+    strangers = asked.join(known.select(F.col(rule.key).alias(rule.column)), rule.column, "left_anti")
+    strangers, seen = tables.computed(strangers, count=F.count(F.lit(1)))
+    shown = seen["count"] and not run.contract.column(rule.column).sensitive
+    examples = strangers.distinct().sort(rule.column).limit(EXAMPLES).collect() if shown else []
     return Result(
         kind="reference",
         expectation=f"ValuesToExistIn({rule.dataset}.{rule.key})",
@@ -125,5 +116,5 @@ def _reference(run: Run, rows: DataFrame, rule: Reference) -> Result:
         success=not seen["count"],
         checked=asked.count(),
         failed=seen["count"],
-        examples=examples,
+        examples=[str(each[0]) for each in examples],
     )

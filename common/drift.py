@@ -18,18 +18,13 @@ Shares = dict[str, tuple[float, float]]  # of each bin or value: in the referenc
 
 
 def shares(reference: Sequence[Profile], day: Profile) -> Shares | None:
-    """The distributions side by side: by value where there are few, else by the reference's own tenths."""
-    counts = [each.counts for each in (*reference, day)]
-    if all(each is not None for each in counts):
-        past: Counter[str] = Counter()
-        for each in counts[:-1]:
-            past.update(each or {})
-        now = Counter(counts[-1])
-        if not day.quantiles or len({*past, *now}) <= BINS:
-            return {
-                value: (past[value] / max(1, past.total()), now[value] / max(1, now.total()))
-                for value in sorted({*past, *now})
-            }
+    """The distributions side by side: by value where all values are known, else by the reference's own tenths."""
+    past, now = _counted(reference), _counted([day])
+    if past is not None and now is not None:
+        return {
+            value: (past[value] / max(1, past.total()), now[value] / max(1, now.total()))
+            for value in sorted({*past, *now})
+        }
     known = [each for each in reference if each.quantiles]
     if not known or not day.quantiles:
         return None
@@ -91,21 +86,28 @@ def kolmogorov_smirnov(found: Shares) -> float:
 def pooled(profiles: Sequence[Profile]) -> Profile:
     """Several days of one column as one: counts added up, quantiles averaged by their sizes."""
     first, *_ = profiles
-    counts = [each.counts for each in profiles]
-    top: Counter[str] = Counter()
-    for each in counts:
-        top.update(each or {})
+    counts = _counted(profiles)
     known = [each for each in profiles if each.quantiles]
     weights = [each.rows - each.nulls for each in known]
     steps = np.average([each.quantiles for each in known], axis=0, weights=weights).tolist() if known else None
-    whole = all(each is not None for each in counts)
     return replace(
         first,
         rows=sum(each.rows for each in profiles),
         nulls=sum(each.nulls for each in profiles),
         quantiles=steps,
-        top=[{"value": value, "count": count} for value, count in top.items()] if whole else None,
+        top=[{"value": value, "count": count} for value, count in counts.items()] if counts is not None else None,
     )
+
+
+def _counted(profiles: Sequence[Profile]) -> Counter[str] | None:
+    """How often each value came on all of those days; None where that is not known of one of them."""
+    counts = [each.counts for each in profiles]
+    if any(each is None for each in counts):
+        return None
+    found: Counter[str] = Counter()
+    for each in counts:
+        found.update(each or {})
+    return found
 
 
 def _floored(found: Shares) -> list[tuple[float, float]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from common import checks, profiles, quality, rules, stale, steadiness, tables
+from common import checks, profiles, quality, rules, runs, stale, steadiness, tables
 from common.days import around
 from common.errors import ContractBroken
 from common.files import write_json
@@ -18,8 +18,6 @@ from common.run import Outcome, Run
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-
-FOLDER = "results"
 
 
 def check(run: Run) -> list[Result]:
@@ -81,6 +79,6 @@ def _keep(run: Run, results: list[Result], success: bool) -> None:
         "results": [{**result.facts(), "success": result.success} for result in results],
     }
     try:
-        write_json(f"{run.settings.lake}/{FOLDER}/{run.contract.name}/{name}/{run.ds}.json", kept)
+        write_json(runs.results_place(run.settings.lake, run.contract.name, name, run.ds), kept)
     except OSError as error:
         run.log.warning("the results could not be kept: %s", error)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +66,7 @@ def checkpoint(context: Any, name: str, rules: list[Rule]) -> Any:
     return context.checkpoints.add(gx.Checkpoint(name=name, validation_definitions=[definition], result_format=COUNTS))
 
 
-def _suite(gx: Any, name: str, rules: Iterable[Rule]) -> Any:
-    rules = list(rules)
+def _suite(gx: Any, name: str, rules: list[Rule]) -> Any:
     said = hashlib.sha256(repr(rules).encode()).hexdigest()
     suite = gx.ExpectationSuite(name=name, meta={"rules": said})
     for place, rule in enumerate(rules):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from common import history, layout, ledger
+from common import ledger, rules
 from common.contract import NUMERIC, Contract
 from common.layout import Table
 
@@ -81,23 +81,23 @@ def table_of(contract: Contract) -> Table:
 
 def measure(rows: DataFrame, run: Run, name: str) -> list[Profile]:
     """The profiles of all columns, from one pass over the rows."""
+    from pyspark.sql import functions as F
+
     contract = run.contract
-    _, layout_of = layout.STAGES[name]
-    types = dict(layout_of(contract).columns)
+    types = rules.table_of(contract, name).columns
     labels = [EVERYBODY, *_labels(contract, name)]
-    wanted = [(label, column, type_) for label in labels for column, type_ in types.items()]
-    found = rows.agg(
-        *[
-            measure_.alias(f"{place}_{what}")
-            for place, (label, column, type_) in enumerate(wanted)
-            for what, measure_ in _measures(_among(contract, label, column), type_, _told(contract, column))
-        ],
-        *[_rows(contract, label).alias(f"rows_{label}") for label in labels],
-    ).first()
+    wanted = [(label, column, type_) for label in labels for column, type_ in types]
+    measures = [
+        F.struct(*_measures(_among(contract, label, F.col(column)), type_, _told(contract, column))).alias(str(place))
+        for place, (label, column, type_) in enumerate(wanted)
+    ]
+    counts = [F.count(_among(contract, label, F.lit(1))).alias(f"rows_{label}") for label in labels]
+    found = rows.agg(*measures, *counts).first()
     assert found is not None
     seen = found.asDict(recursive=True)
     return [
-        _profile(run.ds, name, label, column, type_, seen, place) for place, (label, column, type_) in enumerate(wanted)
+        _profile(run.ds, name, label, column, type_, seen[f"rows_{label}"], seen[str(place)])
+        for place, (label, column, type_) in enumerate(wanted)
     ]
 
 
@@ -105,16 +105,11 @@ def _labels(contract: Contract, name: str) -> list[str]:
     return ["0", "1"] if contract.label and name == "features" else []
 
 
-def _among(contract: Contract, label: str, column: str) -> Column:
+def _among(contract: Contract, label: str, values: Column) -> Column:
+    """The values of the rows with that label; null for the others."""
     from pyspark.sql import functions as F
 
-    return F.col(column) if label == EVERYBODY else F.when(F.col(str(contract.label)) == int(label), F.col(column))
-
-
-def _rows(contract: Contract, label: str) -> Column:
-    from pyspark.sql import functions as F
-
-    return F.count(F.lit(1)) if label == EVERYBODY else F.count_if(F.col(str(contract.label)) == int(label))
+    return values if label == EVERYBODY else F.when(F.col(str(contract.label)) == int(label), values)
 
 
 def _told(contract: Contract, column: str) -> bool:
@@ -123,28 +118,25 @@ def _told(contract: Contract, column: str) -> bool:
     return column not in {*sensitive, *contract.key, contract.features.entity, "record_hash"}
 
 
-def _measures(values: Column, type_: str, told: bool) -> Iterator[tuple[str, Column]]:
+def _measures(values: Column, type_: str, told: bool) -> Iterator[Column]:
     from pyspark.sql import functions as F
 
-    base = type_.partition("(")[0]
-    yield "known", F.count(values)
-    yield "distinct", F.approx_count_distinct(values)
+    yield F.count(values).alias("known")
+    yield F.approx_count_distinct(values).alias("distinct")
     if not told:
         return
-    yield "smallest", F.min(values).cast("string")
-    yield "largest", F.max(values).cast("string")
-    if base in NUMERIC:
+    yield F.min(values).cast("string").alias("smallest")
+    yield F.max(values).cast("string").alias("largest")
+    if type_.partition("(")[0] in NUMERIC:
         numbers = values.cast("double")
-        yield "mean", F.mean(numbers)
-        yield "deviation", F.stddev_pop(numbers)
-        yield "quantiles", F.percentile_approx(numbers, QUANTILES, F.lit(1_000))
-    if base == "string":
-        yield "top", F.call_function("approx_top_k", values.cast("string"), F.lit(TOP))
+        yield F.mean(numbers).alias("mean")
+        yield F.stddev_pop(numbers).alias("deviation")
+        yield F.percentile_approx(numbers, QUANTILES, F.lit(1_000)).alias("quantiles")
+    if type_ == "string":
+        yield F.call_function("approx_top_k", values, F.lit(TOP)).alias("top")
 
 
-def _profile(ds: date, table: str, label: str, column: str, type_: str, seen: dict[str, Any], place: int) -> Profile:
-    mine = {name.partition("_")[2]: value for name, value in seen.items() if name.startswith(f"{place}_")}
-    rows = seen[f"rows_{label}"]
+def _profile(ds: date, table: str, label: str, column: str, type_: str, rows: int, mine: dict[str, Any]) -> Profile:
     top = [
         {"value": each["item"], "count": each["count"]} for each in mine.get("top") or [] if each["item"] is not None
     ]
@@ -173,8 +165,5 @@ def keep(run: Run, name: str, found: Sequence[Profile]) -> None:
 
 def known(run: Run, name: str, days: Sequence[date]) -> list[Profile]:
     """The profiles of those days, as far as they were taken."""
-    path = run.path(table_of(run.contract))
-    if not days or not history.exists(path):
-        return []
-    found = ledger.read(path, {"ds": list(days), "table": [name]}).to_pylist()
-    return [Profile(**{field.name: row[field.name] for field in SCHEMA}) for row in found]
+    found = ledger.read(run.path(table_of(run.contract)), {"ds": days, "table": [name]})
+    return [Profile(**row) for row in found.to_pylist()]

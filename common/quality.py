@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 WAIT_SECONDS = 60
+EXAMPLES = gx.EXAMPLES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +86,7 @@ def _result(rule: Rule, found: Any) -> Result:
         checked=result.get("element_count") or 0,
         failed=result.get("unexpected_count") or 0,
         observed=None if found.success else result.get("observed_value"),
-        examples=list(dict.fromkeys(examples))[: gx.EXAMPLES],
+        examples=list(dict.fromkeys(examples))[:EXAMPLES],
         problem=_problem(found.exception_info or {}),
     )
 

@@ -38,7 +38,7 @@ def show(dataset: str, ds: str | None, lake: str) -> None:
     contract = datasets.load(dataset).contract
     path = f"{lake}/{layout.quarantine(contract).path}"
     days = parse_days(ds) if ds else sorted({_day(file.partition["ds"]) for file in history.files(path)})
-    rows = ledger.read(path, {"ds": days}).to_pylist() if days and history.exists(path) else []
+    rows = ledger.read(path, {"ds": days}).to_pylist()
     console = Console()
     if not rows:
         console.print(f"Nothing of {dataset}{f' {ds}' if ds else ''} is in quarantine.")

@@ -17,20 +17,17 @@ from typing import Any
 from urllib.parse import quote
 
 import jinja2
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from common import datasets, history, plots, status
+from common import datasets, docs, ledger, plots, runs, status
 from common.contract import TABLES, Contract
 from common.days import LONGEST_RANGE, around, parse_day
 from common.errors import BadArguments, NothingThere, PipelineError
-from common.files import list_files, local_path, locate, read_json
+from common.files import list_files, local_path, read_json
 from common.settings import CONF, load_settings
 from common.status import STEPS, Day
 
 STATES = ("failed", "unable", "warned", "passed", "none")  # the worst first
-DOCS = "gx/uncommitted/data_docs/local_site/index.html"
 # What a result may leave out.
 UNSAID = dict.fromkeys(("column", "observed", "limit", "problem", "examples")) | {"checked": 0, "failed": 0}
 
@@ -147,7 +144,7 @@ def results(lake: str, dataset: str, window: Sequence[str]) -> list[Track]:
     """Every rule that was checked in those days, in the order of the tables and of their rules."""
     found: dict[tuple[str, ...], Track] = {}
     for table, day in product(TABLES, window):
-        content = read_json(f"{lake}/results/{dataset}/{table}/{day}.json") or {}
+        content = read_json(runs.results_place(lake, dataset, table, day)) or {}
         for said in content.get("results", []):
             result = {**UNSAID, "kind": "rows", "severity": "error", **said}
             # The arguments of a rule on rows tell it from others; elsewhere they are limits, which may move.
@@ -167,23 +164,23 @@ def _state(result: dict[str, Any]) -> str:
 def reasons(lake: str, dataset: str, window: Sequence[str]) -> dict[str, list[int]]:
     """Refused rows of each day by reason, the most frequent reason first."""
     found: dict[str, dict[str, int]] = defaultdict(Counter)
-    uri = f"{lake}/quarantine/{dataset}"
-    for file in history.files(uri, ds=list(window)):
-        rows = _read(uri, file, ["copies", "reasons"])
-        copies = rows["copies"].take(pc.list_parent_indices(rows["reasons"]))
-        counted = pa.table({"reason": pc.list_flatten(rows["reasons"]), "copies": copies}).group_by("reason")
-        for each in counted.aggregate([("copies", "sum")]).to_pylist():
-            found[each["reason"]][file.partition["ds"]] += each["copies_sum"]
+    rows = ledger.read(f"{lake}/quarantine/{dataset}", {"ds": _dates(window)}, ["ds", "copies", "reasons"])
+    if not rows.num_rows:
+        return {}
+    rows = rows.combine_chunks()
+    each_reason = rows.select(["ds", "copies"]).take(pc.list_parent_indices(rows["reasons"]))
+    each_reason = each_reason.append_column("reason", pc.list_flatten(rows["reasons"]))
+    for each in each_reason.group_by(["ds", "reason"]).aggregate([("copies", "sum")]).to_pylist():
+        found[each["reason"]][str(each["ds"])] += each["copies_sum"]
     by_day = {reason: [counts[day] for day in window] for reason, counts in found.items()}
     return dict(sorted(by_day.items(), key=lambda item: -sum(item[1])))
 
 
 def profile(lake: str, dataset: str, window: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
     """The newest day that was profiled, and its columns, each with its means by label."""
-    uri = f"{lake}/profiles/{dataset}"
-    files = history.files(uri, ds=list(window))
-    day = max((file.partition["ds"] for file in files), default="")
-    rows = [row for file in files if file.partition["ds"] == day for row in _read(uri, file).to_pylist()]
+    every = ledger.read(f"{lake}/profiles/{dataset}", {"ds": _dates(window)}).to_pylist()
+    day = max((str(row["ds"]) for row in every), default="")
+    rows = [row for row in every if str(row["ds"]) == day]
     means: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
     for row in rows:
         means[row["table"], row["column"]][row["label"]] = row["mean"]
@@ -191,14 +188,17 @@ def profile(lake: str, dataset: str, window: Sequence[str]) -> tuple[str, list[d
     return day, sorted(everybody, key=lambda row: TABLES.index(row["table"]))
 
 
-def _read(uri: str, file: history.File, columns: list[str] | None = None) -> pa.Table:
-    system, path = locate(f"{uri}/{file.path}")
-    return pq.read_table(path, filesystem=system, columns=columns, partitioning=None)
+def _dates(window: Sequence[str]) -> list[date]:
+    return [date.fromisoformat(day) for day in window]
 
 
 def window_of(lake: str, until: date | None, days: int) -> list[str]:
     """The days to show: so many to the last, from the first that anything has run for."""
-    names = [file.base_name for place in ("runs", "results") for file in list_files(f"{lake}/{place}", recursive=True)]
+    names = [
+        file.base_name
+        for place in (runs.FOLDER, runs.RESULTS)
+        for file in list_files(f"{lake}/{place}", recursive=True)
+    ]
     known = {name.removesuffix(".json") for name in names if re.fullmatch(r"\d{4}-\d{2}-\d{2}\.json", name)}
     if not known:
         raise NothingThere(f"nothing has run yet in {lake}: run a day first, `make demo` for example")
@@ -217,8 +217,8 @@ def page(lake: str, window: list[str], out: Path) -> str:
     drawing = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     drawing.trim_blocks = drawing.lstrip_blocks = True
     drawing.filters |= {"figure": plots.figure, "number": plots.number, "day": plots.day, "shortly": plots.shortly}
-    docs = local_path(lake) / DOCS
-    link = quote(os.path.relpath(docs, out.parent)) if docs.is_file() else ""
+    index = local_path(lake) / docs.PAGE
+    link = quote(os.path.relpath(index, out.parent)) if index.is_file() else ""
     shown = {"window": window, "steps": STEPS, "tables": TABLES, "plots": plots, "docs": link, "lake": lake}
     found = [facts(lake, name, window) for name in datasets.names()]
     return drawing.get_template("report.html.j2").render(shown, datasets=found, made=datetime.now(UTC))

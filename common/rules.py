@@ -15,7 +15,6 @@ SPARK_TYPES = {
     "string": "StringType",
     "int": "IntegerType",
     "long": "LongType",
-    "bigint": "LongType",
     "double": "DoubleType",
     "boolean": "BooleanType",
     "date": "DateType",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from common.run import Run
 
 FOLDER = "runs"
+RESULTS = "results"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ def save_failure(run: Run, failure: dict[str, Any]) -> None:
         write_json(_place(run), {**(read_json(_place(run)) or {}), "failure": {**failure, "at": _now()}})
     except OSError as error:
         run.log.warning("the failure could not be filed in the log of runs: %s", error)
+
+
+def results_place(lake: str, dataset: str, table: str, ds: object) -> str:
+    """Where the verdicts on a day of a table are."""
+    return f"{lake}/{RESULTS}/{dataset}/{table}/{ds}.json"
 
 
 def days(lake: str, dataset: str, job: str) -> list[date]:

@@ -8,16 +8,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from common import drift, profiles, runs
-from common.contract import NUMERIC
 from common.days import around
 from common.profiles import EVERYBODY, Profile
-from common.quality import Result
+from common.quality import EXAMPLES, Result
 from common.rule import Drift
 
 if TYPE_CHECKING:
     from common.run import Run
 
-EXAMPLES = 5
 # A value that this share of the reference has is missed when nobody has it any more.
 COMMON = 0.02
 # The profiles of the reference, and that of the day.
@@ -40,7 +38,7 @@ def drifted(run: Run, name: str, found: Sequence[Profile]) -> Iterator[Result]:
         if side_by_side is None or day.rows == day.nulls:
             continue
         yield _stability(rule, before, day, side_by_side)
-        if day.counts is not None and day.type.partition("(")[0] not in NUMERIC:
+        if day.counts is not None:
             yield from _values(rule, day, side_by_side)
     yield from _concepts(run, rule, past, labelled)
 

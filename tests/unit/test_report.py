@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from common import plots, report
+from common import docs, plots, report
 from common.files import write_json
 from common.profiles import SCHEMA
 
@@ -150,10 +150,10 @@ def test_the_page_needs_nothing_but_itself(lake: Path) -> None:
 
 
 def test_data_docs_are_linked_where_there_are_some(lake: Path) -> None:
-    index = lake / report.DOCS
+    index = lake / docs.PAGE
     index.parent.mkdir(parents=True)
     index.touch()
-    assert f'href="lake/{report.DOCS}"' in draw(lake)
+    assert f'href="lake/{docs.PAGE}"' in draw(lake)
 
 
 def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
