@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
-from pyspark.sql import Column, DataFrame, Observation, Window
+from pyspark.sql import Column, DataFrame, Observation, Row, Window
 from pyspark.sql import functions as F
 
 from common import history, layout, tables
-from common.converge import Wish
+from common.converge import DELETE, INSERT, UPDATE, Wish
 from common.days import around
 from common.errors import BooksDoNotBalance
 from common.judge import judge
@@ -78,28 +78,37 @@ class Settled:
     again: bool  # the day may have been here before: its own rows may be stored already
     alone: DataFrame  # the day's versions that no other version stands against
     settled: DataFrame  # all versions of the keys that have several
+    contested: int  # how many those are
     stored: DataFrame  # what is stored for the day's keys, with the table it is in
     stored_arrivals: list[tuple[str, date]]  # the tables and arrival days that those are of
 
-    def current(self) -> Wish:
+    def current(self) -> list[Wish]:
+        """First the rows of keys that nothing is stored for: most of a day, and no stored row is read for them."""
         table = layout.processed(self.run.contract)
         rows = self.settled.where(F.col("superseded").isNull())
-        desired = tables.conform(rows.unionByName(self.alone) if self.again else rows, table)
-        fresh = None if self.again else self.alone
-        return Wish(table=table, where=self._reach, desired=desired, existing=self._stored_in(table), fresh=fresh)
+        if self.again:
+            return [self._against_stored(table, rows.unionByName(self.alone))]
+        dates, alone = {"event_date": self._tally["alone_on"]}, tables.conform(self.alone, table)
+        fresh = Wish(table=table, where=dates, desired=alone, size=self._tally["alone"], new=True)
+        return [fresh, self._against_stored(table, rows)] if self.contested else [fresh]
 
-    def aside(self, *actions: str) -> Wish:
-        table = layout.superseded(self.run.contract)
-        desired = tables.conform(self.settled.where(F.col("superseded").isNotNull()), table)
-        existing = self._stored_in(table)
-        return Wish(table=table, where=self._reach, desired=desired, existing=existing, actions=actions)
+    def set_aside(self) -> list[Wish]:
+        return [replace(self._aside, actions=(INSERT, UPDATE))] if self.contested or self._has_stored_aside else []
+
+    def taken_back(self) -> list[Wish]:
+        return [replace(self._aside, actions=(DELETE,))] if self._has_stored_aside else []
+
+    @property
+    def _aside(self) -> Wish:
+        rows = self.settled.where(F.col("superseded").isNotNull())
+        return self._against_stored(layout.superseded(self.run.contract), rows)
 
     def later_arrivals(self) -> list[date]:
         """Days after ds whose records this run has settled anew: their books may count them otherwise now."""
         return sorted({day for _, day in self.stored_arrivals if day > self.run.ds})
 
     @property
-    def has_stored_aside(self) -> bool:
+    def _has_stored_aside(self) -> bool:
         return any(table == layout.superseded(self.run.contract).path for table, _ in self.stored_arrivals)
 
     @property
@@ -107,32 +116,41 @@ class Settled:
         days = self.run.contract.lateness_days
         return {"event_date": around(self.run.ds, 2 * days, days)}
 
-    def _stored_in(self, table: Table) -> DataFrame:
-        return tables.conform(self.stored.where(F.col(ORIGIN) == F.lit(table.path)), table)
+    def _against_stored(self, table: Table, rows: DataFrame) -> Wish:
+        stored = self.stored.where(F.col(ORIGIN) == F.lit(table.path))
+        desired, existing = tables.conform(rows, table), tables.conform(stored, table)
+        return Wish(table=table, where=self._reach, desired=desired, existing=existing)
 
-    def counts(self, day: Day) -> dict[str, int]:
-        """The books of the day as known on ds, so that they are the same whatever has run since."""
+    @cached_property
+    def _tally(self) -> Row:
+        """The day's rows as known on ds, so that they are the same whatever has run since."""
         run = self.run
         mine = F.col("arrived") == F.lit(run.ds)
         same_record = Window.partitionBy(*run.contract.key, "record_hash")
         again = F.min("arrived").over(same_record) < F.col("arrived")
         columns = ["event_date", "arrived", "superseded"]
-        alone = self.alone.select(*columns, F.lit(False).alias("again"))
-        rows = alone.unionByName(self.settled.select(*columns, again.alias("again"))).where(mine)
+        alone = self.alone.select(*columns, F.lit(False).alias("again"), F.lit(True).alias("alone"))
+        settled = self.settled.select(*columns, again.alias("again"), F.lit(False).alias("alone"))
+        rows = alone.unionByName(settled).where(mine)
         known, on_ds = known_on(run.ds), F.col("event_date") == F.lit(run.ds)
         found = rows.agg(
             _count(known & on_ds).alias("accepted"),
             _count(known & ~on_ds).alias("late"),
             _count(~known & ~F.col("again")).alias("superseded"),
             _count(~known & F.col("again")).alias("again"),
+            _count(F.col("alone")).alias("alone"),
+            F.sort_array(F.collect_set(F.when(F.col("alone"), F.col("event_date")))).alias("alone_on"),
         ).first()
         assert found is not None
+        return found
+
+    def counts(self, day: Day) -> dict[str, int]:
         counts = {
             "rows_in": day.counts["rows_in"],
-            "accepted": found["accepted"],
-            "late": found["late"],
-            "superseded": found["superseded"],
-            "duplicates": day.counts["copies"] + found["again"],
+            "accepted": self._tally["accepted"],
+            "late": self._tally["late"],
+            "superseded": self._tally["superseded"],
+            "duplicates": day.counts["copies"] + self._tally["again"],
             "quarantined": day.counts["quarantined"],
         }
         balance(counts)
@@ -162,10 +180,9 @@ def settle_day(day: Day) -> Settled:
     twice = versions.groupBy(*key).count().where("count > 1").select(*key)
     keys = tables.small(twice.unionByName(others.select(*key)).distinct())
     contested = versions.join(keys, key, "left_semi").unionByName(others.drop(ORIGIN))
-    settled, _ = tables.computed(settle(contested, contract, run.ds))
-    return Settled(
-        run, again, versions.join(keys, key, "left_anti"), settled, stored, [tuple(row) for row in seen["arrivals"]]
-    )
+    settled, size = tables.computed(settle(contested, contract, run.ds), rows=F.count(F.lit(1)))
+    alone = versions.join(keys, key, "left_anti")
+    return Settled(run, again, alone, settled, size["rows"], stored, [tuple(row) for row in seen["arrivals"]])
 
 
 def _stored(run: Run, versions: DataFrame, again: bool) -> DataFrame:

@@ -43,9 +43,9 @@ class Change:
 class Wish:
     """What a slice of a table should hold.
 
-    `existing` are the stored rows that `desired` stands for: the whole slice, unless the caller knows better.
-    `fresh` are further rows of which the caller knows that nothing stored has their identity. `size` is the number of
-    desired rows, where that is known: if nothing is stored, they need not be counted.
+    `existing` are the stored rows that `desired` stands for: the whole slice, unless the caller knows better. `new` says
+    that nothing stored has the identity of any desired row, and that what is stored stays. `size` is the number of desired
+    rows, where that is known: if they are new and the slice is exactly theirs, they need not be counted.
     """
 
     table: Table
@@ -53,7 +53,7 @@ class Wish:
     desired: DataFrame
     size: int | None = None
     existing: DataFrame | None = None
-    fresh: DataFrame | None = None
+    new: bool = False
     actions: tuple[str, ...] = ALL
 
 
@@ -72,7 +72,7 @@ def converge(run: Run, wish: Wish, books: Mapping[str, Any]) -> Change:
 
 def _converge_once(run: Run, wish: Wish, books: Mapping[str, Any]) -> Change:
     blank = wish.existing is None and not history.files(run.path(wish.table), **as_text(wish.where))
-    if blank:
+    if wish.new or blank:
         diff = _to_insert(wish.desired, wish.table)
         if wish.size is not None:
             partitions = [dict(zip(wish.where, values, strict=True)) for values in product(*wish.where.values())]
@@ -80,8 +80,6 @@ def _converge_once(run: Run, wish: Wish, books: Mapping[str, Any]) -> Change:
     else:
         stored = wish.existing if wish.existing is not None else read(run, wish.table, wish.where)
         diff = difference(wish.desired, stored, wish.table).where(F.col(ACTION).isin(*wish.actions))
-    if wish.fresh is not None:
-        diff = diff.unionByName(_to_insert(wish.fresh, wish.table))
     diff, change = _computed(diff, wish.table)
     return _commit(run, wish, diff, change, books)
 

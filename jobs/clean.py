@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common import cleaning, layout, stale, tables
 from common.cli import run_job
-from common.converge import DELETE, INSERT, UPDATE, converge
+from common.converge import converge
 from common.days import around
 from common.job import Job, Watch
 from common.run import Outcome, Run
@@ -19,16 +19,18 @@ def main(run: Run) -> Outcome:
 
 def converge_day(run: Run, day: cleaning.Day) -> Outcome:
     raw, settled = layout.raw(run.contract), cleaning.settle_day(day)
-    books = {"counts": settled.counts(day), "sources": {raw.path: run.version(raw)}}
+    sources = {"sources": {raw.path: run.version(raw)}}
+    books = {"counts": settled.counts(day), **sources}
+    *parts, whole = settled.current()
+    # Each with what its commit says: the counts stand where the day is whole. A reader takes a row from the side table
+    # where both have it, so that it sees a corrected key as it was until the last of these commits.
     wishes = [
-        day.refused,
-        # A reader takes a row from the side table where both have it: until the last of these commits it sees the
-        # state before the first.
-        settled.aside(INSERT, UPDATE),
-        settled.current(),
-        *([settled.aside(DELETE)] if settled.has_stored_aside else []),
+        (day.refused, books),
+        *[(wish, sources) for wish in (*settled.set_aside(), *parts)],
+        (whole, books),
+        *[(wish, sources) for wish in settled.taken_back()],
     ]
-    changes = [(wish.table, converge(run, wish, books)) for wish in wishes]
+    changes = [(wish.table, converge(run, wish, said)) for wish, said in wishes]
     out_of_date = {*stale.features_after(run, [change for _, change in changes[1:]]), *settled.later_arrivals()}
     return Outcome.of(books["counts"], changes, out_of_date)
 
