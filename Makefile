@@ -4,8 +4,10 @@ export LAKE ?= data/lake
 export LANDING ?= data/landing
 export DATASET DS
 PYTHON := .venv/bin/python
-# Small data, many short queries: interpreting them costs less than compiling them.
-SMALL := .venv/bin/spark-submit --conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN
+# Small data, many short queries: interpreting them costs less than compiling them; many days in one session, so that
+# the optimising compiler pays for itself.
+SMALL := .venv/bin/spark-submit --conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN \
+	--conf spark.driver.extraJavaOptions=-XX:+UseParallelGC
 DEMO_DAYS := 2026-01-01..2026-01-14
 
 .PHONY: help setup setup-airflow demo test test-all lint bench status quarantine contracts report docs lock clean
@@ -38,10 +40,10 @@ demo: setup ## 14 days of sample data through the whole chain
 	@echo "  .venv/bin/python -c \"import polars; print(polars.read_delta('$(LAKE)/features/transactions/v1'))\""
 
 test: setup ## the quick test suite
-	@$(PYTHON) -m pytest -m "not slow"
+	@$(PYTHON) -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-all: setup ## every test, the long ones too
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n 2 --dist worksteal
 
 lint: setup ## ruff and mypy
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

@@ -180,9 +180,9 @@ def settle_day(day: Day) -> Settled:
     twice = versions.groupBy(*key).count().where("count > 1").select(*key)
     keys = tables.small(twice.unionByName(others.select(*key)).distinct())
     contested = versions.join(keys, key, "left_semi").unionByName(others.drop(ORIGIN))
-    settled, size = tables.computed(settle(contested, contract, run.ds), rows=F.count(F.lit(1)))
+    settled, size = tables.computed(settle(contested, contract, run.ds), versions=F.count(F.lit(1)))
     alone = versions.join(keys, key, "left_anti")
-    return Settled(run, again, alone, settled, size["rows"], stored, [tuple(row) for row in seen["arrivals"]])
+    return Settled(run, again, alone, settled, size["versions"], stored, [tuple(row) for row in seen["arrivals"]])
 
 
 def _stored(run: Run, versions: DataFrame, again: bool) -> DataFrame:

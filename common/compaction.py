@@ -12,8 +12,10 @@ from common.history import File
 from common.layout import Table
 from common.run import Outcome, Run
 
-# Late rows bring a small file a day to a partition: it is packed once they have all come, or when it has many.
+# Late rows bring small files to a partition day by day: it is packed once they have all come, or when it has many. What
+# has this share of a full file is large enough to be left as it is.
 MANY = 8
+LARGE = 1 / 8
 
 
 @dataclass(frozen=True)
@@ -55,18 +57,26 @@ def _crowds(run: Run, table: Table, where: dict[str, list[str]], settled: list[d
     for file in history.files(run.path(table), **where):
         groups.setdefault(tuple(file.partition.items()), []).append(file)
     crowds = [Crowd(table, dict(partition), files) for partition, files in groups.items()]
-    return [crowd for crowd in crowds if _pays(crowd, run.settings.target_file_mb << 20, settled)]
+    return [crowd for crowd in crowds if _pays(crowd, _small_bytes(run), settled)]
 
 
-def _pays(crowd: Crowd, target: int, settled: list[date]) -> bool:
-    small = [file for file in crowd.files if file.bytes < target]
+def _small_bytes(run: Run) -> int:
+    return int(_target_bytes(run) * LARGE)
+
+
+def _target_bytes(run: Run) -> int:
+    return run.settings.target_file_mb << 20
+
+
+def _pays(crowd: Crowd, small_bytes: int, settled: list[date]) -> bool:
+    small = [file for file in crowd.files if file.bytes < small_bytes]
     final = next(iter(crowd.partition.values())) in [str(day) for day in settled]
     return len(small) > (1 if final else MANY)
 
 
 def pack(run: Run, crowd: Crowd) -> dict[str, Any]:
     where: tables.Slice = {name: [_literal(crowd.table, name, value)] for name, value in crowd.partition.items()}
-    version = tables.optimize(run, crowd.table, where, run.settings.target_file_mb << 20)
+    version = tables.optimize(run, crowd.table, where, _small_bytes(run), _target_bytes(run))
     after = [
         file
         for file in history.files(run.path(crowd.table), **{name: [value] for name, value in crowd.partition.items()})

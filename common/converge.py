@@ -128,6 +128,7 @@ def _computed(diff: DataFrame, table: Table) -> tuple[DataFrame, Change]:
 def _merge(run: Run, wish: Wish, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> None:
     table = wish.table
     target = DeltaTable.forPath(run.spark, run.path(table)).alias("t")
+    # With the partitions that rows are only added to: Delta tells by them which other writers this one conflicts with.
     touched: Slice = {name: sorted({each[name] for each in change.partitions}) for name in table.partition}
     same_row = reduce(lambda one, other: one & other, [F.col(f"t.{n}") == F.col(f"s.{n}") for n in table.identity])
     condition = within(touched, "t.") & same_row

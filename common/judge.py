@@ -24,36 +24,35 @@ BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 def judge(rows: DataFrame, contract: Contract, ds: date) -> DataFrame:
     """Adds each column's typed value in the place of its text, `event_date`, and `reasons`: empty where accepted."""
-    texts = {column.name: trimmed(column) for column in contract.columns}
-    kept = [name for name in rows.columns if name not in texts]
-    values = [typed(column, texts[column.name], contract.zone).alias(column.name) for column in contract.columns]
-    aside = {name: F.col(name).alias(f"_sent_{name}") for name in texts}
-    texts_aside = [text.alias(f"_text_{name}") for name, text in texts.items()]
-    wide = rows.select(*kept, *aside.values(), *values, *texts_aside)
+    names = [column.name for column in contract.columns]
+    received = rows.withColumnsRenamed({name: f"_sent_{name}" for name in names})
+    texts = received.withColumns({f"_text_{column.name}": trimmed(column) for column in contract.columns})
+    wide = texts.withColumns({column.name: typed(column, contract.zone) for column in contract.columns})
     wide = wide.withColumn("event_date", event_date(contract, ds))
     against = [each for column in contract.columns for each in objections(column)] + timely(contract, ds)
     refused = F.col("_refused")
     # Most rows are good: for them nothing but this is worked out.
     judged = wide.withColumn("_refused", reduce(or_, [F.coalesce(when, F.lit(False)) for when, _ in against]))
     reasons = F.array_compact(F.array(*[F.when(when, F.lit(reason)) for when, reason in against]))
-    sent = F.to_json(F.struct(*[F.col(f"_sent_{name}").alias(name) for name in texts]), {"ignoreNullFields": "false"})
+    sent = F.to_json(F.struct(*[F.col(f"_sent_{name}").alias(name) for name in names]), {"ignoreNullFields": "false"})
     judged = judged.withColumns(
         {
             "reasons": F.when(refused, reasons).otherwise(F.array().cast("array<string>")),
             "record": F.when(refused, sent),
         }
     )
-    return judged.drop("_refused", *(f"{prefix}{name}" for name in texts for prefix in ("_text_", "_sent_")))
+    return judged.drop("_refused", *(f"{prefix}{name}" for name in names for prefix in ("_text_", "_sent_")))
 
 
 def trimmed(column: Column) -> SparkColumn:
     """The text without the white space around it; null where nothing is left."""
-    text = F.nullif(F.btrim(F.col(column.name), F.lit(" \t\r\n\u00a0")), F.lit(""))
+    text = F.nullif(F.btrim(F.col(f"_sent_{column.name}"), F.lit(" \t\r\n\u00a0")), F.lit(""))
     return F.lower(text) if column.lower else text
 
 
-def typed(column: Column, text: SparkColumn, zone: str) -> SparkColumn:
+def typed(column: Column, zone: str) -> SparkColumn:
     """The value, or null where the text does not say one exactly."""
+    text = F.col(f"_text_{column.name}")
     match column.base_type:
         case "string":
             return text

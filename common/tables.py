@@ -140,9 +140,9 @@ def exclusively(run: Run, table: Table) -> Iterator[None]:
         yield
 
 
-def optimize(run: Run, table: Table, where: Slice, target_bytes: int) -> int:
+def optimize(run: Run, table: Table, where: Slice, small_bytes: int, target_bytes: int) -> int:
     """Packs the small files of one partition; the rows stay what they are."""
-    run.spark.conf.set("spark.databricks.delta.optimize.minFileSize", target_bytes)
+    run.spark.conf.set("spark.databricks.delta.optimize.minFileSize", small_bytes)
     run.spark.conf.set("spark.databricks.delta.optimize.maxFileSize", target_bytes)
     target = DeltaTable.forPath(run.spark, run.path(table))
     # `where` takes text only; every value is a date or a declared name that was read back from the table's own log.

@@ -17,10 +17,15 @@ hypothesis_settings.register_profile("unhurried", deadline=None)
 hypothesis_settings.load_profile("unhurried")
 ROOT = Path(__file__).resolve().parent.parent
 os.environ["PYSPARK_PYTHON"] = sys.executable
+# A worker of pytest-xdist has no file of its own; PySpark would take that for a run of doctests, and leave.
+sys.modules["__main__"].__dict__.setdefault("__file__", __file__)
 for name in ("LAKE", "LANDING", "DATASETS"):
     os.environ.pop(name, None)
 # The session starts within this process, without spark-submit: what that would bring comes from here.
-os.environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {ROOT}/conf/spark/spark-defaults.conf pyspark-shell"
+# Many days in one session: here the optimising compiler pays for itself.
+os.environ["PYSPARK_SUBMIT_ARGS"] = (
+    f"--properties-file {ROOT}/conf/spark/spark-defaults.conf --driver-java-options=-XX:+UseParallelGC pyspark-shell"
+)
 os.environ["SPARK_SUBMIT_OPTS"] = (
     f"-Dlog4j2.configurationFile=file:{ROOT}/conf/spark/log4j2.properties "
     f"-XX:SharedArchiveFile={ROOT}/.venv/spark.jsa -Xlog:cds=off -Xlog:cds+dynamic=off"
