@@ -38,6 +38,12 @@ def version(uri: str) -> int:
     return -1 if table is None else table.version()
 
 
+def commits(uri: str, limit: int | None = None) -> list[Commit]:
+    """The newest commits, newest first."""
+    table = _open(uri)
+    return [] if table is None else [_commit(each) for each in table.history(limit=limit)]
+
+
 def commits_since(uri: str, since: int) -> list[Commit]:
     """The commits after version `since`, newest first."""
     table = _open(uri)

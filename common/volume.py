@@ -23,7 +23,7 @@ def landed(run: Run) -> dict[date, int]:
     path = run.path(layout.raw(run.contract))
     reach = (run.contract.volume.weeks + 1) * 7 * COMMITS_A_DAY
     found: dict[date, int] = {}
-    for commit in history.commits_since(path, max(-1, history.version(path) - reach)):
+    for commit in history.commits(path, reach):
         counts = commit.books.get("counts", {})
         if commit.books.get("job") == "ingest" and "landed" in counts:
             found.setdefault(date.fromisoformat(commit.books["ds"]), counts["landed"])

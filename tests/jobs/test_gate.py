@@ -1,5 +1,6 @@
 """The gate: what fails is named, with its column, its count and examples; a bad day goes no further."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -31,6 +32,19 @@ def test_a_good_day_passes_every_gate(lake: Lake) -> None:
         counts = lake.validate(DAY, table)["counts"]
         assert counts["passed"] == counts["rules"] > 3
     assert lake.validate(DAY, "features")["outcome"] == "nothing"
+
+
+def test_two_validations_of_one_day_at_once_say_the_same_and_keep_it_once(lake: Lake) -> None:
+    """As if the lock of the job did not keep the other one out."""
+    lake.land(DAY, "transaction_id\na\nb")
+    lake.day(DAY)
+    runs = [replace(lake.plan("validate", DAY, table="processed"), run_id=f"run {number}") for number in (1, 2)]
+    with ThreadPoolExecutor(2) as machines:
+        first, second = [each.result() for each in [machines.submit(VALIDATE.main, run) for run in runs]]
+    assert first.counts == second.counts
+    assert first.counts["passed"] == first.counts["rules"]
+    columns = [row["column"] for row in lake.rows("profiles")]
+    assert sorted(columns) == sorted(set(columns))
 
 
 def test_a_source_that_drains_into_quarantine_stops_the_day(cleaned: Lake) -> None:

@@ -191,6 +191,16 @@ def test_great_expectations_keeps_suites_results_and_pages(lake: Lake) -> None:
     assert "transactions.processed" in page.read_text()
 
 
+def test_validating_day_after_day_leaves_the_stored_suite_as_it_was(lake: Lake) -> None:
+    day(lake, DAY, "transaction_id\na\nb")
+    rules = lake.validate(DAY, "raw")["counts"]["rules"]
+    suite = lake.root / "lake/gx/expectations/transactions/raw.json"
+    stored = suite.read_text()
+    assert 0 < len(json.loads(stored)["expectations"]) <= rules
+    lake.run(VALIDATE, DAY, table="raw", full_refresh=True)
+    assert suite.read_text() == stored
+
+
 def test_the_gate_decides_also_where_nothing_can_be_kept(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
     day(lake, DAY, "transaction_id\na")
     for name in ("gx", "results"):
