@@ -12,8 +12,9 @@ import numpy as np
 from common.profiles import Profile
 
 BINS = 10
-# A share that nobody has would make every distance infinite.
-LEAST = 1e-4
+# What nobody has may still be there: in a sample it counts as half a row, or every distance would be infinite.
+LEAST_ROWS = 0.5
+Sizes = tuple[int, int]  # the known values of the reference, and of the day
 Shares = dict[str, tuple[float, float]]  # of each bin or value: in the reference, on the day
 
 
@@ -56,24 +57,33 @@ def _tenths(reference: Sequence[Profile]) -> list[float]:
     return sorted({float(each) for each in np.quantile(steps, np.linspace(0, 1, BINS + 1)[1:-1])})
 
 
-def psi(found: Shares) -> float:
+def sizes(reference: Sequence[Profile], day: Profile) -> Sizes:
+    return max(1, sum(each.rows - each.nulls for each in reference)), max(1, day.rows - day.nulls)
+
+
+def psi(found: Shares, sizes: Sizes) -> float:
     """The population stability index: under 0.1 nothing to see, over 0.25 another population."""
-    return sum((now - past) * math.log(now / past) for past, now in _floored(found))
+    least_past, least_now = (LEAST_ROWS / size for size in sizes)
+    floored = [(max(past, least_past), max(now, least_now)) for past, now in found.values()]
+    return sum((now - past) * math.log(now / past) for past, now in floored)
 
 
-def chance(found: Shares, reference: Sequence[Profile], day: Profile) -> float:
+def chance(found: Shares, sizes: Sizes) -> float:
     """The stability index that two samples of one population stay under, but for one time in a thousand: by chance it
     goes like chi-square over the sample sizes (Wilson and Hilferty's approximation)."""
     degrees = max(1, len(found) - 1)
-    sizes = 1 / max(1, sum(each.rows - each.nulls for each in reference)) + 1 / max(1, day.rows - day.nulls)
     spread = 2 / (9 * degrees)
-    return degrees * (1 - spread + 3.09 * math.sqrt(spread)) ** 3 * sizes
+    return degrees * (1 - spread + 3.09 * math.sqrt(spread)) ** 3 * sum(1 / size for size in sizes)
 
 
 def jensen_shannon(found: Shares) -> float:
     """The distance between two distributions of values, from 0 to 1."""
-    halves = [(past, now, (past + now) / 2) for past, now in _floored(found)]
-    total = sum(past * math.log2(past / half) + now * math.log2(now / half) for past, now, half in halves)
+    total = sum(
+        share * math.log2(share / ((past + now) / 2))
+        for past, now in found.values()
+        for share in (past, now)
+        if share > 0
+    )
     return math.sqrt(max(0.0, total / 2))
 
 
@@ -108,10 +118,6 @@ def _counted(profiles: Sequence[Profile]) -> Counter[str] | None:
     for each in counts:
         found.update(each or {})
     return found
-
-
-def _floored(found: Shares) -> list[tuple[float, float]]:
-    return [(max(past, LEAST), max(now, LEAST)) for past, now in found.values()]
 
 
 def null_share(profiles: Sequence[Profile]) -> float:

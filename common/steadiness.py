@@ -77,7 +77,8 @@ def _nulls(rule: Drift, before: Sequence[Profile], day: Profile) -> Result:
 
 
 def _stability(rule: Drift, before: Sequence[Profile], day: Profile, found: drift.Shares) -> Result:
-    distance, limit = drift.psi(found), rule.psi + drift.chance(found, before, day)
+    sizes = drift.sizes(before, day)
+    distance, limit = drift.psi(found, sizes), rule.psi + drift.chance(found, sizes)
     far = distance > limit
     more = [f"KS={drift.kolmogorov_smirnov(found):.3f}", f"JS={drift.jensen_shannon(found):.3f}"] if far else []
     return Result(
@@ -135,10 +136,9 @@ def _of(past: Sequence[Profile], column: str, label: str) -> list[Profile]:
 def _information(rule: Drift, having: Split, without: Split) -> Result:
     """Each split: the reference's profiles, and the day's."""
     (before_with, day_with), (before_without, day_without) = having, without
-    past, now = drift.shares(before_without, drift.pooled(before_with)), drift.shares([day_without], day_with)
-    values = [0.0 if found is None else drift.psi(found) for found in (past, now)]
-    chance = 0.0 if now is None else drift.chance(now, [day_without], day_with)
-    change = values[1] - values[0]
+    sides = [(before_without, drift.pooled(before_with)), ([day_without], day_with)]
+    (past, _), (now, chance) = (_told(*side) for side in sides)
+    change = now - past
     return Result(
         kind="concept",
         expectation=f"InformationValueToChangeByAtMost({rule.psi:g})",
@@ -147,5 +147,11 @@ def _information(rule: Drift, having: Split, without: Split) -> Result:
         success=abs(change) <= rule.psi + chance,
         observed=round(change, 4),
         limit=round(rule.psi + chance, 4),
-        examples=[f"was {values[0]:.3f}, is {values[1]:.3f}"],
+        examples=[f"was {past:.3f}, is {now:.3f}"],
     )
+
+
+def _told(without: Sequence[Profile], having: Profile) -> tuple[float, float]:
+    """How much the column tells of the label, and how much it would by chance."""
+    found, sizes = drift.shares(without, having), drift.sizes(without, having)
+    return (0.0, 0.0) if found is None else (drift.psi(found, sizes), drift.chance(found, sizes))
