@@ -51,15 +51,12 @@ def aggregate(run: Run, rows: DataFrame) -> DataFrame:
     measured = run.dataset.measure(rows)
     plain = {name: _state(name, run.contract.event_time) for name in states if not name.startswith("values_")}
     counted = [name.removeprefix("values_") for name in states if name.startswith("values_")]
-    by_day, first = [features.entity, "event_date"], counted[:1]
-    # The first counted column's values come from the same pass as the states; each further one takes its own.
-    events = F.count(F.lit(1)).alias("events")
-    fine = measured.groupBy(*by_day, *first).agg(events, *[column.alias(name) for name, column in plain.items()])
-    whole = [_merged(name).alias(name) for name in ("events", *plain)]
-    found = fine.groupBy(*by_day).agg(*whole, *[_values(column) for column in first])
-    for column in counted[1:]:
-        values = measured.groupBy(*by_day, column).agg(events).groupBy(*by_day).agg(_values(column))
-        found = found.join(values, by_day, "left")
+    by_day = [features.entity, "event_date"]
+    found = measured.groupBy(*by_day).agg(
+        F.count(F.lit(1)).alias("events"), *[column.alias(name) for name, column in plain.items()]
+    )
+    for column in counted:
+        found = found.join(_value_counts(measured, by_day, column), by_day, "left")
     return found
 
 
@@ -82,16 +79,15 @@ def _state(name: str, event_time: str | None) -> Column:
             return F.max(F.when(value.isNotNull(), last))
 
 
-def _merged(name: str) -> Column:
-    """A state of several parts, from the states of each."""
-    merge = {"min": F.min, "max": F.max, "last": F.max}.get(name.partition("_")[0], F.sum)
-    return merge(name)
-
-
-def _values(column: str) -> Column:
+def _value_counts(rows: DataFrame, by_day: list[str], column: str) -> DataFrame:
     """How often each value came, as one sorted array."""
-    entry = F.struct(F.col(column).alias("value"), F.col("events").alias("count"))
-    return F.sort_array(F.collect_list(F.when(F.col(column).isNotNull(), entry))).alias(f"values_{column}")
+    each = (
+        rows.where(F.col(column).isNotNull())
+        .groupBy(*by_day, F.col(column).alias("value"))
+        .agg(F.count(F.lit(1)).alias("count"))
+    )
+    entries = F.sort_array(F.collect_list(F.struct("value", "count")))
+    return each.groupBy(*by_day).agg(entries.alias(f"values_{column}"))
 
 
 PARTIALS = Job(

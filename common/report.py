@@ -19,7 +19,7 @@ from urllib.parse import quote
 import jinja2
 import pyarrow.compute as pc
 
-from common import datasets, docs, ledger, plots, runs, status
+from common import datasets, docs, history, ledger, plots, runs, status
 from common.contract import TABLES, Contract
 from common.days import LONGEST_RANGE, around, parse_day
 from common.errors import BadArguments, NothingThere, PipelineError
@@ -178,9 +178,9 @@ def reasons(lake: str, dataset: str, window: Sequence[str]) -> dict[str, list[in
 
 def profile(lake: str, dataset: str, window: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
     """The newest day that was profiled, and its columns, each with its means by label."""
-    every = ledger.read(f"{lake}/profiles/{dataset}", {"ds": _dates(window)}).to_pylist()
-    day = max((str(row["ds"]) for row in every), default="")
-    rows = [row for row in every if str(row["ds"]) == day]
+    uri = f"{lake}/profiles/{dataset}"
+    day = max((file.partition["ds"] for file in history.files(uri, ds=list(window))), default="")
+    rows = ledger.read(uri, {"ds": _dates([day])}).to_pylist() if day else []
     means: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
     for row in rows:
         means[row["table"], row["column"]][row["label"]] = row["mean"]
