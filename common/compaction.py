@@ -1,21 +1,23 @@
-"""When a partition is packed, and what that changed."""
+"""When a partition is packed, and what that changed. Small files are a small matter: one process does it, without Spark."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from common import history, layout, tables
+from deltalake import CommitProperties, DeltaTable
+
+from common import history, layout
 from common.days import around
 from common.history import File
 from common.layout import Table
+from common.locks import committing
 from common.run import Outcome, Run
 
-# Late rows bring small files to a partition day by day: it is packed once they have all come, or when it has many. What
-# has this share of a full file is large enough to be left as it is.
+# Late rows bring small files to a partition day by day: it is packed once they have all come, or when it has many.
 MANY = 8
-LARGE = 1 / 8
 
 
 @dataclass(frozen=True)
@@ -57,29 +59,29 @@ def _crowds(run: Run, table: Table, where: dict[str, list[str]], settled: list[d
     for file in history.files(run.path(table), **where):
         groups.setdefault(tuple(file.partition.items()), []).append(file)
     crowds = [Crowd(table, dict(partition), files) for partition, files in groups.items()]
-    return [crowd for crowd in crowds if _pays(crowd, _small_bytes(run), settled)]
+    return [crowd for crowd in crowds if _pays(crowd, _large_bytes(run), settled)]
 
 
-def _small_bytes(run: Run) -> int:
-    return int(_target_bytes(run) * LARGE)
+def _large_bytes(run: Run) -> int:
+    """A file of that size is left as it is."""
+    return run.settings.large_file_mb << 20
 
 
-def _target_bytes(run: Run) -> int:
-    return run.settings.target_file_mb << 20
-
-
-def _pays(crowd: Crowd, small_bytes: int, settled: list[date]) -> bool:
-    small = [file for file in crowd.files if file.bytes < small_bytes]
+def _pays(crowd: Crowd, large_bytes: int, settled: list[date]) -> bool:
+    small = [file for file in crowd.files if file.bytes < large_bytes]
     final = next(iter(crowd.partition.values())) in [str(day) for day in settled]
     return len(small) > (1 if final else MANY)
 
 
 def pack(run: Run, crowd: Crowd) -> dict[str, Any]:
-    where: tables.Slice = {name: [_literal(crowd.table, name, value)] for name, value in crowd.partition.items()}
-    version = tables.optimize(run, crowd.table, where, _small_bytes(run), _target_bytes(run))
+    """The small files of one partition, put together; the rows stay what they are."""
+    uri = run.path(crowd.table)
+    chosen = [(name, "=", value) for name, value in crowd.partition.items()]
+    with committing(run.settings.lake, crowd.table.path):
+        DeltaTable(uri).optimize.compact(chosen, target_size=_large_bytes(run), commit_properties=_signed(run))
     after = [
         file
-        for file in history.files(run.path(crowd.table), **{name: [value] for name, value in crowd.partition.items()})
+        for file in history.files(uri, **{name: [value] for name, value in crowd.partition.items()})
         if file.partition == crowd.partition
     ]
     line = {
@@ -88,22 +90,29 @@ def pack(run: Run, crowd: Crowd) -> dict[str, Any]:
         "bytes": [crowd.bytes, sum(file.bytes for file in after)],
     }
     run.log.info("%s: files %d -> %d, bytes %s -> %s", crowd.name, *line["files"], *(f"{b:,}" for b in line["bytes"]))
-    return {**line, "table": crowd.table.path, "version": version}
+    return {**line, "table": crowd.table.path, "version": history.version(uri)}
 
 
-def _literal(table: Table, column: str, value: str) -> date | str:
-    return date.fromisoformat(value) if dict(table.columns)[column] == "date" else value
+def _signed(run: Run) -> CommitProperties:
+    return CommitProperties(custom_metadata={"userMetadata": json.dumps(run.signature)})
 
 
 def vacuum(run: Run) -> dict[str, int]:
     """Removes what is older than the retention that the table itself declares; returns the number of files by table."""
-    contract = run.contract
     every = (layout.raw, layout.quarantine, layout.processed, layout.superseded, layout.partials, layout.features)
-    mine = [table(contract) for table in every]
-    return {table.path: tables.vacuum(run, table) for table in mine if history.exists(run.path(table))}
+    mine = [table(run.contract) for table in every]
+    return {table.path: _vacuum(run, table) for table in mine if history.exists(run.path(table))}
+
+
+def _vacuum(run: Run, table: Table) -> int:
+    with committing(run.settings.lake, table.path):
+        gone = DeltaTable(run.path(table)).vacuum(dry_run=False, full=True, commit_properties=_signed(run))
+    return len(gone)
 
 
 def outcome(packed: list[dict[str, Any]], removed: dict[str, int]) -> Outcome:
+    # Two files that together are more than one large file stay two.
+    packed = [each for each in packed if each["files"][1] < each["files"][0]]
     counts = {
         "partitions": len(packed),
         "files_before": sum(each["files"][0] for each in packed),

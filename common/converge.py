@@ -14,7 +14,8 @@ from pyspark.sql import functions as F
 
 from common import history
 from common.layout import Table
-from common.tables import Slice, as_text, computed, conform, create, empty, exclusively, read, retried, signed, within
+from common.locks import committing
+from common.tables import Slice, as_text, computed, conform, create, empty, read, retried, signed, within
 
 if TYPE_CHECKING:
     from common.run import Run
@@ -66,7 +67,7 @@ def converge(run: Run, wish: Wish, books: Mapping[str, Any]) -> Change:
     quicker, the difference is taken anew; who has said what is stored has to look again itself.
     """
     create(run, wish.table)
-    with exclusively(run, wish.table):
+    with committing(run.settings.lake, wish.table.path):
         if wish.existing is not None:
             return _converge_once(run, wish, books)
         return retried(lambda: _converge_once(run, wish, books))

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from common.files import is_local, list_files, local_path
+from common.files import is_local, local_path
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,3 @@ def _file(row: dict[str, Any]) -> File:
         name.removeprefix("partition."): str(value) for name, value in row.items() if name.startswith("partition.")
     }
     return File(row["path"], row["size_bytes"], partition, row)
-
-
-def file_count(uri: str) -> int:
-    """How many data files lie in the table's folder, live or not."""
-    return sum(
-        each.path.endswith(".parquet") and "_delta_log" not in each.path for each in list_files(uri, recursive=True)
-    )

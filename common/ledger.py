@@ -13,12 +13,11 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from common import history
 from common.layout import Table
-from common.locks import hold
+from common.locks import committing
 
 if TYPE_CHECKING:
     from common.run import Run
 
-WAIT_SECONDS = 60
 Slice = Mapping[str, Sequence[Any]]
 
 
@@ -26,7 +25,7 @@ def record(run: Run, table: Table, schema: pa.Schema, rows: Sequence[dict[str, A
     """Makes that slice of the table hold just these rows; where it does already, nothing is written."""
     path = run.path(table)
     wanted = _ordered(pa.Table.from_pylist(list(rows), schema=schema), table)
-    with hold(run.settings.lake, f"commit/{table.path}", WAIT_SECONDS):
+    with committing(run.settings.lake, table.path):
         there = history.exists(path)
         if there and _ordered(read(path, where), table).equals(wanted):
             return False

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -17,7 +17,13 @@ from common.errors import Busy, LakeNotWritable
 from common.files import is_local, local_path
 
 POLL_SECONDS = 0.05
+COMMIT_SECONDS = 600
 _held: set[tuple[Path, int]] = set()
+
+
+def committing(lake: str, table: str) -> AbstractContextManager[None]:
+    """One commit at a time to a table from this machine: a local file system alone would let one overwrite another."""
+    return hold(lake, f"commit/{table}", COMMIT_SECONDS)
 
 
 @contextmanager

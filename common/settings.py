@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     lake: str = Field(description="Where the tables are: a path (from the project's folder) or a URI")
     landing: str = Field(description="Where the sources leave their files")
     lock_wait_seconds: float = Field(ge=0, description="How long to wait for another run of the same table and day")
-    target_file_mb: int = Field(gt=0, description="compact makes files of about this size")
+    large_file_mb: int = Field(gt=0, description="compact packs smaller files than this, up to about this size")
     spark: dict[str, str | int | bool] = Field(repr=False, description="Spark settings of this environment")
 
     @classmethod

@@ -19,7 +19,7 @@ from pyspark.sql.types import StructType
 
 from common import history
 from common.layout import Columns, Table
-from common.locks import hold
+from common.locks import committing
 
 if TYPE_CHECKING:
     from common.run import Run
@@ -29,7 +29,6 @@ T = TypeVar("T")
 Slice = Mapping[str, Sequence[date | str]]
 
 BROADCAST_ROWS = 1_000_000
-WRITE_LOCK_SECONDS = 600
 TRIES = 5
 # Delta's exceptions share no parent of their own.
 CONFLICTS = (
@@ -111,7 +110,7 @@ def create(run: Run, table: Table) -> None:
     path = run.path(table)
     if history.exists(path):
         return
-    with exclusively(run, table):
+    with committing(run.settings.lake, table.path):
         builder = DeltaTable.createIfNotExists(run.spark).location(path).partitionedBy(*table.partition)
         for name, type_ in table.columns:
             builder = builder.addColumn(name, type_)
@@ -131,33 +130,6 @@ def properties(table: Table) -> dict[str, str]:
         "delta.dataSkippingStatsColumns": ",".join(table.stats),
         "delta.enableDeletionVectors": "false",
     }
-
-
-@contextmanager
-def exclusively(run: Run, table: Table) -> Iterator[None]:
-    """One commit at a time to a table from this machine: a local file system alone would let one overwrite another."""
-    with hold(run.settings.lake, f"commit/{table.path}", WRITE_LOCK_SECONDS):
-        yield
-
-
-def optimize(run: Run, table: Table, where: Slice, small_bytes: int, target_bytes: int) -> int:
-    """Packs the small files of one partition; the rows stay what they are."""
-    run.spark.conf.set("spark.databricks.delta.optimize.minFileSize", small_bytes)
-    run.spark.conf.set("spark.databricks.delta.optimize.maxFileSize", target_bytes)
-    target = DeltaTable.forPath(run.spark, run.path(table))
-    # `where` takes text only; every value is a date or a declared name that was read back from the table's own log.
-    chosen = " AND ".join(f"{name} = '{value}'" for name, values in where.items() for value in values)
-    with exclusively(run, table), signed(run, {}):
-        retried(lambda: target.optimize().where(chosen).executeCompaction())
-    return history.version(run.path(table))
-
-
-def vacuum(run: Run, table: Table) -> int:
-    """Removes files that no version within the table's retention needs; returns how many."""
-    before = history.file_count(run.path(table))
-    with exclusively(run, table), signed(run, {}):
-        DeltaTable.forPath(run.spark, run.path(table)).vacuum()
-    return before - history.file_count(run.path(table))
 
 
 def retried(action: Callable[[], T]) -> T:

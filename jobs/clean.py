@@ -7,13 +7,14 @@ from common.cli import run_job
 from common.converge import converge
 from common.days import around
 from common.job import Job, Watch
+from common.locks import committing
 from common.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:
     stale.insist_made(run, "raw")
     day = cleaning.day(run)
-    with tables.exclusively(run, layout.processed(run.contract)):
+    with committing(run.settings.lake, layout.processed(run.contract).path):
         return tables.retried(lambda: converge_day(run, day))
 
 

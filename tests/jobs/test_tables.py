@@ -213,8 +213,8 @@ def test_two_drivers_that_know_nothing_of_each_other_leave_each_row_once(
         merge(run, wish, *rest)
 
     monkeypatch.setattr(converge, "_merge", together)
-    for module in (tables, converge):
-        monkeypatch.setattr(module, "exclusively", lambda run, table: nullcontext())
+    for module in (tables, converge, clean):
+        monkeypatch.setattr(module, "committing", lambda lake, table: nullcontext())
     runs = [replace(lake.plan("clean", NEXT), run_id=f"driver {number}") for number in (1, 2)]
     with ThreadPoolExecutor(2) as drivers:
         outcomes = [each.result().outcome for each in [drivers.submit(clean.main, run) for run in runs]]

@@ -29,13 +29,13 @@ def test_unknown_and_wrong_settings_are_named_and_no_value_is_shown(
 ) -> None:
     conf = (settings.CONF / "local.yml").read_text()
     (tmp_path / "odd.yml").write_text(
-        f"{conf}\nlok_wait: 1\ntarget_file_mb: hunter2\n".replace("target_file_mb: 128\n", "")
+        f"{conf}\nlok_wait: 1\nlarge_file_mb: hunter2\n".replace("large_file_mb: 16\n", "")
     )
     monkeypatch.setattr(settings, "CONF", tmp_path)
     with pytest.raises(BadArguments) as refused:
         load_settings("odd")
     assert "lok_wait" in str(refused.value)
-    assert "target_file_mb" in str(refused.value)
+    assert "large_file_mb" in str(refused.value)
     assert "hunter2" not in str(refused.value)
 
 
