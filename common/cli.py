@@ -18,7 +18,7 @@ from common import datasets
 from common.chain import run_chain
 from common.days import FORM, parse_days
 from common.errors import BadArguments, NothingThere, PipelineError
-from common.job import Job, Line, Step, describe, run_day
+from common.job import Job, Line, Step, describe, run_day, run_together
 from common.revision import code_fingerprint
 from common.run import Run
 from common.settings import load_settings
@@ -29,10 +29,10 @@ class _Parser(argparse.ArgumentParser):
         raise BadArguments(f"{message}; see --help")
 
 
-def parser(job: str, **dataset: Any) -> argparse.ArgumentParser:
+def parser(job: str, day: str = "--ds", **dataset: Any) -> argparse.ArgumentParser:
     arguments = _Parser(prog=f"jobs/{job}.py", allow_abbrev=False)
     arguments.add_argument("--dataset", required=True, help="which dataset: a folder of jobs/datasets", **dataset)
-    arguments.add_argument("--ds", required=True, help=f"the logical day: {FORM}")
+    arguments.add_argument(day, dest="ds", required=True, help=f"the logical day: {FORM}")
     arguments.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
     arguments.add_argument("--landing", help="where the sources leave their files (default: LANDING, then conf)")
     arguments.add_argument("--env", default="local", help="which conf/<env>.yml (default: local)")
@@ -46,9 +46,16 @@ def run_job(job: Job, arguments: argparse.ArgumentParser | None = None, argv: li
 
     def work(given: dict[str, Any]) -> Line:
         runs = plan(job.name, given)
+        if job.together and len(runs) > 1:
+            return run_together(job, runs)
         return summary(given["ds"], [_run_or_miss(job, run, lone=len(runs) == 1) for run in runs])
 
     _answer(job.name, work, arguments or parser(job.name), argv)
+
+
+def run_whole(name: str, arguments: argparse.ArgumentParser, work: Callable[[list[Run]], Line]) -> NoReturn:
+    """For what is no step of a day: works on all of its days at once, and files nothing."""
+    _answer(name, lambda given: work(plan(name, given)), arguments, None)
 
 
 def run_chain_job(steps: list[Step], argv: list[str] | None = None) -> NoReturn:

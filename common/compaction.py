@@ -9,8 +9,9 @@ from typing import Any
 
 from deltalake import CommitProperties, DeltaTable
 
-from common import history, layout
+from common import history, layout, pins
 from common.days import around
+from common.files import list_files
 from common.history import File
 from common.layout import Table
 from common.locks import committing
@@ -97,17 +98,41 @@ def _signed(run: Run) -> CommitProperties:
     return CommitProperties(custom_metadata={"userMetadata": json.dumps(run.signature)})
 
 
-def vacuum(run: Run) -> dict[str, int]:
-    """Removes what is older than the retention that the table itself declares; returns the number of files by table."""
-    every = (layout.raw, layout.quarantine, layout.processed, layout.superseded, layout.partials, layout.features)
+def vacuum(run: Run, older_than_hours: int | None = None) -> dict[str, int]:
+    """Removes what neither a pin needs nor a version within the table's own retention; the number of files by table."""
+    every = (
+        layout.raw,
+        layout.quarantine,
+        layout.processed,
+        layout.superseded,
+        layout.partials,
+        layout.features,
+        layout.published,
+    )
     mine = [table(run.contract) for table in every]
-    return {table.path: _vacuum(run, table) for table in mine if history.exists(run.path(table))}
+    there = [table for table in mine if history.exists(run.path(table))]
+    return {table.path: _vacuum(run, table, older_than_hours) for table in there}
 
 
-def _vacuum(run: Run, table: Table) -> int:
+def _vacuum(run: Run, table: Table, hours: int | None) -> int:
+    before = _data_files(run.path(table))
     with committing(run.settings.lake, table.path):
-        gone = DeltaTable(run.path(table)).vacuum(dry_run=False, full=True, commit_properties=_signed(run))
-    return len(gone)
+        DeltaTable(run.path(table)).vacuum(
+            retention_hours=hours,
+            enforce_retention_duration=hours is None,
+            dry_run=False,
+            full=True,
+            commit_properties=_signed(run),
+            keep_versions=pins.kept_versions(run.settings.lake, table.path) or None,
+        )
+    return before - _data_files(run.path(table))
+
+
+def _data_files(uri: str) -> int:
+    """How many there are, live or not. What the library says that it removed names some again that were gone before."""
+    return sum(
+        each.path.endswith(".parquet") and "_delta_log" not in each.path for each in list_files(uri, recursive=True)
+    )
 
 
 def outcome(packed: list[dict[str, Any]], removed: dict[str, int]) -> Outcome:

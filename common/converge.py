@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 ACTION = "action"
 INSERT, UPDATE, DELETE = "insert", "update", "delete"
 ALL = (INSERT, UPDATE, DELETE)
-# A day that is run again is mostly found among so many commits; years of them are looked through for an old one alone.
-RECENT = 100
 
 
 @dataclass
@@ -165,8 +163,5 @@ def _books_changed(run: Run, table: Table, books: Mapping[str, Any]) -> bool:
     """Whether the counts that this job last committed for this day are other than these."""
     if not table.keeps_books:
         return False
-    for limit in (RECENT, None):
-        for commit in history.commits(run.path(table), limit):
-            if (commit.books.get("job"), commit.books.get("ds")) == (run.job, str(run.ds)):
-                return bool(commit.books.get("counts") != books.get("counts"))
-    return True
+    last = history.newest(run.path(table), run.job, str(run.ds))
+    return last is None or bool(last.books.get("counts") != books.get("counts"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,8 @@ from common.errors import BadArguments, ContractContradiction
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from common.training import TrainingSet
+
 PACKAGE = "jobs.datasets"
 
 
@@ -24,6 +27,27 @@ class Dataset:
 
     contract: Contract
     package: str
+
+    @property
+    def transforms_file(self) -> Path:
+        found = importlib.util.find_spec(f"{self.package}.transforms")
+        assert found is not None and found.origin is not None
+        return Path(found.origin)
+
+    def training_set(self, name: str) -> TrainingSet:
+        """As the dataset's own training.py declares it."""
+        found = {each.name: each for each in self._training_sets()}
+        if name not in found:
+            raise BadArguments(
+                f"{self.contract.name} declares no training set {name!r}; expected one of: {', '.join(found)}"
+            )
+        return found[name]
+
+    def _training_sets(self) -> tuple[TrainingSet, ...]:
+        if not importlib.util.find_spec(f"{self.package}.training"):
+            return ()
+        found: tuple[TrainingSet, ...] = importlib.import_module(f"{self.package}.training").TRAINING_SETS
+        return found
 
     @cached_property
     def _transforms(self) -> Any:

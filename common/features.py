@@ -21,10 +21,13 @@ from common.run import Run
 PARTS = "_parts"
 
 
-def build(run: Run) -> tuple[DataFrame, dict[str, int]]:
-    """The feature rows of ds and their books."""
+def build(run: Run, partials: DataFrame | None = None) -> tuple[DataFrame, dict[str, int]]:
+    """The feature rows of ds and their books; from the stored partials, unless others are given."""
     entity, seen = run.contract.features.entity, Observation()
-    rows = (windows if run.contract.features.window_days else snapshot)(run, seen)
+    if run.contract.features.window_days:
+        rows = windows(run, seen, newest_partials(run) if partials is None else partials)
+    else:
+        rows = snapshot(run, seen)
     rows, made = tables.computed(rows, features=F.count(F.lit(1)), parts=tables.total(PARTS))
     parts, entities = seen.get["parts"], rows.select(entity).distinct().count()
     if made["parts"] != parts or entities != made["features"]:
@@ -88,10 +91,10 @@ def newest_partials(run: Run) -> DataFrame:
     return joined.where(F.col("ds") == F.coalesce("newest", "ds")).drop("newest")
 
 
-def windows(run: Run, seen: Observation) -> DataFrame:
+def windows(run: Run, seen: Observation, partials: DataFrame) -> DataFrame:
     """One row per entity, from the partials of its days."""
     features = run.contract.features
-    partials = newest_partials(run).where("events > 0")
+    partials = partials.where("events > 0")
     ratios = {each.name: each.rule for each in features.columns if isinstance(each.rule, agg.Ratio)}
     counted = {
         each.name: each.rule for each in features.columns if isinstance(each.rule, agg.Distinct | agg.MostFrequent)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
 
 from common.files import is_local, local_path
+
+# A day that is run again is mostly found among so many commits; years of them are looked through for an old one alone.
+RECENT = 100
+NOWHERE = -1
 
 
 @dataclass(frozen=True)
@@ -21,9 +26,14 @@ class Commit:
     def ours(self) -> bool:
         return bool(self.books)
 
+    @property
+    def days(self) -> list[date]:
+        """The days that it wrote; a commit of a whole range names each."""
+        return [date.fromisoformat(day) for day in self.books.get("days", [self.books["ds"]])]
 
-def _open(uri: str) -> DeltaTable | None:
-    return DeltaTable(uri) if exists(uri) else None
+
+def _open(uri: str, version: int | None = None) -> DeltaTable | None:
+    return DeltaTable(uri, version=version) if exists(uri) else None
 
 
 def exists(uri: str) -> bool:
@@ -33,15 +43,24 @@ def exists(uri: str) -> bool:
 
 
 def version(uri: str) -> int:
-    """The newest version; -1 where there is no table."""
+    """The newest version; NOWHERE where there is no table."""
     table = _open(uri)
-    return -1 if table is None else table.version()
+    return NOWHERE if table is None else table.version()
 
 
 def commits(uri: str, limit: int | None = None) -> list[Commit]:
     """The newest commits, newest first."""
     table = _open(uri)
     return [] if table is None else [_commit(each) for each in table.history(limit=limit)]
+
+
+def newest(uri: str, job: str, ds: str | None = None) -> Commit | None:
+    """The last commit of that job, for that day if one is named."""
+    for limit in (RECENT, None):
+        for commit in commits(uri, limit):
+            if commit.books.get("job") == job and ds in (None, commit.books.get("ds")):
+                return commit
+    return None
 
 
 def commits_since(uri: str, since: int) -> list[Commit]:
@@ -76,9 +95,9 @@ class File:
         return low is None or high is None or str(low) <= value <= str(high)
 
 
-def files(uri: str, **partition: list[str]) -> list[File]:
-    """The live data files that hold those partition values."""
-    table = _open(uri)
+def files(uri: str, at: int | None = None, /, **partition: list[str]) -> list[File]:
+    """The live data files that hold those partition values, now or at a version."""
+    table = _open(uri, at)
     if table is None:
         return []
     rows = pa.table(table.get_add_actions(flatten=True)).to_pylist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -32,6 +33,8 @@ class Job:
     main: Callable[[Run], Outcome]
     watches: Callable[[Run], list[Watch]]
     source: Callable[[Run], str] = lambda run: ""
+    # For a job that does all the days of a range in one step, or none.
+    together: Callable[[list[Run]], Outcome] | None = None
 
     def key(self, run: Run) -> str:
         """What its runs are filed under."""
@@ -52,13 +55,13 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
     started = time.monotonic()
     level = logging.DEBUG if quiet else logging.INFO
     run = replace(run, job=job.key(run))
-    with hold(run.settings.lake, f"{run.contract.name}/{run.job}/{run.ds}", run.settings.lock_wait_seconds):
+    with _one_at_a_time(run):
         record = runs.load(run)
         source = job.source(run)
         if not run.full_refresh and record.done and is_current(job, run, record, source):
             run.log.log(level, "nothing to do: nothing that this day depends on has changed")
             return {**record.line, "outcome": "nothing", "written": {}, "stale": [], "seconds": _since(started)}
-        depends = {watch.table.path: run.version(watch.table) for watch in job.watches(run)}
+        depends = _depends(job, run)
         try:
             outcome = job.main(run)
         except Exception as error:
@@ -74,13 +77,44 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
         return line
 
 
+def run_together(job: Job, days: list[Run]) -> Line:
+    """Runs a range as one step; each day is filed by itself, so that a part of it run again is up to date."""
+    assert job.together is not None
+    started = time.monotonic()
+    first, last = days[0], days[-1]
+    with ExitStack() as held:
+        for run in days:
+            held.enter_context(_one_at_a_time(run))
+        depends = _depends(job, first)
+        try:
+            outcome = job.together(days)
+        except Exception as error:
+            for run in days:
+                runs.save_failure(run, describe(error))
+            raise
+        line = _line(first, outcome, depends, started)
+        for run in days:
+            runs.save(run, {**line, "ds": str(run.ds)}, depends, job.source(run))
+    first.log.info("%s..%s: %s %s", first.ds, last.ds, outcome.outcome, outcome.counts)
+    return {**line, "ds": f"{first.ds}..{last.ds}"}
+
+
+def _one_at_a_time(run: Run) -> AbstractContextManager[None]:
+    return hold(run.settings.lake, f"{run.contract.name}/{run.job}/{run.ds}", run.settings.lock_wait_seconds)
+
+
+def _depends(job: Job, run: Run) -> dict[str, int]:
+    return {watch.table.path: run.version(watch.table) for watch in job.watches(run)}
+
+
 def is_current(job: Job, run: Run, record: runs.Record, source: str) -> bool:
     if record.code != run.code or record.source != source:
         return False
-    return not any(_moved(run, watch, record) for watch in job.watches(run))
+    return not any(moved(run, watch, record) for watch in job.watches(run))
 
 
-def _moved(run: Run, watch: Watch, record: runs.Record) -> bool:
+def moved(run: Run, watch: Watch, record: runs.Record) -> bool:
+    """Whether what a run depended on there is another since."""
     before, now = record.depends.get(watch.table.path, -1), run.version(watch.table)
     if now < before:
         return True
@@ -93,7 +127,7 @@ def _matters(commit: history.Commit, watch: Watch, record: runs.Record) -> bool:
         return True
     if commit.books.get("job") == "compact" or commit.books.get("run_id") == record.run_id:
         return False
-    return watch.matters(date.fromisoformat(commit.books["ds"]))
+    return any(watch.matters(day) for day in commit.days)
 
 
 def _line(run: Run, outcome: Outcome, depends: dict[str, int], started: float) -> Line:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.aggregates import Distinct, Last, Max, Mean, Min, MostFrequent, OfColumn, Share, Sum, sum_type
 from common.contract import Contract
@@ -129,6 +129,11 @@ def features(contract: Contract) -> Table:
         retention_days=contract.retention_days,
         keeps_books=True,
     )
+
+
+def published(contract: Contract) -> Table:
+    """The feature rows that readers see. Its log is kept for good: a pin may outlive the retention."""
+    return replace(features(contract), path=f"published/{contract.name}/v{contract.features.version}")
 
 
 # The tables that a day goes through, by name: the job that makes each, and its layout.

@@ -43,13 +43,13 @@ def record(run: Run, table: Table, schema: pa.Schema, rows: Sequence[dict[str, A
     return True
 
 
-def read(path: str, where: Slice, columns: list[str] | None = None) -> pa.Table:
+def read(path: str, where: Slice, columns: list[str] | None = None, version: int | None = None) -> pa.Table:
     """The rows with those values; those of the partition columns choose the files. Without a table, none."""
     if not history.exists(path):
         return pa.table({})
     conditions = [pc.field(name).isin(list(values)) for name, values in where.items()]
     chosen = reduce(lambda one, other: one & other, conditions)
-    return DeltaTable(path).to_pyarrow_table(filters=chosen, columns=columns)
+    return DeltaTable(path, version=version).to_pyarrow_table(filters=chosen, columns=columns)
 
 
 def _ordered(found: pa.Table, table: Table) -> pa.Table:

@@ -8,7 +8,7 @@ import subprocess
 from functools import cache
 
 from common import datasets
-from common.settings import ROOT
+from common.settings import CONF, ROOT
 
 
 @cache
@@ -17,6 +17,12 @@ def code_fingerprint() -> str:
     folders = {ROOT / "common", ROOT / "jobs", *datasets.folders()}
     sources = sorted(path for folder in folders for path in folder.rglob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+
+
+@cache
+def lock_revision() -> str:
+    """Of the pinned libraries that the code runs on."""
+    return hashlib.sha256((CONF / "requirements" / "spark.txt").read_bytes()).hexdigest()[:16]
 
 
 @cache

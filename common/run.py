@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from common import history
 from common.layout import Table
-from common.revision import code_revision
+from common.revision import code_revision, lock_revision
 from common.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Run:
     code: str
     full_refresh: bool = False
     options: dict[str, Any] = field(default_factory=dict)
+    at: dict[str, int] = field(default_factory=dict)  # tables that are read as they were at a version
 
     @property
     def contract(self) -> Contract:
@@ -100,4 +101,5 @@ class Run:
             "run_id": self.run_id,
             "code": self.code,
             "revision": code_revision(),
+            "lock": lock_revision(),
         }

@@ -65,6 +65,13 @@ def days(lake: str, dataset: str, job: str) -> list[date]:
     return [date.fromisoformat(name.removesuffix(".json")) for name in names if name.endswith(".json")]
 
 
+def copy(run: Run, other: Run, job: str, wanted: list[date]) -> None:
+    """Tells another lake that the job has run on those days."""
+    for day in set(wanted) & set(days(run.settings.lake, run.contract.name, job)):
+        there = replace(other, job=job, ds=day)
+        save(there, {**load_of(run, job, day).line, "run_id": there.run_id}, {}, "")
+
+
 def load_of(run: Run, job: str, ds: date) -> Record:
     """Another job's record, of that day."""
     return load(replace(run, job=job, ds=ds))

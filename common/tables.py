@@ -50,9 +50,11 @@ def within(where: Slice, prefix: str = "") -> Column:
 
 def read(run: Run, table: Table, where: Slice) -> DataFrame:
     """The rows of those partitions; a slice without files costs no scan."""
-    if not history.files(run.path(table), **as_text(where)):
+    at = run.at.get(table.path)
+    if at == history.NOWHERE or not history.files(run.path(table), at, **as_text(where)):
         return empty(run.spark, table)
-    return run.spark.read.format("delta").load(run.path(table)).where(within(where))
+    reader = run.spark.read.format("delta")
+    return (reader if at is None else reader.option("versionAsOf", at)).load(run.path(table)).where(within(where))
 
 
 def empty(spark: SparkSession, table: Table) -> DataFrame:

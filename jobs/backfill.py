@@ -8,6 +8,7 @@ from jobs.clean import CLEAN
 from jobs.compact import COMPACT
 from jobs.features import FEATURES
 from jobs.ingest import INGEST
+from jobs.publish import PUBLISH
 from jobs.validate import VALIDATE
 
 CHAIN = [
@@ -17,6 +18,7 @@ CHAIN = [
     Step(VALIDATE, {"table": "processed"}),
     Step(FEATURES),
     Step(VALIDATE, {"table": "features"}),
+    Step(PUBLISH),
     Step(COMPACT),
 ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common import features, layout, stale
+from common import definition, features, layout, stale
 from common.cli import run_job
 from common.converge import Wish, converge
 from common.job import Job, Watch
@@ -13,9 +13,11 @@ from common.run import Outcome, Run
 def main(run: Run) -> Outcome:
     table = layout.features(run.contract)
     stale.insist_made(run, "processed")
+    meaning = definition.insist_unchanged(run)
+    sources = run.versions(features.sources(run.contract))
     bring_up_to_date(run)
     rows, counts = features.build(run)
-    books = {"counts": counts, "sources": run.versions(features.sources(run.contract))}
+    books = {"counts": counts, "sources": sources, **meaning.facts}
     change = converge(run, Wish(table=table, where={"ds": [run.ds]}, desired=rows, size=counts["features"]), books)
     return Outcome.of(counts, [(table, change)])
 

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 from deltalake import DeltaTable
 
-from common import datasets
+from common import datasets, published
 from common.job import Job, Line, run_day
 from common.run import Run
 from common.settings import load_settings
@@ -19,6 +19,7 @@ from jobs.clean import CLEAN
 from jobs.compact import COMPACT
 from jobs.features import FEATURES
 from jobs.ingest import INGEST
+from jobs.publish import PUBLISH
 from jobs.validate import VALIDATE
 from tests.tables_as_text import parse
 
@@ -89,6 +90,15 @@ class Lake:
 
     def validate(self, ds: str, table: str = "processed") -> Line:
         return self.run(VALIDATE, ds, table=table)
+
+    def publish(self, ds: str) -> Line:
+        """Validates the day's features and publishes them."""
+        self.validate(ds, "features")
+        return self.run(PUBLISH, ds)
+
+    @property
+    def published(self) -> published.Features:
+        return published.Lake(str(self.root / "lake")).features(self.dataset)
 
     def day(self, ds: str) -> dict[str, Line]:
         """A day from landing to features."""

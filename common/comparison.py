@@ -1,0 +1,138 @@
+"""What changed between two versions of a feature table; days whose files are the same are not read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
+
+from common.content import Bytes, canonical, encoded
+from common.errors import ContractBroken
+from common.view import View
+
+LARGEST = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One number that changed."""
+
+    ds: date
+    entity: Any
+    column: str
+    before: Any
+    after: Any
+    size: float
+
+
+@dataclass
+class Diff:
+    """Rows by entity and day. A value differs if its bits do (see `common.content`), as the hashes have it."""
+
+    days: list[date] = field(default_factory=list)  # those that were read
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    columns: dict[str, int] = field(default_factory=dict)  # rows that changed in each
+    largest: list[Change] = field(default_factory=list)
+    new_columns: list[str] = field(default_factory=list)
+    gone_columns: list[str] = field(default_factory=list)
+    retyped: list[str] = field(default_factory=list)  # of another type now: not compared
+
+
+def compare(before: View, after: View, days: Iterable[date] | None = None) -> Diff:
+    """Day by day; of a day both versions are in memory."""
+    found = _columns(before, after)
+    compared = [name for name in before.stored.schema.names if name in _shared(before, after, found)]
+    wanted = None if days is None else {str(day) for day in days}
+    old, new = before.stored.files, after.stored.files
+    for day in sorted({*old, *new}):
+        if old.get(day) != new.get(day) and (wanted is None or day in wanted):
+            _compare_day(found, date.fromisoformat(day), before, after, compared)
+    return found
+
+
+def _columns(before: View, after: View) -> Diff:
+    old, new = before.stored.schema, after.stored.schema
+    return Diff(
+        new_columns=[name for name in new.names if name not in old.names],
+        gone_columns=[name for name in old.names if name not in new.names],
+        retyped=[
+            name
+            for name in old.names
+            if name in new.names and canonical(old.field(name).type, name) != canonical(new.field(name).type, name)
+        ],
+    )
+
+
+def _shared(before: View, after: View, found: Diff) -> set[str]:
+    both = {*before.stored.schema.names} & {*after.stored.schema.names}
+    return both - {*found.retyped, "ds"}
+
+
+def _compare_day(found: Diff, day: date, before: View, after: View, compared: list[str]) -> None:
+    entity = after.entity
+    old, new = (_rows_of(view, day, compared, entity) for view in (before, after))
+    place = pc.index_in(new[entity], value_set=old[entity].combine_chunks())
+    both = pc.is_valid(place)
+    kept, was = new.filter(both), old.take(pc.drop_null(place))
+    found.days.append(day)
+    found.added += new.num_rows - kept.num_rows
+    found.removed += old.num_rows - kept.num_rows
+    differs = np.zeros(kept.num_rows, bool)
+    for name in (each for each in compared if each != entity):
+        type_ = canonical(kept[name].type, name)
+        here = _differ(encoded(was[name], type_), encoded(kept[name], type_))
+        if here.any():
+            differs |= here
+            found.columns[name] = found.columns.get(name, 0) + int(here.sum())
+            found.largest += _largest(day, name, kept[entity], was[name], kept[name])
+    found.changed += int(differs.sum())
+    found.largest = sorted(found.largest, key=lambda each: (-each.size, each.ds, str(each.entity), each.column))[
+        :LARGEST
+    ]
+
+
+def _rows_of(view: View, day: date, columns: list[str], entity: str) -> pa.Table:
+    rows = view.stored.read(str(day), columns)
+    if pc.count_distinct(rows[entity], mode="all").as_py() != rows.num_rows:
+        raise ContractBroken(
+            f"{view.table} version {view.version} has a {entity} more than once on {day}; expected one row for each"
+        )
+    return rows
+
+
+def _differ(one: Bytes, other: Bytes) -> Any:
+    return (one != other).any(axis=1)
+
+
+def _largest(day: date, name: str, entities: Any, before: Any, after: Any) -> list[Change]:
+    """The largest changes of a column of numbers; from or to nothing is no number."""
+    if not _is_number(before.type):
+        return []
+    old, new = (np.asarray(pc.cast(each, pa.float64(), safe=False).to_numpy()) for each in (before, after))
+    with np.errstate(invalid="ignore"):
+        sizes = np.nan_to_num(np.abs(new - old), nan=0.0, posinf=np.inf)
+    chosen = np.argsort(-sizes, kind="stable")[:LARGEST]
+    return [
+        Change(
+            ds=day,
+            entity=entities[index].as_py(),
+            column=name,
+            before=before[index].as_py(),
+            after=after[index].as_py(),
+            size=float(sizes[index]),
+        )
+        for index in map(int, chosen)
+        if sizes[index] > 0
+    ]
+
+
+def _is_number(type_: pa.DataType) -> bool:
+    return bool(types.is_integer(type_) or types.is_floating(type_) or types.is_decimal(type_))

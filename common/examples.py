@@ -1,0 +1,71 @@
+"""Labels joined to what was known before them, and cut into splits. Columns and frames in, frames out."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from common.training import SPLITS, TIME, From, Split
+
+SPLIT = "split"
+# Seeded, and the same on any machine: eight hex digits of an MD5, as a share of all that there are.
+DIGITS = 8
+
+
+def known_at(ds: Column) -> Column:
+    """From when a feature row of ds could be had: its day is over."""
+    return F.date_add(ds, 1).cast("timestamp")
+
+
+def as_of(examples: DataFrame, features: DataFrame, entity: str, wanted: From, columns: dict[str, str]) -> DataFrame:
+    """Adds to each example the columns of the last feature row that was known by then; null where there is none.
+
+    Both kinds of rows stand in one line of time per entity, and each example takes the last feature row before it: one
+    sort, however many days there are.
+    """
+    when = known_at(F.col("ds")) + F.make_dt_interval(hours=F.lit(wanted.gap_hours))
+    values = F.struct("ds", *columns)
+    rows = features.select(
+        F.col(entity).alias("_who"), when.alias("_when"), F.lit(0).alias("_kind"), values.alias("_row")
+    )
+    asks = examples.select("*", F.col(entity).alias("_who"), F.col(TIME).alias("_when"), F.lit(1).alias("_kind"))
+    line = Window.partitionBy("_who").orderBy("_when", "_kind").rowsBetween(Window.unboundedPreceding, 0)
+    found = asks.unionByName(rows, allowMissingColumns=True).withColumn(
+        "_row", F.last("_row", ignorenulls=True).over(line)
+    )
+    fresh = F.lit(True)
+    if wanted.max_age_days is not None:
+        fresh = known_at(F.col("_row.ds")) >= F.col(TIME) - F.make_dt_interval(days=F.lit(wanted.max_age_days))
+    taken = [F.when(fresh, F.col(f"_row.{name}")).alias(named) for name, named in columns.items()]
+    return found.where("_kind = 1").select(*examples.columns, *taken)
+
+
+def split_of(split: Split, entity: str) -> Column:
+    """The name of the example's split; null where it is left out."""
+    by_time, by_entity = _by_time(split), _by_entity(split, entity)
+    if by_time is None or by_entity is None:
+        chosen = by_time if by_time is not None else by_entity
+        assert chosen is not None
+        return chosen
+    return F.when(by_time == by_entity, by_time)
+
+
+def _by_time(split: Split) -> Column | None:
+    if not split.by_time:
+        return None
+    day = F.to_date(TIME)
+    ends = zip(SPLITS, (split.train_until, split.val_until), strict=False)
+    return reduce(
+        lambda found, end: found.when(day <= F.lit(end[1]), end[0]), ends, F.when(F.lit(False), "")
+    ).otherwise(SPLITS[-1])
+
+
+def _by_entity(split: Split, entity: str) -> Column | None:
+    if split.seed is None:
+        return None
+    text = F.concat(F.lit(f"{split.seed}:"), F.col(entity).cast("string"))
+    place = F.conv(F.substring(F.md5(text), 1, DIGITS), 16, 10).cast("long") / F.lit(16**DIGITS)
+    train, val, _ = split.shares
+    return F.when(place < train, SPLITS[0]).when(place < train + val, SPLITS[1]).otherwise(SPLITS[2])

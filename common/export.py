@@ -1,0 +1,78 @@
+"""Rows of a version to a file, a day at a time; whoever looks sees no half of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import types
+
+from common.content import Content, of_parts
+from common.errors import BadArguments, LakeNotWritable
+from common.view import Chosen, View
+
+FORMATS = (".parquet", ".csv", ".arrow")
+
+
+@dataclass(frozen=True)
+class Exported:
+    rows: int
+    hash: str
+    days: dict[str, str]
+    # Days whose rows are not those that were published: somebody else wrote to the table since.
+    changed: list[str]
+
+
+def export(view: View, out: Path, chosen: Chosen) -> Exported:
+    """All columns of the chosen days. The same rows make the same file, however they are stored."""
+    if out.suffix not in FORMATS:
+        raise BadArguments(f"--out {out} ends in {out.suffix!r}; expected one of {', '.join(FORMATS)}")
+    schema = view.stored.schema.with_metadata({"table": view.table, "version": str(view.version)})
+    parts = view.by_day(**chosen)
+    first = next(parts)  # what isn't there is found out before a file is made
+    rows, days = 0, {}
+    with _aside(out) as path, _writer(path, out.suffix, schema) as writer:
+        for day, found in chain([first], parts):
+            writer.write_table(found.cast(schema))
+            content = Content(schema)
+            content.add(found)
+            rows, days[str(day)] = rows + found.num_rows, content.hexdigest()
+    changed = [day for day, hash_ in days.items() if view.published.get(day, {}).get("hash") != hash_]
+    return Exported(rows, of_parts(days), days, changed)
+
+
+@contextmanager
+def _aside(out: Path) -> Iterator[Path]:
+    aside = out.with_name(f"{out.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        yield aside
+        aside.replace(out)
+    except OSError as error:
+        raise LakeNotWritable(f"--out {out} can't be written: {error}; what was there is as it was") from error
+    finally:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+
+
+def _writer(path: Path, suffix: str, schema: pa.Schema) -> Any:
+    if suffix == ".parquet":
+        from pyarrow.parquet import ParquetWriter
+
+        return ParquetWriter(path, schema, compression="zstd")
+    if suffix == ".arrow":
+        return pa.ipc.new_file(path, schema)
+    from pyarrow.csv import CSVWriter
+
+    nested = [field.name for field in schema if types.is_nested(field.type)]
+    if nested:
+        raise BadArguments(
+            f"a .csv can't hold {', '.join(nested)}, which are lists or structs; choose .parquet or .arrow"
+        )
+    return CSVWriter(path, schema)

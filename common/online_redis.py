@@ -1,0 +1,113 @@
+"""The online store in Redis: a hash for each generation of a view, and one that points at the current one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from common.errors import Busy
+from common.online import CHUNK, Store, library, unreachable
+from common.online_rows import Pair
+
+WAIT_SECONDS = 10
+# The pointer and the row that it points at, in one step. Nil: no such view; an empty list: no such entity.
+GET = """
+local generation = redis.call('HGET', KEYS[1], 'generation')
+if not generation then return nil end
+local content = redis.call('HGET', KEYS[1] .. ':' .. generation, ARGV[1])
+if content then return {content} else return {} end
+"""
+POINT = """
+if redis.call('SISMEMBER', KEYS[2], ARGV[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], 'generation', ARGV[1], 'facts', ARGV[2])
+return 1
+"""
+# Out of the register too: a load that still goes on learns that it does not count.
+REMOVE = """
+local current = redis.call('HGET', KEYS[1], 'generation')
+for _, found in ipairs(redis.call('SMEMBERS', KEYS[2])) do
+  if tonumber(found) <= tonumber(ARGV[1]) and found ~= current then
+    redis.call('SREM', KEYS[2], found)
+    redis.call('UNLINK', KEYS[1] .. ':' .. found)
+  end
+end
+"""
+
+
+class RedisStore(Store):
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self._redis = library("redis", "redis")
+        try:
+            self._client: Any = self._redis.Redis.from_url(
+                address, decode_responses=True, socket_connect_timeout=WAIT_SECONDS
+            )
+            self._client.ping()
+        except (self._redis.RedisError, ValueError) as error:
+            raise unreachable(address, error) from None
+        self._read, self._point, self._remove = (self._client.register_script(each) for each in (GET, POINT, REMOVE))
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _begin(self, view: str) -> int:
+        generation: int = self._client.incr(_loads(view) + ":last")
+        self._client.sadd(_loads(view), generation)
+        self._remove_old(view, generation - 1)
+        return generation
+
+    def _put(self, view: str, generation: int, pairs: list[Pair]) -> None:
+        if not pairs:
+            return
+
+        def put(steps: Any) -> None:
+            if not steps.sismember(_loads(view), generation):
+                raise self.overtaken(view)
+            steps.multi()
+            steps.hset(_rows(view, generation), mapping=dict(pairs))
+
+        # Once more where another load came or went at that moment.
+        self._client.transaction(put, _loads(view))
+
+    def _publish(self, view: str, generation: int, facts: str) -> None:
+        if not self._point(keys=[_view(view), _loads(view)], args=[generation, facts]):
+            raise self.overtaken(view)
+
+    def _remove_old(self, view: str, newest: int) -> None:
+        self._remove(keys=[_view(view), _loads(view)], args=[newest])
+
+    def _get(self, view: str, key: str) -> str | None:
+        found: list[str] | None = self._read(keys=[_view(view)], args=[key])
+        if found is None:
+            raise self.never_loaded(view)
+        return found[0] if found else None
+
+    def _facts(self, view: str) -> str:
+        found: str | None = self._client.hget(_view(view), "facts")
+        if found is None:
+            raise self.never_loaded(view)
+        return found
+
+    def _texts(self, view: str) -> Iterator[Pair]:
+        generation = int(self._client.hget(_view(view), "generation"))
+        rows = _rows(view, generation)
+        seen: set[str] = set()  # a scan may tell of a row twice
+        for entity, content in self._client.hscan_iter(rows, count=CHUNK // 10):
+            if entity not in seen:
+                seen.add(entity)
+                yield entity, content
+        if self._client.hget(_view(view), "generation") != str(generation):
+            raise Busy(f"{view!r} was loaded anew while its rows were read; read them again")
+
+
+# The braces keep the keys of a view on one machine of a cluster.
+def _view(view: str) -> str:
+    return f"online:{{{view}}}"
+
+
+def _rows(view: str, generation: int) -> str:
+    return f"{_view(view)}:{generation}"
+
+
+def _loads(view: str) -> str:
+    return f"{_view(view)}:loads"

@@ -1,0 +1,185 @@
+"""The online store in SQL: SQLite, one file that needs no server."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from common.errors import Busy
+from common.online import Store, unreachable
+from common.online_rows import Pair
+
+PROJECT = Path(__file__).resolve().parent.parent
+WAIT_SECONDS = 30
+REGISTERED = "SELECT 1 FROM online_generations WHERE generation = ?"
+OLD = (
+    "SELECT generation FROM online_generations WHERE view = ? AND generation <= ? "
+    "AND generation NOT IN (SELECT generation FROM online_views WHERE view = ?)"
+)
+PUT = (
+    "INSERT INTO online_rows (generation, entity, content) VALUES (?, ?, ?) "
+    "ON CONFLICT (generation, entity) DO UPDATE SET content = excluded.content"
+)
+POINT = (
+    "INSERT INTO online_views (view, generation, facts) VALUES (?, ?, ?) "
+    "ON CONFLICT (view) DO UPDATE SET generation = excluded.generation, facts = excluded.facts"
+)
+# One statement sees one generation, however many loads go on.
+GET = (
+    "SELECT r.content FROM online_views v "
+    "LEFT JOIN online_rows r ON r.generation = v.generation AND r.entity = ? WHERE v.view = ?"
+)
+ALL = (
+    "SELECT r.entity, r.content FROM online_views v JOIN online_rows r ON r.generation = v.generation WHERE v.view = ?"
+)
+
+
+class SqlStore(Store):
+    """The tables and statements; a kind of database says how to connect. Each thread has a connection of its own."""
+
+    tables: ClassVar[tuple[str, ...]]
+    no_table: ClassVar[type[Exception]]
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self._local = threading.local()
+
+    def close(self) -> None:
+        """Ends this thread's connection."""
+        connection = self._local.__dict__.pop("connection", None)
+        if connection is not None:
+            connection.close()
+
+    def _begin(self, view: str) -> int:
+        with self._writing(create=True) as connection:
+            for statement in self.tables:
+                connection.execute(statement)
+            register = self._sql("INSERT INTO online_generations (view) VALUES (?) RETURNING generation")
+            generation: int = connection.execute(register, (view,)).fetchone()[0]
+        self._remove_old(view, generation - 1)
+        return generation
+
+    def _put(self, view: str, generation: int, pairs: list[Pair]) -> None:
+        with self._writing() as connection:
+            self._check_registered(connection, view, generation)
+            rows = [(generation, entity, content) for entity, content in sorted(pairs)]
+            connection.cursor().executemany(self._sql(PUT), rows)
+
+    def _publish(self, view: str, generation: int, facts: str) -> None:
+        with self._writing() as connection:
+            self._check_registered(connection, view, generation)
+            connection.execute(self._sql(POINT), (view, generation, facts))
+
+    def _check_registered(self, connection: Any, view: str, generation: int) -> None:
+        if connection.execute(self._sql(REGISTERED), (generation,)).fetchone() is None:
+            raise self.overtaken(view)
+
+    def _remove_old(self, view: str, newest: int) -> None:
+        with self._writing() as connection:
+            for (generation,) in connection.execute(self._sql(OLD), (view, newest, view)).fetchall():
+                for table in ("online_rows", "online_generations"):
+                    connection.execute(self._sql(f"DELETE FROM {table} WHERE generation = ?"), (generation,))  # noqa: S608
+
+    def _get(self, view: str, key: str) -> str | None:
+        found: str | None = self._one(view, GET, (key, view))
+        return found
+
+    def _facts(self, view: str) -> str:
+        found: str = self._one(view, "SELECT facts FROM online_views WHERE view = ?", (view,))
+        return found
+
+    def _one(self, view: str, statement: str, parameters: tuple[Any, ...]) -> Any:
+        try:
+            found = self._connection().execute(self._sql(statement), parameters).fetchone()
+        except self.no_table as error:
+            if not self._is_no_table(error):
+                raise
+            found = None
+        if found is None:
+            raise self.never_loaded(view)
+        return found[0]
+
+    def _connection(self, create: bool = False) -> Any:
+        connection = self._local.__dict__.get("connection")
+        if connection is None or getattr(connection, "closed", False):
+            self._local.connection = connection = self._connect(create)
+        return connection
+
+    def _sql(self, statement: str) -> str:
+        return statement
+
+    def _is_no_table(self, error: Exception) -> bool:
+        return True
+
+    @abstractmethod
+    def _connect(self, create: bool) -> Any:
+        """A connection on which every statement commits by itself."""
+
+    @abstractmethod
+    def _writing(self, create: bool = False) -> AbstractContextManager[Any]:
+        """A connection in a transaction, the only one that writes."""
+
+
+class SqliteStore(SqlStore):
+    tables = (
+        "CREATE TABLE IF NOT EXISTS online_views (view TEXT PRIMARY KEY, generation INTEGER NOT NULL, "
+        "facts TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE IF NOT EXISTS online_generations (generation INTEGER PRIMARY KEY AUTOINCREMENT, "
+        "view TEXT NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS online_rows (generation INTEGER, entity TEXT, content TEXT NOT NULL, "
+        "PRIMARY KEY (generation, entity)) WITHOUT ROWID",
+    )
+    no_table = sqlite3.OperationalError
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.path = PROJECT / address.removeprefix("sqlite:///")
+
+    def _is_no_table(self, error: Exception) -> bool:
+        return "no such table" in str(error)
+
+    def _one(self, view: str, statement: str, parameters: tuple[Any, ...]) -> Any:
+        if "connection" not in self._local.__dict__ and not self.path.exists():
+            raise self.never_loaded(view)
+        return super()._one(view, statement, parameters)
+
+    def _connect(self, create: bool) -> sqlite3.Connection:
+        try:
+            if create:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(
+                f"file:{quote(str(self.path))}?mode={'rwc' if create else 'rw'}",
+                uri=True,
+                timeout=WAIT_SECONDS,
+                isolation_level=None,
+            )
+            if create:
+                # Readers go on while a load writes; the journal mode stays with the file.
+                connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+        except (OSError, sqlite3.Error) as error:
+            raise unreachable(self.address, error) from None
+        return connection
+
+    @contextmanager
+    def _writing(self, create: bool = False) -> Iterator[sqlite3.Connection]:
+        connection: sqlite3.Connection = self._connection(create)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise Busy(f"{self!r} could not be written within {WAIT_SECONDS} s ({error}); run again later") from None
+        with connection:  # commits, or rolls back
+            yield connection
+
+    def _texts(self, view: str) -> Iterator[Pair]:
+        connection = self._connect(create=False)
+        try:
+            yield from connection.execute(ALL, (view,))
+        finally:
+            connection.close()

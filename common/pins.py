@@ -1,0 +1,156 @@
+"""Versions that are kept, each by a name: `<lake>/pins/<name>.json` says which, and what its rows were."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from common import history, stored
+from common.content import of_parts
+from common.contract import NAME
+from common.errors import BadArguments, ContractBroken, PipelineError
+from common.files import list_files, locate, read_json, write_json
+from common.locks import committing
+from common.stored import Stored, Unreadable
+
+FOLDER = "pins"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pin:
+    name: str
+    table: str  # its path within the lake
+    version: int
+    rows: int
+    hash: str  # of the whole
+    days: dict[str, str]  # of each part; a table that isn't cut by day has other parts
+    pinned_at: str
+    note: str = ""
+
+
+def pin(lake: str, name: str, table_path: str, version: int, note: str = "") -> Pin:
+    """Keeps that version of any table of the lake. A name stays with its version; the same again changes nothing."""
+    _insist_name(name)
+    before = _pinned_before(lake, name, table_path, version)
+    if before:
+        return before
+    found = _open(lake, table_path, version)
+    rows, days = 0, {}
+    for part in found.files:
+        content = found.content(part)
+        rows, days[part] = rows + content.rows, content.hexdigest()
+    made = Pin(
+        name=name,
+        table=table_path,
+        version=version,
+        rows=rows,
+        hash=of_parts(days),
+        days=days,
+        pinned_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        note=note,
+    )
+    # Vacuum holds the table's lock: what is there now, it will find pinned.
+    with committing(lake, FOLDER), committing(lake, table_path):
+        before = _pinned_before(lake, name, table_path, version)
+        found.insist_there()
+        if not before:
+            write_json(_file(lake, name), asdict(made))
+    return before or made
+
+
+def pins(lake: str) -> list[Pin]:
+    """All, by name. One that can't be read stops whoever asks: what it keeps must not be removed."""
+    found = [file.base_name.removesuffix(".json") for file in list_files(f"{lake}/{FOLDER}")]
+    return [_load(lake, name) for name in found if NAME.fullmatch(name)]
+
+
+def find(lake: str, name: str) -> Pin:
+    _insist_name(name)
+    known = [each.name for each in pins(lake)]
+    if name not in known:
+        raise BadArguments(f"there is no pin {name}; there are: {', '.join(known) or 'none'}")
+    return _load(lake, name)
+
+
+def release(lake: str, name: str) -> Pin:
+    """Lets the version go; its files stay until they are older than the table's retention."""
+    with committing(lake, FOLDER):
+        found = find(lake, name)
+        system, path = locate(_file(lake, name))
+        system.delete_file(path)
+    return found
+
+
+def verify(lake: str, name: str) -> Pin:
+    """Reads all rows of the pinned version; raises if they are not what they were, naming the days."""
+    pinned = find(lake, name)
+    now = _open(lake, pinned.table, pinned.version)
+    now.insist_there()
+    found = {part: _hash_of(now, part) for part in now.files}
+    differing = [
+        {"day": day, "pinned": pinned.days.get(day, "nothing"), "found": found.get(day, "nothing")}
+        for day in sorted({*pinned.days, *found})
+        if pinned.days.get(day) != found.get(day)
+    ]
+    if differing:
+        raise ContractBroken(
+            f"pin {name}: {pinned.table} version {pinned.version} differs from what was pinned on "
+            f"{', '.join(each['day'] or 'its only part' for each in differing)}. Its files were changed or damaged: "
+            "bring them back from a copy, or release the pin.",
+            [dict(each) for each in differing],
+        )
+    if of_parts(found) != pinned.hash:
+        raise ContractBroken(
+            f"pin {name}: its days are what they were, but its own hash isn't; {_file(lake, name)} was changed"
+        )
+    return pinned
+
+
+def kept_versions(lake: str, table_path: str) -> list[int]:
+    """The versions of a table whose files must stay. Whoever removes files asks while holding the table's lock."""
+    return sorted({each.version for each in pins(lake) if each.table == table_path})
+
+
+def _hash_of(table: Stored, part: str) -> str:
+    try:
+        return table.content(part).hexdigest()
+    except Unreadable as error:
+        return f"unreadable: {error}"
+
+
+def _pinned_before(lake: str, name: str, table_path: str, version: int) -> Pin | None:
+    if not any(each.name == name for each in pins(lake)):
+        return None
+    before = _load(lake, name)
+    if (before.table, before.version) != (table_path, version):
+        raise BadArguments(
+            f"pin {name} is {before.table} version {before.version}, not {table_path} version {version}; "
+            "a name stays with its version: choose another, or release it"
+        )
+    return before
+
+
+def _open(lake: str, table_path: str, version: int) -> Stored:
+    whole = all(NAME.fullmatch(each) for each in table_path.split("/"))
+    if not whole or not history.exists(f"{lake}/{table_path}"):
+        raise BadArguments(f"{table_path!r} is no table of {lake}; expected a path like published/name/v1")
+    return stored.open_version(f"{lake}/{table_path}", version)
+
+
+def _load(lake: str, name: str) -> Pin:
+    found = read_json(_file(lake, name)) or {}
+    try:
+        return Pin(**found)
+    except TypeError:
+        raise PipelineError(
+            f"{_file(lake, name)} can't be read as a pin; mend it, or delete it to release it"
+        ) from None
+
+
+def _file(lake: str, name: str) -> str:
+    return f"{lake}/{FOLDER}/{name}.json"
+
+
+def _insist_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise BadArguments(f"{name!r} is no name of a pin; expected lower-case letters, digits and _, a letter first")

@@ -1,0 +1,156 @@
+"""Makes validated feature rows the published ones, all days of a range in one commit, and says what made each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from pyarrow import fs
+
+from common import content, definition, history, layout, runs, stale
+from common.definition import Definition
+from common.errors import ContractBroken, NothingThere
+from common.files import locate
+from common.job import Watch, moved
+from common.ledger import read
+from common.locks import committing
+from common.run import Outcome, Run
+
+FOR_GOOD = "interval 36500 days"
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A day of validated feature rows, at the version that was validated."""
+
+    run: Run
+    version: int
+    verdict: dict[str, Any]
+
+    @property
+    def rows(self) -> pa.Table:
+        return read(self.run.path(layout.features(self.run.contract)), {"ds": [self.run.ds]}, version=self.version)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Which run made the rows, from what, and what the gate said of them."""
+        made = history.newest(self.run.path(layout.features(self.run.contract)), "features", str(self.run.ds))
+        books = made.books if made else {}
+        rows = self.rows
+        return {
+            "rows": rows.num_rows,
+            "hash": content.of_rows(rows, layout.features(self.run.contract).identity),
+            "features_version": self.version,
+            **{
+                name: books.get(name)
+                for name in ("run_id", "code", "revision", "lock", "sources", "counts", "definition")
+            },
+            "validation": self.verdict,
+        }
+
+
+def publish(days: Sequence[Run]) -> Outcome:
+    """One step for all the days: a reader sees all of them, or none."""
+    run, *_ = days
+    meaning = definition.define(run.dataset)
+    # All days from one version of the table: it is the one that is validated, and the one that is read.
+    version = run.version(layout.features(run.contract))
+    ready = [_ready(day, version, meaning) for day in days]
+    table, uri = layout.published(run.contract), run.path(layout.published(run.contract))
+    with committing(run.settings.lake, table.path):
+        before = facts_by_day(uri)
+        facts = {str(each.run.ds): each.facts for each in ready}
+        changed = [each for each in ready if _differs(facts[str(each.run.ds)], before.get(str(each.run.ds)))]
+        if not changed:
+            return Outcome("nothing", {"published": 0})
+        books = {
+            **run.signature,
+            **meaning.facts,
+            "ds": _range(days),
+            "days": {str(each.run.ds): facts[str(each.run.ds)] for each in changed},
+        }
+        _write(uri, changed, books)
+    rows = sum(facts[str(each.run.ds)]["rows"] for each in changed)
+    return Outcome("done", {"published": len(changed), "rows": rows}, {table.path: history.version(uri)})
+
+
+def facts_by_day(uri: str) -> dict[str, dict[str, Any]]:
+    """What the newest publication of each day says of it."""
+    found: dict[str, dict[str, Any]] = {}
+    for commit in history.commits(uri):
+        for day, facts in commit.books.get("days", {}).items():
+            found.setdefault(day, facts)
+    return found
+
+
+def _ready(run: Run, version: int, meaning: Definition) -> Ready:
+    """The day's rows, if the gate has passed them as they are now."""
+    stale.insist_made(run, "features")
+    table, said = layout.features(run.contract), f"features of {run.contract.name} {run.ds}"
+    again = f"spark-submit jobs/validate.py --dataset {run.contract.name} --ds {run.ds} --table features"
+    record = runs.load_of(run, "validate-features", run.ds)
+    if record.failure:
+        raise ContractBroken(
+            f"{said} failed their validation ({record.failure.get('message', '')}); nothing was published, and readers keep "
+            f"what they have. Mend the cause, run the day again, then: {again}",
+            record.failure.get("failures"),
+        )
+    if not record.line or moved(run, Watch(table, lambda day: day == run.ds), record):
+        raise NothingThere(f"{said} have not been validated since they were last written; run: {again}")
+    made = history.newest(run.path(table), "features", str(run.ds))
+    if made and made.books.get("definition", meaning.fingerprint) != meaning.fingerprint:
+        raise definition.DefinitionChanged(
+            f"{said} were made by another definition than the one declared now; run features again"
+        )
+    verdict = {
+        **record.line["counts"],
+        "run_id": record.run_id,
+        "warned": [each["rule"] for each in record.line.get("warnings", [])],
+    }
+    return Ready(run, version, verdict)
+
+
+def _differs(facts: dict[str, Any], before: dict[str, Any] | None) -> bool:
+    return before is None or any(facts[name] != before.get(name) for name in ("hash", "rows", "definition"))
+
+
+def _range(days: Sequence[Run]) -> str:
+    first, last = str(days[0].ds), str(days[-1].ds)
+    return first if first == last else f"{first}..{last}"
+
+
+def _write(uri: str, days: Sequence[Ready], books: dict[str, Any]) -> None:
+    contract = days[0].run.contract
+    table = layout.published(contract)
+    properties = {
+        "delta.deletedFileRetentionDuration": f"interval {table.retention_days} days",
+        "delta.logRetentionDuration": FOR_GOOD,
+        "delta.dataSkippingStatsColumns": contract.features.entity,
+    }
+    signed = CommitProperties(custom_metadata={"userMetadata": json.dumps(books, default=str)})
+    there = history.exists(uri)
+    # Dates only, never anything that a user or the data says.
+    chosen = f"ds IN ({', '.join(repr(str(each.run.ds)) for each in days)})"
+    write_deltalake(
+        uri,
+        _stream(days),
+        mode="overwrite",
+        predicate=chosen if there else None,
+        partition_by=list(table.partition),
+        configuration=properties,
+        commit_properties=signed,
+    )
+
+
+def _stream(days: Sequence[Ready]) -> pa.RecordBatchReader:
+    """The days' rows as they pass by. Arrow reads the files itself: `deltalake` can't read while it writes."""
+    first = days[0]
+    system, path = locate(first.run.path(layout.features(first.run.contract)))
+    made = DeltaTable(first.run.path(layout.features(first.run.contract)), version=first.version)
+    dataset = made.to_pyarrow_dataset(filesystem=fs.SubTreeFileSystem(path, system))
+    return dataset.scanner(filter=pc.field("ds").isin([each.run.ds for each in days])).to_reader()

@@ -1,0 +1,53 @@
+"""Two makings of the same rows, held against each other; what is unlike is named by column and entity."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from common import content
+
+EXAMPLES = 5
+ROW = "the row itself"
+
+
+@dataclass(frozen=True)
+class Unlike:
+    """Column to the keys of the rows in which it differs."""
+
+    columns: dict[str, list[str]]
+
+    @property
+    def words(self) -> str:
+        return "; ".join(
+            f"{name} of {len(keys)} rows, e.g. {', '.join(keys[:EXAMPLES])}"
+            for name, keys in sorted(self.columns.items())
+        )
+
+    @property
+    def facts(self) -> list[dict[str, object]]:
+        return [{"column": name, "rows": len(keys), "examples": keys[:EXAMPLES]} for name, keys in self.columns.items()]
+
+
+def unlike(before: pa.Table, after: pa.Table, key: Sequence[str]) -> Unlike | None:
+    """None where both say the same, whatever their order and packing."""
+    if content.of_rows(before, key) == content.of_rows(after, key):
+        return None
+    one, other = _by_key(before, key), _by_key(after, key)
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(one.keys() | other.keys()):
+        if name not in one or name not in other:
+            found[ROW].append(name)
+            continue
+        for column in one[name]:
+            # As text, so that a NaN is like itself.
+            if str(one[name][column]) != str(other[name].get(column)):
+                found[column].append(name)
+    return Unlike(dict(found))
+
+
+def _by_key(rows: pa.Table, key: Sequence[str]) -> dict[str, dict[str, object]]:
+    return {"/".join(str(row[name]) for name in key): row for row in rows.to_pylist()}

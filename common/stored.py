@@ -1,0 +1,172 @@
+"""A Delta table as it stood at one version, read without Spark: a partition at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from common import history
+from common.content import Content
+from common.errors import NothingThere, PipelineError
+from common.files import list_files, locate
+
+
+class Unreadable(PipelineError):  # noqa: N818  (the domain's words, not Python's)
+    """A data file is there, but damaged."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    version: int
+    at: datetime
+    books: dict[str, Any]  # what the run wrote about itself; empty for a commit that is not ours
+
+
+def commits(uri: str) -> list[Commit]:
+    """Every commit that the log still has, newest first, with the time that it gave itself.
+
+    Two machines' clocks differ: a commit counts as made no earlier than the one before it.
+    """
+    found: list[Commit] = []
+    latest = datetime.min.replace(tzinfo=UTC)
+    for entry in sorted(DeltaTable(uri).history(), key=lambda each: each["version"]):
+        latest = max(latest, datetime.fromtimestamp(entry["timestamp"] / 1000, UTC))
+        found.append(Commit(entry["version"], latest, _books(entry.get("userMetadata"))))
+    return found[::-1]
+
+
+def _books(text: str | None) -> dict[str, Any]:
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The table of one version. A part is a partition, by its values: `2026-01-05`; a table that isn't cut has one, ''."""
+
+    uri: str
+    version: int
+    table: DeltaTable
+
+    @cached_property
+    def files(self) -> dict[str, frozenset[str]]:
+        """The data files of each part, from the log alone, which writes their paths as parts of an address."""
+        found: dict[str, set[str]] = {}
+        for row in pa.table(self.table.get_add_actions(flatten=True)).to_pylist():
+            found.setdefault(self._part(row, "partition."), set()).add(unquote(row["path"]))
+        return {part: frozenset(found[part]) for part in sorted(found)}
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        return pa.schema(self.table.schema().to_arrow())
+
+    @cached_property
+    def _columns(self) -> list[str]:
+        return list(self.table.metadata().partition_columns)
+
+    def _part(self, values: dict[str, Any], prefix: str = "") -> str:
+        return "/".join(str(values[f"{prefix}{name}"]) for name in self._columns)
+
+    @cached_property
+    def _fragments(self) -> dict[str, list[Any]]:
+        from pyarrow.dataset import get_partition_keys
+
+        found: dict[str, list[Any]] = {}
+        for fragment in self.table.to_pyarrow_dataset().get_fragments():
+            keys = get_partition_keys(fragment.partition_expression) if self._columns else {}
+            found.setdefault(self._part(keys), []).append(fragment)
+        return found
+
+    def _dataset(self, part: str) -> Any:
+        from pyarrow.dataset import FileSystemDataset
+
+        fragments = self._fragments[part]
+        return FileSystemDataset(fragments, self.schema, fragments[0].format, fragments[0].filesystem)
+
+    def read(self, part: str, columns: list[str] | None = None, where: Any = None) -> pa.Table:
+        """The rows of one part; only its files are read."""
+        if part not in self.files:
+            empty = self.schema.empty_table()
+            return empty if columns is None else empty.select(columns)
+        with self._readable(part):
+            return self._dataset(part).to_table(columns=columns, filter=where)
+
+    def content(self, part: str) -> Content:
+        """What the rows of one part say; they pass by, a few at a time."""
+        found = Content(self.schema)
+        with self._readable(part):
+            for batch in self._dataset(part).to_batches():
+                found.add(batch)
+        return found
+
+    @contextmanager
+    def _readable(self, part: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise _gone(self.uri, self.version, "its files were removed") from None
+        except (OSError, pa.ArrowInvalid) as error:
+            raise Unreadable(
+                f"{self.uri} version {self.version}: a file of {part or 'it'} can't be read ({error}). "
+                "Bring it back from a copy, or choose another version."
+            ) from error
+
+    def insist_there(self) -> None:
+        """Raises where any file of the version was removed."""
+        if not set().union(*self.files.values()) <= _present(self.uri):
+            raise _gone(self.uri, self.version, "its files were removed")
+
+
+def open_version(uri: str, version: int) -> Stored:
+    newest = DeltaTable(uri).version()
+    if not 0 <= version <= newest:
+        raise _gone(uri, version, f"the newest is {newest}")
+    try:
+        return Stored(uri, version, DeltaTable(uri, version=version))
+    except DeltaError:
+        raise _gone(uri, version, "its log was removed") from None
+
+
+def there(uri: str) -> list[int]:
+    """The versions whose files are all there, by looking at every one of them."""
+    present = _present(uri)
+    return [version for version in range(history.version(uri) + 1) if _whole(uri, version, present)]
+
+
+def _present(uri: str) -> set[str]:
+    _, root = locate(uri)
+    return {each.path.removeprefix(root.rstrip("/") + "/") for each in list_files(uri, recursive=True)}
+
+
+def _whole(uri: str, version: int, present: set[str]) -> bool:
+    try:
+        stored = Stored(uri, version, DeltaTable(uri, version=version))
+    except DeltaError:
+        return False
+    return set().union(*stored.files.values()) <= present
+
+
+def _gone(uri: str, version: int, why: str) -> NothingThere:
+    found = there(uri)
+    said = f"There are {_ranges(found)}." if found else "No version is whole any more."
+    return NothingThere(f"{uri} has no version {version} ({why}). {said}")
+
+
+def _ranges(versions: list[int]) -> str:
+    """`0, 3..7`"""
+    starts = [each for each in versions if each - 1 not in versions]
+    ends = [each for each in versions if each + 1 not in versions]
+    return ", ".join(str(start) if start == end else f"{start}..{end}" for start, end in zip(starts, ends, strict=True))

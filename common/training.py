@@ -1,0 +1,107 @@
+"""The vocabulary in which a training set is declared. No Spark; `common.examples` and `common.training_sets` build it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from common.contract import NAME
+from common.errors import insist
+from common.step import Step
+
+SPLITS = ("train", "val", "test")
+TIME = "example_time"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """Every row of a published feature table is an example: the label is one of its columns."""
+
+    table: str
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """A file of labels (Parquet, CSV or a Delta table): who, when, and what came of it."""
+
+    entity: str
+    time: str
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class From:
+    """Columns of a published feature table, as they were known before each label's time.
+
+    The row of ds is known from ds + 1 day, 00:00 UTC; it counts if that is at least `gap_hours` before the label's time,
+    and not more than `max_age_days`.
+    """
+
+    table: str
+    columns: tuple[str, ...] = ()  # none named: all of them
+    gap_hours: int = 0
+    max_age_days: int | None = None
+
+    def __post_init__(self) -> None:
+        insist(
+            self.gap_hours >= 0, f"features of {self.table}: gap_hours {self.gap_hours} would look ahead of the label"
+        )
+        insist(
+            self.max_age_days is None or self.max_age_days * 24 > self.gap_hours,
+            f"features of {self.table}: max_age_days {self.max_age_days} leaves nothing beyond gap_hours {self.gap_hours}",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """By time (train to `train_until`, val to `val_until`, test after), by a seeded hash of the entity, or by both.
+
+    With both, an example counts where the two agree, so that no entity is in two splits; the rest is left out.
+    """
+
+    train_until: date | None = None
+    val_until: date | None = None
+    seed: str | None = None
+    shares: tuple[float, float, float] = (0.8, 0.1, 0.1)
+
+    def __post_init__(self) -> None:
+        insist(self.by_time or self.seed is not None, "split: neither days nor a seed is declared; declare one or both")
+        ends = (self.train_until, self.val_until)
+        insist(ends.count(None) != 1, f"split: train_until {ends[0]} and val_until {ends[1]} go together")
+        if self.train_until and self.val_until:
+            insist(self.train_until <= self.val_until, f"split: train_until {ends[0]} is after val_until {ends[1]}")
+        insist(abs(sum(self.shares) - 1) < 1e-9, f"split: shares {self.shares} do not add up to 1")
+
+    @property
+    def by_time(self) -> bool:
+        return self.train_until is not None
+
+    @property
+    def entities_apart(self) -> bool:
+        return self.seed is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSet:
+    """Examples, what was known of them, and the steps that are fitted on the training split alone."""
+
+    name: str
+    description: str
+    examples: Snapshot | Labels
+    split: Split
+    features: tuple[From, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+    def __post_init__(self) -> None:
+        said = f"training set {self.name!r}"
+        insist(bool(NAME.fullmatch(self.name)), f"{said}: a name is lower case, digits and _; this one is not")
+        labelled = isinstance(self.examples, Labels)
+        insist(
+            bool(self.features) or not labelled, f"{said}: its examples are labels alone, and no features are declared"
+        )
+        insist(
+            labelled or not self.features,
+            f"{said}: its examples are the rows of {getattr(self.examples, 'table', '')} and bring their own features; "
+            "declare Labels to join others",
+        )

@@ -1,0 +1,218 @@
+"""Builds a training set from published versions: pinned inputs, a split that any machine repeats, steps fitted on train."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from common import content, leaks, pins, tables
+from common.errors import BadArguments, ContractBroken
+from common.examples import SPLIT, as_of, known_at, split_of
+from common.files import digest, write_json
+from common.fitting import Fitted, fit
+from common.locks import hold
+from common.published import Lake
+from common.training import SPLITS, TIME, From, Labels, Snapshot, TrainingSet
+from common.training_store import FOLDER, delta, export, manifests, place
+
+if TYPE_CHECKING:
+    from common.run import Run
+
+LEFT_OUT = "left_out"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a training set is made from: published versions, a file of labels, days."""
+
+    declared: TrainingSet
+    days: tuple[date, ...]
+    versions: dict[str, int]  # published table, as declared, to its Delta version
+    labels: str | None
+
+    @property
+    def fingerprint(self) -> str:
+        said = [repr(self.declared), self.days[0], self.days[-1], self.versions, self.labels and digest(self.labels)]
+        return hashlib.sha256(json.dumps(said, default=str, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def inputs_of(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> Inputs:
+    if isinstance(declared.examples, Labels) != (labels is not None):
+        wanted = "needs --labels, a file" if labels is None else "takes its labels from its table: leave --labels out"
+        raise BadArguments(f"training set {declared.name} {wanted}")
+    lake = Lake(days[0].settings.lake)
+    names = (
+        [declared.examples.table] if isinstance(declared.examples, Snapshot) else [f.table for f in declared.features]
+    )
+    versions = {name: lake.features(name).at().version for name in names}
+    return Inputs(declared, tuple(run.ds for run in days), versions, labels)
+
+
+def build(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> dict[str, Any]:
+    """The manifest of the training set that these inputs make: one that is there already, or a new version."""
+    run, inputs = days[0], inputs_of(days, declared, labels)
+    with hold(run.settings.lake, f"{FOLDER}/{declared.name}", run.settings.lock_wait_seconds):
+        known = manifests(run.settings.lake, declared.name)
+        same = [each for each in known if each["inputs"]["fingerprint"] == inputs.fingerprint]
+        if same:
+            return {**same[0], "outcome": "nothing"}
+        version = max((each["version"] for each in known), default=0) + 1
+        return {**_build(run, inputs, version), "outcome": "done"}
+
+
+def _build(run: Run, inputs: Inputs, version: int) -> dict[str, Any]:
+    name = inputs.declared.name
+    here = place(run.settings.lake, name, version)
+    rows, counts = assemble(run, inputs)
+    fitted = fit_on_train(rows, inputs.declared)
+    written = {split: _write(rows, fitted, split, here) for split in SPLITS}
+    for table, at in inputs.versions.items():
+        pins.pin(run.settings.lake, _pin(name, version, table), Lake(run.settings.lake).features(table).path, at)
+    manifest = {
+        "name": name,
+        "version": version,
+        "description": inputs.declared.description,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "inputs": {
+            "fingerprint": inputs.fingerprint,
+            "days": [str(inputs.days[0]), str(inputs.days[-1])],
+            "versions": inputs.versions,
+            "labels": inputs.labels,
+            "pins": [_pin(name, version, table) for table in inputs.versions],
+        },
+        "declared": repr(inputs.declared),
+        "counts": counts,
+        "splits": written,
+        "fitted": fitted.to_json(),
+        **run.signature,
+    }
+    # The manifest comes last: without it the version was never built, and the next build starts it anew.
+    write_json(f"{here}/manifest.json", manifest)
+    return manifest
+
+
+def assemble(run: Run, inputs: Inputs) -> tuple[DataFrame, dict[str, int]]:
+    """The examples with their features and their split; the books say where each one went."""
+    declared = inputs.declared
+    rows = _snapshot(run, inputs) if isinstance(declared.examples, Snapshot) else _labelled(run, inputs)
+    entity = _entity(run, inputs)
+    rows = rows.withColumn(SPLIT, F.coalesce(split_of(declared.split, entity), F.lit(LEFT_OUT)))
+    measures = {split: F.count_if(F.col(SPLIT) == split) for split in (*SPLITS, LEFT_OUT)}
+    rows, counts = tables.computed(rows, examples=F.count(F.lit(1)), **measures)
+    if not counts["train"]:
+        raise ContractBroken(
+            f"training set {declared.name}: none of {counts['examples']} examples of {inputs.days[0]}..{inputs.days[-1]} "
+            f"is in the train split ({declared.split}); choose other days, or another split"
+        )
+    return rows, counts
+
+
+def fit_on_train(rows: DataFrame, declared: TrainingSet) -> Fitted:
+    """The steps, fitted on the training split alone."""
+    return fit(declared.steps, rows.where(F.col(SPLIT) == "train").drop(SPLIT).toArrow())
+
+
+def check(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> dict[str, int]:
+    """That nothing outside the train split changes what is fitted."""
+    rows, _ = assemble(days[0], inputs_of(days, declared, labels))
+    return leaks.check_training_set(rows, lambda each: fit_on_train(each, declared))
+
+
+def _entity(run: Run, inputs: Inputs) -> str:
+    examples = inputs.declared.examples
+    if isinstance(examples, Labels):
+        return examples.entity
+    return Lake(run.settings.lake).features(examples.table).at().entity
+
+
+def _published(run: Run, inputs: Inputs, table: str) -> DataFrame:
+    uri = Lake(run.settings.lake).features(table).uri
+    return run.spark.read.format("delta").option("versionAsOf", inputs.versions[table]).load(uri)
+
+
+def _snapshot(run: Run, inputs: Inputs) -> DataFrame:
+    rows = _published(run, inputs, inputs.declared.examples.table)  # type: ignore[union-attr]
+    rows = rows.where(F.col("ds").isin(list(inputs.days)))
+    return rows.withColumn(TIME, known_at(F.col("ds"))).drop("ds")
+
+
+def _labelled(run: Run, inputs: Inputs) -> DataFrame:
+    labels = inputs.declared.examples
+    assert isinstance(labels, Labels) and inputs.labels is not None
+    found = _read_labels(run, inputs.labels)
+    missing = [name for name in (labels.entity, labels.time, labels.label) if name not in found.columns]
+    if missing:
+        raise BadArguments(f"{inputs.labels} lacks {missing}; found {found.columns}")
+    rows = found.select(labels.entity, F.col(labels.time).cast("timestamp").alias(TIME), labels.label)
+    rows = rows.where(F.to_date(TIME).isin(list(inputs.days)))
+    taken = {labels.entity, TIME, labels.label}
+    for wanted in inputs.declared.features:
+        features = _published(run, inputs, wanted.table)
+        columns = _named(wanted, features, labels.entity, taken)
+        rows = as_of(rows, features, labels.entity, wanted, columns)
+    return rows
+
+
+def _named(wanted: From, features: DataFrame, entity: str, taken: set[str]) -> dict[str, str]:
+    """The columns that are wanted, and how they are called: by their table too, where the name is taken."""
+    names = wanted.columns or tuple(name for name in features.columns if name not in ("ds", entity))
+    unknown = [name for name in (entity, *names) if name not in features.columns]
+    if unknown:
+        raise BadArguments(f"{wanted.table} has no {unknown}; it has {features.columns}")
+    table = wanted.table.partition("@")[0]
+    found = {name: f"{table}_{name}" if name in taken else name for name in names}
+    taken |= set(found.values())
+    return found
+
+
+def _read_labels(run: Run, place: str) -> DataFrame:
+    if place.endswith(".parquet"):
+        return run.spark.read.parquet(place)
+    if place.endswith(".csv"):
+        return run.spark.read.csv(place, header=True, inferSchema=True)
+    return run.spark.read.format("delta").load(place)
+
+
+def _write(rows: DataFrame, fitted: Fitted, split: str, here: str) -> dict[str, Any]:
+    """One split as Delta and as one Parquet file; what stood there was a build that never ended."""
+
+    def apply(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield from fitted.apply(pa.Table.from_batches([batch])).to_batches()
+
+    mine = rows.where(F.col(SPLIT) == split).drop(SPLIT)
+    key = [mine.columns[0], TIME]
+    done = mine.mapInArrow(apply, from_arrow_schema(fitted.output_schema))
+    done.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(f"{here}/{split}")
+    found = delta(f"{here}/{split}")
+    export(found, f"{here}/export/{split}.parquet")
+    return {"rows": found.num_rows, "hash": content.of_rows(found, key)}
+
+
+def _pin(name: str, version: int, table: str) -> str:
+    return f"{name}_v{version}_{table.replace('@', '_')}"
+
+
+def line(days: Sequence[Run], manifest: dict[str, Any]) -> dict[str, Any]:
+    """What the job says of it."""
+    name = f"{FOLDER}/{manifest['name']}"
+    return {
+        "job": "training_set",
+        "dataset": days[0].contract.name,
+        "ds": f"{days[0].ds}..{days[-1].ds}",
+        "outcome": manifest["outcome"],
+        "counts": manifest["counts"],
+        "read": manifest["inputs"]["versions"],
+        "written": {name: manifest["version"]} if manifest["outcome"] == "done" else {},
+        "training_set": f"{name}/v{manifest['version']}",
+        "run_id": manifest["run_id"],
+    }

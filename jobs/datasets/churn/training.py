@@ -1,0 +1,25 @@
+"""What a churn model learns from."""
+
+from common.steps import Drop, Impute, MinMax, OneHot
+from common.training import Snapshot, Split, TrainingSet
+
+TRAINING_SETS = (
+    TrainingSet(
+        name="churn_baseline",
+        description="Every customer of every day as billing knew them; whether they left.",
+        examples=Snapshot(table="churn@v1", label="churn"),
+        split=Split(seed="churn"),
+        steps=(
+            # A customer whose total is not known yet is taken for the usual one of that tenure.
+            Impute("total_charges", by="mean", group="tenure_months"),
+            MinMax("tenure_months"),
+            MinMax("monthly_charges"),
+            MinMax("total_charges"),
+            OneHot("gender"),
+            OneHot("partner"),
+            OneHot("dependents"),
+            OneHot("payment_method"),
+            Drop(("tenure_days", "ds_year", "ds_month", "ds_day", "ds_weekday")),
+        ),
+    ),
+)

@@ -1,0 +1,42 @@
+"""Proves that nothing after a day changes its features, and that nothing outside train changes what is fitted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from common import leaks, training_sets
+from common.cli import parser, run_job
+from common.job import Job, run_day
+from common.run import Outcome, Run
+from jobs.clean import CLEAN
+from jobs.features import FEATURES
+from jobs.ingest import INGEST
+
+
+def main(run: Run) -> Outcome:
+    return check([run])
+
+
+def check(days: list[Run]) -> Outcome:
+    name = days[0].options.get("training_set")
+    if name:
+        return Outcome("done", training_sets.check(days, days[0].dataset.training_set(name), days[0].options["labels"]))
+    found = [
+        leaks.check_features(run, [partial(_day_of, INGEST), partial(_day_of, CLEAN)], partial(_day_of, FEATURES))
+        for run in days
+    ]
+    return Outcome("done", {name: sum(each[name] for each in found) for name in found[0]})
+
+
+def _day_of(job: Job, run: Run) -> None:
+    run_day(job, replace(run, job=job.name, options={}), quiet=True)
+
+
+LEAKCHECK = Job("leakcheck", main, watches=lambda run: [], source=lambda run: run.run_id, together=check)
+
+if __name__ == "__main__":
+    arguments = parser("leakcheck", day="--cutoff")
+    arguments.add_argument("--training-set", help="check what this training set fits, instead of the day's features")
+    arguments.add_argument("--labels", help="its labels, where it needs any")
+    run_job(LEAKCHECK, arguments)

@@ -1,0 +1,25 @@
+"""published features -> training_sets/<name>/v<N>: examples as they were known, split, with steps fitted on train."""
+
+from __future__ import annotations
+
+from common import training_sets
+from common.cli import parser, run_whole
+from common.job import Line
+from common.run import Run
+
+
+def main(days: list[Run]) -> Line:
+    run = days[0]
+    declared = run.dataset.training_set(run.options["name"])
+    return training_sets.line(days, training_sets.build(days, declared, run.options["labels"]))
+
+
+if __name__ == "__main__":
+    arguments = parser("training_set")
+    arguments.add_argument(
+        "--name", required=True, help="which training set: one that the dataset's training.py declares"
+    )
+    arguments.add_argument(
+        "--labels", help="a file of labels (Parquet, CSV or Delta), for a training set that needs one"
+    )
+    run_whole("training_set", arguments, main)

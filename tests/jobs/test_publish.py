@@ -1,0 +1,241 @@
+"""What readers see: validated rows, whole days, any version again; and what made each of them."""
+
+import threading
+from dataclasses import replace
+from datetime import date
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+from pyspark.sql import SparkSession
+
+from common import compaction, definition, pins, publishing
+from common.aggregates import Sum
+from common.contract import Feature
+from common.datasets import Dataset
+from common.errors import ContractBroken, NothingThere
+from common.job import run_day, run_together
+from jobs.features import FEATURES
+from jobs.publish import PUBLISH
+from jobs.reproduce import REPRODUCE
+from tests.lake import Lake
+from tests.tables_as_text import assert_rows
+
+DAY, NEXT, AFTER = "2026-01-05", "2026-01-06", "2026-01-07"
+PATH = "published/transactions/v1"
+
+
+def land(lake: Lake, ds: str, text: str) -> None:
+    lake.land(ds, text)
+    lake.day(ds)
+
+
+def seen(lake: Lake) -> list[dict[str, object]]:
+    return lake.published.at().arrow().to_pylist()
+
+
+def spoil(lake: Lake, ds: str) -> None:
+    """A share of purchases over 1, as no run of ours would write it."""
+    table = lake.table("features/transactions/v1")
+    row = table.to_pyarrow_table(filters=[("ds", "=", date.fromisoformat(ds))]).slice(0, 1)
+    bad = row.set_column(row.schema.get_field_index("weekend_share_30d"), "weekend_share_30d", pa.array([7.0]))
+    write_deltalake(table, bad, mode="overwrite", predicate=f"ds = '{ds}'")
+
+
+def test_a_day_that_was_not_validated_is_not_published(lake: Lake) -> None:
+    land(lake, DAY, "transaction_id\na")
+    with pytest.raises(
+        NothingThere,
+        match="have not been validated.*validate.py --dataset transactions --ds 2026-01-05 --table features",
+    ):
+        lake.run(PUBLISH, DAY)
+    lake.publish(DAY)
+    lake.land(DAY, "transaction_id | purchase_amount\na | 11.00")
+    lake.day(DAY)
+    with pytest.raises(NothingThere, match="since they were last written"):
+        lake.run(PUBLISH, DAY)
+    assert_rows(seen(lake), "user_id | spend_7d\n1 | 10.00")
+
+
+def test_a_failed_day_leaves_what_was_published(lake: Lake) -> None:
+    land(lake, DAY, "transaction_id\na")
+    lake.publish(DAY)
+    land(lake, NEXT, "transaction_id\nb")
+    spoil(lake, NEXT)
+    with pytest.raises(ContractBroken, match="weekend_share_30d"):
+        lake.validate(NEXT, "features")
+    with pytest.raises(ContractBroken, match="nothing was published, and readers keep what they have"):
+        lake.run(PUBLISH, NEXT)
+    assert_rows(seen(lake), f"ds | user_id\n{DAY} | 1")
+
+
+def test_publishing_again_writes_nothing(lake: Lake) -> None:
+    land(lake, DAY, "transaction_id\na")
+    assert lake.publish(DAY)["counts"] == {"published": 1, "rows": 1}
+    before = lake.state()
+    assert lake.run(PUBLISH, DAY)["outcome"] == "nothing"
+    assert lake.run(PUBLISH, DAY, full_refresh=True)["outcome"] == "nothing"
+    assert lake.state() == before
+
+
+def test_a_range_is_published_in_one_version_or_not_at_all(lake: Lake) -> None:
+    for ds in (DAY, NEXT):
+        land(lake, ds, f"transaction_id\n{ds}")
+    lake.validate(DAY, "features")
+    runs = [lake.plan("publish", ds) for ds in (DAY, NEXT)]
+    with pytest.raises(NothingThere):
+        run_together(PUBLISH, runs)
+    assert not (lake.root / "lake" / "published").exists()
+    lake.validate(NEXT, "features")
+    line = run_together(PUBLISH, runs)
+    assert (line["ds"], line["written"]) == (f"{DAY}..{NEXT}", {PATH: 0})
+    assert {str(row["ds"]) for row in seen(lake)} == {DAY, NEXT}
+    assert lake.run(PUBLISH, DAY)["outcome"] == "nothing"
+
+
+def test_a_reader_that_polls_never_sees_a_row_that_was_not_validated(lake: Lake) -> None:
+    land(lake, DAY, "transaction_id | user_id\na | 1")
+    lake.publish(DAY)
+    stop, polled = threading.Event(), []
+
+    def poll() -> None:
+        while not stop.is_set():
+            polled.append({(str(row["ds"]), row["user_id"], str(row["spend_7d"])) for row in seen(lake)})
+
+    reader = threading.Thread(target=poll)
+    reader.start()
+    try:
+        land(lake, NEXT, "transaction_id | user_id\nb | 1\nc | 2")
+        spoil(lake, NEXT)
+        with pytest.raises(ContractBroken):
+            lake.publish(NEXT)
+        lake.run(FEATURES, NEXT)
+        before_publishing = len(polled)
+        lake.publish(NEXT)
+    finally:
+        seen_after = len(polled)
+        while len(polled) < seen_after + 2:
+            assert reader.is_alive()
+        stop.set()
+        reader.join()
+    first = {(DAY, 1, "10.00")}
+    second = first | {(NEXT, 1, "20.00"), (NEXT, 2, "10.00")}
+    assert before_publishing > 2
+    assert all(each == first for each in polled[:before_publishing])
+    assert all(each in (first, second) for each in polled)
+    assert polled[-1] == second
+
+
+def test_a_correction_is_a_new_version_and_never_a_silent_rewrite(lake: Lake) -> None:
+    land(lake, DAY, "transaction_id | purchase_amount\na | 10.00")
+    first = lake.publish(DAY)["written"][PATH]
+    # The same day is sent anew, corrected.
+    lake.land(DAY, "transaction_id | purchase_amount\na | 12.00")
+    lake.day(DAY)
+    second = lake.publish(DAY)["written"][PATH]
+    assert second > first
+    assert_rows(lake.published.at(version=first).arrow().to_pylist(), "spend_7d\n10.00")
+    assert_rows(lake.published.at(version=second).arrow().to_pylist(), "spend_7d\n12.00")
+
+
+def test_a_publication_says_what_made_it(lake: Lake) -> None:
+    land(lake, DAY, "transaction_id\na\nb")
+    lake.publish(DAY)
+    books = lake.published.versions()[0].books
+    facts = books["days"][DAY]
+    assert (books["feature_version"], books["entity"]) == (1, "user_id")
+    assert books["columns"]["spend_7d"] == {
+        "type": "decimal(22,2)",
+        "words": "sum of purchase_amount over the last 7 days",
+    }
+    assert books["definition"] == definition.define(lake.plan("publish", DAY).dataset).fingerprint
+    assert {"code", "revision", "lock"} <= books.keys()
+    assert facts["sources"] == {"processed/transactions": 1, "superseded/transactions": -1}
+    assert facts["rows"] == 1
+    assert facts["validation"]["rules"] == facts["validation"]["passed"] > 5
+    assert facts["run_id"].startswith(f"run of features {DAY}")
+
+
+def changed(lake: Lake) -> Dataset:
+    """The same dataset, with a feature that means something else."""
+    dataset = lake.plan("features", DAY).dataset
+    features = dataset.contract.features
+    columns = (Feature("spend_7d", Sum(8, "purchase_amount")), *features.columns[1:])
+    return replace(dataset, contract=replace(dataset.contract, features=replace(features, columns=columns)))
+
+
+def test_a_changed_definition_under_the_same_version_is_refused_with_the_difference(lake: Lake) -> None:
+    land(lake, DAY, "transaction_id\na")
+    run = replace(lake.plan("features", DAY), dataset=changed(lake), code="other")
+    before = lake.state()
+    with pytest.raises(definition.DefinitionChanged) as refused:
+        run_day(FEATURES, run)
+    assert 'spend_7d was "sum of purchase_amount over the last 7 days"' in str(refused.value)
+    assert 'is "sum of purchase_amount over the last 8 days"' in str(refused.value)
+    assert "version=2" in str(refused.value)
+    assert refused.value.exit_code == 2
+    assert lake.state() == before
+
+
+def test_the_next_version_lives_beside_the_one_before(lake: Lake) -> None:
+    land(lake, DAY, "transaction_id | timestamp\na | 2025-12-29T10:00:00Z\nb | 2025-12-30T10:00:00Z")
+    lake.publish(DAY)
+    dataset = changed(lake)
+    contract = replace(dataset.contract, features=replace(dataset.contract.features, version=2))
+    run_day(FEATURES, replace(lake.plan("features", DAY), dataset=replace(dataset, contract=contract), code="other"))
+    assert_rows(lake.rows("features", path="features/transactions/v1"), "spend_7d\n10.00")
+    assert_rows(lake.rows("features", path="features/transactions/v2"), "spend_7d\n20.00")
+
+
+def test_a_published_day_is_made_again_from_its_sources_whatever_has_come_since(lake: Lake) -> None:
+    lake.land(DAY, f"transaction_id | user_id | timestamp\na | 1 | {DAY}T10:00:00Z\nb | 2 | 2026-01-03T09:00:00Z")
+    lake.day(DAY)
+    lake.publish(DAY)
+    land(
+        lake,
+        NEXT,
+        f"transaction_id | purchase_amount | timestamp\na | 99.00 | {DAY}T11:00:00Z\nd | 5.00 | {DAY}T12:00:00Z",
+    )
+    line = lake.run(REPRODUCE, DAY)
+    assert line["hash"] == publishing.facts_by_day(str(lake.root / "lake" / PATH))[DAY]["hash"]
+    assert line["counts"]["features"] == 2
+
+
+def test_rows_that_the_sources_do_not_give_are_named(lake: Lake) -> None:
+    land(lake, DAY, "transaction_id\na")
+    spoiled = lake.table("features/transactions/v1")
+    row = spoiled.to_pyarrow_table()
+    write_deltalake(
+        spoiled, row.set_column(row.schema.get_field_index("age"), "age", pa.array([31], pa.int32())), mode="overwrite"
+    )
+    lake.publish(DAY)
+    with pytest.raises(ContractBroken, match="can't be made again.*age"):
+        lake.run(REPRODUCE, DAY)
+
+
+def test_spark_reads_any_version_by_sql(lake: Lake, spark: SparkSession) -> None:
+    land(lake, DAY, "transaction_id\na")
+    lake.publish(DAY)
+    land(lake, NEXT, "transaction_id\nb")
+    lake.publish(NEXT)
+    table = f"delta.`{lake.root}/lake/{PATH}`"
+    assert [
+        row["n"] for v in (0, 1) for row in spark.sql(f"SELECT count(*) AS n FROM {table} VERSION AS OF {v}").collect()
+    ] == [1, 2]
+
+
+def test_a_pinned_version_outlives_every_vacuum_and_an_unpinned_one_really_goes(lake: Lake) -> None:
+    for amount in ("10.00", "11.00", "12.00"):
+        lake.land(DAY, f"transaction_id | purchase_amount\na | {amount}")
+        lake.day(DAY)
+        lake.publish(DAY)
+    place = str(lake.root / "lake")
+    pins.pin(place, "model_1", PATH, 0)
+    gone = compaction.vacuum(lake.plan("compact", DAY), older_than_hours=0)
+    assert gone[PATH] == 1
+    assert_rows(lake.published.at(pin="model_1").arrow().to_pylist(), "spend_7d\n10.00")
+    with pytest.raises(NothingThere, match="0, 2"):
+        lake.published.at(version=1).arrow()
+    pins.release(place, "model_1")
+    assert compaction.vacuum(lake.plan("compact", DAY), older_than_hours=0)[PATH] == 1
+    assert_rows(seen(lake), "spend_7d\n12.00")

@@ -1,0 +1,234 @@
+"""From published features to a training set, and the proof that nothing leaked."""
+
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import functions as F
+
+from common import known, pins, training_sets, training_store
+from common.errors import BadArguments, ContractBroken, ContractContradiction
+from common.fitting import fit
+from common.steps import Impute, MinMax
+from common.training import From, Labels, Snapshot, Split, TrainingSet
+from jobs import leakcheck
+from jobs.datasets.churn import sample
+from jobs.leakcheck import LEAKCHECK
+from tests.lake import Lake
+
+DAY, NEXT = "2026-01-05", "2026-01-06"
+NAME = "churn_baseline"
+
+
+@pytest.fixture(scope="module")
+def two_days(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Path:
+    lake = Lake(tmp_path_factory.mktemp("churn"), "churn")
+    for ds in (DAY, NEXT):
+        rows, _ = sample.generate(date.fromisoformat(ds), 120, 7, dirt=False)
+        lines = [",".join(value or "" for value in row) for row in rows]
+        lake.land_bytes(ds, "\n".join([",".join(sample.COLUMNS), *lines]).encode())
+        lake.day(ds)
+        lake.publish(ds)
+    return lake.root
+
+
+@pytest.fixture
+def churn(tmp_path: Path, two_days: Path) -> Lake:
+    """Two published days of a small customer base."""
+    shutil.copytree(two_days, tmp_path, dirs_exist_ok=True)
+    return Lake(tmp_path, "churn")
+
+
+def build(lake: Lake, declared: TrainingSet, labels: str | None = None) -> dict[str, object]:
+    return training_sets.build([lake.plan("training_set", ds) for ds in (DAY, NEXT)], declared, labels)
+
+
+def read(lake: Lake, name: str, split: str) -> pa.Table:
+    return training_store.read(str(lake.root / "lake"), name, split)
+
+
+def declared(lake: Lake) -> TrainingSet:
+    return lake.plan("training_set", DAY).dataset.training_set(NAME)
+
+
+def test_the_churn_example_whole(churn: Lake) -> None:
+    manifest = build(churn, declared(churn))
+    counts = manifest["counts"]
+    assert counts["examples"] == 240 == counts["train"] + counts["val"] + counts["test"] + counts["left_out"]
+    train, test = read(churn, NAME, "train"), read(churn, NAME, "test")
+    scaled = ["tenure_months", "monthly_charges", "total_charges"]
+    for name in scaled:
+        values = train[name].to_pylist()
+        assert (min(values), max(values)) == (0.0, 1.0), name
+    assert not set(train["customer_id"].to_pylist()) & set(test["customer_id"].to_pylist())
+    assert {"gender_male", "partner_yes", "dependents_yes", "payment_method_credit_card"} <= set(train.column_names)
+    assert "gender_female" not in train.column_names
+    assert set(train["churn"].to_pylist()) == {0, 1}
+    assert pq.read_table(churn.root / "lake/training_sets" / NAME / "v1/export/train.parquet").equals(train)
+
+
+def test_what_is_imputed_and_scaled_is_what_duckdb_says(churn: Lake) -> None:
+    """total_charges by the mean of the tenure, the overall median where none; everything from the train split alone."""
+    build(churn, declared(churn))
+    train = read(churn, NAME, "train")
+    published = churn.published.at().arrow()
+    with duckdb.connect() as connection:
+        connection.register("p", published)
+        connection.register("t", train)
+        found = connection.execute(
+            """
+            WITH rows AS (SELECT p.*, t.total_charges AS scaled FROM p JOIN t
+                          ON p.customer_id = t.customer_id AND p.ds + INTERVAL 1 DAY = t.example_time AT TIME ZONE 'UTC'),
+            means AS (SELECT tenure_months, avg(total_charges::double) AS mean FROM rows GROUP BY ALL),
+            filled AS (SELECT scaled, coalesce(total_charges::double, mean,
+                       (SELECT median(total_charges::double) FROM rows)) AS total FROM rows JOIN means USING (tenure_months))
+            SELECT count(*), max(abs(scaled - (total - low) / (high - low)))
+            FROM filled, (SELECT min(total) AS low, max(total) AS high FROM filled)
+            """
+        ).fetchone()
+    assert found is not None
+    assert found[0] == train.num_rows
+    assert found[1] < 1e-9
+
+
+def test_the_same_inputs_make_no_second_version_and_new_ones_do(churn: Lake) -> None:
+    first = build(churn, declared(churn))
+    before = churn.state()
+    again = build(churn, declared(churn))
+    assert (again["outcome"], again["version"], churn.state()) == ("nothing", 1, before)
+    other = training_sets.build([churn.plan("training_set", DAY)], declared(churn), None)
+    assert (other["outcome"], other["version"]) == ("done", 2)
+    assert [each["version"] for each in training_store.manifests(str(churn.root / "lake"), NAME)] == [1, 2]
+    assert first["splits"] == again["splits"]
+
+
+def test_its_inputs_are_pinned(churn: Lake) -> None:
+    manifest = build(churn, declared(churn))
+    place = str(churn.root / "lake")
+    (pin,) = manifest["inputs"]["pins"]
+    assert pins.kept_versions(place, "published/churn/v1") == [manifest["inputs"]["versions"]["churn@v1"]]
+    pins.verify(place, pin)
+
+
+def test_a_later_row_is_served_by_the_same_fitted_steps(churn: Lake) -> None:
+    fitted = training_store.fitted(build(churn, declared(churn)))
+    (row,) = churn.published.at().arrow(ds=NEXT).slice(3, 1).to_pylist()
+    served = fitted.apply_row({**row, "example_time": None})
+    stored = {
+        each["customer_id"]: each
+        for split in ("train", "val", "test")
+        for each in read(churn, NAME, split).to_pylist()
+        if each["example_time"].date() == date(2026, 1, 7)
+    }[row["customer_id"]]
+    assert {name: served[name] for name in stored if name != "example_time"} == {
+        name: value for name, value in stored.items() if name != "example_time"
+    }
+
+
+def test_labels_meet_features_as_they_were_known(churn: Lake) -> None:
+    """c000001 is asked about before anything was known of it, on a known day, and after."""
+    labels = churn.root / "labels.csv"
+    labels.write_text(
+        "customer_id,asked_at,bought\n"
+        "c000001,2026-01-05T12:00:00,0\nc000001,2026-01-06T00:00:00,1\nc000002,2026-01-06T23:00:00,1\n"
+    )
+    wanted = TrainingSet(
+        name="offers",
+        description="Who takes an offer.",
+        examples=Labels(entity="customer_id", time="asked_at", label="bought"),
+        split=Split(train_until=date(2026, 1, 31), val_until=date(2026, 2, 28)),
+        features=(From(table="churn@v1", columns=("tenure_days",)),),
+        steps=(Impute("tenure_days", by="constant", value=-1.0),),
+    )
+    build(churn, wanted, str(labels))
+    rows = read(churn, "offers", "train").to_pylist()
+    of_day = {row["customer_id"]: row["tenure_days"] for row in churn.published.at().arrow(ds=DAY).to_pylist()}
+    assert [row["tenure_days"] for row in rows] == [-1.0, of_day["c000001"], of_day["c000002"]]
+    with pytest.raises(BadArguments, match="needs --labels"):
+        build(churn, wanted)
+
+
+def test_a_training_set_that_contradicts_itself_says_so() -> None:
+    split = Split(seed="s")
+    with pytest.raises(ContractContradiction, match="bring their own features"):
+        TrainingSet(
+            name="a",
+            description="",
+            examples=Snapshot(table="c@v1", label="x"),
+            split=split,
+            features=(From(table="t"),),
+        )
+    with pytest.raises(ContractContradiction, match="would look ahead"):
+        From(table="t", gap_hours=-1)
+
+
+def test_nothing_after_a_day_changes_its_features(lake: Lake) -> None:
+    for ds in ("2026-01-04", DAY):
+        lake.land(ds, f"transaction_id | user_id | purchase_amount\n{ds} | 1 | 10.00\n{ds}-b | 2 | 5.00")
+        lake.day(ds)
+    before = lake.state()
+    counts = lake.run(LEAKCHECK, DAY, training_set=None)["counts"]
+    assert (counts["rows"], counts["poisoned"], counts["leaks"]) == (2, 4, 0)
+    assert lake.state() == before
+
+
+def test_an_engine_that_sees_later_arrivals_is_caught_by_column_and_entity(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.land(DAY, "transaction_id | user_id\na | 41\nb | 42\nc | 43")
+    lake.day(DAY)
+    monkeypatch.setattr(known, "known_on", lambda ds: F.col("superseded").isNull())
+    real = known.rows_known
+
+    def all_that_is_stored(run, dates, on):  # type: ignore[no-untyped-def]
+        return real(run, dates, date(2999, 1, 1))
+
+    monkeypatch.setattr("common.partials.rows_known", all_that_is_stored)
+    with pytest.raises(
+        ContractBroken, match=r"change with what came after that day: .*spend_7d of \d rows, e.g. 2026-01-05/4\d"
+    ) as leak:
+        lake.run(LEAKCHECK, DAY, training_set=None)
+    assert leak.value.exit_code == 3
+    assert "spend_7d" in {each["column"] for each in leak.value.failures}
+
+
+def test_nothing_outside_train_changes_what_is_fitted(churn: Lake) -> None:
+    counts = leakcheck.check([churn.plan("leakcheck", ds, training_set=NAME, labels=None) for ds in (DAY, NEXT)]).counts
+    assert counts["leaks"] == 0
+    assert counts["changed_columns"] > 5
+
+
+def test_a_scaler_that_was_fitted_on_all_rows_is_caught(churn: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        training_sets,
+        "fit_on_train",
+        lambda rows, declared: fit((MinMax("tenure_days"),), rows.drop("split").toArrow()),
+    )
+    with pytest.raises(ContractBroken, match="look at rows outside the train split") as leak:
+        leakcheck.check([churn.plan("leakcheck", ds, training_set=NAME, labels=None) for ds in (DAY, NEXT)])
+    assert leak.value.exit_code == 3
+
+
+def test_the_fitted_steps_are_plain_json(churn: Lake) -> None:
+    manifest = build(churn, declared(churn))
+    assert json.loads(manifest["fitted"])
+    assert training_store.fitted(manifest).to_json() == manifest["fitted"]
+
+
+def test_a_build_that_was_killed_is_made_anew_under_the_same_version(
+    churn: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(training_sets, "write_json", killed)
+        with pytest.raises(KeyboardInterrupt):
+            build(churn, declared(churn))
+    assert training_store.manifests(str(churn.root / "lake"), NAME) == []
+    assert build(churn, declared(churn))["version"] == 1

@@ -1,0 +1,273 @@
+"""The command `features`: what it prints, what it writes, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import write_deltalake
+
+from common import content, reader
+from tests.published_tables import pack, publish, rows_of, vacuum
+from tests.tables_as_text import assert_rows
+
+FIRST = """
+ds         | user_id | spend | mean | favourite
+2026-01-01 | 1       | 10.00 | 1.5  | food
+2026-01-02 | 1       | 11.00 | 1.5  | -
+2026-01-02 | 2       | 12.00 | ?    | [red]food
+"""
+SECOND = "ds | user_id | spend | mean\n2026-01-02 | 1 | 99.00 | 1.5\n2026-01-02 | 3 | 30.00 | -"
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    lake = tmp_path / "lake"
+    publish(lake, FIRST, at="2026-02-01T06:00")
+    publish(lake, SECOND, at="2026-02-02T06:00")
+    monkeypatch.setenv("LAKE", str(lake))
+    return lake
+
+
+def ask(capsys: Capture, *words: object) -> dict[str, Any]:
+    assert reader.main([*map(str, words), "--json"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def lines(capsys: Capture, *words: object) -> list[str]:
+    assert reader.main([*map(str, words)]) == 0
+    return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+
+
+def refused(capsys: Capture, code: int, *words: object) -> str:
+    assert reader.main([*map(str, words)]) == code
+    said = capsys.readouterr()
+    assert said.out == ""
+    return said.err
+
+
+def test_list_shows_every_table(lake: Path, capsys: Capture) -> None:
+    publish(lake, FIRST, "visits/v2", at="2026-02-03T06:00")
+    assert lines(capsys, "list") == [
+        "table version from to rows of the last day published at",
+        "purchases@v1 1 2026-01-01 2026-01-02 2 2026-02-02T06:00:00.000Z",
+        "visits@v2 0 2026-01-01 2026-01-02 2 2026-02-03T06:00:00.000Z",
+    ]
+    assert [each["table"] for each in ask(capsys, "list")["tables"]] == ["purchases@v1", "visits@v2"]
+
+
+def test_a_lake_where_nothing_is_published_says_so(tmp_path: Path, capsys: Capture) -> None:
+    assert lines(capsys, "list", "--lake", tmp_path) == [f"Nothing is published in {tmp_path} yet."]
+    assert ask(capsys, "list", "--lake", tmp_path) == {"tables": []}
+
+
+def test_log_has_a_line_a_version(lake: Path, capsys: Capture) -> None:
+    pack(lake)
+    assert lines(capsys, "log", "purchases") == [
+        "version published at ds rows run code validation",
+        "1 2026-02-02T06:00:00.000Z 2026-01-02 2 run of publi 0ddba11 14/15, 1 warned",
+        "0 2026-02-01T06:00:00.000Z 2026-01-01..2026-01-02 3 run of publi 0ddba11 28/30, 2 warned",
+    ]
+
+
+def test_log_tells_what_made_each(lake: Path, capsys: Capture) -> None:
+    seen = lines(capsys, "log", "purchases@v1", "--long")
+    assert "version 1, 2026-02-02T06:00:00.000Z, run run of publish, revision 0ddba11" in seen
+    assert "definition feedbeef, by user_id, validation 14/15, 1 warned" in seen
+    assert "spend decimal128(22, 2) sum of amount over the last 7 days" in seen
+    assert any(line.startswith("2026-01-01 1 7 run of featu processed/purchases@4 ") for line in seen)
+    versions = ask(capsys, "log", "purchases@v1")["versions"]
+    assert [each["version"] for each in versions] == [1, 0]
+    assert versions[0]["days"]["2026-01-02"]["sources"] == {"processed/purchases": 4}
+
+
+def test_show_prints_rows_as_they_are(lake: Path, capsys: Capture) -> None:
+    assert lines(capsys, "show", "purchases@v1", "--version", 0, "--ds", "2026-01-02") == [
+        "ds user_id spend mean favourite",
+        "2026-01-02 1 11.00 1.5 -",
+        "2026-01-02 2 12.00 nan [red]food",
+        "2 of 2 rows, purchases@v1 version 0, published 2026-02-01T06:00:00.000Z",
+    ]
+
+
+def test_show_takes_the_newest_day_or_all_days_of_an_entity(lake: Path, capsys: Capture) -> None:
+    assert {row["ds"] for row in ask(capsys, "show", "purchases")["rows"]} == {"2026-01-02"}
+    found = ask(capsys, "show", "purchases", "--entity", 1, "--columns", "spend")["rows"]
+    assert_rows(found, "ds | user_id | spend\n2026-01-01 | 1 | 10.00\n2026-01-02 | 1 | 99.00")
+    found = ask(capsys, "show", "purchases", "--ds", "2026-01-01..2026-01-02", "--limit", 1)
+    assert (len(found["rows"]), found["of"]) == (1, 3)
+
+
+def test_show_finds_a_version_by_time_and_by_pin(lake: Path, capsys: Capture) -> None:
+    assert ask(capsys, "show", "purchases", "--as-of", "2026-02-01T12:00")["version"] == 0
+    ask(capsys, "pin", "january", "purchases", "--version", 0)
+    assert ask(capsys, "show", "purchases", "--pin", "january")["version"] == 0
+
+
+def test_rows_of_packed_files_are_shown_with_their_publication(lake: Path, capsys: Capture) -> None:
+    publish(lake, "ds | user_id\n2026-01-05 | 1")
+    publish(lake, "ds | user_id\n2026-01-05 | 2", mode="append", at="2099-02-03T06:00")
+    assert pack(lake) == 4
+    said = lines(capsys, "show", "purchases")[-1]
+    assert said == "2 of 2 rows, purchases@v1 version 4, published as version 3 2099-02-03T06:00:00.000Z"
+
+
+def test_json_has_no_nan(lake: Path, capsys: Capture) -> None:
+    reader.main(["show", "purchases", "--version", "0", "--json"])
+    text = capsys.readouterr().out
+    assert [row["mean"] for row in json.loads(text, parse_constant=lambda _: pytest.fail(text))["rows"]] == [1.5, "nan"]
+
+
+def test_control_characters_of_the_data_do_not_reach_the_terminal(lake: Path, capsys: Capture) -> None:
+    publish(lake, "ds | user_id | favourite\n2026-01-02 | 1 | a\x1b[2Jb")
+    assert "'a\\x1b[2Jb'" in " ".join(lines(capsys, "show", "purchases"))
+
+
+def test_no_figure_is_cut_on_a_narrow_screen(lake: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    assert "2026-01-02 1 99.00 1.5 -" in lines(capsys, "show", "purchases")
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "arrow"])
+def test_get_writes_all_rows_of_the_version(lake: Path, capsys: Capture, suffix: str) -> None:
+    out = lake.parent / "new" / f"x.{suffix}"
+    found = ask(capsys, "get", "purchases", "--version", 0, "--out", out)
+    read = {
+        "parquet": lambda: pq.read_table(out).to_pylist(),
+        "csv": lambda: polars.read_csv(out, infer_schema=False).to_dicts(),
+        "arrow": lambda: pa.ipc.open_file(out).read_all().to_pylist(),
+    }[suffix]
+    assert_rows(read(), FIRST.replace("?", "nan").replace("nan ", "nan"))
+    assert (found["rows"], found["version"], found["changed"]) == (3, 0, [])
+    assert [file.name for file in out.parent.iterdir()] == [out.name]
+
+
+def test_get_writes_the_named_days_with_their_types(lake: Path, capsys: Capture) -> None:
+    out = lake.parent / "x.parquet"
+    found = ask(capsys, "get", "purchases@v1", "--ds", "2026-01-02..2026-01-09", "--out", out)
+    schema = pq.read_schema(out)
+    assert schema.equals(rows_of(SECOND).schema)
+    assert schema.metadata[b"table"] == b"purchases@v1"
+    assert found["days"] == {"2026-01-02": content.of_rows(rows_of(SECOND))}
+    assert duckdb.sql(f"SELECT count(*) FROM '{out}'").fetchall() == [(2,)]
+
+
+def test_get_of_the_same_rows_writes_the_same_bytes(lake: Path, capsys: Capture) -> None:
+    one, other = (lake.parent / f"{name}.parquet" for name in "ab")
+    for out in (one, other):
+        ask(capsys, "get", "purchases", "--out", out)
+        os.utime(out, (0, 0))
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_get_says_which_days_somebody_else_changed(lake: Path, capsys: Capture) -> None:
+    write_deltalake(f"{lake}/published/purchases/v1", rows_of("ds | user_id\n2026-01-01 | 9"), mode="append")
+    assert reader.main(["get", "purchases", "--out", str(lake.parent / "x.csv")]) == 0
+    said = capsys.readouterr()
+    assert "the rows of 2026-01-01 are not those that were published" in said.err
+    assert "2026-01-02 are" not in said.err
+
+
+def test_get_that_fails_leaves_what_was_there(lake: Path, capsys: Capture) -> None:
+    out = lake.parent / "out" / "x.parquet"
+    ask(capsys, "get", "purchases", "--version", 0, "--out", out)
+    before = out.read_bytes()
+    damaged, *_ = (lake / "published/purchases/v1/ds=2026-01-02").iterdir()
+    for file in (lake / "published/purchases/v1/ds=2026-01-02").iterdir():
+        file.write_bytes(damaged.read_bytes()[:40])
+    assert "a file of 2026-01-02 can't be read" in refused(capsys, 1, "get", "purchases", "--out", out)
+    assert out.read_bytes() == before
+    assert [file.name for file in out.parent.iterdir()] == [out.name]
+
+
+def test_get_says_what_it_can_not_write(lake: Path, capsys: Capture) -> None:
+    assert "expected one of .parquet, .csv, .arrow" in refused(capsys, 2, "get", "purchases", "--out", "x.xlsx")
+    (lake.parent / "file").touch()
+    assert "can't be written" in refused(capsys, 1, "get", "purchases", "--out", lake.parent / "file" / "x.csv")
+    lists = rows_of(FIRST).append_column("tags", pa.array([["a"], [], None]))
+    write_deltalake(f"{lake}/published/purchases/v1", lists, mode="overwrite", schema_mode="overwrite")
+    assert "can't hold tags" in refused(capsys, 2, "get", "purchases", "--out", lake.parent / "x.csv")
+    assert not (lake.parent / "x.csv").exists()
+
+
+def test_diff_counts_and_shows_the_largest(lake: Path, capsys: Capture) -> None:
+    assert lines(capsys, "diff", "purchases", 0, 1) == [
+        "purchases@v1 version 0 -> 1: 1 rows added, 1 rows removed, 1 rows changed",
+        "days with other files: 2026-01-02",
+        "",
+        "column changed rows",
+        "spend 1",
+        "",
+        "user_id ds column before after",
+        "1 2026-01-02 spend 11.00 99.00",
+    ]
+    found = ask(capsys, "diff", "purchases@v1", 0, 1, "--ds", "2026-01-02")
+    assert (found["columns"], found["largest"][0]["after"], found["days"]) == ({"spend": 1}, "99.00", ["2026-01-02"])
+    assert ask(capsys, "diff", "purchases@v1", 0, 1, "--ds", "2026-01-01")["days"] == []
+
+
+def test_a_version_is_pinned_shown_verified_and_released(lake: Path, capsys: Capture) -> None:
+    made = ask(capsys, "pin", "january", "purchases@v1", "--version", 0, "--note", "for [bold]March")
+    assert made["note"] == "for [bold]March"
+    row = lines(capsys, "pins")[1]
+    assert row.startswith("january published/purchases/v1 0 2 3 ")
+    assert row.endswith("for [bold]March")
+    assert lines(capsys, "verify", "january")[0].startswith("january is what it was: published/purchases/v1 version 0")
+    assert ask(capsys, "release", "january") == made
+    assert lines(capsys, "pins") == [f"Nothing is pinned in {lake}."]
+
+
+def test_a_pinned_version_that_differs_ends_with_three_and_names_the_days(lake: Path, capsys: Capture) -> None:
+    ask(capsys, "pin", "january", "purchases", "--version", 0)
+    file, *_ = (lake / "published/purchases/v1/ds=2026-01-01").iterdir()
+    found = pq.read_table(file)
+    pq.write_table(found.set_column(0, "user_id", pa.array([5])), file)
+    assert "differs from what was pinned on 2026-01-01" in refused(capsys, 3, "verify", "january")
+    assert reader.main(["verify", "january", "--json"]) == 3
+    said = json.loads(capsys.readouterr().out)
+    assert (said["exit_code"], [each["day"] for each in said["failures"]]) == (3, ["2026-01-01"])
+
+
+def test_a_pinned_version_that_is_gone_ends_with_four(lake: Path, capsys: Capture) -> None:
+    ask(capsys, "pin", "january", "purchases", "--version", 0)
+    vacuum(lake)
+    assert "its files were removed" in refused(capsys, 4, "verify", "january")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("show visits", 2, "is not published in"),
+        ("show ../../etc", 2, "is no name of a table"),
+        ("show purchases --version 9", 4, "There are 0..1"),
+        ("show purchases --as-of 2020-01-01", 4, "was published by"),
+        ("show purchases --as-of soon", 2, "can't be read"),
+        ("show purchases --ds soon", 2, "is not a date"),
+        ("show purchases --ds 2027-01-01", 4, "has nothing for"),
+        ("show purchases --pin nope", 2, "there is no pin nope; there are: none"),
+        ("show purchases --entity x", 2, "can't be read as int64"),
+        ("verify nope", 2, "there is no pin"),
+        ("diff purchases 0 9", 4, "no version 9"),
+    ],
+)
+def test_what_can_not_be_answered_is_said_with_its_exit_code(
+    lake: Path, capsys: Capture, words: str, code: int, said: str
+) -> None:
+    assert said in refused(capsys, code, *words.split())
+
+
+@pytest.mark.parametrize("words", ["", "show", "show x --limit -1", "show x --version 1 --pin p", "get x", "diff x 1"])
+def test_words_that_make_no_command_end_with_two(lake: Path, capsys: Capture, words: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        reader.main(words.split())
+    assert stopped.value.code == 2
+    assert "usage: features" in capsys.readouterr().err

@@ -1,0 +1,531 @@
+"""What preprocessing steps learn, against pandas; and that a row is served just as it was trained on."""
+
+import json
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.errors import ContractBroken, ContractContradiction
+from common.fitting import Fitted, columns_read, fit
+from common.step import Step
+from common.steps import Clip, DateParts, Drop, Impute, Log, MinMax, OneHot, Ordinal, Ratio, Standard
+
+NAN, INF = math.nan, math.inf
+SCHEMA = pa.schema(
+    {
+        "id": pa.string(),
+        "months": pa.int32(),
+        "charges": pa.decimal128(12, 2),
+        "score": pa.float64(),
+        "visits": pa.int64(),
+        "city": pa.string(),
+        "plan": pa.string(),
+        "active": pa.bool_(),
+        "since": pa.date32(),
+        "seen": pa.timestamp("us", tz="UTC"),
+        "note": pa.string(),
+    }
+)
+STEPS = (
+    Impute("charges", by="mean", group="months"),
+    Impute("visits", by="constant", value=0),
+    Ratio("charges_per_visit", "charges", "visits", zero=-1.0),
+    Clip("score", quantiles=(0.1, 0.9)),
+    Impute("score", by="median", into="score_filled"),
+    Standard("score"),
+    Log("visits", into="visits_log"),
+    MinMax("charges"),
+    OneHot("city"),
+    Ordinal("plan", order=("basic", "plus", "pro")),
+    Ordinal("active"),
+    DateParts("since"),
+    DateParts("seen", parts=("dayofweek", "year")),
+    Drop(("note", "since")),
+)
+FLOATS = st.floats(-1e6, 1e6) | st.sampled_from([NAN, INF, -INF, -0.0, 0.0])
+ROW = st.fixed_dictionaries(
+    {
+        "id": st.text("ab", max_size=2),
+        "months": st.none() | st.integers(0, 3),
+        "charges": st.none() | st.decimals(-1000, 10**9, places=2),
+        "score": st.none() | FLOATS,
+        "visits": st.none() | st.integers(0, 2**40),
+        "city": st.none() | st.sampled_from(["Zürich", "Bern", "Bank (x)", "", "Chur"]),
+        "plan": st.none() | st.sampled_from(["basic", "plus", "pro", "new"]),
+        "active": st.none() | st.booleans(),
+        "since": st.none() | st.dates(date(1900, 1, 1), date(2200, 1, 1)),
+        "seen": st.none() | st.datetimes(datetime(1950, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),
+        "note": st.none() | st.text("xy", max_size=3),
+    }
+)
+FULL = {
+    "id": "z",
+    "months": 1,
+    "charges": Decimal("9.99"),
+    "score": 0.5,
+    "visits": 3,
+    "city": "Bern",
+    "plan": "basic",
+    "active": True,
+    "since": date(2026, 1, 5),
+    "seen": datetime(2026, 1, 5, 12, tzinfo=UTC),
+    "note": None,
+}
+TRAINING = st.lists(ROW, min_size=1, max_size=12).map(lambda rows: [FULL, *rows])
+Rows = list[dict[str, Any]]
+
+
+def table(rows: Rows) -> pa.Table:
+    return pa.Table.from_pylist(rows, SCHEMA)
+
+
+def after(step: Step | Sequence[Step], train: pa.Table, later: pa.Table | None = None) -> dict[str, list[Any]]:
+    """The columns of the later rows (of the training split itself, without them) once the steps were fitted."""
+    steps = (step,) if isinstance(step, Step) else step
+    return fit(steps, train).apply(train if later is None else later).to_pydict()
+
+
+def numbers(*values: float | None, type_: pa.DataType | None = None) -> pa.Table:
+    return pa.table({"x": pa.array(values, type_ or pa.float64())})
+
+
+def words(*values: str | None) -> pa.Table:
+    return pa.table({"x": pa.array(values, pa.string())})
+
+
+def same(found: Any, expected: Any) -> bool:
+    """To the last digit, and to the sign of a zero; NaN is itself."""
+    return repr(found) == repr(expected)
+
+
+# A table and its rows
+
+
+@settings(max_examples=150)
+@given(TRAINING, st.lists(ROW, max_size=6))
+def test_a_row_is_served_as_its_table_was_even_by_stored_steps(train: Rows, later: Rows) -> None:
+    fitted = fit(STEPS, table(train))
+    stored = Fitted.from_json(fitted.to_json())
+    assert stored == fitted
+    assert stored.to_json() == fitted.to_json()
+    for rows in (train, later):
+        whole = fitted.apply(table(rows))
+        assert whole.schema == fitted.output_schema == stored.output_schema
+        assert same(whole.to_pylist(), [stored.apply_row(row) for row in rows])
+
+
+@given(TRAINING, st.randoms(use_true_random=False), st.integers(1, 5))
+def test_what_is_learnt_depends_on_neither_the_order_of_rows_nor_their_chunks(
+    train: Rows, chance: random.Random, size: int
+) -> None:
+    mixed = chance.sample(train, len(train))
+    chunks = pa.concat_tables([table(mixed[at : at + size]) for at in range(0, len(mixed), size)])
+    assert chunks.column("id").num_chunks == math.ceil(len(train) / size)
+    assert fit(STEPS, chunks).to_json() == fit(STEPS, table(train)).to_json()
+
+
+def test_sums_that_round_otherwise_in_another_order_are_learnt_alike() -> None:
+    values = [1e16, 1.0, -1e16, 0.1, 3.3, 7e15] * 3
+    backwards = numbers(*reversed(values))
+    for step in (Standard("x"), Impute("x", by="mean")):
+        assert fit([step], numbers(*values)).params == fit([step], backwards).params
+
+
+def test_a_zero_is_learnt_without_its_sign() -> None:
+    for step in (Impute("x", by="median"), MinMax("x"), Clip("x", quantiles=(0.0, 1.0))):
+        one, other = fit([step], numbers(-0.0, 0.0)), fit([step], numbers(0.0, -0.0))
+        assert one.to_json() == other.to_json()
+
+
+def test_a_table_in_chunks_a_batch_and_a_slice_are_applied_to_alike() -> None:
+    rows = [FULL | {"visits": number, "city": "Chur" if number % 2 else None} for number in range(6)]
+    fitted, whole = fit(STEPS, table(rows)), table(rows)
+    expected = fitted.apply(whole)
+    chunks = pa.concat_tables([whole.slice(0, 1), whole.slice(1, 4), whole.slice(5)])
+    assert fitted.apply(chunks).equals(expected)
+    assert fitted.apply(whole.to_batches()[0]).equals(expected)
+    assert fitted.apply(whole.slice(2, 3)).equals(expected.slice(2, 3))
+
+
+def test_applying_learns_nothing_more() -> None:
+    fitted = fit(STEPS, table([FULL, FULL | {"visits": 9}]))
+    before = fitted.to_json()
+    fitted.apply(table([FULL | {"visits": 900, "city": "Chur"}]))
+    assert fitted.to_json() == before
+
+
+def test_later_steps_see_what_earlier_ones_made() -> None:
+    steps = [Clip("x", high=10), Impute("x", by="mean"), MinMax("x", into="y"), Ratio("z", "y", "x")]
+    found = after(steps, numbers(0, 1000, None))
+    assert found == {"x": [0, 10, 5], "y": [0, 1, 0.5], "z": [0, 0.1, 0.1]}
+
+
+def test_columns_that_no_step_touches_pass_through_whatever_they_are() -> None:
+    fitted = fit([MinMax("x")], pa.table({"key": ["a", "b"], "x": [1, 3], "label": [0, 1]}))
+    served = pa.table({"more": pa.array([[1], None]), "x": [2, 3], "key": pa.array([7, 8])})
+    assert fitted.apply(served).to_pydict() == {"key": [7, 8], "x": [0.5, 1.0], "more": [[1], None]}
+    assert fitted.apply_row({"more": [1], "x": 2}) == {"more": [1], "x": 0.5}
+
+
+def test_columns_come_in_the_order_of_fitting_whatever_that_of_the_rows() -> None:
+    fitted = fit([OneHot("x")], pa.table({"key": ["a", "b"], "x": ["p", "q"], "n": [1, 2]}))
+    assert [*fitted.apply_row({"n": 1, "x": "p", "key": "c"})] == ["key", "n", "x_q"]
+    assert fitted.apply(pa.table({"n": [1], "x": ["p"], "key": ["c"]})).column_names == ["key", "n", "x_q"]
+
+
+def test_the_columns_that_rows_need_are_known() -> None:
+    fitted = fit(STEPS, table([FULL]))
+    assert fitted.reads == ("charges", "months", "visits", "score", "city", "plan", "active", "since", "seen")
+    assert columns_read(STEPS) == fitted.reads
+    needed = {name: FULL[name] for name in fitted.reads}
+    assert fitted.apply_row(needed).items() <= fitted.apply_row(FULL).items()
+
+
+def test_the_output_is_known_before_any_row_is() -> None:
+    split = pa.table({"x": ["a", "b"], "day": [date(2026, 1, 5)] * 2, "n": [1, 2]})
+    steps = [Ordinal("x", into="o"), OneHot("x"), DateParts("day", parts=("year",)), Drop(("day",)), Log("n", into="l")]
+    types = {"n": pa.int64(), "o": pa.int32(), "x_b": pa.int32(), "day_year": pa.int32(), "l": pa.float64()}
+    assert fit(steps, split).output_schema == pa.schema(types)
+
+
+def test_the_stored_text_is_plain_json() -> None:
+    fitted = fit([MinMax("x")], pa.table({"x": pa.array([Decimal("1.50"), Decimal("4.50")], pa.decimal128(12, 2))}))
+    assert json.loads(fitted.to_json()) == {
+        "format": 1,
+        "columns": [{"name": "x", "type": "decimal128(12, 2)"}],
+        "steps": [
+            {
+                "step": "MinMax",
+                "declared": {"column": "x", "into": None, "clip": False},
+                "fitted": {"low": 1.5, "span": 3.0},
+            }
+        ],
+    }
+
+
+# What each step learns and makes
+
+SPLIT = st.lists(st.none() | st.floats(-1e6, 1e6) | st.sampled_from([NAN]), min_size=1, max_size=30)
+
+
+def known(values: list[float | None]) -> bool:
+    return any(value is not None and not math.isnan(value) for value in values)
+
+
+@given(SPLIT.filter(known))
+def test_numbers_learnt_are_those_of_pandas(values: list[float | None]) -> None:
+    split, series = numbers(*values), pd.Series(values, dtype="float64")
+    assert fit([Impute("x", by="median")], split).params[0] == {"value": pytest.approx(series.median())}
+    assert fit([Impute("x", by="mean")], split).params[0] == {"value": pytest.approx(series.mean(), abs=1e-9)}
+    low, high = series.min(), series.max()
+    assert fit([MinMax("x")], split).params[0] == {"low": low, "span": high - low}
+    standard = fit([Standard("x")], split).params[0]
+    assert standard["mean"] == pytest.approx(series.mean(), abs=1e-9)
+    assert standard["deviation"] == pytest.approx(series.std(ddof=0), rel=1e-6, abs=1e-6)
+    low, high = series.quantile([0.05, 0.8])
+    expected = {"low": pytest.approx(low, abs=1e-6), "high": pytest.approx(high, abs=1e-6)}
+    assert fit([Clip("x", quantiles=(0.05, 0.8))], split).params[0] == expected
+
+
+GROUPED = st.lists(st.tuples(st.none() | st.integers(-2, 2), st.none() | st.floats(-1e6, 1e6)), max_size=30)
+
+
+@given(GROUPED, GROUPED, st.sampled_from(["mean", "median"]))
+def test_values_filled_by_group_are_those_of_pandas(train: list[Any], later: list[Any], by: Any) -> None:
+    train = [(0, 1.0), *train]
+    frame = pd.DataFrame(train, columns=["g", "x"], dtype="float64")
+    inside = frame.groupby("g")["x"].agg(by)
+    rows = pd.DataFrame(later, columns=["g", "x"], dtype="float64")
+    expected = rows["x"].fillna(rows["g"].map(inside)).fillna(frame["x"].median())
+    schema = pa.schema({"g": pa.int32(), "x": pa.float64()})
+    split, after_it = (
+        pa.Table.from_pylist([dict(zip("gx", pair, strict=True)) for pair in pairs], schema) for pairs in (train, later)
+    )
+    found = after(Impute("x", by=by, group="g"), split, after_it)
+    assert found["x"] == pytest.approx(expected.tolist(), abs=1e-6)
+    assert found["g"] == [group for group, _ in later]
+
+
+@given(st.lists(st.none() | st.sampled_from("abcde"), min_size=1).filter(any), st.booleans())
+def test_one_hot_is_that_of_pandas(values: list[str | None], drop_first: bool) -> None:
+    expected = pd.get_dummies(pd.Series(values, dtype="object"), prefix="x", drop_first=drop_first, dtype=int)
+    assert after(OneHot("x", drop_first=drop_first), words(*values)) == expected.to_dict("list")
+
+
+def test_a_group_that_training_did_not_know_takes_the_median_of_all() -> None:
+    months, charges = [1, 1, 2, 2, 3, None], [10.0, 20.0, 100.0, None, NAN, 1000.0]
+    train = pa.table({"months": months, "charges": charges})
+    later = pa.table({"months": [1, 2, 3, 99, None], "charges": pa.nulls(5, pa.float64())})
+    found = after(Impute("charges", by="mean", group="months"), train, later)
+    assert found["charges"] == [15, 100, 60, 60, 60]
+
+
+def test_groups_may_be_words_or_booleans() -> None:
+    for groups in (["a", "a", "b"], [True, True, False]):
+        split = pa.table({"g": groups, "x": [1.0, None, 5.0]})
+        fitted = fit([Impute("x", by="median", group="g")], split)
+        assert Fitted.from_json(fitted.to_json()).apply(split).to_pydict()["x"] == [1, 1, 5]
+
+
+def test_a_constant_fills_without_changing_the_type_of_words_and_whole_numbers() -> None:
+    assert after(Impute("x", by="constant", value="none"), words("a", None)) == {"x": ["a", "none"]}
+    fitted = fit([Impute("x", by="constant", value=7)], numbers(1, None, type_=pa.int32()))
+    assert fitted.output_schema.field("x").type == pa.int32()
+    assert fitted.apply_row({"x": None}) == {"x": 7}
+    assert after(Impute("x", by="constant", value=0), numbers(1, None, NAN)) == {"x": [1, 0, 0]}
+
+
+def test_the_training_range_becomes_0_to_1_and_values_outside_stay_outside() -> None:
+    train, later = numbers(10, 20, None), numbers(5, 15, 30, None, NAN)
+    assert after(MinMax("x"), train, later) == {"x": [-0.5, 0.5, 2, None, None]}
+    assert after(MinMax("x", clip=True), train, later) == {"x": [0, 0.5, 1, None, None]}
+
+
+@pytest.mark.parametrize("step", [MinMax("x"), Standard("x")])
+def test_a_constant_column_becomes_0(step: Step) -> None:
+    assert after(step, numbers(0.1, 0.1, 0.1, None)) == {"x": [0, 0, 0, None]}
+    assert after(step, numbers(0.1, 0.1, 0.1), numbers(5, None)) == {"x": [0, None]}
+
+
+def test_standard_is_deviations_from_the_mean() -> None:
+    assert after(Standard("x"), numbers(2, 4, None), numbers(3, 5, None)) == {"x": [0, 2, None]}
+
+
+def test_log_is_of_one_more() -> None:
+    assert after(Log("x"), numbers(0, math.e - 1, None, NAN)) == {"x": [0, 1, None, None]}
+    assert after(Log("x"), numbers(None)) == {"x": [None]}
+
+
+def test_logarithms_are_the_same_on_any_processor() -> None:
+    values = [number / 7 for number in range(2000)]
+    assert after(Log("x"), numbers(*values)) == {"x": [math.log1p(value) for value in values]}
+
+
+def test_log_refuses_what_has_none_in_any_rows() -> None:
+    with pytest.raises(ContractBroken, match="Log of x: found 2 of -1 or less.*Clip"):
+        fit([Log("x")], numbers(1, -1, -5))
+    fitted = fit([Log("x")], numbers(1))
+    with pytest.raises(ContractBroken, match="found 1 of -1 or less"):
+        fitted.apply_row({"x": -1.0})
+
+
+def test_clip_holds_values_within_its_bounds() -> None:
+    values = numbers(-5, 5, 50, None, NAN, INF)
+    assert after(Clip("x", low=0, high=10), values) == {"x": [0, 5, 10, None, None, 10]}
+    assert after(Clip("x", low=0), values)["x"][:3] == [0, 5, 50]
+    assert after(Clip("x", high=10), values)["x"][:3] == [-5, 5, 10]
+    train = numbers(*range(101))
+    assert after(Clip("x", quantiles=(0.1, 0.9)), train, numbers(-7, 50, 700)) == {"x": [10, 50, 90]}
+
+
+def test_nothing_is_learnt_from_infinite_numbers_but_they_are_applied_to() -> None:
+    assert fit([MinMax("x")], numbers(0, 2, INF, -INF, NAN)).params == ({"low": 0, "span": 2},)
+    assert after(Standard("x"), numbers(0, 2), numbers(INF)) == {"x": [INF]}
+    assert after(Impute("x", by="mean"), numbers(0, 2, INF), numbers(None, INF)) == {"x": [1, INF]}
+
+
+def test_decimals_become_the_nearest_double() -> None:
+    cents = [Decimal(number) / 100 for number in range(1, 30_000, 7)]
+    split = pa.table({"x": pa.array(cents, pa.decimal128(12, 2))})
+    assert after(Clip("x", low=0), split) == {"x": [float(each) for each in cents]}
+
+
+@pytest.mark.parametrize("type_", [pa.int8(), pa.int64(), pa.uint16(), pa.float32(), pa.bool_(), pa.decimal128(5, 1)])
+def test_numbers_of_any_type_are_written_as_doubles(type_: pa.DataType) -> None:
+    zero_one = pa.table({"x": pa.array([0, 1, None], pa.int8()).cast(type_, safe=False)})
+    for split in (zero_one, zero_one.slice(0, 2)):
+        found = fit([MinMax("x")], split).apply(split)
+        assert found.schema == pa.schema({"x": pa.float64()})
+        assert found.to_pydict() == {"x": [0, 1, None][: len(split)]}
+
+
+def test_one_hot_names_its_columns_after_the_categories() -> None:
+    found = after(OneHot("x", drop_first=False), words("Bank transfer (automatic)", "E-Mail", "", None))
+    assert found == {"x_": [0, 0, 1, 0], "x_bank_transfer_automatic": [1, 0, 0, 0], "x_e_mail": [0, 1, 0, 0]}
+    whole = pa.table({"x": [-1, 1, 0]})
+    assert [*after(OneHot("x", drop_first=False), whole)] == ["x__1", "x_0", "x_1"]
+
+
+def test_categories_that_training_did_not_have_are_0_everywhere() -> None:
+    assert after(OneHot("x"), words("b", "a", "c"), words("c", "z", None, "a")) == {
+        "x_b": [0, 0, 0, 0],
+        "x_c": [1, 0, 0, 0],
+    }
+
+
+def test_or_they_are_an_error() -> None:
+    fitted = fit([OneHot("x", unseen="error")], words("a", "b"))
+    assert fitted.apply_row({"x": "b"}) == {"x_b": 1}
+    for value in ("z", None):
+        with pytest.raises(ContractBroken, match="OneHot of x: found 1 values"):
+            fitted.apply_row({"x": value})
+
+
+def test_ordinal_is_the_place_in_the_order() -> None:
+    later = words("low", "high", "odd", None)
+    assert after(Ordinal("x", order=("low", "mid", "high")), words("high"), later) == {"x": [0, 2, -1, -1]}
+    assert after(Ordinal("x", unseen=-9), words("low", "high", None), later) == {"x": [1, 0, -9, -9]}
+
+
+def test_date_parts_stand_beside_the_date() -> None:
+    days = [date(2026, 1, 5), date(2024, 12, 29), None]
+    found = after(DateParts("d"), pa.table({"d": days}))
+    assert found == {
+        "d": days,
+        "d_year": [2026, 2024, None],
+        "d_month": [1, 12, None],
+        "d_day": [5, 29, None],
+        "d_dayofweek": [1, 7, None],
+        "d_quarter": [1, 4, None],
+    }
+
+
+def test_a_ratio_without_a_divisor_is_what_was_declared() -> None:
+    split = pa.table({"a": [1.0, 1.0, 1.0, None, None, NAN], "b": [4.0, 0.0, None, 2.0, 0.0, 2.0]})
+    assert after(Ratio("r", "a", "b", zero=-1.0), split)["r"] == [0.25, -1, -1, None, -1, None]
+    assert after(Ratio("a", "a", "b"), split)["a"][0] == 0.25
+
+
+# What is refused
+
+CONTRADICTIONS: list[tuple[Callable[[], Step], str]] = [
+    (lambda: Impute("x", by="most"), "by most, not median"),  # type: ignore[arg-type]
+    (lambda: Impute("x", by="mean", value=3), "by mean, value 3"),
+    (lambda: Impute("x", by="constant"), "by constant, value None"),
+    (lambda: Impute("x", by="constant", value=3, group="g"), "by constant, and by group g"),
+    (lambda: Impute("x", by="mean", group="x"), "group x is what it fills"),
+    (lambda: Impute("x", by="mean", group="y", into="y"), "group y is what it fills"),
+    (lambda: Clip("x"), "neither bounds nor quantiles"),
+    (lambda: Clip("x", low=0, quantiles=(0.1, 0.9)), r"both bounds \[0\] and quantiles"),
+    (lambda: Clip("x", low=3, high=1), "low 3 is over high 1"),
+    (lambda: Clip("x", low=NAN), "not finite"),
+    (lambda: Clip("x", quantiles=(0.9, 0.1)), "quantiles 0.9 and 0.1 do not rise"),
+    (lambda: OneHot("x", unseen="guess"), "unseen guess"),  # type: ignore[arg-type]
+    (lambda: Ordinal("x", order=()), "order of nothing"),
+    (lambda: Ordinal("x", order=("a", "b", "a")), r"\['a'\] stand twice"),
+    (lambda: Ordinal("x", unseen=0), "unseen 0 may be a category's place"),
+    (lambda: DateParts("x", parts=()), "no parts"),
+    (lambda: DateParts("x", parts=("hour",)), r"parts \['hour'\] are none of year"),
+    (lambda: DateParts("x", parts=("day", "day")), r"\['day'\] stand twice"),
+    (lambda: Ratio("r", "x", "x"), "x is both numerator and divisor"),
+    (lambda: Ratio("r", "x", "y", zero=NAN), "zero nan is not finite"),
+    (lambda: Drop("abc"), "abc is one text"),  # type: ignore[arg-type]
+    (lambda: Drop(()), "no columns"),
+]
+
+
+@pytest.mark.parametrize(("declare", "message"), CONTRADICTIONS)
+def test_a_step_that_contradicts_itself_is_refused_where_it_stands(declare: Callable[[], Step], message: str) -> None:
+    with pytest.raises(ContractContradiction, match=message):
+        declare()
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ([OneHot("x"), Ordinal("x")], "Ordinal of x needs x, which OneHot of x has removed"),
+        ([Drop(("x",)), Drop(("x",))], "Drop of x needs x, which Drop of x has removed"),
+        ([MinMax("x", into="y"), Ratio("y", "a", "b")], "Ratio of a, b would write y over what MinMax of x gave"),
+        ([Standard("y", into="z"), MinMax("x", into="y")], "MinMax of x would write y over what the table gave"),
+    ],
+)
+def test_steps_that_contradict_each_other_are_refused(steps: list[Step], message: str) -> None:
+    with pytest.raises(ContractContradiction, match=message):
+        columns_read(steps)
+    with pytest.raises(ContractContradiction, match=message):
+        fit(steps, pa.table({"x": [1, 2], "y": [1, 2], "a": [1, 2], "b": [1, 2]}))
+
+
+def test_a_name_is_free_again_once_its_column_is_gone() -> None:
+    split = pa.table({"x": [1, 2], "y": ["a", "b"]})
+    again = [MinMax("x", into="y"), Clip("y", low=0.5)]
+    for before in ([Drop(("y",))], [OneHot("y"), Drop(("y_b",))], [Drop(("y",)), *again, Drop(("y",))]):
+        assert after([*before, *again], split) == {"x": [1, 2], "y": [0.5, 1]}
+
+
+def test_what_a_one_hot_makes_may_be_read_and_is_no_input() -> None:
+    split = pa.table({"x": ["a", "b"], "n": [2, 4]})
+    fitted = fit([OneHot("x"), Ratio("r", "x_b", "n")], split)
+    assert fitted.reads == ("x", "n")
+    assert fitted.apply(split).to_pydict()["r"] == [0, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("step", "split", "message"),
+    [
+        (MinMax("y"), numbers(1), "MinMax of y: found the columns x; expected y too"),
+        (Drop(("y",)), numbers(1), "Drop of y: found the columns x; expected y too"),
+        (MinMax("x"), words("1"), "MinMax of x: x is string, expected numbers"),
+        (OneHot("x"), numbers(1), "OneHot of x: x is double, expected words"),
+        (DateParts("x"), words("2026-01-05"), "DateParts of x: x is string, expected dates"),
+        (Standard("x"), numbers(None, NAN, INF), "x has no known value"),
+        (Impute("x", by="median"), numbers(None), "x has no known value"),
+        (OneHot("x"), words(None), "x has no known value"),
+        (Standard("x"), numbers(1e308, 1e308), "too large to reckon with"),
+        (MinMax("x"), numbers(-1e308, 1e308), "too large to reckon with"),
+        (Impute("x", by="constant", value="none"), numbers(1), "declared .*none.*, but the column is double"),
+        (Impute("x", by="constant", value=0.5), numbers(1, type_=pa.int64()), "declared .*0.5.*, .* is int64"),
+        (Ordinal("x", order=(1, 2)), words("a"), "declared .*1, 2.*, but the column is string"),
+        (OneHot("x"), words("E-Mail", "e mail"), r"OneHot of x: several categories would be called \['x_e_mail'\]"),
+        (OneHot("x"), pa.table({"x": ["a", "b"], "x_b": [1, 1]}), "OneHot of x would write x_b over what is there"),
+        (MinMax("x", into="y"), pa.table({"x": [1], "y": [1]}), "MinMax of x would write y over what is there"),
+        (MinMax("x"), pa.table([[1], [2]], names=["x", "x"]), "found the columns x, x; expected x once"),
+        (MinMax("x"), pa.table({"x": [1], "y": [[1]]}), "y: found list<.*>, expected a plain type"),
+    ],
+)
+def test_a_training_split_that_does_not_fit_the_declaration_is_refused(
+    step: Step, split: pa.Table, message: str
+) -> None:
+    with pytest.raises(ContractBroken, match=message):
+        fit([step], split)
+
+
+def test_rows_unlike_those_fitted_on_are_refused() -> None:
+    fitted = fit([MinMax("x")], pa.table({"x": [1, 3], "key": ["a", "b"]}))
+    with pytest.raises(ContractBroken, match=r"found the columns key; expected x \(int64\) too"):
+        fitted.apply(pa.table({"key": ["a"]}))
+    with pytest.raises(ContractBroken, match="x: found double, expected int64"):
+        fitted.apply(pa.table({"x": [1.0]}))
+    with pytest.raises(ContractBroken, match=r"found the columns key; expected x \(int64\) too"):
+        fitted.apply_row({"key": "a"})
+
+
+@pytest.mark.parametrize("value", ["secret", 1.5, 2**70, [1]])
+def test_a_value_of_another_type_is_refused_without_showing_it(value: Any) -> None:
+    fitted = fit([MinMax("x")], pa.table({"x": [1, 3]}))
+    with pytest.raises(ContractBroken, match=f"x: found a {type(value).__name__} that is no int64") as refused:
+        fitted.apply_row({"x": value})
+    assert str(value) not in str(refused.value)
+    assert refused.value.__suppress_context__
+
+
+def test_a_time_is_no_date() -> None:
+    fitted = fit([DateParts("d", parts=("day",))], pa.table({"d": [date(2026, 1, 5)]}))
+    assert fitted.apply_row({"d": date(2026, 1, 6)})["d_day"] == 6
+    with pytest.raises(ContractBroken, match="d: found a datetime that is no date32"):
+        fitted.apply_row({"d": datetime(2026, 1, 6, 12)})
+
+
+def test_steps_stored_by_other_code_are_refused() -> None:
+    text = fit([MinMax("x")], numbers(1, 2)).to_json()
+    with pytest.raises(ContractBroken, match="format 2, this code reads 1"):
+        Fitted.from_json(text.replace('"format": 1', '"format": 2'))
+    for unknown in ("Whiten", "PARTS", "pa"):
+        with pytest.raises(ContractBroken, match=f"a {unknown}, which this code does not know"):
+            Fitted.from_json(text.replace("MinMax", unknown))
+
+
+def test_what_was_fitted_can_be_compared() -> None:
+    fitted = fit([MinMax("x")], numbers(1, 2))
+    assert fitted == fit([MinMax("x")], numbers(2, 1))
+    assert fitted != replace(fitted, params=({"low": 1.0, "span": 2.0},))
