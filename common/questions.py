@@ -78,7 +78,7 @@ def _long(version: Version) -> list[Any]:
             each["rows"],
             each.get("features_version"),
             str(each.get("run_id") or "")[:12],
-            _sources(each),
+            sources_of(each),
             each.get("hash"),
         ]
         for day, each in sorted(version.days.items())
@@ -95,12 +95,12 @@ def _long(version: Version) -> list[Any]:
     ]
 
 
-def _sources(facts: dict[str, Any]) -> str:
+def sources_of(facts: dict[str, Any]) -> str:
     return " ".join(f"{path}@{version}" for path, version in (facts.get("sources") or {}).items())
 
 
 def show(lake: Lake, given: argparse.Namespace) -> Answer:
-    view = _view(lake, given)
+    view = view_of(lake, given)
     chosen = _chosen(given)
     if given.entity:
         chosen["entities"] = given.entity
@@ -110,23 +110,23 @@ def show(lake: Lake, given: argparse.Namespace) -> Answer:
         chosen["columns"] = list(dict.fromkeys(["ds", view.entity, *given.columns.split(",")]))
     rows = view.arrow(**chosen)
     first = rows.slice(0, given.limit).to_pylist()
-    facts = {**_named(view), "rows": first, "of": rows.num_rows}
+    facts = {**named(view), "rows": first, "of": rows.num_rows}
     said = grid(rows.column_names, [list(row.values()) for row in first])
-    return Answer(facts, [said, f"{len(first):,} of {rows.num_rows:,} rows, {_said(view)}"])
+    return Answer(facts, [said, f"{len(first):,} of {rows.num_rows:,} rows, {said_of(view)}"])
 
 
 def get(lake: Lake, given: argparse.Namespace) -> Answer:
     from common.export import export
 
-    view = _view(lake, given)
+    view = view_of(lake, given)
     found = export(view, given.out, _chosen(given))
     warnings = [
         f"{view.table} version {view.version}: the rows of {day} are not those that were published; "
         "somebody else wrote to the table since"
         for day in found.changed
     ]
-    said = f"{given.out}: {found.rows:,} rows of {_days(found.days)}, {_said(view)}\nhash {found.hash}"
-    return Answer({**_named(view), "out": str(given.out), **asdict(found)}, [said], warnings)
+    said = f"{given.out}: {found.rows:,} rows of {_days(found.days)}, {said_of(view)}\nhash {found.hash}"
+    return Answer({**named(view), "out": str(given.out), **asdict(found)}, [said], warnings)
 
 
 def diff(lake: Lake, given: argparse.Namespace) -> Answer:
@@ -157,7 +157,7 @@ def diff(lake: Lake, given: argparse.Namespace) -> Answer:
 
 def pin(lake: Lake, given: argparse.Namespace) -> Answer:
     table = lake.features(given.table)
-    version = _view(lake, given).version
+    version = view_of(lake, given).version
     return _pinned(pins.pin(lake.uri, given.name, table.path, version, given.note), "is kept")
 
 
@@ -185,7 +185,7 @@ def _pinned(found: pins.Pin, what: str) -> Answer:
     return Answer(asdict(found), [f"{said}\nhash {found.hash}"])
 
 
-def _view(lake: Lake, given: argparse.Namespace) -> View:
+def view_of(lake: Lake, given: argparse.Namespace) -> View:
     return lake.features(given.table).at(version=given.version, as_of=given.as_of, pin=given.pin)
 
 
@@ -193,7 +193,7 @@ def _chosen(given: argparse.Namespace) -> Chosen:
     return {"ds": given.ds} if given.ds else {}
 
 
-def _named(view: View) -> dict[str, Any]:
+def named(view: View) -> dict[str, Any]:
     newest = view.publications[0]
     return {
         "table": view.table,
@@ -203,7 +203,7 @@ def _named(view: View) -> dict[str, Any]:
     }
 
 
-def _said(view: View) -> str:
+def said_of(view: View) -> str:
     newest = view.publications[0]
     packed = "" if newest.version == view.version else f" as version {newest.version}"
     return f"{view.table} version {view.version}, published{packed} {moment(newest.at)}"

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from common import questions
+from common import origins, questions
 from common.answer import Answer
 from common.errors import ContractBroken, PipelineError
 from common.published import Lake
@@ -25,7 +25,7 @@ def _parser() -> argparse.ArgumentParser:
     everywhere = argparse.ArgumentParser(add_help=False)
     everywhere.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
     everywhere.add_argument("--json", action="store_true", help="one JSON object instead of tables")
-    parser = argparse.ArgumentParser(prog="features", description=__doc__)
+    parser = argparse.ArgumentParser(prog="features", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[Lake, argparse.Namespace], Answer], words: str) -> argparse.ArgumentParser:
@@ -58,6 +58,15 @@ def _parser() -> argparse.ArgumentParser:
     found.add_argument("before", type=int, metavar="BEFORE")
     found.add_argument("after", type=int, metavar="AFTER")
     found.add_argument("--ds", help="a day, or A..B; else all days")
+    found = with_version(command("why", origins.why, "which run, sources and events made a row"))
+    found.add_argument("--entity", required=True, metavar="ID", help="whose row")
+    found.add_argument("--ds", required=True, help="of which day")
+    found = command("reproduce", origins.reproduce, "make what a run made again, from its sources, and compare")
+    found.add_argument("run", metavar="RUN")
+    found = command("vector", origins.vector, "one entity's row from the online store")
+    found.add_argument("table", metavar="TABLE")
+    found.add_argument("entity", metavar="ID")
+    found.add_argument("--training-set", metavar="NAME", help="with the steps that were fitted for it")
     found = command("pin", questions.pin, "keep a version under a name")
     found.add_argument("name", metavar="NAME")
     with_version(found).add_argument("--note", default="", help="why")

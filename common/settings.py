@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     env: str
     lake: str = Field(description="Where the tables are: a path (from the project's folder) or a URI")
     landing: str = Field(description="Where the sources leave their files")
+    online: str = Field(repr=False, description="The online store: sqlite:///path, redis://… or postgresql://…")
     lock_wait_seconds: float = Field(ge=0, description="How long to wait for another run of the same table and day")
     large_file_mb: int = Field(gt=0, description="compact packs smaller files than this, up to about this size")
     spark: dict[str, str | int | bool] = Field(repr=False, description="Spark settings of this environment")

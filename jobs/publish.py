@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+
 from common import layout, publishing
-from common.cli import run_job
+from common.cli import parser, run_job
 from common.job import Job, Watch
 from common.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:
     return publishing.publish([run])
+
+
+def publish_online(days: list[Run]) -> Outcome:
+    """And then the latest rows to the online store, all at once."""
+    from common import serving
+
+    outcome = publishing.publish(days)
+    loaded = serving.load(days[0])
+    return Outcome("done" if loaded["online"] else outcome.outcome, {**outcome.counts, **loaded}, outcome.written)
 
 
 PUBLISH = Job(
@@ -21,6 +32,16 @@ PUBLISH = Job(
     ],
     together=publishing.publish,
 )
+# The store says itself what it holds, so this one always looks.
+ONLINE = Job(
+    "publish-online",
+    lambda run: publish_online([run]),
+    watches=lambda run: [],
+    source=lambda run: run.run_id,
+    together=publish_online,
+)
 
 if __name__ == "__main__":
-    run_job(PUBLISH)
+    arguments = parser("publish")
+    arguments.add_argument("--online", action="store_true", help="then load the latest row of each entity online")
+    run_job(ONLINE if "--online" in sys.argv[1:] else PUBLISH, arguments)

@@ -44,6 +44,10 @@ class Lake:
     def landing(self) -> Path:
         return self.root / "landing"
 
+    @property
+    def online(self) -> str:
+        return f"sqlite:///{self.root}/online.db"
+
     def folder(self, ds: str) -> Path:
         path = self.landing / self.dataset / f"ds={ds}"
         path.mkdir(parents=True, exist_ok=True)
@@ -66,7 +70,7 @@ class Lake:
 
     def plan(self, job: str, ds: str, **options: Any) -> Run:
         settings = load_settings("local", lake=str(self.root / "lake"), landing=str(self.landing))
-        settings = settings.model_copy(update={"lock_wait_seconds": 0.2})
+        settings = settings.model_copy(update={"lock_wait_seconds": 0.2, "online": self.online})
         full_refresh = options.pop("full_refresh", False)
         code = options.pop("code", "test")
         dataset = datasets.load(self.dataset)

@@ -32,7 +32,7 @@ def ordinary(ds: date) -> list[Row]:
     rng = random.Random(str(ds))
     rows, _ = generate(ds, BUSIEST, 1, False)
     count = int(200 * WEEKDAYS[ds.weekday()] * rng.uniform(0.95, 1.05))
-    return [dict(zip(COLUMNS, row, strict=True)) for row in rows[:count]]
+    return [dict(zip(COLUMNS, row, strict=True)) for row in rng.sample([*rows], count)]
 
 
 def text(rows: Iterable[Row], columns: list[str] | None = None, delimiter: str = ",") -> bytes:

@@ -15,6 +15,7 @@ from common.contract import Feature
 from common.datasets import Dataset
 from common.errors import ContractBroken, NothingThere
 from common.job import run_day, run_together
+from common.why import why
 from jobs.features import FEATURES
 from jobs.publish import PUBLISH
 from jobs.reproduce import REPRODUCE
@@ -199,6 +200,27 @@ def test_a_published_day_is_made_again_from_its_sources_whatever_has_come_since(
     line = lake.run(REPRODUCE, DAY)
     assert line["hash"] == publishing.facts_by_day(str(lake.root / "lake" / PATH))[DAY]["hash"]
     assert line["counts"]["features"] == 2
+
+
+def test_why_names_the_run_the_sources_and_the_events_as_they_were_known(lake: Lake) -> None:
+    lake.land(DAY, "transaction_id | user_id\na | 1\nb | 1\nc | 2")
+    lake.day(DAY)
+    land(
+        lake,
+        NEXT,
+        f"transaction_id | purchase_amount | timestamp\na | 99.00 | {DAY}T11:00:00Z\nd | 5.00 | {DAY}T12:00:00Z",
+    )
+    for ds in (DAY, NEXT):
+        lake.publish(ds)
+    place = str(lake.root / "lake")
+    first = why(place, lake.published.at(), "1", date.fromisoformat(DAY))
+    assert_rows(first.events.to_pylist(), "transaction_id | purchase_amount\na | 10.00\nb | 10.00")
+    assert str(first.row["spend_7d"]) == "20.00"
+    assert first.facts["run_id"].startswith(f"run of features {DAY}")
+    second = why(place, lake.published.at(), "1", date.fromisoformat(NEXT))
+    assert_rows(second.events.to_pylist(), "transaction_id | purchase_amount\na | 99.00\nb | 10.00\nd | 5.00")
+    with pytest.raises(NothingThere, match="no row of user_id 3"):
+        why(place, lake.published.at(), "3", date.fromisoformat(DAY))
 
 
 def test_rows_that_the_sources_do_not_give_are_named(lake: Lake) -> None:

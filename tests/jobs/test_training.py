@@ -1,9 +1,7 @@
 """From published features to a training set, and the proof that nothing leaked."""
 
 import json
-import shutil
 from datetime import date
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -17,31 +15,11 @@ from common.fitting import fit
 from common.steps import Impute, MinMax
 from common.training import From, Labels, Snapshot, Split, TrainingSet
 from jobs import leakcheck
-from jobs.datasets.churn import sample
 from jobs.leakcheck import LEAKCHECK
 from tests.lake import Lake
 
 DAY, NEXT = "2026-01-05", "2026-01-06"
 NAME = "churn_baseline"
-
-
-@pytest.fixture(scope="module")
-def two_days(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Path:
-    lake = Lake(tmp_path_factory.mktemp("churn"), "churn")
-    for ds in (DAY, NEXT):
-        rows, _ = sample.generate(date.fromisoformat(ds), 120, 7, dirt=False)
-        lines = [",".join(value or "" for value in row) for row in rows]
-        lake.land_bytes(ds, "\n".join([",".join(sample.COLUMNS), *lines]).encode())
-        lake.day(ds)
-        lake.publish(ds)
-    return lake.root
-
-
-@pytest.fixture
-def churn(tmp_path: Path, two_days: Path) -> Lake:
-    """Two published days of a small customer base."""
-    shutil.copytree(two_days, tmp_path, dirs_exist_ok=True)
-    return Lake(tmp_path, "churn")
 
 
 def build(lake: Lake, declared: TrainingSet, labels: str | None = None) -> dict[str, object]:

@@ -1,0 +1,57 @@
+"""Why a feature row says what it says: the run that made it, its source versions, and the events that went in. No Spark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from common import datasets, layout, ledger
+from common.contract import Contract
+from common.days import around
+from common.errors import NothingThere
+from common.history import NOWHERE
+from common.view import View
+
+SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True)
+class Why:
+    row: dict[str, Any]
+    facts: dict[str, Any]  # of the publication: run, sources, counts, validation
+    events: pa.Table  # the processed rows as they were known on ds, oldest first
+
+
+def why(lake: str, view: View, entity: str, ds: date) -> Why:
+    found = view.arrow(ds=ds, entities=[entity])
+    if not found.num_rows:
+        raise NothingThere(f"{view.table} version {view.version} has no row of {view.entity} {entity} on {ds}")
+    (row,) = found.to_pylist()
+    facts = view.published[str(ds)]
+    contract = datasets.load(view.table.partition("@")[0]).contract
+    return Why(row, facts, _events(lake, contract, facts["sources"], row[view.entity], ds))
+
+
+def _events(lake: str, contract: Contract, sources: dict[str, int], entity: Any, ds: date) -> pa.Table:
+    """The entity's rows in the window, from the tables at the versions that were read: the rule of `common.known`."""
+    where = {"event_date": around(ds, max(0, contract.features.window_days - 1)), contract.features.entity: [entity]}
+    current, aside = (
+        _read(lake, table, sources, where) for table in (layout.processed(contract), layout.superseded(contract))
+    )
+    if aside.num_rows:
+        replaced = aside.filter((pc.field("arrived") <= ds) & (pc.field(SUPERSEDED) > ds)).drop_columns([SUPERSEDED])
+        identity = ["event_date", *contract.key, "record_hash", "arrived"]
+        current = current.join(replaced.select(identity), identity, join_type="left anti")
+        current = pa.concat_tables([current.select(replaced.column_names), replaced])
+    known = current.filter(pc.field("arrived") <= ds) if current.num_rows else current
+    order = [contract.event_time or "event_date", *contract.key]
+    return known.sort_by([(name, "ascending") for name in order]) if known.num_rows else known
+
+
+def _read(lake: str, table: layout.Table, sources: dict[str, int], where: ledger.Slice) -> pa.Table:
+    version = sources.get(table.path, NOWHERE)
+    return pa.table({}) if version == NOWHERE else ledger.read(f"{lake}/{table.path}", where, version=version)

@@ -1,0 +1,13 @@
+"""Compares what is served online with what is published: the share of entities that agree, 100 % expected."""
+
+from __future__ import annotations
+
+from common import serving
+from common.cli import run_job
+from common.job import Job
+
+# Asked for, it always looks.
+ONLINE_CHECK = Job("online_check", serving.check, watches=lambda run: [], source=lambda run: run.run_id)
+
+if __name__ == "__main__":
+    run_job(ONLINE_CHECK)

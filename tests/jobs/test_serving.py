@@ -1,0 +1,54 @@
+"""What a model is served: the latest published row of an entity, at once, and the same as offline."""
+
+from datetime import date
+
+import pytest
+
+from common import serving, training_sets, training_store
+from common.errors import ContractBroken, NothingThere
+from common.online import open_store
+from common.training import SPLITS
+from jobs.online_check import ONLINE_CHECK
+from jobs.publish import ONLINE
+from tests.lake import Lake
+
+DAY, NEXT = "2026-01-05", "2026-01-06"
+
+
+def test_publishing_online_serves_the_latest_row_and_again_loads_nothing(churn: Lake) -> None:
+    line = churn.run(ONLINE, NEXT)
+    assert line["counts"] == {"published": 0, "online": 120}
+    row = open_store(churn.online).get("churn_v1", "c000007")
+    (offline,) = churn.published.at().arrow(ds=NEXT, entities=["c000007"]).to_pylist()
+    assert row == offline
+    again = churn.run(ONLINE, NEXT)
+    assert (again["outcome"], again["counts"]) == ("nothing", {"published": 0, "online": 0})
+
+
+def test_online_and_offline_agree_and_a_difference_is_found_without_naming_a_customer(churn: Lake) -> None:
+    churn.run(ONLINE, NEXT)
+    line = churn.run(ONLINE_CHECK, NEXT)
+    assert (line["counts"], line["share"]) == ({"entities": 120, "agreeing": 120}, 1.0)
+    store = open_store(churn.online)
+    facts = {name: value for name, value in store.facts("churn_v1").items() if name not in ("entity", "entities")}
+    first = churn.published.at().batches(ds=DAY)
+    store.load("churn_v1", "customer_id", first, facts)
+    with pytest.raises(ContractBroken, match=r"0.00% of 120 entities agree") as unlike:
+        churn.run(ONLINE_CHECK, NEXT)
+    assert unlike.value.exit_code == 3
+    assert "c0000" not in str(unlike.value)
+
+
+def test_a_served_vector_is_the_row_that_a_model_was_trained_on(churn: Lake) -> None:
+    churn.run(ONLINE, NEXT)
+    runs = [churn.plan("training_set", ds) for ds in (DAY, NEXT)]
+    manifest = training_sets.build(runs, runs[0].dataset.training_set("churn_baseline"), None)
+    place = str(churn.root / "lake")
+    trained = [row for split in SPLITS for row in training_store.read(place, "churn_baseline", split).to_pylist()]
+    (wanted,) = [
+        row for row in trained if row["customer_id"] == "c000007" and row["example_time"].date() == date(2026, 1, 7)
+    ]
+    found = serving.vector(open_store(churn.online), churn.published, "c000007", training_store.fitted(manifest))
+    assert found == {name: value for name, value in wanted.items() if name != "example_time"}
+    with pytest.raises(NothingThere, match="customer_id nobody has no row"):
+        serving.vector(open_store(churn.online), churn.published, "nobody")
