@@ -33,11 +33,13 @@ demo: setup ## 14 days of sample data through the whole chain
 		[ -d $(LANDING)/$${dataset%:*} ] || $(PYTHON) -m jobs.datasets.$${dataset%:*}.sample --days 14 --rows $${dataset#*:} --out $(LANDING); done
 	@echo "Running $(DEMO_DAYS) of both datasets, side by side:" >&2
 	@$(SMALL) jobs/backfill.py --dataset transactions churn --ds $(DEMO_DAYS) >/dev/null
+	@$(SMALL) jobs/training_set.py --dataset churn --name churn_baseline --ds $(DEMO_DAYS) >/dev/null
 	@echo; $(PYTHON) -m common.status --short
+	@echo; $(PYTHON) -m jobs.datasets.churn.baseline
 	@echo "The lake is $$(cd $(LAKE) && pwd). Worth trying next:"
 	@echo "  make status"
 	@echo "  .venv/bin/spark-submit jobs/features.py --dataset transactions --ds 2026-01-05"
-	@echo "  .venv/bin/python -c \"import polars; print(polars.read_delta('$(LAKE)/features/transactions/v1'))\""
+	@echo "  .venv/bin/features show transactions --ds 2026-01-05"
 
 test: setup ## the quick test suite
 	@$(PYTHON) -m pytest -n 2 --dist worksteal -m "not slow"

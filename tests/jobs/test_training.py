@@ -15,8 +15,10 @@ from common.fitting import fit
 from common.steps import Impute, MinMax
 from common.training import From, Labels, Snapshot, Split, TrainingSet
 from jobs import leakcheck
+from jobs.datasets.churn import baseline, telco
 from jobs.leakcheck import LEAKCHECK
 from tests.lake import Lake
+from tests.tables_as_text import assert_rows
 
 DAY, NEXT = "2026-01-05", "2026-01-06"
 NAME = "churn_baseline"
@@ -190,6 +192,39 @@ def test_a_scaler_that_was_fitted_on_all_rows_is_caught(churn: Lake, monkeypatch
     with pytest.raises(ContractBroken, match="look at rows outside the train split") as leak:
         leakcheck.check([churn.plan("leakcheck", ds, training_set=NAME, labels=None) for ds in (DAY, NEXT)])
     assert leak.value.exit_code == 3
+
+
+TELCO = """\
+customerID,gender,SeniorCitizen,Partner,Dependents,tenure,PhoneService,PaymentMethod,MonthlyCharges,TotalCharges,Churn
+7590-VHVEG,Female,0,Yes,No,1,No,Electronic check,29.85,29.85,No
+4472-LVYGI,Female,0,Yes,Yes,0,No,Bank transfer (automatic),52.55, ,No
+3668-QPYBK,Male,0,No,No,2,Yes,Mailed check,53.85,108.15,Yes
+"""
+
+
+def test_the_public_telco_file_runs_once_its_columns_are_mapped(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    churn = Lake(lake.root, "churn")
+    file = lake.root / "telco.csv"
+    file.write_text(TELCO)
+    monkeypatch.setattr("sys.argv", ["telco", str(file), "--ds", DAY, "--out", str(churn.landing)])
+    telco.main()
+    churn.day(DAY)
+    wanted = "customer_id | tenure_months | total_charges | churn\n7590-VHVEG | 1 | 29.85 | 0\n"
+    assert_rows(churn.feature_rows(DAY), wanted + "4472-LVYGI | 0 | - | 0\n3668-QPYBK | 2 | 108.15 | 1")
+
+
+def test_the_baseline_learns_from_train_and_predicts_what_it_has_not_seen(
+    churn: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(churn, declared(churn))
+    monkeypatch.setattr("sys.argv", ["baseline", "--lake", str(churn.root / "lake")])
+    baseline.main()
+    predicted = churn.rows("predictions", path="predictions/churn_baseline")
+    assert {row["customer_id"] for row in predicted} == set(read(churn, NAME, "test")["customer_id"].to_pylist())
+    assert all(0 < row["chance"] < 1 for row in predicted)
+    before = churn.state()
+    baseline.main()
+    assert churn.state() == before
 
 
 def test_the_fitted_steps_are_plain_json(churn: Lake) -> None:

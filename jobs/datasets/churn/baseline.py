@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, write_deltalake
@@ -23,26 +24,48 @@ def main() -> None:
     arguments.add_argument("--lake")
     lake = load_settings("local", lake=arguments.parse_args().lake).lake
     manifest = training_store.manifest(lake, NAME)
+    known = _known(f"{lake}/{PREDICTIONS}", manifest["version"])
+    print(f"nothing to do: {_said(known)}" if known else _said(learn(lake, manifest)))
+
+
+def learn(lake: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Fits the model, writes what it predicts of the test split, and says from what."""
     splits = {split: training_store.read(lake, NAME, split, manifest["version"]) for split in ("train", "test")}
     columns = [name for name in splits["train"].column_names if name not in (ENTITY, TIME, LABEL)]
     train, test = (rows.to_pandas() for rows in splits.values())
     model = LogisticRegression(max_iter=1_000).fit(train[columns].astype(float), train[LABEL])
     chances = model.predict_proba(test[columns].astype(float))[:, 1]
-    score = float(roc_auc_score(test[LABEL], chances))
     made_from = {
         "training_set": f"{NAME}/v{manifest['version']}",
         "inputs": manifest["inputs"]["versions"],
-        "roc_auc": score,
+        "learnt_from": len(train),
+        "tested_on": len(test),
+        "roc_auc": float(roc_auc_score(test[LABEL], chances)) if test[LABEL].nunique() > 1 else None,
     }
     found = splits["test"].select([ENTITY, TIME, LABEL]).append_column("chance", pa.array(chances))
-    version = _write(f"{lake}/{PREDICTIONS}", found, manifest["version"], made_from)
-    print(
-        f"baseline on {NAME} v{manifest['version']}: {len(train)} rows to learn from, ROC AUC {score:.3f} on {len(test)} "
-        f"others; predictions in {PREDICTIONS}, version {version}"
+    _write(f"{lake}/{PREDICTIONS}", found, manifest["version"], made_from)
+    return made_from
+
+
+def _said(facts: dict[str, Any]) -> str:
+    score = (
+        "no score, the test split has one outcome only"
+        if facts["roc_auc"] is None
+        else f"ROC AUC {facts['roc_auc']:.3f}"
+    )
+    return (
+        f"baseline on {facts['training_set']}: {score}, on {facts['tested_on']:,} examples, learnt from "
+        f"{facts['learnt_from']:,} others; predictions in {PREDICTIONS}"
     )
 
 
-def _write(uri: str, rows: pa.Table, version: int, made_from: dict[str, object]) -> int:
+def _known(uri: str, version: int) -> dict[str, Any] | None:
+    """What the commit says that predicted from this training set, if there is one."""
+    wanted = f"{NAME}/v{version}"
+    return next((each.books for each in history.commits(uri) if each.books.get("training_set") == wanted), None)
+
+
+def _write(uri: str, rows: pa.Table, version: int, made_from: dict[str, Any]) -> None:
     """The predictions of one training set; its commit says which versions made them."""
     named = rows.append_column("training_set_version", pa.array([version] * rows.num_rows, pa.int32()))
     write_deltalake(
@@ -53,7 +76,6 @@ def _write(uri: str, rows: pa.Table, version: int, made_from: dict[str, object])
         partition_by=["training_set_version"],
         commit_properties=CommitProperties(custom_metadata={"userMetadata": json.dumps(made_from)}),
     )
-    return history.version(uri)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,46 @@
+"""The public Telco churn file as a day of landing: `python -m jobs.datasets.churn.telco FILE --ds D --out LANDING`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from common.days import parse_day
+from jobs.datasets.churn.contract import CONTRACT
+
+COLUMNS = {
+    "customerID": "customer_id",
+    "gender": "gender",
+    "SeniorCitizen": "senior_citizen",
+    "Partner": "partner",
+    "Dependents": "dependents",
+    "tenure": "tenure_days",
+    "MonthlyCharges": "monthly_charges",
+    "TotalCharges": "total_charges",
+    "PaymentMethod": "payment_method",
+    "Churn": "churn",
+}
+DAYS_IN_A_MONTH = 30
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(prog="python -m jobs.datasets.churn.telco", description=__doc__)
+    arguments.add_argument("file", type=Path)
+    arguments.add_argument("--ds", required=True, type=parse_day)
+    arguments.add_argument("--out", required=True, type=Path)
+    given = arguments.parse_args()
+    rows = csv.read_csv(given.file).select(list(COLUMNS)).rename_columns(list(COLUMNS.values()))
+    # Its tenure is in months.
+    days = pc.multiply(rows["tenure_days"], DAYS_IN_A_MONTH)
+    rows = rows.set_column(rows.column_names.index("tenure_days"), "tenure_days", days)
+    folder = given.out / CONTRACT.name / f"ds={given.ds}"
+    folder.mkdir(parents=True, exist_ok=True)
+    csv.write_csv(rows, folder / "telco.csv")
+    print(f"{folder / 'telco.csv'}: {rows.num_rows:,} customers")
+
+
+if __name__ == "__main__":
+    main()
