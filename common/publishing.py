@@ -110,7 +110,7 @@ def _ready(run: Run, version: int, meaning: Definition) -> Ready:
     verdict = {
         **record.line["counts"],
         "run_id": record.run_id,
-        "warned": [each["rule"] for each in record.line.get("warnings", [])],
+        "warned": [each["expectation"] for each in record.line.get("warnings", [])],
     }
     return Ready(run, version, verdict)
 

@@ -15,10 +15,12 @@ from common.contract import Feature
 from common.datasets import Dataset
 from common.errors import ContractBroken, NothingThere
 from common.job import run_day, run_together
+from common.rule import Rule, Severity
 from common.why import why
 from jobs.features import FEATURES
 from jobs.publish import PUBLISH
 from jobs.reproduce import REPRODUCE
+from jobs.validate import VALIDATE
 from tests.lake import Lake
 from tests.tables_as_text import assert_rows
 
@@ -155,6 +157,17 @@ def test_a_publication_says_what_made_it(lake: Lake) -> None:
     assert facts["rows"] == 1
     assert facts["validation"]["rules"] == facts["validation"]["passed"] > 5
     assert facts["run_id"].startswith(f"run of features {DAY}")
+
+
+def test_a_day_with_warnings_is_published_and_says_which(lake: Lake) -> None:
+    land(lake, DAY, "transaction_id\na")
+    dataset = lake.plan("validate", DAY).dataset
+    low = Rule("ExpectColumnMaxToBeBetween", {"column": "spend_7d", "max_value": 1}, Severity.WARN, table="features")
+    warned = replace(dataset, contract=replace(dataset.contract, rules=(low,)))
+    run_day(VALIDATE, replace(lake.plan("validate", DAY, table="features"), dataset=warned))
+    run_day(PUBLISH, replace(lake.plan("publish", DAY), dataset=warned))
+    verdict = lake.published.versions()[0].days[DAY]["validation"]
+    assert (verdict["warnings"], verdict["warned"]) == (1, ["ExpectColumnMaxToBeBetween"])
 
 
 def changed(lake: Lake) -> Dataset:
