@@ -14,7 +14,7 @@ from common import datasets, runs
 from common.runs import Record
 from common.settings import load_settings
 
-STEPS = ("ingest", "validate-raw", "clean", "validate-processed", "features", "validate-features", "compact")
+STEPS = ("ingest", "validate-raw", "clean", "validate-processed", "features", "validate-features", "publish", "compact")
 # Narrower, the columns would lose their figures.
 NARROWEST = 150
 # Column of the report: the job and its counts that make it.
@@ -25,6 +25,7 @@ COLUMNS = {
     "duplicates": ("clean", ("duplicates", "superseded")),
     "late": ("clean", ("late",)),
     "features": ("features", ("features",)),
+    "published": ("publish", ("rows",)),
 }
 
 

@@ -167,7 +167,7 @@ def test_a_day_with_warnings_is_published_and_says_which(lake: Lake) -> None:
     run_day(VALIDATE, replace(lake.plan("validate", DAY, table="features"), dataset=warned))
     run_day(PUBLISH, replace(lake.plan("publish", DAY), dataset=warned))
     verdict = lake.published.versions()[0].days[DAY]["validation"]
-    assert (verdict["warnings"], verdict["warned"]) == (1, ["ExpectColumnMaxToBeBetween"])
+    assert (verdict["warnings"], verdict["warned"]) == (1, ["ExpectColumnMaxToBeBetween(max_value=1)"])
 
 
 def changed(lake: Lake) -> Dataset:

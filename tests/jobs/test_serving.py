@@ -17,12 +17,12 @@ DAY, NEXT = "2026-01-05", "2026-01-06"
 
 def test_publishing_online_serves_the_latest_row_and_again_loads_nothing(churn: Lake) -> None:
     line = churn.run(ONLINE, NEXT)
-    assert line["counts"] == {"published": 0, "online": 120}
+    assert line["counts"] == {"published": 0, "rows": 120, "online": 120}
     row = open_store(churn.online).get("churn_v1", "c000007")
     (offline,) = churn.published.at().arrow(ds=NEXT, entities=["c000007"]).to_pylist()
     assert row == offline
     again = churn.run(ONLINE, NEXT)
-    assert (again["outcome"], again["counts"]) == ("nothing", {"published": 0, "online": 0})
+    assert (again["outcome"], again["counts"]) == ("nothing", {"published": 0, "rows": 120, "online": 0})
 
 
 def test_online_and_offline_agree_and_a_difference_is_found_without_naming_a_customer(churn: Lake) -> None:
