@@ -80,7 +80,7 @@ def validate(context: Any, check: Any, rows: DataFrame, masked: frozenset[str] =
     engine._metric_cache.clear()
     parameters = {"dataframe": rows}
     counted = _Counted()
-    plain, engine.resolve_metrics = engine.resolve_metrics, counted.listening(engine.resolve_metrics)
+    plain, engine.resolve_metrics = engine.resolve_metrics, counted.listening(engine)
     try:
         ((key, found),) = check.run(batch_parameters=parameters).run_results.items()
     finally:
@@ -123,9 +123,17 @@ class _Counted(dict[Any, Any]):
     def __missing__(self, key: Any) -> list[Any]:
         return []
 
-    def listening(self, resolve: Any) -> Any:
-        def listen(*args: Any, **named: Any) -> Any:
-            found = resolve(*args, **named)
+    def listening(self, engine: Any) -> Any:
+        """The engine's way to resolve metrics, with all counts in one pass: they wait until nothing else can be had first."""
+        from great_expectations.expectations.registry import get_metric_provider
+
+        resolve = engine.resolve_metrics
+
+        def listen(metrics_to_resolve: Any, **named: Any) -> Any:
+            wanted = list(metrics_to_resolve)
+            # A metric without a function of its own is an aggregate over the rows.
+            others = [each for each in wanted if get_metric_provider(each.metric_name, engine)[1] is not None]
+            found = resolve(metrics_to_resolve=others or wanted, **named)
             self.update(found)
             return found
 
