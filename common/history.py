@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +21,7 @@ NOWHERE = -1
 class Commit:
     version: int
     books: dict[str, Any]  # what the run wrote about itself; empty for a commit that is not ours
+    at: datetime  # as the commit itself says
 
     @property
     def ours(self) -> bool:
@@ -77,7 +78,8 @@ def _commit(entry: dict[str, Any]) -> Commit:
         books = json.loads(entry.get("userMetadata") or "{}")
     except ValueError:
         books = {}
-    return Commit(entry["version"], books if isinstance(books, dict) else {})
+    at = datetime.fromtimestamp(entry["timestamp"] / 1000, UTC)
+    return Commit(entry["version"], books if isinstance(books, dict) else {}, at)
 
 
 @dataclass(frozen=True)

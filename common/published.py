@@ -16,7 +16,7 @@ from common import history, stored
 from common.contract import NAME
 from common.errors import BadArguments, NothingThere
 from common.files import locate
-from common.stored import Commit
+from common.history import Commit
 from common.view import Version, View
 
 FOLDER = "published"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -19,17 +18,11 @@ from common import history
 from common.content import Content
 from common.errors import NothingThere, PipelineError
 from common.files import list_files, locate
+from common.history import Commit
 
 
 class Unreadable(PipelineError):  # noqa: N818  (the domain's words, not Python's)
     """A data file is there, but damaged."""
-
-
-@dataclass(frozen=True)
-class Commit:
-    version: int
-    at: datetime
-    books: dict[str, Any]  # what the run wrote about itself; empty for a commit that is not ours
 
 
 def commits(uri: str) -> list[Commit]:
@@ -39,18 +32,10 @@ def commits(uri: str) -> list[Commit]:
     """
     found: list[Commit] = []
     latest = datetime.min.replace(tzinfo=UTC)
-    for entry in sorted(DeltaTable(uri).history(), key=lambda each: each["version"]):
-        latest = max(latest, datetime.fromtimestamp(entry["timestamp"] / 1000, UTC))
-        found.append(Commit(entry["version"], latest, _books(entry.get("userMetadata"))))
+    for commit in reversed(history.commits(uri)):
+        latest = max(latest, commit.at)
+        found.append(replace(commit, at=latest))
     return found[::-1]
-
-
-def _books(text: str | None) -> dict[str, Any]:
-    try:
-        found = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,11 @@ def properties(table: Table) -> dict[str, str]:
     }
 
 
+def write_whole(rows: DataFrame, uri: str) -> None:
+    """Makes a table of its own hold just these rows."""
+    rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(uri)
+
+
 def retried(action: Callable[[], T]) -> T:
     """Tries again where another writer was quicker, and only there."""
     for attempt in range(1, TRIES):

@@ -192,7 +192,7 @@ def _write(rows: DataFrame, fitted: Fitted, split: str, here: str) -> dict[str, 
     mine = rows.where(F.col(SPLIT) == split).drop(SPLIT)
     key = [mine.columns[0], TIME]
     done = mine.mapInArrow(apply, from_arrow_schema(fitted.output_schema))
-    done.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(f"{here}/{split}")
+    tables.write_whole(done, f"{here}/{split}")
     found = delta(f"{here}/{split}")
     export(found, f"{here}/export/{split}.parquet")
     return {"rows": found.num_rows, "hash": content.of_rows(found, key)}
