@@ -49,6 +49,9 @@ def _reference_profiles(run: Run, name: str, rule: Drift) -> list[Profile]:
         return profiles.known(run, name, [rule.since])
     days = around(run.ds, rule.days)[:-1]
     burn_in = run.contract.features.window_days if name == "features" else 0
+    if burn_in:
+        # A window holds other weekdays every day, but the same ones a week later.
+        days = [run.ds - timedelta(weeks=back) for back in range(max(1, rule.days // 7), 0, -1)]
     first = min(runs.days(run.settings.lake, run.contract.name, "ingest"), default=run.ds)
     if days[0] < first + timedelta(days=burn_in):
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -60,6 +61,16 @@ def every(nth: int, **changed: Any) -> Callable[[list[Row]], bytes]:
     return land
 
 
+def as_json(nth: int, **changed: Any) -> Callable[[list[Row]], bytes]:
+    """The same as JSON lines, where a value can be missing and not only empty."""
+
+    def land(rows: list[Row]) -> bytes:
+        every(nth, **changed)(rows)
+        return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+
+    return land
+
+
 def shifted(days: int) -> Callable[[Row], str]:
     return lambda row: f"{date.fromisoformat((row['timestamp'] or '')[:10]) + timedelta(days=days)}T10:00:00Z"
 
@@ -80,13 +91,15 @@ def latin(rows: list[Row]) -> bytes:
     return text(rows).replace(b"food", "föod".encode("latin-1"))
 
 
+THERE = "ExpectColumnValuesToNotBeNull(mostly=0.95)"
 REFUSED = "RefusedShareToBeAtMost(0.05)"
 STABLE = "PsiToBeAtMost(0.25)"
 AGAIN = "DuplicateShareToBeAtMost(0.2)"
 USUAL = "RowsToBeAsUsual"
 FAULTS = [
-    Fault("nulls in keys", every(5, transaction_id=None), "ExpectColumnValuesToNotBeNull(mostly=0.95) transaction_id"),
-    Fault("no users", every(4, user_id=None), "ExpectColumnValuesToNotBeNull(mostly=0.95) user_id"),
+    Fault("nulls in keys", as_json(5, transaction_id=None), f"{THERE} transaction_id", file="part.jsonl"),
+    Fault("no users", as_json(4, user_id=None), f"{THERE} user_id", file="part.jsonl"),
+    Fault("empty keys", every(5, transaction_id=""), REFUSED),
     Fault("negative amounts", every(6, purchase_amount="-3.00"), REFUSED),
     Fault("amounts of nothing", every(6, purchase_amount="0"), REFUSED),
     Fault("numbers that are none", every(3, purchase_amount="12.5O"), REFUSED),
@@ -102,12 +115,12 @@ FAULTS = [
     Fault("doubled volume", twice_as_many, USUAL),
     Fault("everything sent twice", lambda rows: text([*rows, *rows]), AGAIN),
     Fault("duplicated keys", every(1, transaction_id=lambda row: f"k{int(row['user_id'] or 0) % 40}"), AGAIN),
-    Fault("header and nothing else", lambda rows: text([]), "ExpectTableRowCountToBeBetween"),
+    Fault("header and nothing else", lambda rows: text([]), "has files but no rows"),
     Fault("nothing landed", text, "NothingThere", file="_still-writing.csv"),
     Fault("a renamed column", lambda rows: text(rows, [*COLUMNS[:3], "amount", *COLUMNS[4:]]), "its header lacks"),
     Fault("a column twice", lambda rows: text(rows, [*COLUMNS, "user_id"]), "twice"),
     Fault("another delimiter", lambda rows: text(rows, delimiter=";"), "its header lacks"),
-    Fault("another encoding", latin, "UTF-8"),
+    Fault("another encoding", latin, "is not utf-8"),
     Fault("a truncated file", lambda rows: gzip.compress(text(rows))[:-40], "truncated or corrupt", file="part.csv.gz"),
     Fault("no Parquet at all", text, "can't be read", file="part.parquet"),
     Fault(
