@@ -158,6 +158,10 @@ def _profile(ds: date, table: str, label: str, column: str, type_: str, rows: in
     )
 
 
+def from_json(said: dict[str, Any]) -> Profile:
+    return Profile(**{**said, "ds": date.fromisoformat(said["ds"])})
+
+
 def keep(run: Run, name: str, found: Sequence[Profile]) -> None:
     rows = [vars(each) for each in found]
     ledger.record(run, table_of(run.contract), SCHEMA, rows, {"ds": [run.ds], "table": [name]})

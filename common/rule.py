@@ -68,10 +68,11 @@ class Volume:
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """How far a day's values may be from a reference: the days before it, or one fixed day."""
+    """How far a day's values may be from a reference: the days before it, one fixed day, or what a model learnt from."""
 
     days: int = 14
     since: date | None = None
+    training_set: str | None = None  # its newest version's train split; for features, the other tables have the days
     psi: float = 0.25
     nulls: float = 0.1
     new_values: int = 0
@@ -79,6 +80,10 @@ class Drift:
 
     def __post_init__(self) -> None:
         insist(self.days > 0, f"drift: {self.days} days of reference are none")
+        insist(
+            self.since is None or self.training_set is None,
+            f"drift: both since {self.since} and training_set {self.training_set} are declared; keep one",
+        )
         insist(self.psi > 0, f"drift: a psi of at most {self.psi} can't hold")
 
 

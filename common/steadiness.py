@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from common import drift, profiles, runs
+from common import drift, profiles, runs, training_store
 from common.days import around
 from common.profiles import EVERYBODY, Profile
 from common.quality import EXAMPLES, Result
@@ -47,6 +47,9 @@ def _reference_profiles(run: Run, name: str, rule: Drift) -> list[Profile]:
     """Nothing before the reference is whole, and for a window of features not before the window was."""
     if rule.since is not None:
         return profiles.known(run, name, [rule.since])
+    if rule.training_set is not None and name == "features":
+        built = training_store.manifests(run.settings.lake, rule.training_set)
+        return [profiles.from_json(each) for manifest in built[-1:] for each in manifest["profiles"]]
     days = around(run.ds, rule.days)[:-1]
     burn_in = run.contract.features.window_days if name == "features" else 0
     if burn_in:

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from common import content, leaks, pins, tables
+from common import content, leaks, pins, profiles, tables
 from common.errors import BadArguments, ContractBroken
 from common.examples import SPLIT, as_of, known_at, split_of
 from common.files import digest, write_json
@@ -93,6 +93,7 @@ def _build(run: Run, inputs: Inputs, version: int) -> dict[str, Any]:
         "counts": counts,
         "splits": written,
         "fitted": fitted.to_json(),
+        "profiles": _profiles(run, rows, inputs),
         **run.signature,
     }
     # The manifest comes last: without it the version was never built, and the next build starts it anew.
@@ -114,6 +115,15 @@ def assemble(run: Run, inputs: Inputs) -> tuple[DataFrame, dict[str, int]]:
             f"is in the train split ({declared.split}); choose other days, or another split"
         )
     return rows, counts
+
+
+def _profiles(run: Run, rows: DataFrame, inputs: Inputs) -> list[dict[str, Any]]:
+    """What the train split looks like before any step: later days can be held against it."""
+    examples = inputs.declared.examples
+    if not isinstance(examples, Snapshot) or examples.table != f"{run.contract.name}@v{run.contract.features.version}":
+        return []
+    train = rows.where(F.col(SPLIT) == "train").withColumn("ds", F.date_sub(F.to_date(TIME), 1))
+    return [{**vars(each), "ds": str(each.ds)} for each in profiles.measure(train, run, "features")]
 
 
 def fit_on_train(rows: DataFrame, declared: TrainingSet) -> Fitted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import uuid
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -78,7 +79,7 @@ class Lake:
 
     def run(self, job: Job, ds: str, **options: Any) -> Line:
         run = self.plan(job.name, ds, **options)
-        return run_day(job, replace(run, run_id=f"{run.run_id} {id(run)}"))
+        return run_day(job, replace(run, run_id=f"{run.run_id} {uuid.uuid4().hex[:8]}"))
 
     def ingest(self, ds: str, **options: Any) -> Line:
         return self.run(INGEST, ds, **options)

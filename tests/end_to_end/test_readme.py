@@ -36,10 +36,26 @@ def test_the_commands_of_the_readme_run_as_they_stand_and_again_they_change_noth
             assert {"job", "dataset", "ds", "outcome", "seconds"} <= line.keys(), command
     assert len(lake.feature_rows("2026-01-05")) > 1
     assert len(lake.feature_rows("2026-01-06")) > 1
+    made_again(lake)
     before = lake.state()
     for command in (each for each in commands if "spark-submit" in each and "leakcheck" not in each):
         assert run(command, lake)["outcome"] == "nothing", command
     assert lake.state() == before
+
+
+def made_again(lake: Lake) -> None:
+    """Everything that one of those runs published, from the sources that its publication names."""
+    said = subprocess.run(
+        [ROOT / ".venv/bin/features", "log", "transactions", "--json", "--lake", lake.root / "lake"],
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    days = json.loads(said.stdout)["versions"][0]["days"]
+    day, facts = sorted(days.items())[0]
+    command = [ROOT / ".venv/bin/features", "reproduce", facts["run_id"], "--lake", lake.root / "lake"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert f"transactions@v1 of {day}: made again, the same" in done.stdout, done.stderr
 
 
 def run(command: str, lake: Lake) -> dict[str, Any]:

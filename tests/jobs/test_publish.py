@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from common import compaction, definition, pins, publishing
 from common.aggregates import Sum
+from common.comparison import compare
 from common.contract import Feature
 from common.datasets import Dataset
 from common.errors import ContractBroken, NothingThere
@@ -139,6 +140,9 @@ def test_a_correction_is_a_new_version_and_never_a_silent_rewrite(lake: Lake) ->
     assert second > first
     assert_rows(lake.published.at(version=first).arrow().to_pylist(), "spend_7d\n10.00")
     assert_rows(lake.published.at(version=second).arrow().to_pylist(), "spend_7d\n12.00")
+    found = compare(lake.published.at(version=first), lake.published.at(version=second))
+    assert (found.added, found.removed, found.changed) == (0, 0, 1)
+    assert {"spend_7d", "spend_30d", "max_purchase_30d"} <= found.columns.keys()
 
 
 def test_a_publication_says_what_made_it(lake: Lake) -> None:

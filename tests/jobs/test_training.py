@@ -1,6 +1,7 @@
 """From published features to a training set, and the proof that nothing leaked."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import duckdb
@@ -9,9 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import functions as F
 
-from common import known, pins, training_sets, training_store
+from common import known, pins, profiles, steadiness, training_sets, training_store
 from common.errors import BadArguments, ContractBroken, ContractContradiction
 from common.fitting import fit
+from common.rule import Drift
 from common.steps import Impute, MinMax
 from common.training import From, Labels, Snapshot, Split, TrainingSet
 from jobs import leakcheck
@@ -122,13 +124,18 @@ def test_labels_meet_features_as_they_were_known(churn: Lake) -> None:
         description="Who takes an offer.",
         examples=Labels(entity="customer_id", time="asked_at", label="bought"),
         split=Split(train_until=date(2026, 1, 31), val_until=date(2026, 2, 28)),
-        features=(From(table="churn@v1", columns=("tenure_days",)),),
+        features=(
+            From(table="churn@v1", columns=("tenure_days",)),
+            From(table="churn@v1", columns=("tenure_days", "gender"), gap_hours=12),
+        ),
         steps=(Impute("tenure_days", by="constant", value=-1.0),),
     )
     build(churn, wanted, str(labels))
     rows = read(churn, "offers", "train").to_pylist()
     of_day = {row["customer_id"]: row["tenure_days"] for row in churn.published.at().arrow(ds=DAY).to_pylist()}
     assert [row["tenure_days"] for row in rows] == [-1.0, of_day["c000001"], of_day["c000002"]]
+    # The same once more, half a day behind: a name that is taken gets its table's before it.
+    assert [row["churn_tenure_days"] for row in rows] == [None, None, of_day["c000002"]]
     with pytest.raises(BadArguments, match="needs --labels"):
         build(churn, wanted)
 
@@ -225,6 +232,25 @@ def test_the_baseline_learns_from_train_and_predicts_what_it_has_not_seen(
     before = churn.state()
     baseline.main()
     assert churn.state() == before
+
+
+def test_a_day_is_held_against_what_the_model_learnt_from(churn: Lake) -> None:
+    build(churn, declared(churn))
+    run = churn.plan("validate", NEXT, table="features")
+    drifting = replace(run.dataset.contract, drift=Drift(training_set=NAME))
+    run = replace(run, dataset=replace(run.dataset, contract=drifting))
+    today = profiles.known(run, "features", [date.fromisoformat(NEXT)])
+    results = list(steadiness.drifted(run, "features", today))
+    assert len(results) > 10
+    assert [each.words for each in results if not each.success] == []
+    dearer = [
+        replace(each, quantiles=[value + 100 for value in each.quantiles or []])
+        if each.column == "monthly_charges"
+        else each
+        for each in today
+    ]
+    failed = {each.column for each in steadiness.drifted(run, "features", dearer) if not each.success}
+    assert "monthly_charges" in failed
 
 
 def test_the_fitted_steps_are_plain_json(churn: Lake) -> None:
