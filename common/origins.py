@@ -38,16 +38,16 @@ def reproduce(lake: Lake, given: argparse.Namespace) -> Answer:
     """By the job of that name, which needs Spark: a day of each table that the run made."""
     from common.settings import ROOT
 
-    made = [(table, day) for table in map(lake.features, lake.tables()) for day in _made_by(table, given.run)]
+    made = [(table, day) for table in map(lake.features, lake.tables()) for day in _made_by(table, given.run_id)]
     if not made:
-        raise NothingThere(f"no published day was made by run {given.run}; `features log TABLE` names the runs")
+        raise NothingThere(f"no published day was made by run {given.run_id}; `features log TABLE` names the runs")
     for table, day in made:
         command = [str(ROOT / ".venv/bin/spark-submit"), str(ROOT / "jobs/reproduce.py"), "--lake", lake.uri]
         done = subprocess.run([*command, "--dataset", table.dataset, "--ds", day], stdout=subprocess.PIPE, check=False)
         if done.returncode:
             raise ContractBroken(f"{table.name} of {day} could not be made again (exit {done.returncode}, see above)")
     said: list[Any] = [f"{table.name} of {day}: made again, the same" for table, day in made]
-    return Answer({"run": given.run, "same": [[table.name, day] for table, day in made]}, said)
+    return Answer({"run": given.run_id, "same": [[table.name, day] for table, day in made]}, said)
 
 
 def _made_by(table: Features, run: str) -> list[str]:

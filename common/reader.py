@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     found.add_argument("--entity", required=True, metavar="ID", help="whose row")
     found.add_argument("--ds", required=True, help="of which day")
     found = command("reproduce", origins.reproduce, "make what a run made again, from its sources, and compare")
-    found.add_argument("run", metavar="RUN")
+    found.add_argument("run_id", metavar="RUN")
     found = command("vector", origins.vector, "one entity's row from the online store")
     found.add_argument("table", metavar="TABLE")
     found.add_argument("entity", metavar="ID")
