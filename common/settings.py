@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     online: str = Field(repr=False, description="The online store: sqlite:///path, redis://… or postgresql://…")
     lock_wait_seconds: float = Field(ge=0, description="How long to wait for another run of the same table and day")
     large_file_mb: int = Field(gt=0, description="compact packs smaller files than this, up to about this size")
+    keep_results_days: int = Field(gt=0, description="How long the log of runs and the verdicts of the gate are kept")
     spark: dict[str, str | int | bool] = Field(repr=False, description="Spark settings of this environment")
 
     @classmethod
