@@ -68,6 +68,10 @@ class Landing:
     def holds(self) -> Holding:
         return Holding(self.folder, tuple(self._inspect(name) for name in self._names()))
 
+    @property
+    def arrived(self) -> bool:
+        return bool(self._names())
+
     def read(self, spark: SparkSession, units: list[Unit]) -> DataFrame:
         """One task a file: a quoted field that spans lines is never cut."""
         names = [unit.name for unit in units]

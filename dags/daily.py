@@ -1,0 +1,89 @@
+"""A DAG for each dataset: one day from landing to what readers see. Made from the contracts; nothing here names a dataset."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from airflow.sdk import DAG, Context, CronDataIntervalTimetable, TaskGroup, chain, task
+
+from common import datasets
+from dags import docs, telling
+from dags.assets import published
+from dags.day import asked, day, in_ranges
+from dags.pools import pool
+from dags.schedule import Daily, schedule, settings
+from dags.submit import JobOperator
+from dags.waiting import Wait
+
+# Those whose rows other days may depend on.
+CHANGING = ["raw.ingest", "processed.clean", "features.build"]
+
+
+class Publish(JobOperator):
+    """Tells those who wait for the features which day they are of."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        said = super().execute(context)
+        context["outlet_events"][published(self.dataset)].extra = {"ds": said["ds"]}
+        return said
+
+
+@task(doc_md="Earlier runs' days that this day's rows have changed, as ranges; none on most days.")
+def out_of_date(**context: Any) -> list[str]:
+    lines = context["ti"].xcom_pull(task_ids=CHANGING)
+    return in_ranges(each for line in lines for each in (line or {}).get("stale", []))
+
+
+def daily(name: str, how: Daily) -> None:
+    """wait, ingest, validate, clean, validate, features, validate, publish, compact; and again what became out of date."""
+    contract = datasets.load(name).contract
+    job = partial(JobOperator, dataset=name, conf=how.spark, missing=how.missing)
+    validate = partial(job, task_id="validate", job="validate", doc_md=docs.of_job("validate"))
+    with DAG(
+        name,
+        schedule=CronDataIntervalTimetable(how.schedule, timezone="UTC"),
+        start_date=how.start_date,
+        catchup=how.catchup,
+        max_active_runs=how.max_active_runs,
+        is_paused_upon_creation=how.paused,
+        params={"ds": asked("Day", "The day to run, UTC. Left empty: the last whole day before the run.")},
+        user_defined_macros={"day": day},
+        default_args=how.tasks | telling.TASKS,
+        deadline=telling.deadline(name, how.late_after_minutes),
+        description=contract.description,
+        doc_md=docs.of_day(contract, how),
+        tags={"daily", name},
+    ):
+        with TaskGroup("raw", tooltip="What arrived, as it arrived") as raw:
+            chain(
+                Wait(task_id="wait", dataset=name, landing=settings().landing, how=how, doc_md=docs.WAIT),
+                job(task_id="ingest", job="ingest", pool=pool(name, "raw"), doc_md=docs.of_job("ingest")),
+                validate(options=("--table", "raw"), pool=pool(name, "raw")),
+            )
+        with TaskGroup("processed", tooltip="Typed, one row a key, at home on its event date") as processed:
+            chain(
+                job(task_id="clean", job="clean", pool=pool(name, "processed"), doc_md=docs.of_job("clean")),
+                validate(options=("--table", "processed"), pool=pool(name, "processed")),
+            )
+        with TaskGroup("features", tooltip="One row an entity, as known at the end of the day") as features:
+            chain(
+                job(task_id="build", job="features", pool=pool(name, "features"), doc_md=docs.of_job("features")),
+                validate(options=("--table", "features"), pool=pool(name, "features")),
+            )
+        with TaskGroup("published", tooltip="What readers see") as visible:
+            Publish(
+                task_id="publish", job="publish", dataset=name, conf=how.spark, pool=pool(name, "published"),
+                outlets=[published(name)], doc_md=docs.of_job("publish"),
+            )  # fmt: skip
+        with TaskGroup("upkeep", tooltip="Days that this one made out of date; fewer, larger files") as upkeep:
+            job(task_id="compact", job="compact", pool=pool(name, "published"), doc_md=docs.of_job("compact"))
+            JobOperator.partial(
+                task_id="again", job="backfill", dataset=name, conf=how.spark, pool=pool(name, "features"),
+                doc_md=docs.of_job("backfill"),
+            ).expand(ds=out_of_date())  # fmt: skip
+        chain(raw, processed, features, visible, upkeep)
+
+
+for _name, _how in schedule().datasets.items():
+    daily(_name, _how)

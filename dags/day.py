@@ -1,0 +1,59 @@
+"""Which day a run is for: what was asked, else what has just been published, else the start of its data interval."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from airflow.sdk import Param
+
+# Rendered by the task, so that the day stands in its rendered arguments.
+DAY = "{{ day(params, dag_run, triggering_asset_events) }}"
+PATTERN = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
+
+
+def asked(title: str, description: str, needed: bool = False) -> Param:
+    """A day as a parameter: a calendar in the form, refused everywhere when it is no date."""
+    kinds = "string" if needed else ["null", "string"]
+    return Param(None, type=kinds, format="date", pattern=PATTERN, title=title, description_md=description)
+
+
+def day(params: Mapping[str, Any], dag_run: Any, events: Mapping[Any, Iterable[Any]] | None = None) -> str:
+    if params.get("ds"):
+        return _real(params["ds"])
+    told = days_of(events)
+    if told:
+        return told[-1]
+    if dag_run.data_interval_start is None:
+        raise ValueError("this run has no data interval, and no ds was given; trigger it with a ds (YYYY-MM-DD)")
+    return str(dag_run.data_interval_start.date())
+
+
+def days_of(events: Mapping[Any, Iterable[Any]] | None) -> list[str]:
+    """The days that the events of a run's assets are about."""
+    told = {str(event.extra["ds"]) for found in (events or {}).values() for event in found if event.extra.get("ds")}
+    return sorted({_real(part) for text in told for part in text.split("..")})
+
+
+def days_before(ds: str, days: int) -> str:
+    """The range of so many days that ends with ds."""
+    return f"{date.fromisoformat(ds) - timedelta(days=days - 1)}..{ds}"
+
+
+def in_ranges(days: Iterable[str]) -> list[str]:
+    """Days as few ranges as they are: 1, 2, 3 and 7 become 1..3 and 7."""
+    ranges: list[list[date]] = []
+    for each in sorted({date.fromisoformat(text) for text in days}):
+        if ranges and each - ranges[-1][-1] == timedelta(days=1):
+            ranges[-1].append(each)
+        else:
+            ranges.append([each])
+    return [str(found[0]) if len(found) == 1 else f"{found[0]}..{found[-1]}" for found in ranges]
+
+
+def _real(text: str) -> str:
+    if not re.fullmatch(PATTERN, text):
+        raise ValueError(f"{text!r} is no day; expected YYYY-MM-DD")
+    return str(date.fromisoformat(text))

@@ -1,0 +1,73 @@
+"""What the DAGs and their tasks say of themselves, in Airflow's own pages."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from common.settings import ROOT
+
+if TYPE_CHECKING:
+    from common.contract import Contract
+    from dags.schedule import Daily, Training
+
+WAIT = "Waits until the landing folder holds something for the day. It holds no worker meanwhile."
+
+MAINTENANCE = """Removes files that no retained version and no pin needs, verifies every pin, and prunes results that are
+older than the settings keep. A pin that was damaged fails the task of its dataset."""
+
+EXITS = """A task that failed says why in its log: the rule, the column and the counts. Bad data and bad arguments are not
+tried again; a busy table and the unexpected are, with growing pauses. Nothing downstream of a failed task runs, and readers
+keep what was published last."""
+
+
+def of_day(contract: Contract, how: Daily) -> str:
+    window = (
+        f" A feature looks back up to {contract.features.window_days} days." if contract.features.window_days else ""
+    )
+    late = f" Events may come {contract.lateness_days} days late." if contract.lateness_days else ""
+    return f"""### {contract.name}: {contract.description}
+
+One day from landing to what readers see.{late}{window}
+
+* **When:** `{how.schedule}` UTC; the day is the interval that has just ended. A day that has not landed is waited for up to
+  {how.wait_minutes:g} minutes.
+* **A day by hand:** trigger with `ds`. **Many days:** `make backfill DATASET={contract.name} FROM=… TO=…`,
+  or `{contract.name}_range`, one submit for all of them.
+* **A failed day:** mend its landing files or the contract, then clear the failed task; what did not change costs nothing.
+* **Tables:** `raw/{contract.name}`, `processed/{contract.name}`, `features/{contract.name}/v{contract.features.version}`,
+  `published/{contract.name}/v{contract.features.version}`; refused rows with their reasons in `quarantine/{contract.name}`.
+
+{EXITS}
+"""
+
+
+def of_range(dataset: str) -> str:
+    return f"""### {dataset}: many days in one submit
+
+Runs the whole chain of `{dataset}` from the first to the last day in one Spark session, goes on where it stopped, and runs
+again what it made out of date. A day that never landed does not stop the others.
+
+{EXITS}
+"""
+
+
+def of_landed(dataset: str) -> str:
+    return f"""### {dataset}: a source says that a day has landed
+
+Runs `{dataset}` for each day that an event of the asset `landing/{dataset}` names: extra `{{"ds": "2026-01-05"}}`.
+"""
+
+
+def of_training_set(name: str, how: Training) -> str:
+    return f"""### {name}
+
+Built whenever a day of `{how.dataset}` has been published, from the {how.days} days up to it. The same inputs make no new
+version; each version pins what it was built from.
+"""
+
+
+def of_job(job: str) -> str:
+    """The job's own first sentence, and the command that does the same by hand."""
+    said = re.match(r'"""(.*?)"""', (ROOT / "jobs" / f"{job}.py").read_text(), re.S)
+    return f"{said[1] if said else job}\n\nBy hand: `.venv/bin/spark-submit jobs/{job}.py --dataset … --ds …`"

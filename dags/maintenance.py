@@ -1,0 +1,32 @@
+"""What is done beside the days: files that no version needs are removed, pins verified, old results pruned."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, CronDataIntervalTimetable
+
+from dags import docs, telling
+from dags.day import DAY, asked, day
+from dags.schedule import schedule
+from dags.submit import JobOperator
+
+_how = schedule().maintenance
+
+with DAG(
+    "maintenance",
+    schedule=CronDataIntervalTimetable(_how.schedule, timezone="UTC"),
+    start_date=_how.start_date,
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=_how.paused,
+    params={"ds": asked("Day", "As of which day, UTC. Left empty: the start of the interval.")},
+    user_defined_macros={"day": day},
+    default_args=_how.tasks | telling.TASKS,
+    deadline=telling.deadline("maintenance", _how.late_after_minutes),
+    description="Vacuum, pins and pruning, dataset by dataset",
+    doc_md=docs.MAINTENANCE,
+    tags={"maintenance"},
+):
+    JobOperator.partial(
+        task_id="maintain", job="maintain", ds=DAY, conf=_how.spark, max_active_tis_per_dagrun=1,
+        map_index_template="{{ task.dataset }}", doc_md=docs.of_job("maintain"),
+    ).expand(dataset=list(schedule().datasets))  # fmt: skip

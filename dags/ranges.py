@@ -1,0 +1,66 @@
+"""A DAG for each dataset that runs a whole range of days in one submit, and one that runs each day that a source tells of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, task
+
+from dags import docs, telling
+from dags.assets import landing
+from dags.day import asked, days_of
+from dags.pools import pool
+from dags.schedule import Daily, schedule
+from dags.submit import JobOperator
+
+
+def whole_range(name: str, how: Daily) -> None:
+    with DAG(
+        f"{name}_range",
+        schedule=None,
+        start_date=how.start_date,
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=how.paused,
+        params={
+            "from": asked("First day", "The first day of the range, UTC.", needed=True),
+            "to": asked("Last day", "The last day of the range, UTC, included.", needed=True),
+        },
+        default_args=how.tasks | telling.TASKS,
+        description=f"{name}: a range of days in one submit",
+        doc_md=docs.of_range(name),
+        tags={"range", name},
+    ):
+        JobOperator(
+            task_id="backfill", job="backfill", dataset=name, ds="{{ params['from'] }}..{{ params['to'] }}", conf=how.spark,
+            pool=pool(name, "features"), doc_md=docs.of_job("backfill"),
+        )  # fmt: skip
+
+
+@task(doc_md="The days that the events are about.")
+def told(**context: Any) -> list[dict[str, str]]:
+    days = days_of(context["triggering_asset_events"])
+    if not days:
+        raise ValueError('the event says no day; send it with extra {"ds": "YYYY-MM-DD"}')
+    return [{"ds": day} for day in days]
+
+
+def on_landing(name: str, how: Daily) -> None:
+    with DAG(
+        f"{name}_landed",
+        schedule=[landing(name)],
+        start_date=how.start_date,
+        catchup=False,
+        is_paused_upon_creation=how.paused,
+        default_args=how.tasks | telling.TASKS,
+        description=f"{name}: runs each day that its source says has landed",
+        doc_md=docs.of_landed(name),
+        tags={"landed", name},
+    ):
+        TriggerDagRunOperator.partial(task_id="run", trigger_dag_id=name, logical_date=None).expand(conf=told())
+
+
+for _name, _how in schedule().datasets.items():
+    whole_range(_name, _how)
+    on_landing(_name, _how)

@@ -1,0 +1,138 @@
+"""When Airflow runs what, and with how much of everything: conf/airflow/schedule.yml, checked whenever DAGs are parsed."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from common import datasets
+from common.alerts import Receivers
+from common.errors import BadArguments
+from common.settings import CONF, Settings, load_settings
+
+FILE = CONF / "airflow" / "schedule.yml"
+ENV = os.environ.get("PIPELINE_ENV", "local")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Timed(_Strict):
+    """What every task and DAG has."""
+
+    schedule: str = Field(description="Cron, UTC")
+    start: date
+    owner: str = Field(min_length=1)
+    retries: int = Field(ge=0, description="Of what may pass by itself; bad data and bad arguments are never retried")
+    retry_seconds: float = Field(gt=0, description="Before the first retry; doubled for each further one")
+    longest_retry_seconds: float = Field(gt=0)
+    timeout_minutes: float = Field(gt=0, description="How long one job may take")
+    late_after_minutes: float = Field(gt=0, description="When a run that has not ended is told of as late")
+    paused: bool = Field(description="Whether the DAG waits to be switched on when it is first seen")
+    spark: dict[str, str | int | bool] = Field(description="Spark settings of the submits, such as memory and cores")
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_cron(cls, text: str) -> str:
+        from croniter import croniter
+
+        if not croniter.is_valid(text) or len(text.split()) != 5:
+            raise ValueError(f"{text!r} is no cron expression of five fields, such as '0 3 * * *'")
+        return text
+
+    @property
+    def start_date(self) -> datetime:
+        return datetime.combine(self.start, time(), UTC)
+
+    @property
+    def tasks(self) -> dict[str, Any]:
+        """The default arguments of its tasks: nothing is left to Airflow's defaults of no retry and no time limit."""
+        return {
+            "owner": self.owner,
+            "retries": self.retries,
+            "retry_delay": timedelta(seconds=self.retry_seconds),
+            "retry_exponential_backoff": 2.0,
+            "max_retry_delay": timedelta(seconds=self.longest_retry_seconds),
+            "execution_timeout": timedelta(minutes=self.timeout_minutes),
+        }
+
+
+class Daily(Timed):
+    """How one dataset runs."""
+
+    catchup: bool
+    max_active_runs: int = Field(ge=1)
+    pool_slots: int = Field(ge=1, description="How many tasks may work on one of its tables at once")
+    missing: Literal["wait", "skip"] = Field(
+        description="What to do when nothing has landed in time: fail, or skip the day"
+    )
+    wait_minutes: float = Field(ge=0, description="How long a day is waited for")
+    poll_seconds: float = Field(gt=0)
+
+
+class Training(Timed):
+    """A training set that is built anew when its dataset is published; its own schedule is not used."""
+
+    dataset: str
+    days: int = Field(ge=1, description="How many days up to the newest one it learns from")
+
+
+class Schedule(_Strict):
+    datasets: dict[str, Daily]
+    training_sets: dict[str, Training]
+    maintenance: Timed
+    alerts: Receivers
+
+
+@cache
+def settings() -> Settings:
+    """Those of the jobs, of the environment that Airflow runs them in."""
+    return load_settings(ENV)
+
+
+@cache
+def schedule() -> Schedule:
+    return read(yaml.safe_load(FILE.read_text()), datasets.names(), ENV)
+
+
+def read(said: dict[str, Any], names: list[str], env: str) -> Schedule:
+    """Each part is what holds for all, then what holds in this environment, then what is particular to it."""
+    unknown = {
+        "the file": set(said) - {"all", "environments", "daily", "datasets", "training_sets", "maintenance", "alerts"},
+        "datasets": set(said.get("datasets") or {}) - set(names),
+        "training_sets": {each.get("dataset") for each in (said.get("training_sets") or {}).values()} - set(names),
+    }
+    for place, found in unknown.items():
+        if found:
+            raise BadArguments(f"{FILE.name}: {place} names {sorted(map(str, found))}, which is not known")
+    common = _merged(said["all"], (said.get("environments") or {}).get(env) or {})
+    try:
+        return Schedule(
+            datasets={
+                name: Daily(**_merged(common, said["daily"], (said.get("datasets") or {}).get(name) or {}))
+                for name in names
+            },
+            training_sets={
+                name: Training(**_merged(common, own)) for name, own in (said.get("training_sets") or {}).items()
+            },
+            maintenance=Timed(**_merged(common, said["maintenance"])),
+            alerts=Receivers(**(said.get("alerts") or {})),
+        )
+    except ValidationError as error:
+        found = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise BadArguments(f"{FILE.name} is wrong: {found}") from None
+
+
+def _merged(*parts: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for part in parts:
+        for name, value in part.items():
+            nested = isinstance(value, dict) and isinstance(found.get(name), dict)
+            found[name] = _merged(found[name], value) if nested else value
+    return found

@@ -1,0 +1,123 @@
+"""One job of the project as an Airflow task: submits it, keeps what it said, and lets its exit code decide what follows."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from common.errors import BadArguments, Busy, ContractBroken, NothingThere
+from common.settings import ROOT
+from dags import telling
+from dags.day import DAY
+from dags.schedule import ENV
+
+# What a later task, or a person, may want to know. No message (it may name a place), no example (it may be personal).
+FACTS = (
+    "job", "dataset", "ds", "outcome", "error", "counts", "read", "written", "stale", "missing", "days", "run_id", "seconds",
+)  # fmt: skip
+RULE = ("expectation", "column", "failed", "checked", "observed", "limit", "severity", "file")
+MOST = 20
+
+
+class Submission(SparkSubmitHook):
+    """spark-submit of the Spark environment; its last line of JSON is what the job said."""
+
+    said: dict[str, Any] | None = None
+
+    def submit(self, application: str = "", **options: Any) -> str | None:
+        # A group of its own: whoever stops it stops the driver's Python with its JVM.
+        found: str | None = super().submit(application, start_new_session=True, **options)
+        return found
+
+    @property
+    def exit_code(self) -> int:
+        return int(self._submit_sp.returncode) if self._submit_sp else 1
+
+    def _process_spark_submit_log(self, itr: Iterator[Any]) -> None:
+        super()._process_spark_submit_log(self._listened(itr))
+
+    def _listened(self, lines: Iterator[str]) -> Iterator[str]:
+        for line in lines:
+            if line.startswith('{"job"'):
+                self.said = json.loads(line)
+            yield line
+
+    def on_kill(self) -> None:
+        if self._submit_sp and self._submit_sp.poll() is None:
+            os.killpg(self._submit_sp.pid, signal.SIGKILL)
+
+
+class JobOperator(SparkSubmitOperator):
+    """`spark-submit jobs/<job>.py --dataset … --ds …`, as a person would type it."""
+
+    def __init__(
+        self,
+        *,
+        job: str,
+        dataset: str,
+        ds: str = DAY,
+        options: tuple[str, ...] = (),
+        missing: str = "wait",
+        **rest: Any,
+    ) -> None:
+        super().__init__(
+            application=str(ROOT / "jobs" / f"{job}.py"),
+            application_args=["--dataset", dataset, "--ds", ds, "--env", ENV, *options],
+            name=f"{job} {dataset}",
+            # The Spark environment's own spark-submit is found first, and knows its Spark and Python itself.
+            env_vars={"PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
+            **rest,
+        )
+        self.job, self.dataset, self.ds, self.options, self.missing = job, dataset, ds, options, missing
+
+    def _get_hook(self) -> Submission:
+        return Submission(
+            conf=self.conf,
+            conn_id=self._conn_id,
+            name=self.name,
+            application_args=self.application_args,
+            env_vars=self.env_vars,
+        )
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        try:
+            super().execute(context)
+        except AirflowException:
+            said = self._hook.said or {}
+            context["ti"].xcom_push(key="return_value", value=facts(said))
+            raise failure(self._hook.exit_code, said, self.missing) from None
+        said = self._hook.said or {}
+        if said.get("warnings"):
+            telling.warned(context, said)
+        return facts(said)
+
+    def on_kill(self) -> None:
+        if self._hook:
+            self._hook.on_kill()
+
+
+def facts(said: dict[str, Any]) -> dict[str, Any]:
+    """What of a job's line is kept: small, and nothing but facts."""
+    kept = {name: said[name] for name in FACTS if said.get(name) not in (None, [], {})}
+    for name in ("failures", "warnings"):
+        if said.get(name):
+            kept[name] = [{key: rule[key] for key in RULE if key in rule} for rule in said[name][:MOST]]
+    return kept
+
+
+def failure(code: int, said: dict[str, Any], missing: str) -> Exception:
+    """What a job's exit code means to Airflow: only what may pass by itself is tried again."""
+    message = str(said.get("message") or f"the job ended with exit code {code} and said nothing; its log is above")
+    if code in (BadArguments.exit_code, ContractBroken.exit_code):
+        return AirflowFailException(message)
+    if code == NothingThere.exit_code and missing == "skip":
+        return AirflowSkipException(message)
+    return AirflowException({Busy.exit_code: f"busy: {message}"}.get(code, message))

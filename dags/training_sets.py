@@ -1,0 +1,37 @@
+"""A DAG for each training set in the schedule: built anew when the features of its dataset have been published."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from dags import docs, telling
+from dags.assets import published
+from dags.day import asked, day, days_before
+from dags.schedule import Training, schedule
+from dags.submit import JobOperator
+
+
+def training_set(name: str, how: Training) -> None:
+    with DAG(
+        f"training_set_{name}",
+        schedule=[published(how.dataset)],
+        start_date=how.start_date,
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=how.paused,
+        params={"ds": asked("Day", "The newest day to learn from. Left empty: the one that was published.")},
+        user_defined_macros={"day": day, "days_before": days_before},
+        default_args=how.tasks | telling.TASKS,
+        description=f"{name}, from {how.days} days of {how.dataset}",
+        doc_md=docs.of_training_set(name, how),
+        tags={"training set", how.dataset},
+    ):
+        JobOperator(
+            task_id="build", job="training_set", dataset=how.dataset, options=("--name", name), conf=how.spark,
+            ds=f"{{{{ days_before(day(params, dag_run, triggering_asset_events), {how.days}) }}}}",
+            doc_md=docs.of_job("training_set"),
+        )  # fmt: skip
+
+
+for _name, _how in schedule().training_sets.items():
+    training_set(_name, _how)
