@@ -9,8 +9,13 @@ PYTHON := .venv/bin/python
 SMALL := .venv/bin/spark-submit --conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN \
 	--conf spark.driver.extraJavaOptions=-XX:+UseParallelGC
 DEMO_DAYS := 2026-01-01..2026-01-14
+# Docker, or what does its work, such as COMPOSE=podman-compose.
+COMPOSE ?= docker compose
+BUILD ?= $(COMPOSE) build
+export AIRFLOW_PORT ?= 8080
+export LANDING_FOLDER = $(abspath $(LANDING))
 
-.PHONY: help setup setup-airflow demo test test-all lint bench status quarantine contracts report docs lock clean
+.PHONY: help setup setup-airflow demo test test-all lint bench status quarantine contracts report docs up down logs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -68,6 +73,20 @@ report: setup ## one HTML page of the last 30 days: volumes, refusals, rules, dr
 
 docs: setup ## Great Expectations' pages of every suite and result
 	@$(PYTHON) -m common.docs
+
+up: ## start Airflow, Spark and PostgreSQL in containers
+	@$(call with_python,conf/docker/first_start.py "$(COMPOSE)")
+	@mkdir -p "$(LANDING_FOLDER)"
+	@$(BUILD) && $(COMPOSE) up -d
+	@$(call with_python,conf/docker/healthy.py --wait 300 http://127.0.0.1:$(AIRFLOW_PORT)/api/v2/monitor/health \
+		scheduler.status=healthy dag_processor.status=healthy triggerer.status=healthy)
+	@echo "Airflow: http://127.0.0.1:$(AIRFLOW_PORT), user admin, password AIRFLOW_ADMIN_PASSWORD of .env"
+
+down: ## stop the containers; lake and history stay
+	@$(COMPOSE) down
+
+logs: ## what the containers say
+	@$(COMPOSE) logs --follow --tail 100
 
 lock: setup ## resolve the dependencies anew
 	@for name in uv spark airflow; do .venv/bin/uv pip compile -q --upgrade --python-version 3.11 --generate-hashes \
