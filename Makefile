@@ -15,7 +15,7 @@ BUILD ?= $(COMPOSE) build
 export AIRFLOW_PORT ?= 8080
 export LANDING_FOLDER = $(abspath $(LANDING))
 
-.PHONY: help setup setup-airflow demo test test-all lint bench status quarantine contracts report docs up down logs lock clean
+.PHONY: help setup setup-airflow demo test test-all lint bench status quarantine contracts report docs cluster cluster-down up down logs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -74,6 +74,12 @@ report: setup ## one HTML page of the last 30 days: volumes, refusals, rules, dr
 docs: setup ## Great Expectations' pages of every suite and result
 	@$(PYTHON) -m common.docs
 
+cluster: setup ## a Spark master and its workers on this machine, for --env cluster
+	@$(PYTHON) conf/spark/cluster.py up
+
+cluster-down: ## end that cluster
+	@[ ! -d data/cluster ] || $(PYTHON) conf/spark/cluster.py down
+
 up: ## start Airflow, Spark and PostgreSQL in containers
 	@$(call with_python,conf/docker/first_start.py "$(COMPOSE)")
 	@mkdir -p "$(LANDING_FOLDER)"
@@ -92,6 +98,6 @@ lock: setup ## resolve the dependencies anew
 	@for name in uv spark airflow; do .venv/bin/uv pip compile -q --upgrade --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header conf/requirements/$$name.in -o conf/requirements/$$name.txt; done
 
-clean: ## remove what was made: data, environments, caches
+clean: cluster-down ## remove what was made: data, environments, caches
 	@rm -rf data .venv .venv-airflow .mypy_cache .ruff_cache .hypothesis spark-warehouse
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

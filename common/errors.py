@@ -39,6 +39,10 @@ class LakeNotWritable(PipelineError):  # noqa: N818
     """There is no place, or no right, to write."""
 
 
+class ClusterNotThere(PipelineError):  # noqa: N818
+    """No Spark cluster answers, or none that would work for this run."""
+
+
 class BooksDoNotBalance(PipelineError):  # noqa: N818
     """Rows in are not rows out: nothing is committed."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
+from common.cluster import authentication, await_executor, insist_answers, is_standalone
 from common.settings import Settings
 
 # What a job's result depends on, and so the same everywhere; the rest is in conf/<env>.yml.
@@ -33,7 +35,21 @@ def open_session(settings: Settings, app: str) -> SparkSession:
 
 
 def _shared(settings: Settings, app: str) -> SparkSession:
+    if not is_standalone(settings):
+        return _builder(settings, app).getOrCreate()
+    insist_answers(settings)
+    builder = _builder(settings, app)
+    for name, value in authentication(settings).items():
+        builder = builder.config(name, value)
+    # The JVM first: PySpark starts one with all of a session's settings on its command line, the secret among them.
+    SparkContext._ensure_initialized()
+    session = builder.getOrCreate()
+    await_executor(session, settings)
+    return session
+
+
+def _builder(settings: Settings, app: str) -> SparkSession.Builder:
     builder: SparkSession.Builder = SparkSession.builder.appName(app)
     for name, value in {**settings.spark, **MEANING}.items():
         builder = builder.config(name, str(value).lower() if isinstance(value, bool) else str(value))
-    return builder.getOrCreate()
+    return builder

@@ -6,13 +6,25 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from common.errors import BadArguments
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "conf"
+
+
+class Standalone(BaseModel):
+    """The Spark cluster that `make cluster` starts on this machine; its master's address is spark.master."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: str = Field(description="Where its logs, process ids and scratch files are")
+    ui_port: int = Field(ge=1, le=65535, description="Of the master's web page, on 127.0.0.1")
+    workers: int = Field(ge=1)
+    cores: int = Field(ge=1, description="Of each worker")
+    memory: str = Field(pattern=r"^[1-9]\d*[mg]$", description="Of each worker")
 
 
 class Settings(BaseSettings):
@@ -25,6 +37,8 @@ class Settings(BaseSettings):
     lock_wait_seconds: float = Field(ge=0, description="How long to wait for another run of the same table and day")
     large_file_mb: int = Field(gt=0, description="compact packs smaller files than this, up to about this size")
     keep_results_days: int = Field(gt=0, description="How long the log of runs and the verdicts of the gate are kept")
+    secret_file: str | None = Field(default=None, description="Holds the secret that a standalone cluster shares")
+    standalone: Standalone | None = None
     spark: dict[str, str | int | bool] = Field(repr=False, description="Spark settings of this environment")
 
     @classmethod
@@ -58,6 +72,5 @@ def load_settings(env: str, **flags: str | None) -> Settings:
             f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False)
         )
         raise BadArguments(f"conf/{env}.yml, the environment or a flag is wrong: {found}") from None
-    return settings.model_copy(
-        update={"lake": settings.place(settings.lake), "landing": settings.place(settings.landing)}
-    )
+    places = {name: getattr(settings, name) for name in ("lake", "landing", "secret_file")}
+    return settings.model_copy(update={name: settings.place(uri) for name, uri in places.items() if uri is not None})

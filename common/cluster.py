@@ -1,0 +1,74 @@
+"""What a session on a standalone Spark cluster needs: a master that answers, the shared secret, an executor."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.errors import ClusterNotThere
+from common.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SCHEME = "spark://"
+CONNECT_SECONDS = 5.0
+ADVICE = "start one with `make cluster`, or name another in spark.master of conf/{env}.yml"
+
+
+def is_standalone(settings: Settings) -> bool:
+    return str(settings.spark.get("spark.master", "")).startswith(SCHEME)
+
+
+def masters(settings: Settings) -> list[tuple[str, int]]:
+    """Several where the cluster has a standby: spark://one:7077,two:7077."""
+    places = str(settings.spark["spark.master"]).removeprefix(SCHEME).split(",")
+    return [(host, int(port)) for host, _, port in (place.rpartition(":") for place in places)]
+
+
+def insist_answers(settings: Settings) -> None:
+    """Asked before Spark is: it would try for a minute, and then not say what to do."""
+    if not any(map(_answers, masters(settings))):
+        master = settings.spark["spark.master"]
+        raise ClusterNotThere(f"no Spark cluster answers at {master}: {ADVICE.format(env=settings.env)}.")
+
+
+def _answers(master: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(master, CONNECT_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+def authentication(settings: Settings) -> dict[str, str]:
+    """Spark's own settings for it; for the session alone, never for a command line."""
+    if settings.secret_file is None:
+        return {}
+    try:
+        secret = Path(settings.secret_file).read_text().strip()
+    except OSError as error:
+        raise ClusterNotThere(
+            f"secret_file {settings.secret_file} can't be read ({error.strerror}): {ADVICE.format(env=settings.env)}, "
+            "and point SECRET_FILE to the secret of that cluster."
+        ) from None
+    if not secret:
+        raise ClusterNotThere(f"secret_file {settings.secret_file} is empty; it has to hold the cluster's secret.")
+    return {"spark.authenticate": "true", "spark.network.crypto.enabled": "true", "spark.authenticate.secret": secret}
+
+
+def await_executor(spark: SparkSession, settings: Settings) -> None:
+    """Without one a query would wait for ever, and say nothing."""
+    deadline = time.monotonic() + settings.lock_wait_seconds
+    context = spark.sparkContext._jsc.sc()
+    while context.getExecutorMemoryStatus().size() < 2:  # the driver is one of them
+        if time.monotonic() > deadline:
+            spark.stop()
+            raise ClusterNotThere(
+                f"the cluster at {settings.spark['spark.master']} gave no executor within "
+                f"{settings.lock_wait_seconds:g} s: its workers are gone, too small, or busy with other runs. Look at "
+                "its UI; `make cluster` starts again what has ended."
+            )
+        time.sleep(0.05)

@@ -1,0 +1,257 @@
+"""A real Spark cluster on this machine, a master and its workers: `cluster.py up|down`, or `make cluster`."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from common.cluster import masters
+from common.errors import PipelineError
+from common.settings import ROOT, Settings, Standalone, load_settings
+
+HERE = "127.0.0.1"
+START_SECONDS = 90
+END_SECONDS = 20
+# Of master and workers; what is particular to one run comes from its driver.
+DAEMONS = {
+    "spark.authenticate": "true",
+    "spark.network.crypto.enabled": "true",
+    # A port that is taken is an error, not a reason to listen elsewhere.
+    "spark.port.maxRetries": "0",
+    # A master that is started again knows its runs and workers, and they go on.
+    "spark.deploy.recoveryMode": "FILESYSTEM",
+    "spark.worker.cleanup.enabled": "true",
+    # Its pages are for looking: whoever uses this machine can open them.
+    "spark.ui.killEnabled": "false",
+    "spark.master.ui.decommission.allow.mode": "DENY",
+    "spark.master.rest.enabled": "false",
+}
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """One process of the cluster: how it is started, and how it is known again."""
+
+    name: str
+    folder: Path
+    main: str
+    arguments: tuple[str, ...]
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.name}.log"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.folder / f"{self.name}.pid"
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it runs; an id that the system has given to another process since is not it."""
+        try:
+            pid = int(self.pid_file.read_text())
+            words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        except (OSError, ValueError):
+            return None
+        return pid if {self.main, str(properties(self.folder))} <= set(words) else None
+
+    def start(self) -> None:
+        command = [str(spark_home() / "bin" / "spark-class"), self.main, "--host", HERE]
+        command += ["--properties-file", str(properties(self.folder)), *self.arguments]
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                command, env=environment(self.folder), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        self.pid_file.write_text(str(process.pid))
+
+    def end(self) -> None:
+        """Asks it to, so that a worker ends its executors; insists after a while."""
+        for number, seconds in ((signal.SIGTERM, END_SECONDS), (signal.SIGKILL, END_SECONDS)):
+            pid = self.pid
+            if pid is None:
+                break
+            os.kill(pid, number)
+            wait(lambda: self.pid is None, seconds)
+        self.pid_file.unlink(missing_ok=True)
+
+
+def main(action: str) -> None:
+    settings = load_settings("cluster")
+    if settings.standalone is None:
+        stop("conf/cluster.yml has no `standalone`, which says what cluster to start here.")
+    folder = Path(settings.place(settings.standalone.folder))
+    if action == "down" and not folder.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with alone(folder):
+        {"up": up, "down": down}[action](settings, settings.standalone, folder)
+
+
+def up(settings: Settings, wanted: Standalone, folder: Path) -> None:
+    host, port = masters(settings)[0]
+    if host not in (HERE, "localhost"):
+        stop(f"spark.master is {settings.spark['spark.master']}: `make cluster` starts one on {HERE} alone.")
+    if settings.secret_file is None:
+        stop("conf/cluster.yml has no secret_file: the cluster is authenticated, so name one.")
+    page = f"http://{HERE}:{wanted.ui_port}"
+    daemons = all_daemons(folder, wanted, port)
+    if not Path(settings.secret_file).exists():  # what runs knows one that no driver can know
+        down(settings, wanted, folder)
+    missing = [daemon for daemon in daemons if daemon.pid is None]
+    if not missing and ready(page, wanted.workers):
+        return say(f"The cluster is running already: {page}")
+    if daemons[0] in missing:
+        for taken in filter(is_taken, (port, wanted.ui_port)):
+            stop(
+                f"{HERE}:{taken} is taken by another process: end that one, "
+                "or change spark.master or standalone.ui_port in conf/cluster.yml."
+            )
+    write_secret(Path(settings.secret_file), folder)
+    for daemon in missing:
+        daemon.start()
+    if not wait(lambda: ready(page, wanted.workers) or any(each.pid is None for each in daemons), START_SECONDS):
+        give_up(missing, f"not all {wanted.workers} workers were there after {START_SECONDS} s", missing)
+    if dead := [daemon for daemon in daemons if daemon.pid is None]:
+        give_up(missing, f"{dead[0].name} has ended by itself", dead)
+    say(f"{wanted.workers} workers with {wanted.cores} cores and {wanted.memory} each: {page}")
+    return say("Run a job on it with --env cluster; end it with `make cluster-down`.")
+
+
+def down(settings: Settings, wanted: Standalone, folder: Path) -> None:
+    """By what was started, not by what is configured now; the workers first, which end their executors."""
+    names = sorted((path.stem for path in folder.glob("*.pid")), reverse=True)
+    running = [daemon for daemon in (known(folder, name) for name in names) if daemon.pid is not None]
+    for name in names:
+        known(folder, name).end()
+    if running:
+        say(f"Ended: {', '.join(daemon.name for daemon in running)}.")
+
+
+def all_daemons(folder: Path, wanted: Standalone, port: int) -> list[Daemon]:
+    master = known(folder, "master", "--port", str(port), "--webui-port", str(wanted.ui_port))
+    size = ("--cores", str(wanted.cores), "--memory", wanted.memory, "--work-dir", str(folder / "work"))
+    names = [f"worker-{number}" for number in range(1, wanted.workers + 1)]
+    # Two workers' pages can't share a port; the master's page knows where they are.
+    return [master, *(known(folder, name, *size, "--webui-port", "0", f"spark://{HERE}:{port}") for name in names)]
+
+
+def known(folder: Path, name: str, *arguments: str) -> Daemon:
+    kind = name.partition("-")[0]
+    return Daemon(name, folder, f"org.apache.spark.deploy.{kind}.{kind.title()}", arguments)
+
+
+def write_secret(file: Path, folder: Path) -> None:
+    """Where nobody else can read it; the daemons take it from a file, since arguments and environments are listed."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_private(file, secrets.token_hex(32) + "\n")
+    (folder / "recovery").mkdir(exist_ok=True)
+    said = {
+        **DAEMONS,
+        "spark.deploy.recoveryDirectory": str(folder / "recovery"),
+        "spark.authenticate.secret": file.read_text().strip(),
+    }
+    write_private(properties(folder), "".join(f"{name} {value}\n" for name, value in said.items()))
+
+
+def write_private(file: Path, text: str) -> None:
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        stream.write(text)
+
+
+def properties(folder: Path) -> Path:
+    return folder / "daemons.conf"
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Nothing that the caller's shell says of Spark; Spark's web pages know no other way to be bound."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
+    return {
+        **own,
+        "SPARK_HOME": str(spark_home()),
+        "SPARK_LOCAL_IP": HERE,
+        "SPARK_LOCAL_DIRS": str(folder / "scratch"),
+        "SPARK_DAEMON_MEMORY": "512m",
+        "SPARK_DAEMON_JAVA_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+    }
+
+
+def spark_home() -> Path:
+    return next(ROOT.glob(".venv/lib/python3*/site-packages/pyspark"))
+
+
+def ready(page: str, workers: int) -> bool:
+    alive = [worker for worker in state(page).get("workers", []) if worker["state"] == "ALIVE"]
+    return len(alive) >= workers
+
+
+def state(page: str) -> dict[str, Any]:
+    """What the master says of itself; it is on this machine, whatever proxy the environment names."""
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{page}/json/", timeout=5) as answer:
+            return dict(json.load(answer))
+    except (OSError, ValueError):
+        return {}
+
+
+def is_taken(port: int) -> bool:
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind((HERE, port))
+        except OSError:
+            return True
+    return False
+
+
+def wait(holds: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Two that start or end it at the same time take turns."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def give_up(started: list[Daemon], what: str, blamed: list[Daemon]) -> NoReturn:
+    for daemon in reversed(started):
+        daemon.end()
+    stop(f"The cluster did not start: {what}; see {', '.join(str(daemon.log) for daemon in blamed)}.")
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def stop(text: str) -> NoReturn:
+    sys.exit(text)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1])
+    except PipelineError as error:
+        stop(str(error))
