@@ -1,0 +1,74 @@
+"""Makes `.env`, the secrets of the stack, at its first start: `first_start.py COMPOSE-COMMAND`.
+
+Standard library only: it runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FILE = ROOT / ".env"
+PROJECT = "feature-pipeline"
+
+
+def main(compose: str) -> None:
+    if FILE.exists():
+        FILE.chmod(0o600)
+        insist_whole(FILE.read_text())
+        return
+    insist_first(Path(shlex.split(compose)[0]).name.removesuffix("-compose"))
+    descriptor = os.open(FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write("# The secrets of the compose stack, made at its first start. Keep them: its volumes know them.\n")
+        file.writelines(f"{name}={value}\n" for name, value in made().items())
+    print("made .env: the secrets of the stack, for this user alone", file=sys.stderr)
+
+
+def made() -> dict[str, str]:
+    names = ("POSTGRES_PASSWORD", "AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_JWT_SECRET", "AIRFLOW_API_SECRET", "SPARK_SECRET")
+    fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    return {name: secrets.token_hex(24) for name in names} | {"AIRFLOW_FERNET_KEY": fernet}
+
+
+def insist_whole(said: str) -> None:
+    """A later version may have more secrets than the one that made the file."""
+    there = {line.split("=")[0] for line in said.splitlines()}
+    if missing := [name for name in made() if name not in there]:
+        sys.exit(
+            f".env lacks {', '.join(missing)}: add a line NAME=VALUE for each. A value: "
+            "python3 -c 'import secrets; print(secrets.token_hex(24))'"
+        )
+
+
+def insist_first(engine: str) -> None:
+    """New secrets would not open what an earlier start has left."""
+    volume = f"{os.environ.get('COMPOSE_PROJECT_NAME', PROJECT)}_postgres"
+    try:
+        found = subprocess.run(
+            [engine, "volume", "ls", "--quiet", "--filter", f"name={volume}"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except FileNotFoundError:
+        sys.exit(
+            f"No {engine} found. Install Docker with its compose plugin, or name another: make up COMPOSE=podman-compose"
+        )
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"{engine} does not work: {error.stderr.strip()}")
+    if volume in found.stdout.split():
+        sys.exit(
+            f"No .env found, but the volume {volume} of an earlier start, which knows the secrets of the .env it was made with. "
+            f"Put that .env back; or give up Airflow's history: {engine} volume rm {volume}"
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
