@@ -1,0 +1,225 @@
+"""The one place that tells people: always by a line in a log file, by a webhook and by e-mail where these are configured.
+
+An alert that is lost is a warning in the log, never a failure of the run that it tells of, nor a run that waits. Airflow
+imports this module too, from an environment that has neither Spark nor Delta.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import smtplib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import format_datetime
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, Literal
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS = 5.0  # for all receivers together: they are told at the same time
+LONGEST_TEXT = 3000
+LONGEST_SUBJECT = 150
+WEBHOOK = "ALERT_WEBHOOK"
+SMTP_PASSWORD = "ALERT_SMTP_PASSWORD"  # noqa: S105  (the variable's name)
+ADDRESS = r"^[^@\s,<>]+@[^@\s,<>]+$"
+HERE = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    kind: Literal["failed", "late", "warning"]
+    message: str
+    ds: str
+    dag: str = ""
+    dataset: str = ""
+    task: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)  # counts, failed rules
+    link: str | None = None
+
+    @property
+    def headline(self) -> str:
+        about = dict.fromkeys(each for each in (self.dataset or self.dag, self.task, self.ds) if each)
+        return _one_line(f"{self.kind}: {' '.join(about)}")
+
+    @property
+    def words(self) -> str:
+        """What a person reads."""
+        facts = [f"{name}: {_text(value)}" for name, value in self.facts.items()]
+        text = "\n".join([f"{self.headline}: {self.message}", *facts])
+        return "\n".join([_cut(text, LONGEST_TEXT), *([self.link] if self.link else [])])
+
+
+class Email(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    to: tuple[str, ...] = Field(min_length=1)
+    sender: str = Field(pattern=ADDRESS)
+    host: str = Field(min_length=1)
+    port: int = Field(default=587, ge=1, le=65535)
+    starttls: StrictBool = True
+    user: str = Field(default="", description=f"Logs in with the password in {SMTP_PASSWORD}; empty: no login")
+
+    @model_validator(mode="after")
+    def _check(self) -> Email:
+        wrong = [
+            place for place, each in enumerate(self.to) if "," in each or "@" not in each or each.split() != [each]
+        ]
+        if wrong:
+            raise ValueError(f"to: entry {wrong[0]} is no address; expected one like name@example.org")
+        if self.user and not self.starttls and self.host not in HERE:
+            raise ValueError(f"user needs starttls: without it, the password would go to {self.host} for all to read")
+        return self
+
+
+class Receivers(BaseModel):
+    """Who is told. Secrets are in the environment alone: ALERT_WEBHOOK (an address), ALERT_SMTP_PASSWORD."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    log: str = Field(default="data/alerts.log", min_length=1, description="A path, from the project's folder")
+    webhook: StrictBool = Field(default=False, description=f"Whether the address in {WEBHOOK} is told")
+    email: Email | None = None
+
+
+class _Lost(Exception):  # noqa: N818  (the domain's words, not Python's)
+    """Why a receiver was not told, in words that hold no secret."""
+
+
+class _Attempt(threading.Thread):
+    """One receiver being told. It hinders neither its caller nor the end of the process, whatever the receiver does."""
+
+    def __init__(self, name: str, tell_it: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self.name, self._tell_it = name, tell_it
+        self.loss = f"no answer within {SECONDS:g} s"
+
+    def run(self) -> None:
+        try:
+            self._tell_it()
+            self.loss = ""
+        except Exception as error:
+            self.loss = _said(error)
+
+
+def tell(alert: Alert, receivers: Receivers) -> None:
+    """Tells all receivers at once. Never raises, and returns within SECONDS."""
+    log = logging.getLogger("pipeline")
+    try:
+        attempts = _attempts(alert, receivers)
+        for each in attempts:
+            each.start()
+        until = time.monotonic() + SECONDS
+        for each in attempts:
+            each.join(max(0.0, until - time.monotonic()))
+            if each.loss:
+                log.warning("the alert '%s' did not reach the %s: %s", alert.headline, each.name, each.loss)
+    except Exception as error:
+        log.warning("an alert could not be told: %s", _said(error))
+
+
+def _attempts(alert: Alert, receivers: Receivers) -> list[_Attempt]:
+    found = [_Attempt(f"log {receivers.log}", partial(_write, alert, ROOT / Path(receivers.log).expanduser()))]
+    if receivers.webhook:
+        found.append(_Attempt(f"webhook in {WEBHOOK}", partial(_post, alert)))
+    if receivers.email:
+        found.append(_Attempt(f"mail server {receivers.email.host}", partial(_mail, alert, receivers.email)))
+    return found
+
+
+def _write(alert: Alert, path: Path) -> None:
+    line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **_plain(asdict(alert))}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # One unbuffered write: lines of several processes do not mix.
+    with path.open("ab", buffering=0) as file:
+        file.write(f"{json.dumps(line, ensure_ascii=False)}\n".encode(errors="replace"))
+
+
+class _Stay(HTTPRedirectHandler):
+    """A redirected POST would arrive as a GET without the alert, and somewhere else."""
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
+    ) -> Request | None:
+        return None
+
+
+def _post(alert: Alert) -> None:
+    content = json.dumps({"text": alert.words, **_plain(asdict(alert))}).encode()
+    headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "feature-pipeline"}
+    request = Request(_address(), content, headers, method="POST")  # noqa: S310  (http and https alone)
+    with build_opener(_Stay).open(request, timeout=SECONDS):
+        pass
+
+
+def _address() -> str:
+    url = os.environ.get(WEBHOOK, "").strip()
+    if not url:
+        raise _Lost(f"the environment has no {WEBHOOK}; set it to the receiver's address")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise _Lost(f"{WEBHOOK} is no http or https address")
+    return url
+
+
+def _mail(alert: Alert, email: Email) -> None:
+    password = os.environ.get(SMTP_PASSWORD, "")
+    if email.user and not password:
+        raise _Lost(f"the environment has no {SMTP_PASSWORD}, which the user needs")
+    message = EmailMessage()
+    message["Subject"] = _cut(_one_line(f"{alert.headline}: {alert.message}"), LONGEST_SUBJECT)
+    message["From"], message["To"] = email.sender, ", ".join(email.to)
+    message["Date"] = format_datetime(datetime.now(UTC))
+    message.set_content(alert.words, cte="quoted-printable")  # not every server takes more than ASCII
+    # Named: to find this machine's full name may take longer than the receiver does.
+    with smtplib.SMTP(email.host, email.port, local_hostname=socket.gethostname(), timeout=SECONDS) as server:
+        if email.starttls:
+            server.starttls(context=ssl.create_default_context())
+        if email.user:
+            server.login(email.user, password)
+        server.send_message(message)
+
+
+def _said(error: Exception) -> str:
+    """The kind of an error and its number: its text may hold the address, or the password."""
+    if isinstance(error, _Lost):
+        return str(error)
+    if isinstance(error, HTTPError):
+        return f"it answered {error.code}"
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"{type(error).__name__}, it answered {error.smtp_code}"
+    if isinstance(error, URLError) and isinstance(error.reason, Exception):
+        return _said(error.reason)
+    return type(error).__name__
+
+
+def _plain(found: dict[str, Any]) -> dict[str, Any]:
+    """As JSON that every receiver reads: no number that JSON has none for, no value that it does not know."""
+    text = json.dumps(found, default=str, skipkeys=True)
+    plain: dict[str, Any] = json.loads(text, parse_constant=str)
+    return plain
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str, skipkeys=True, ensure_ascii=False)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _cut(text: str, longest: int) -> str:
+    text = text.encode(errors="replace").decode()  # half a character, as file names may hold, can't be sent
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
