@@ -1,0 +1,261 @@
+"""The compose stack for real, from a clone: built, started, a backfill through Airflow, and stopped.
+
+    tests/compose/check.py [--keep]
+
+COMPOSE and BUILD say how, as for `make up`; PATH has to have what they name. It takes ten minutes and ten GB of disk, and
+leaves nothing. Standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import secrets
+import shlex
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+COMPOSE = os.environ.get("COMPOSE", "docker compose")
+DATASET, FIRST, LAST = "churn", "2026-01-05", "2026-01-06"
+AIRFLOW = ("airflow-api", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer")
+SPARK = ("spark-master", "spark-worker")
+
+
+class Stack:
+    """A clone of the project, and its stack under a name and ports of its own."""
+
+    def __init__(self, clone: Path) -> None:
+        self.clone = clone
+        self.port, self.spark_port = free_port(), free_port()
+        own = {
+            "COMPOSE": COMPOSE,
+            "COMPOSE_PROJECT_NAME": f"pipeline-check-{secrets.token_hex(3)}",
+            "AIRFLOW_PORT": str(self.port),
+            "SPARK_UI_PORT": str(self.spark_port),
+        }
+        self.name = own["COMPOSE_PROJECT_NAME"]
+        kept = {name: value for name, value in os.environ.items() if name not in ("LAKE", "LANDING", "DATASET", "DS")}
+        self.environment = kept | own
+
+    def run(self, *command: str, seconds: float = 900, **options: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=self.clone, env=self.environment, text=True, timeout=seconds, check=False,
+            capture_output=not options, **options,
+        )  # fmt: skip
+
+    def compose(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.run(*shlex.split(COMPOSE), *arguments)
+
+    def inside(self, service: str, *command: str) -> str:
+        done = self.compose("exec", "-T", service, *command)
+        insist(done.returncode == 0, f"{service}: {' '.join(command)}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+    def secrets(self) -> dict[str, str]:
+        lines = (self.clone / ".env").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+
+    def says(self, url: str) -> Any:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return json.load(answer)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(prog="tests/compose/check.py")
+    arguments.add_argument("--keep", action="store_true", help="leave the stack running, to look at it")
+    keep = arguments.parse_args().keep
+    folder = Path(tempfile.mkdtemp(prefix="compose-check-"))
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(folder / "clone")], check=True)
+    stack = Stack(folder / "clone")
+    try:
+        for step in (
+            refuses_without_secrets, starts, is_closed, has_its_cluster, keeps_its_secrets, runs_days, stops_and_goes_on,
+        ):  # fmt: skip
+            started = time.monotonic()
+            step(stack)
+            print(f"{time.monotonic() - started:6.0f} s  {step.__name__.replace('_', ' ')}", flush=True)
+    except BaseException:
+        print(stack.compose("logs", "--tail", "60").stdout[-12_000:], file=sys.stderr)
+        raise
+    finally:
+        if keep:
+            print(f"kept: {stack.name} in {stack.clone}, http://127.0.0.1:{stack.port}", file=sys.stderr)
+        elif (stack.clone / ".env").exists():
+            stack.compose("down", "--volumes")
+            subprocess.run(["rm", "-rf", str(folder)], check=True)
+
+
+def refuses_without_secrets(stack: Stack) -> None:
+    done = stack.compose("up", "-d")
+    said = done.stdout + done.stderr
+    insist(
+        done.returncode != 0 and "run make up" in said, f"it starts without .env, or does not say what to do:\n{said}"
+    )
+
+
+def starts(stack: Stack) -> None:
+    done = stack.run("make", "up", seconds=1800, stdout=None)
+    insist(done.returncode == 0, "make up failed")
+    mode = stat.S_IMODE((stack.clone / ".env").stat().st_mode)
+    insist(mode == 0o600, f".env can be read by others: mode {mode:o}")
+    changed = stack.run("git", "status", "--porcelain").stdout
+    insist(not changed, f"git sees what was made:\n{changed}")
+    health = stack.says(f"http://127.0.0.1:{stack.port}/api/v2/monitor/health")
+    insist(all(part["status"] == "healthy" for part in health.values()), f"not healthy: {health}")
+
+
+def is_closed(stack: Stack) -> None:
+    for port in (stack.port, stack.spark_port):
+        insist(answers("127.0.0.1", port), f"nothing answers at 127.0.0.1:{port}")
+        for address in other_addresses():
+            insist(not answers(address, port), f"{address}:{port} is open to other machines")
+    for service in (*AIRFLOW, *SPARK):
+        insist(stack.inside(service, "id", "-u").strip() != "0", f"{service} runs as root")
+        writes = stack.compose("exec", "-T", service, "touch", "common/new.py").returncode == 0
+        insist(not writes, f"{service} may change its own code")
+    try:
+        stack.says(f"http://127.0.0.1:{stack.port}/api/v2/dags")
+    except urllib.error.HTTPError as error:
+        insist(error.code == 401, f"expected to be asked who is there, found {error.code}")
+    else:
+        insist(False, "Airflow answers those who have not said who they are")
+
+
+def has_its_cluster(stack: Stack) -> None:
+    def workers() -> list[Any]:
+        said = stack.says(f"http://127.0.0.1:{stack.spark_port}/json/")
+        return [each for each in said["workers"] if each["state"] == "ALIVE"]
+
+    insist(until(lambda: len(workers()) == 2, 60), f"two workers expected, found {workers()}")
+    stranger = "from socket import create_connection as connect; connect(('postgres', 5432), 3)"
+    reached = stack.compose("exec", "-T", "spark-worker", "python3", "-c", stranger).returncode == 0
+    insist(not reached, "a worker reaches Airflow's database")
+
+
+def keeps_its_secrets(stack: Stack) -> None:
+    every = "import glob; print(*(open(each, errors='replace').read() for each in glob.glob('/proc/[0-9]*/cmdline')))"
+    places = {service: stack.inside(service, "python3", "-c", every) for service in (*AIRFLOW, *SPARK)}
+    logs = stack.compose("logs")
+    places["the logs"] = logs.stdout + logs.stderr
+    for name, value in stack.secrets().items():
+        for place, said in places.items():
+            insist(value not in said, f"{name} can be read in {place}")
+    login = json.dumps({"username": "admin", "password": stack.secrets()["AIRFLOW_ADMIN_PASSWORD"]}).encode()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{stack.port}/auth/token", data=login, headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        insist("access_token" in json.load(answer), "the password of .env does not let its admin in")
+
+
+def runs_days(stack: Stack) -> None:
+    """Two days of sample data, by Airflow's own backfill, on the stack's Spark."""
+    landing = stack.clone / "data" / "landing"
+    make = f"{DATASET}.sample --days 2 --rows 200 --start {FIRST} --out /tmp/landing"
+    packed = f"cd /opt/pipeline && .venv/bin/python -m jobs.datasets.{make} >&2 && tar -C /tmp/landing -cf - . | base64"
+    text = stack.inside("airflow-scheduler", "sh", "-c", packed)
+    subprocess.run("base64 -d | tar -xf - -C " + shlex.quote(str(landing)), shell=True, input=text.encode(), check=True)
+    subprocess.run(["chmod", "-R", "a+rX", str(landing)], check=True)
+    insist(
+        until(lambda: DATASET in stack.inside("airflow-scheduler", "airflow", "dags", "list"), 120),
+        f"Airflow has no DAG {DATASET}: {stack.inside('airflow-scheduler', 'airflow', 'dags', 'list-import-errors')}",
+    )
+    stack.inside(
+        "airflow-scheduler",
+        "airflow",
+        "backfill",
+        "create",
+        "--dag-id",
+        DATASET,
+        "--from-date",
+        FIRST,
+        "--to-date",
+        LAST,
+    )
+
+    def states() -> dict[str, str]:
+        listed = stack.inside("airflow-scheduler", "airflow", "dags", "list-runs", DATASET, "--output", "json")
+        runs = json.loads(listed[listed.index("[") :])
+        return {run["run_id"]: run["state"] for run in runs if run["run_id"].startswith("backfill")}
+
+    insist(
+        until(lambda: set(states().values()) <= {"success", "failed"} and len(states()) == 2, 900),
+        f"not done: {states()}",
+    )
+    insist(set(states().values()) == {"success"}, f"a day failed: {states()}")
+    for ds in (FIRST, LAST):
+        rows = published(stack, ds)
+        insist(rows > 100, f"{ds}: {rows} rows are published, more than 100 of 200 expected")
+        print(f"          {ds}: {rows} published rows", flush=True)
+
+
+def published(stack: Stack, ds: str) -> int:
+    said = f"from common.published import Lake; print(Lake('/lake').features('{DATASET}').arrow(ds='{ds}').num_rows)"
+    return int(stack.inside("airflow-scheduler", ".venv/bin/python", "-c", said).split()[-1])
+
+
+def stops_and_goes_on(stack: Stack) -> None:
+    """Without its secrets it says so; with them it goes on where it was."""
+    hidden = stack.clone / ".env"
+    aside = hidden.rename(stack.clone / "data" / "secrets-aside")
+    done = stack.run("make", "up")
+    insist(
+        done.returncode != 0 and "Put that .env back" in done.stderr and not hidden.exists(),
+        f"make up without .env, though an earlier start left its volumes:\n{done.stdout}\n{done.stderr}",
+    )
+    aside.rename(hidden)
+    insist(stack.run("make", "down").returncode == 0, "make down failed")
+    insist(not answers("127.0.0.1", stack.port), "it still answers after make down")
+    insist(stack.run("make", "up", stdout=None).returncode == 0, "make up failed the second time")
+    insist(published(stack, LAST) > 100, "the lake is gone after make down and make up")
+
+
+def insist(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise SystemExit(otherwise)
+
+
+def until(holds: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(3)
+    return True
+
+
+def answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), 3).close()
+    except OSError:
+        return False
+    return True
+
+
+def other_addresses() -> list[str]:
+    """This machine's, as others know it."""
+    listed = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=False).stdout
+    return re.findall(r"\b\d+\.\d+\.\d+\.\d+\b", listed)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+if __name__ == "__main__":
+    main()

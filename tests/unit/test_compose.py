@@ -1,0 +1,174 @@
+"""The compose stack as it is written; tests/compose/check.py runs it."""
+
+import json
+import shutil
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from common.settings import CONF, ROOT
+
+STACK = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = STACK["services"]
+OURS = [name for name, service in SERVICES.items() if "feature-pipeline" in service["image"]]
+SECRETS = {
+    "POSTGRES_PASSWORD", "AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_JWT_SECRET", "AIRFLOW_API_SECRET", "SPARK_SECRET",
+    "AIRFLOW_FERNET_KEY",
+}  # fmt: skip
+
+
+def test_ports_are_for_this_machine_alone() -> None:
+    published = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert published
+    assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_has_limits_and_comes_back_and_says_how_it_is(name: str) -> None:
+    service = SERVICES[name]
+    assert service["mem_limit"]
+    assert service["cpus"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    if name != "airflow-init":
+        assert service["restart"] == "unless-stopped"
+        assert service["healthcheck"]["test"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_start_depends_on_health_alone(name: str) -> None:
+    waits = SERVICES[name].get("depends_on", {})
+    assert "service_healthy" not in str(waits)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_images_are_built_never_fetched_and_give_up_their_rights(name: str) -> None:
+    assert SERVICES[name]["pull_policy"] == "never"
+    assert SERVICES[name]["cap_drop"] == ["ALL"]
+
+
+def test_every_secret_is_required_and_none_has_a_default() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    for name in SECRETS:
+        assert f"${{{name}:?run make up, which makes .env}}" in text
+        assert text.count(f"${{{name}") == text.count(f"${{{name}:?"), f"{name} has a default somewhere"
+
+
+def test_only_what_submits_or_runs_jobs_knows_the_clusters_secret_and_the_workers_know_no_other() -> None:
+    knows = {name for name, service in SERVICES.items() if "SPARK_SECRET" in service.get("environment", {})}
+    assert knows == {"airflow-scheduler", "spark-master", "spark-worker"}
+    assert not [key for key in SERVICES["spark-worker"]["environment"] if "AIRFLOW" in key or "POSTGRES" in key]
+
+
+def test_versions_are_restated_nowhere() -> None:
+    written = (ROOT / "docker-compose.yml").read_text() + (CONF / "docker" / "Dockerfile").read_text()
+    for name in ("spark", "airflow"):
+        for line in (CONF / "requirements" / f"{name}.in").read_text().splitlines():
+            package, _, version = line.partition("==")
+            assert not version or version not in written, f"{package}'s version is in its lock already"
+
+
+def test_the_image_has_no_data_no_history_and_no_secret() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    sent = {line.strip("!/") for line in ignored if line.startswith("!")}
+    assert "*" in ignored
+    assert sent == {"common", "conf", "dags", "jobs", "pyproject.toml"}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The script that makes the secrets, in a project of its own with a `docker` that knows one volume."""
+    (tmp_path / "conf" / "docker").mkdir(parents=True)
+    shutil.copy(CONF / "docker" / "first_start.py", tmp_path / "conf" / "docker")
+    return tmp_path
+
+
+def first_start(project: Path, *volumes: str) -> subprocess.CompletedProcess[str]:
+    engine = project / "docker"
+    engine.write_text("#!/bin/sh\n" + "".join(f"echo {volume}\n" for volume in volumes))
+    engine.chmod(0o755)
+    return subprocess.run(
+        [sys.executable, project / "conf" / "docker" / "first_start.py", "docker compose"],
+        env={"PATH": f"{project}:/usr/bin:/bin"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_the_first_start_makes_the_secrets_for_this_user_alone_and_the_next_one_keeps_them(project: Path) -> None:
+    assert first_start(project).returncode == 0
+    file = project / ".env"
+    made = dict(line.split("=", 1) for line in file.read_text().splitlines()[1:])
+    assert set(made) == SECRETS
+    assert len(set(made.values())) == len(SECRETS)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    before = file.read_text()
+    file.chmod(0o644)
+    done = first_start(project, "feature-pipeline_postgres")
+    assert done.returncode == 0
+    assert file.read_text() == before
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert not any(value in done.stdout + done.stderr for value in made.values())
+
+
+def test_secrets_that_are_lost_are_not_made_anew_beside_the_volumes_that_know_them(project: Path) -> None:
+    done = first_start(project, "other", "feature-pipeline_postgres")
+    assert done.returncode == 1
+    assert "Put that .env back" in done.stderr
+    assert not (project / ".env").exists()
+
+
+def test_a_secret_that_is_missing_is_named(project: Path) -> None:
+    (project / ".env").write_text("".join(f"{name}=x\n" for name in SECRETS - {"SPARK_SECRET"}))
+    done = first_start(project)
+    assert done.returncode == 1
+    assert ".env lacks SPARK_SECRET" in done.stderr
+
+
+def test_without_a_container_engine_it_says_what_to_install(project: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, project / "conf" / "docker" / "first_start.py", "no-such-engine compose"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "No no-such-engine found" in done.stderr
+    assert not (project / ".env").exists()
+
+
+@pytest.fixture
+def part() -> Iterator[str]:
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"scheduler": {"status": "unhealthy"}, "triggerer": None}).encode())
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("expected", "says"),
+    [
+        ("scheduler.status=unhealthy", ""),
+        ("scheduler.status=healthy", "scheduler.status is unhealthy, healthy expected"),
+        ("triggerer.status=healthy", "triggerer.status is None, healthy expected"),
+    ],
+)
+def test_a_part_is_healthy_when_it_says_what_is_expected(part: str, expected: str, says: str) -> None:
+    done = subprocess.run(
+        [sys.executable, CONF / "docker" / "healthy.py", part, expected], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode == 0) == (not says)
+    assert says in done.stderr
