@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 SCHEME = "spark://"
 CONNECT_SECONDS = 5.0
-ADVICE = "start one with `make cluster`, or name another in spark.master of conf/{env}.yml"
 
 
 def is_standalone(settings: Settings) -> bool:
@@ -32,7 +31,13 @@ def insist_answers(settings: Settings) -> None:
     """Asked before Spark is: it would try for a minute, and then not say what to do."""
     if not any(map(_answers, masters(settings))):
         master = settings.spark["spark.master"]
-        raise ClusterNotThere(f"no Spark cluster answers at {master}: {ADVICE.format(env=settings.env)}.")
+        raise ClusterNotThere(f"no Spark cluster answers at {master}: {_advice(settings)}.")
+
+
+def _advice(settings: Settings) -> str:
+    if settings.standalone is not None:
+        return "start it with `make cluster`"
+    return f"see that it runs, and that conf/{settings.env}.yml names it"
 
 
 def _answers(master: tuple[str, int]) -> bool:
@@ -51,11 +56,13 @@ def authentication(settings: Settings) -> dict[str, str]:
         secret = Path(settings.secret_file).read_text().strip()
     except OSError as error:
         raise ClusterNotThere(
-            f"secret_file {settings.secret_file} can't be read ({error.strerror}): {ADVICE.format(env=settings.env)}, "
-            "and point SECRET_FILE to the secret of that cluster."
+            f"the cluster's secret can't be read from {settings.secret_file} ({error.strerror}): {_advice(settings)}, "
+            "or point SECRET_FILE to it."
         ) from None
     if not secret:
-        raise ClusterNotThere(f"secret_file {settings.secret_file} is empty; it has to hold the cluster's secret.")
+        raise ClusterNotThere(
+            f"{settings.secret_file} is empty, expected the cluster's secret; see secret_file in conf."
+        )
     return {"spark.authenticate": "true", "spark.network.crypto.enabled": "true", "spark.authenticate.secret": secret}
 
 
@@ -68,7 +75,7 @@ def await_executor(spark: SparkSession, settings: Settings) -> None:
             spark.stop()
             raise ClusterNotThere(
                 f"the cluster at {settings.spark['spark.master']} gave no executor within "
-                f"{settings.lock_wait_seconds:g} s: its workers are gone, too small, or busy with other runs. Look at "
-                "its UI; `make cluster` starts again what has ended."
+                f"{settings.lock_wait_seconds:g} s: its workers are gone, too small, or busy with other runs; its web "
+                "page says which."
             )
         time.sleep(0.05)

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from common.cluster import masters
 from common.errors import PipelineError
@@ -92,7 +93,7 @@ class Daemon:
 def main(action: str) -> None:
     settings = load_settings("cluster")
     if settings.standalone is None:
-        stop("conf/cluster.yml has no `standalone`, which says what cluster to start here.")
+        sys.exit("conf/cluster.yml has no `standalone`, which says what cluster to start here.")
     folder = Path(settings.place(settings.standalone.folder))
     if action == "down" and not folder.exists():
         return
@@ -103,32 +104,39 @@ def main(action: str) -> None:
 
 def up(settings: Settings, wanted: Standalone, folder: Path) -> None:
     host, port = masters(settings)[0]
-    if host not in (HERE, "localhost"):
-        stop(f"spark.master is {settings.spark['spark.master']}: `make cluster` starts one on {HERE} alone.")
-    if settings.secret_file is None:
-        stop("conf/cluster.yml has no secret_file: the cluster is authenticated, so name one.")
+    if host != HERE or settings.secret_file is None:
+        sys.exit(
+            f"conf/cluster.yml: expected a spark.master on {HERE} and a secret_file; `make cluster` starts no other."
+        )
     page = f"http://{HERE}:{wanted.ui_port}"
     daemons = all_daemons(folder, wanted, port)
     if not Path(settings.secret_file).exists():  # what runs knows one that no driver can know
         down(settings, wanted, folder)
     missing = [daemon for daemon in daemons if daemon.pid is None]
     if not missing and ready(page, wanted.workers):
-        return say(f"The cluster is running already: {page}")
+        say(f"The cluster is running already: {page}")
+        return
     if daemons[0] in missing:
-        for taken in filter(is_taken, (port, wanted.ui_port)):
-            stop(
-                f"{HERE}:{taken} is taken by another process: end that one, "
-                "or change spark.master or standalone.ui_port in conf/cluster.yml."
-            )
+        insist_free(port, wanted.ui_port)
+    if missing == daemons:  # what the last master knew has ended with it
+        shutil.rmtree(folder / "recovery", ignore_errors=True)
     write_secret(Path(settings.secret_file), folder)
+    start(missing, daemons, lambda: ready(page, wanted.workers))
+    say(f"{wanted.workers} workers with {wanted.cores} cores and {wanted.memory} each: {page}")
+    say("Run a job on it with --env cluster; end it with `make cluster-down`.")
+
+
+def start(missing: list[Daemon], daemons: list[Daemon], done: Callable[[], bool]) -> None:
     for daemon in missing:
         daemon.start()
-    if not wait(lambda: ready(page, wanted.workers) or any(each.pid is None for each in daemons), START_SECONDS):
-        give_up(missing, f"not all {wanted.workers} workers were there after {START_SECONDS} s", missing)
-    if dead := [daemon for daemon in daemons if daemon.pid is None]:
-        give_up(missing, f"{dead[0].name} has ended by itself", dead)
-    say(f"{wanted.workers} workers with {wanted.cores} cores and {wanted.memory} each: {page}")
-    return say("Run a job on it with --env cluster; end it with `make cluster-down`.")
+    in_time = wait(lambda: done() or any(each.pid is None for each in daemons), START_SECONDS)
+    dead = [daemon for daemon in daemons if daemon.pid is None]
+    if dead or not in_time:
+        for daemon in reversed(missing):
+            daemon.end()
+        what = f"{dead[0].name} has ended by itself" if dead else f"not all were there after {START_SECONDS} s"
+        logs = ", ".join(str(daemon.log) for daemon in dead or missing)
+        sys.exit(f"The cluster did not start: {what}; see {logs}.")
 
 
 def down(settings: Settings, wanted: Standalone, folder: Path) -> None:
@@ -143,10 +151,10 @@ def down(settings: Settings, wanted: Standalone, folder: Path) -> None:
 
 def all_daemons(folder: Path, wanted: Standalone, port: int) -> list[Daemon]:
     master = known(folder, "master", "--port", str(port), "--webui-port", str(wanted.ui_port))
-    size = ("--cores", str(wanted.cores), "--memory", wanted.memory, "--work-dir", str(folder / "work"))
+    # Any port for the page of each worker: the master's page leads there.
+    common = ("--cores", str(wanted.cores), "--memory", wanted.memory, "--webui-port", "0", f"spark://{HERE}:{port}")
     names = [f"worker-{number}" for number in range(1, wanted.workers + 1)]
-    # Two workers' pages can't share a port; the master's page knows where they are.
-    return [master, *(known(folder, name, *size, "--webui-port", "0", f"spark://{HERE}:{port}") for name in names)]
+    return [master, *(known(folder, name, "--work-dir", str(folder / "work" / name), *common) for name in names)]
 
 
 def known(folder: Path, name: str, *arguments: str) -> Daemon:
@@ -159,13 +167,10 @@ def write_secret(file: Path, folder: Path) -> None:
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         write_private(file, secrets.token_hex(32) + "\n")
-    (folder / "recovery").mkdir(exist_ok=True)
-    said = {
-        **DAEMONS,
-        "spark.deploy.recoveryDirectory": str(folder / "recovery"),
-        "spark.authenticate.secret": file.read_text().strip(),
-    }
-    write_private(properties(folder), "".join(f"{name} {value}\n" for name, value in said.items()))
+    if not (secret := file.read_text().strip()):
+        sys.exit(f"{file} is empty: remove it, and the cluster makes a new one.")
+    own = {"spark.deploy.recoveryDirectory": str(folder / "recovery"), "spark.authenticate.secret": secret}
+    write_private(properties(folder), "".join(f"{name} {value}\n" for name, value in {**DAEMONS, **own}.items()))
 
 
 def write_private(file: Path, text: str) -> None:
@@ -196,8 +201,9 @@ def spark_home() -> Path:
 
 
 def ready(page: str, workers: int) -> bool:
-    alive = [worker for worker in state(page).get("workers", []) if worker["state"] == "ALIVE"]
-    return len(alive) >= workers
+    found = state(page)
+    alive = [worker for worker in found.get("workers", []) if worker["state"] == "ALIVE"]
+    return found.get("status") == "ALIVE" and len(alive) >= workers
 
 
 def state(page: str) -> dict[str, Any]:
@@ -209,14 +215,12 @@ def state(page: str) -> dict[str, Any]:
         return {}
 
 
-def is_taken(port: int) -> bool:
-    with socket.socket() as one:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def insist_free(*ports: int) -> None:
+    for port in ports:
         try:
-            one.bind((HERE, port))
-        except OSError:
-            return True
-    return False
+            socket.create_server((HERE, port)).close()
+        except OSError as error:
+            sys.exit(f"{HERE}:{port}: {error.strerror}. End what uses that port, or change it in conf/cluster.yml.")
 
 
 def wait(holds: Callable[[], bool], seconds: float) -> bool:
@@ -236,22 +240,12 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def give_up(started: list[Daemon], what: str, blamed: list[Daemon]) -> NoReturn:
-    for daemon in reversed(started):
-        daemon.end()
-    stop(f"The cluster did not start: {what}; see {', '.join(str(daemon.log) for daemon in blamed)}.")
-
-
 def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def stop(text: str) -> NoReturn:
-    sys.exit(text)
+    print(text, file=sys.stderr)
 
 
 if __name__ == "__main__":
     try:
         main(sys.argv[1])
     except PipelineError as error:
-        stop(str(error))
+        sys.exit(str(error))

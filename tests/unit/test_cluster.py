@@ -1,0 +1,54 @@
+"""What is said when there is no cluster, and where its secret may be."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from common import cluster
+from common.errors import ClusterNotThere
+from common.settings import Settings, load_settings
+
+
+def settings(master: str = "spark://127.0.0.1:1", secret_file: str | None = None) -> Settings:
+    found = load_settings("cluster", secret_file=secret_file)
+    return found.model_copy(update={"spark": {**found.spark, "spark.master": master}})
+
+
+def test_a_cluster_that_does_not_answer_is_named_with_what_to_do() -> None:
+    with pytest.raises(ClusterNotThere, match=r"answers at spark://127.0.0.1:1: start it with `make cluster`"):
+        cluster.insist_answers(settings())
+    elsewhere = settings().model_copy(update={"env": "moon", "standalone": None})
+    with pytest.raises(ClusterNotThere, match=r"see that it runs, and that conf/moon.yml names it"):
+        cluster.insist_answers(elsewhere)
+
+
+def test_one_of_several_masters_is_enough() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as master:
+        cluster.insist_answers(settings(f"spark://127.0.0.1:1,127.0.0.1:{master.getsockname()[1]}"))
+
+
+def test_the_secret_comes_from_a_file_and_settings_know_only_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("hunter2\n")
+    monkeypatch.setenv("SECRET_FILE", str(tmp_path / "secret"))
+    found = load_settings("cluster")
+    assert cluster.authentication(found)["spark.authenticate.secret"] == "hunter2"
+    assert "hunter2" not in f"{found!r}{found.model_dump()}"
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "make cluster"), ("\n", "is empty")])
+def test_a_secret_that_is_not_there_is_an_error_that_names_its_file(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
+    if content is not None:
+        (tmp_path / "secret").write_text(content)
+    with pytest.raises(ClusterNotThere, match=said) as refused:
+        cluster.authentication(settings(secret_file=str(tmp_path / "secret")))
+    assert str(tmp_path / "secret") in str(refused.value)
+
+
+def test_a_laptop_needs_none_of_it() -> None:
+    assert not cluster.is_standalone(load_settings("local"))
+    assert cluster.authentication(load_settings("local")) == {}
