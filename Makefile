@@ -2,7 +2,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export LAKE ?= data/lake
 export LANDING ?= data/landing
-export DATASET DS
+export DATASET DS FROM TO REPROCESS
 PYTHON := .venv/bin/python
 # Small data, many short queries: interpreting them costs less than compiling them; many days in one session, so that
 # the optimising compiler pays for itself.
@@ -15,7 +15,7 @@ BUILD ?= $(COMPOSE) build
 export AIRFLOW_PORT ?= 8080
 export LANDING_FOLDER = $(abspath $(LANDING))
 
-.PHONY: help setup setup-airflow demo test test-all lint bench status quarantine contracts report docs cluster cluster-down up down logs lock clean
+.PHONY: help setup setup-airflow demo test test-all lint bench status quarantine contracts report docs airflow backfill cluster cluster-down up down logs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -73,6 +73,14 @@ report: setup ## one HTML page of the last 30 days: volumes, refusals, rules, dr
 
 docs: setup ## Great Expectations' pages of every suite and result
 	@$(PYTHON) -m common.docs
+
+airflow: setup setup-airflow ## Airflow on this machine, in the foreground: schedules, backfills, its UI on localhost
+	@conf/airflow/start
+
+backfill: setup-airflow ## days through the Airflow that runs here: DATASET=... FROM=... TO=...
+	@: "$${DATASET:?which dataset? make backfill DATASET=transactions FROM=2026-01-01 TO=2026-01-03}" "$${FROM:?FROM which day?}" "$${TO:?TO which day?}"; \
+		conf/airflow/airflow backfill create --dag-id "$$DATASET" --from-date "$$FROM" --to-date "$$TO" \
+		--reprocess-behavior "$${REPROCESS:-completed}" --max-active-runs 1
 
 cluster: setup ## a Spark master and its workers on this machine, for --env cluster
 	@$(PYTHON) conf/spark/cluster.py up

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 import yaml
@@ -15,7 +16,8 @@ from common.alerts import Receivers
 from common.errors import BadArguments
 from common.settings import CONF, Settings, load_settings
 
-FILE = CONF / "airflow" / "schedule.yml"
+# SCHEDULE: another file than the project's own.
+FILE = Path(os.environ.get("SCHEDULE") or CONF / "airflow" / "schedule.yml")
 ENV = os.environ.get("PIPELINE_ENV", "local")
 
 
@@ -33,7 +35,7 @@ class Timed(_Strict):
     retry_seconds: float = Field(gt=0, description="Before the first retry; doubled for each further one")
     longest_retry_seconds: float = Field(gt=0)
     timeout_minutes: float = Field(gt=0, description="How long one job may take")
-    late_after_minutes: float = Field(gt=0, description="When a run that has not ended is told of as late")
+    late_after_minutes: float | None = Field(gt=0, description="When a run that has not ended is told of; null: never")
     paused: bool = Field(description="Whether the DAG waits to be switched on when it is first seen")
     spark: dict[str, str | int | bool] = Field(description="Spark settings of the submits, such as memory and cores")
 

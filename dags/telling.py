@@ -43,7 +43,10 @@ async def overdue(dag: str, minutes: float, **context: Any) -> None:
     )
 
 
-def deadline(dag: str, minutes: float) -> DeadlineAlert:
+def deadline(dag: str, minutes: float | None) -> DeadlineAlert | None:
+    """None where nobody is told."""
+    if minutes is None:
+        return None
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=timedelta(minutes=minutes),

@@ -1,0 +1,12 @@
+"""These run in Airflow's own environment; its home is thrown away with them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-home-")
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
+for name in ("LAKE", "LANDING", "DATASETS", "SCHEDULE", "PIPELINE_ENV"):
+    os.environ.pop(name, None)

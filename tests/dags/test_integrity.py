@@ -1,0 +1,101 @@
+"""Every DAG can be read, quickly, and leaves nothing to Airflow's defaults of no retry and no time limit."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+ROOT = Path(__file__).resolve().parents[2]
+DAGS = ROOT / "dags"
+DATASETS = ("churn", "transactions")
+
+
+@pytest.fixture(scope="module")
+def bag() -> DagBag:
+    return DagBag(DAGS, bundle_path=DAGS)
+
+
+def test_every_dag_is_there_and_none_is_broken(bag: DagBag) -> None:
+    assert bag.import_errors == {}
+    assert set(bag.dags) == {
+        *DATASETS,
+        *(f"{name}_range" for name in DATASETS),
+        *(f"{name}_landed" for name in DATASETS),
+        "training_set_churn_baseline",
+        "maintenance",
+    }
+
+
+def test_a_day_goes_from_landing_to_readers_and_nothing_is_read_before_its_gate(bag: DagBag) -> None:
+    for name in DATASETS:
+        dag = bag.dags[name]
+        order = [
+            "raw.wait", "raw.ingest", "raw.validate", "processed.clean", "processed.validate",
+            "features.build", "features.validate", "published.publish",
+        ]  # fmt: skip
+        for before, after in pairwise(order):
+            assert dag.get_task(after).upstream_task_ids == {before}
+        assert dag.get_task("published.publish").downstream_task_ids == {"upkeep.compact", "upkeep.out_of_date"}
+        assert dag.topological_sort()
+
+
+def test_each_task_has_an_owner_retries_a_pause_that_grows_and_a_limit(bag: DagBag) -> None:
+    for dag in bag.dags.values():
+        for task in dag.tasks:
+            assert task.owner == "data", task
+            assert task.retries == 3, task
+            assert task.retry_exponential_backoff, task
+            assert task.execution_timeout, task
+            assert task.doc_md or dag.dag_id.endswith("_landed"), task
+            assert task.on_failure_callback, task
+        assert dag.doc_md
+        assert dag.tags
+        assert dag.catchup is False
+
+
+def test_each_job_of_a_day_writes_within_the_pool_of_its_table(bag: DagBag) -> None:
+    from dags.pools import pools
+
+    for name in DATASETS:
+        for task in bag.dags[name].tasks:
+            if task.task_id not in ("raw.wait", "upkeep.out_of_date"):
+                assert task.pool in pools(), task
+    assert pools()["transactions_raw"]["slots"] == 1
+
+
+def test_a_scheduled_run_is_for_the_day_that_has_just_ended(bag: DagBag) -> None:
+    """As the scheduler reads it: from what was stored of the DAG."""
+    from airflow.serialization.decoders import decode_timetable
+    from airflow.serialization.encoders import encode_timetable
+    from pendulum import datetime
+
+    for name in DATASETS:
+        timetable = decode_timetable(encode_timetable(bag.dags[name].timetable))
+        interval = timetable.infer_manual_data_interval(run_after=datetime(2026, 1, 6, 3))
+        assert (str(interval.start.date()), str(interval.end.date())) == ("2026-01-05", "2026-01-06")
+
+
+def test_reading_all_dags_is_quick_and_imports_neither_spark_nor_great_expectations() -> None:
+    """In a process that has Airflow already, as the DAG processor's has."""
+    script = f"""
+import sys, time, pathlib, logging
+import airflow.providers.apache.spark.operators.spark_submit, airflow.triggers.base, airflow.sdk.definitions.dag
+from airflow.dag_processing.dagbag import DagBag
+folder = pathlib.Path({str(DAGS)!r})
+before = time.process_time()
+bag = DagBag(folder, bundle_path=folder)
+took = time.process_time() - before
+heavy = {{"pyspark", "great_expectations", "delta", "deltalake", "pyarrow", "pandas"}}
+print(len(bag.dags), took, sorted(heavy & {{name.split(".")[0] for name in sys.modules}}))
+"""
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    count, took, heavy = done.stdout.strip().splitlines()[-1].split(" ", 2)
+    assert (int(count), heavy) == (8, "[]")
+    assert float(took) < 2, f"{took} s of {time.monotonic() - started:.1f}"

@@ -1,0 +1,138 @@
+"""What a job's exit code and its JSON line become, by a real process in the place of spark-submit."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from dags import submit
+from dags.submit import JobOperator, facts, failure
+
+SAID = {
+    "job": "validate-raw",
+    "dataset": "churn",
+    "ds": "2026-01-05",
+    "outcome": "failed",
+    "error": "ContractBroken",
+    "message": "churn raw of 2026-01-05: 1 of 9 rules failed. First: unique on customer_id failed: 2 of 9 rows",
+    "failures": [{"expectation": "unique", "column": "customer_id", "failed": 2, "checked": 9, "examples": ["c1"]}],
+    "seconds": 1.5,
+}
+
+
+class Instance:
+    task_id, dag_id, log_url = "raw.validate", "churn", "http://127.0.0.1:8080/x"
+
+    def __init__(self) -> None:
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = value
+
+
+def spark_submit(folder: Path, script: str) -> None:
+    """A program of that name; the operator finds it as it finds the Spark environment's."""
+    program = folder / ".venv/bin/spark-submit"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/bash\n{script}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+
+
+@pytest.fixture
+def operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> JobOperator:
+    monkeypatch.setattr(submit, "ROOT", tmp_path)
+    monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", '{"conn_type": "spark", "host": "local[*]"}')
+    return JobOperator(task_id="validate", job="validate", dataset="churn", ds="2026-01-05", options=("--table", "raw"))
+
+
+def run(operator: JobOperator) -> tuple[Any, Instance]:
+    instance = Instance()
+    return operator.execute({"ti": instance, "task": operator}), instance
+
+
+def test_it_types_what_a_person_would_type(operator: JobOperator, tmp_path: Path) -> None:
+    spark_submit(tmp_path, f"echo \"$@\" > {tmp_path}/typed; echo '{json.dumps({**SAID, 'outcome': 'done'})}'")
+    run(operator)
+    typed = (tmp_path / "typed").read_text()
+    assert typed.endswith(f"{tmp_path}/jobs/validate.py --dataset churn --ds 2026-01-05 --env local --table raw\n")
+    assert "--master local[*]" in typed
+
+
+def test_what_the_job_said_is_kept_as_facts_without_message_examples_or_places(
+    operator: JobOperator, tmp_path: Path
+) -> None:
+    said = {**SAID, "outcome": "done", "counts": {"rules": 9}, "written": {"raw/churn": 3}, "lake": "/secret/place"}
+    spark_submit(tmp_path, f"echo chatter; echo '{json.dumps(said)}'")
+    kept, _ = run(operator)
+    assert kept["counts"] == {"rules": 9}
+    assert kept["written"] == {"raw/churn": 3}
+    assert kept["failures"] == [{"expectation": "unique", "column": "customer_id", "failed": 2, "checked": 9}]
+    assert not {"message", "lake", "examples"} & set(json.dumps(kept).replace('"', " ").split())
+
+
+@pytest.mark.parametrize(
+    ("code", "missing", "means"),
+    [
+        (2, "wait", AirflowFailException),
+        (3, "wait", AirflowFailException),
+        (4, "skip", AirflowSkipException),
+        (4, "wait", AirflowException),
+        (5, "wait", AirflowException),
+        (1, "wait", AirflowException),
+        (137, "wait", AirflowException),
+    ],
+)
+def test_only_what_may_pass_by_itself_is_tried_again(code: int, missing: str, means: type[Exception]) -> None:
+    assert type(failure(code, SAID, missing)) is means
+    assert "unique on customer_id failed: 2 of 9 rows" in str(failure(code, SAID, missing))
+
+
+def test_a_failed_job_says_its_own_words_and_leaves_its_facts(operator: JobOperator, tmp_path: Path) -> None:
+    spark_submit(tmp_path, f"echo '{json.dumps(SAID)}'; exit 3")
+    instance = Instance()
+    with pytest.raises(AirflowFailException, match="unique on customer_id failed: 2 of 9 rows"):
+        operator.execute({"ti": instance, "task": operator})
+    assert instance.pushed["return_value"]["failures"][0]["column"] == "customer_id"
+
+
+def test_a_driver_that_says_nothing_fails_and_is_tried_again(operator: JobOperator, tmp_path: Path) -> None:
+    spark_submit(tmp_path, "kill -9 $$")
+    with pytest.raises(AirflowException, match="exit code -9 and said nothing"):
+        run(operator)
+
+
+def test_a_task_that_is_stopped_stops_its_driver_and_what_the_driver_started(
+    operator: JobOperator, tmp_path: Path
+) -> None:
+    spark_submit(
+        tmp_path, f"sleep 300 & echo $! $$ > {tmp_path}/pids.tmp; mv {tmp_path}/pids.tmp {tmp_path}/pids; wait"
+    )
+
+    def until_stopped() -> None:
+        with pytest.raises(AirflowException):
+            run(operator)
+
+    working = threading.Thread(target=until_stopped)
+    working.start()
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "pids").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    operator.on_kill()
+    working.join(30)
+    assert not working.is_alive()
+    for pid in (tmp_path / "pids").read_text().split():
+        state = subprocess.run(["ps", "-o", "stat=", "-p", pid], capture_output=True, text=True, check=False).stdout
+        assert state.strip()[:1] in ("", "Z"), f"{pid} goes on"
+
+
+def test_facts_are_few() -> None:
+    many = {**SAID, "failures": SAID["failures"] * 500}
+    assert len(json.dumps(facts(many))) < 4000

@@ -1,0 +1,41 @@
+"""People are told once, in one place, of what failed, warned or is late."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dags import telling
+from dags.schedule import schedule
+
+
+class Instance:
+    task_id, dag_id, log_url = "raw.validate", "churn", "http://127.0.0.1:8080/x"
+
+
+class Task:
+    dataset, ds = "churn", "2026-01-05"
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    alerts = schedule().alerts.model_copy(update={"log": str(tmp_path / "alerts.log")})
+    monkeypatch.setattr(telling, "schedule", lambda: schedule().model_copy(update={"alerts": alerts}))
+    return lambda: [json.loads(line) for line in (tmp_path / "alerts.log").read_text().splitlines()]
+
+
+def test_a_failed_task_a_warning_and_a_late_run_are_told(told: Any) -> None:
+    context = {"ti": Instance(), "task": Task()}
+    telling.failed({**context, "exception": ValueError("unique on customer_id failed")})
+    telling.warned(context, {"warnings": [{"expectation": "drift", "column": "age"}], "counts": {"rules": 9}})
+    asyncio.run(telling.overdue("churn", 30, context={"dag_run": {"dag_run_id": "scheduled__1"}}))
+    failed, warned, late = told()
+    assert (failed["kind"], failed["ds"], failed["task"]) == ("failed", "2026-01-05", "raw.validate")
+    assert failed["message"] == "unique on customer_id failed"
+    assert failed["link"] == Instance.log_url
+    assert (warned["message"], warned["facts"]) == ("1 rules warned: drift on age", {"rules": 9})
+    assert "scheduled__1 of churn has not ended within 30 minutes" in late["message"]
