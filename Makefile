@@ -46,10 +46,15 @@ demo: setup ## 14 days of sample data through the whole chain
 	@echo "  .venv/bin/spark-submit jobs/features.py --dataset transactions --ds 2026-01-05"
 	@echo "  .venv/bin/features show transactions --ds 2026-01-05"
 
-test: setup ## the quick test suite
+# The DAGs' tests run where Airflow is, all others where Spark is.
+DAG_TESTS := .venv-airflow/bin/python -m pytest tests/dags --confcutdir=tests/dags -o timeout= -W ignore
+
+test: setup setup-airflow ## the quick test suite
+	@$(DAG_TESTS)
 	@$(PYTHON) -m pytest -n 2 --dist worksteal -m "not slow"
 
-test-all: setup ## every test, the long ones too
+test-all: setup setup-airflow ## every test, the long ones too
+	@$(DAG_TESTS)
 	@$(PYTHON) -m pytest -n 2 --dist worksteal
 
 lint: setup ## ruff and mypy

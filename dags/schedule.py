@@ -110,9 +110,9 @@ def read(said: dict[str, Any], names: list[str], env: str) -> Schedule:
         "datasets": set(said.get("datasets") or {}) - set(names),
         "training_sets": {each.get("dataset") for each in (said.get("training_sets") or {}).values()} - set(names),
     }
-    for place, found in unknown.items():
-        if found:
-            raise BadArguments(f"{FILE.name}: {place} names {sorted(map(str, found))}, which is not known")
+    for place, strange in unknown.items():
+        if strange:
+            raise BadArguments(f"{FILE.name}: {place} names {sorted(map(str, strange))}, which is not known")
     common = _merged(said["all"], (said.get("environments") or {}).get(env) or {})
     try:
         return Schedule(

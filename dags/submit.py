@@ -13,7 +13,7 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from common.errors import BadArguments, Busy, ContractBroken, NothingThere
+from common.errors import BadArguments, ContractBroken, NothingThere
 from common.settings import ROOT
 from dags import telling
 from dags.day import DAY
@@ -116,8 +116,9 @@ def facts(said: dict[str, Any]) -> dict[str, Any]:
 def failure(code: int, said: dict[str, Any], missing: str) -> Exception:
     """What a job's exit code means to Airflow: only what may pass by itself is tried again."""
     message = str(said.get("message") or f"the job ended with exit code {code} and said nothing; its log is above")
+    kind: type[Exception] = AirflowException
     if code in (BadArguments.exit_code, ContractBroken.exit_code):
-        return AirflowFailException(message)
-    if code == NothingThere.exit_code and missing == "skip":
-        return AirflowSkipException(message)
-    return AirflowException({Busy.exit_code: f"busy: {message}"}.get(code, message))
+        kind = AirflowFailException
+    elif code == NothingThere.exit_code and missing == "skip":
+        kind = AirflowSkipException
+    return kind(message)

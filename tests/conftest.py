@@ -16,6 +16,8 @@ from tests.lake import Lake
 hypothesis_settings.register_profile("unhurried", deadline=None)
 hypothesis_settings.load_profile("unhurried")
 ROOT = Path(__file__).resolve().parent.parent
+# These run in Airflow's own environment.
+collect_ignore = ["dags"]
 os.environ["PYSPARK_PYTHON"] = sys.executable
 # A worker of pytest-xdist has no file of its own; PySpark would take that for a run of doctests, and leave.
 sys.modules["__main__"].__dict__.setdefault("__file__", __file__)

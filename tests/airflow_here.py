@@ -1,0 +1,160 @@
+"""A real Airflow for tests: its own home, a free port, everything that `make airflow` starts; spoken to by its API."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+OVER = ("success", "failed")
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@dataclass
+class Airflow:
+    folder: Path
+    environment: dict[str, str]
+    schedule: dict[str, Any] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+    token: str = ""
+
+    def __post_init__(self) -> None:
+        said = yaml.safe_load((ROOT / "conf/airflow/schedule.yml").read_text())
+        said["all"] |= {"retry_seconds": 1, "longest_retry_seconds": 5} | self.schedule.pop("all", {})
+        said["daily"] |= {"wait_minutes": 0.05, "poll_seconds": 1} | self.schedule.pop("daily", {})
+        said["alerts"] = {"log": str(self.folder / "alerts.log")}
+        said |= self.schedule
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "schedule.yml").write_text(yaml.safe_dump(said))
+        self.environment = {
+            **os.environ,
+            **self.environment,
+            "AIRFLOW_HOME": str(self.folder / "home"),
+            "AIRFLOW__API__PORT": str(self.port),
+            "SCHEDULE": str(self.folder / "schedule.yml"),
+            "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1",
+        }
+
+    def start(self) -> None:
+        with (self.folder / "start.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [ROOT / "conf/airflow/start"],
+                env=self.environment,
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.until(self._healthy, "Airflow to be up", 180)
+        passwords = json.loads((self.folder / "home/passwords.json").read_text())
+        said = self.call("POST", "/auth/token", {"username": "admin", "password": passwords["admin"]})
+        self.token = str(said["access_token"])
+
+    def stop(self) -> None:
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+
+    def _healthy(self) -> bool:
+        assert self.process and self.process.poll() is None, (self.folder / "start.log").read_text()
+        try:
+            said = self.call("GET", "/api/v2/monitor/health")
+        except (URLError, ConnectionError, TimeoutError):
+            return False
+        return all(
+            said[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "triggerer", "dag_processor")
+        )
+
+    def command(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [ROOT / "conf/airflow/airflow", *arguments],
+            env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=180,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def call(self, method: str, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        body = None if content is None else json.dumps(content).encode()
+        request = Request(f"http://127.0.0.1:{self.port}{path}", body, headers, method=method)
+        try:
+            with urlopen(request, timeout=30) as answer:
+                found: dict[str, Any] = json.loads(answer.read() or b"{}")
+        except HTTPError as error:
+            raise Refused(f"{error.code} {error.read().decode()}") from None
+        return found
+
+    def api(self, method: str, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
+        return self.call(method, f"/api/v2{path}", content)
+
+    def dags(self) -> list[str]:
+        return [each["dag_id"] for each in self.api("GET", "/dags")["dags"]]
+
+    def trigger(self, dag: str, **conf: Any) -> str:
+        return str(self.api("POST", f"/dags/{dag}/dagRuns", {"logical_date": None, "conf": conf})["dag_run_id"])
+
+    def runs(self, dag: str) -> dict[str, str]:
+        found = self.api("GET", f"/dags/{dag}/dagRuns?limit=100")["dag_runs"]
+        return {each["dag_run_id"]: each["state"] for each in found}
+
+    def tasks(self, dag: str, run: str) -> dict[str, str]:
+        found = self.api("GET", f"/dags/{dag}/dagRuns/{run}/taskInstances?limit=100")["task_instances"]
+        return {each["task_id"]: each["state"] for each in found}
+
+    def tries(self, dag: str, run: str, task: str) -> int:
+        return int(self.api("GET", f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}")["try_number"])
+
+    def log(self, dag: str, run: str, task: str) -> str:
+        number = self.tries(dag, run, task)
+        found = self.api("GET", f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/{number}?full_content=true")
+        return "\n".join(
+            str(line.get("event", line)) if isinstance(line, dict) else str(line) for line in found["content"]
+        )
+
+    def said(self, dag: str, run: str, task: str) -> dict[str, Any]:
+        """What the task left for others."""
+        path = f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value"
+        value = self.api("GET", path)["value"]
+        return dict(json.loads(value) if isinstance(value, str) else value)
+
+    def clear(self, dag: str, run: str) -> None:
+        self.api("POST", f"/dags/{dag}/dagRuns/{run}/clear", {"dry_run": False, "only_failed": True})
+
+    def over(self, dag: str, run: str, seconds: float = 420) -> str:
+        """The state that a run ends in."""
+        self.until(lambda: self.runs(dag).get(run) in OVER, f"{run} of {dag} to end", seconds)
+        return self.runs(dag)[run]
+
+    def until(self, holds: Callable[[], bool], what: str, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
+            time.sleep(0.5)
+
+
+class Refused(Exception):  # noqa: N818  (what the API did)
+    """The API said no."""

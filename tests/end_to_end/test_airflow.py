@@ -1,0 +1,164 @@
+"""The real scheduler, api-server, triggerer and LocalExecutor run days; the tables equal those of the same days by hand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.airflow_here import Airflow, Refused
+from tests.lake import Lake
+
+ROOT = Path(__file__).resolve().parents[2]
+DAYS = [f"2026-01-{day:02}" for day in range(5, 10)]
+BAD = "2026-01-07"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    found = Lake(tmp_path_factory.mktemp("through-airflow"))
+    for dataset in ("transactions", "churn"):
+        sample(found, dataset)
+    return found
+
+
+@pytest.fixture(scope="module")
+def airflow(lake: Lake) -> Iterator[Airflow]:
+    training = {"churn_baseline": {"dataset": "churn", "days": 1}}
+    places = {"LAKE": str(lake.root / "lake"), "LANDING": str(lake.landing)}
+    found = Airflow(lake.root / "airflow", places, {"training_sets": training})
+    try:
+        found.start()
+        found.until(
+            lambda: {"churn", "training_set_churn_baseline", "maintenance"} <= set(found.dags()), "the DAGs", 120
+        )
+        yield found
+    finally:
+        found.stop()
+
+
+def sample(lake: Lake, dataset: str) -> None:
+    command = [
+        ".venv/bin/python",
+        "-m",
+        f"jobs.datasets.{dataset}.sample",
+        "--start",
+        DAYS[0],
+        "--days",
+        "5",
+        "--rows",
+        "60",
+    ]
+    subprocess.run([*command, "--out", lake.landing], cwd=ROOT, check=True, timeout=60)
+
+
+def by_hand(lake: Lake, dataset: str, days: str) -> None:
+    command = [".venv/bin/spark-submit", "jobs/backfill.py", "--dataset", dataset, "--ds", days]
+    places = ["--lake", str(lake.root / "lake"), "--landing", str(lake.landing)]
+    subprocess.run([*command, *places], cwd=ROOT, check=True, timeout=600, stdout=subprocess.DEVNULL)
+
+
+def content(lake: Lake, dataset: str) -> dict[str, list[str]]:
+    return {path: rows for path, rows in lake.content().items() if dataset in path}
+
+
+def test_a_backfill_with_a_bad_day_stops_that_day_alone_and_is_healed(
+    airflow: Airflow, lake: Lake, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    good = {path: path.read_bytes() for path in lake.folder(BAD).iterdir()}
+    for path in good:
+        path.unlink()
+    lake.land(
+        BAD, "transaction_id | purchase_amount | user_id\n" + "\n".join(f"bad{n} | -{n}.50 | x" for n in range(1, 30))
+    )
+    backfill = ["--from-date", DAYS[0], "--to-date", DAYS[-1], "--max-active-runs", "2"]
+    airflow.command("backfill", "create", "--dag-id", "transactions", *backfill)
+    airflow.until(lambda: len(airflow.runs("transactions")) >= len(DAYS), "the backfill's runs", 60)
+    runs = {next(day for day in DAYS if day in run): run for run in airflow.runs("transactions") if "backfill" in run}
+    assert {day: airflow.over("transactions", runs[day], 900) for day in DAYS} == {
+        day: "failed" if day == BAD else "success" for day in DAYS
+    }
+    states = airflow.tasks("transactions", runs[BAD])
+    failed = [task for task, state in states.items() if state == "failed"]
+    assert failed == ["processed.validate"]
+    assert states["features.build"] == states["published.publish"] == "upstream_failed"
+    assert airflow.tries("transactions", runs[BAD], failed[0]) == 1, "bad data is not tried again"
+    log = airflow.log("transactions", runs[BAD], failed[0])
+    assert "refused" in log, log
+    assert "29 of 29" in log, log
+    told = [json.loads(line) for line in (airflow.folder / "alerts.log").read_text().splitlines()]
+    assert [(each["kind"], each["task"], each["ds"]) for each in told if each["kind"] == "failed"] == [
+        ("failed", "processed.validate", BAD)
+    ]
+    assert BAD not in {str(row["ds"]) for row in lake.rows("published", path="published/transactions/v1")}
+
+    (lake.folder(BAD) / "part.csv").unlink()
+    for path, text in good.items():
+        path.write_bytes(text)
+    airflow.clear("transactions", runs[BAD])
+    # Its ingest had succeeded; the day has landed anew, so it is run from there.
+    airflow.api("POST", "/dags/transactions/clearTaskInstances", {
+        "dry_run": False, "dag_run_id": runs[BAD], "only_failed": False, "reset_dag_runs": True,
+    })  # fmt: skip
+    airflow.until(lambda: airflow.runs("transactions")[runs[BAD]] not in ("failed",), "the day to run again", 60)
+    assert airflow.over("transactions", runs[BAD], 600) == "success"
+    again = airflow.tasks("transactions", runs[BAD])
+    assert again["upkeep.again"] == "success", "the days after it were out of date"
+
+    hand = Lake(tmp_path_factory.mktemp("by-hand"))
+    sample(hand, "transactions")
+    by_hand(hand, "transactions", f"{DAYS[0]}..{DAYS[-1]}")
+    assert content(lake, "transactions") == content(hand, "transactions")
+
+
+def test_a_manual_run_has_the_day_that_was_asked_for_and_its_publication_builds_the_training_set(
+    airflow: Airflow, lake: Lake, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    for wrong in ("2026-02-30", "yesterday", "2026-01-05; true"):
+        with pytest.raises(Refused, match="400"):
+            airflow.trigger("churn", ds=wrong)
+    run = airflow.trigger("churn", ds=DAYS[0])
+    assert airflow.over("churn", run) == "success"
+    said = airflow.said("churn", run, "features.build")
+    assert (said["ds"], said["outcome"], said["counts"]["features"] > 0) == (DAYS[0], "done", True)
+    assert str(lake.root) not in json.dumps(said)
+    airflow.until(lambda: bool(airflow.runs("training_set_churn_baseline")), "the training set's run", 60)
+    built = next(iter(airflow.runs("training_set_churn_baseline")))
+    assert airflow.over("training_set_churn_baseline", built) == "success"
+    manifest = json.loads(next((lake.root / "lake/training_sets/churn_baseline").glob("v*/manifest.json")).read_text())
+    assert manifest["days"] == [DAYS[0]] or DAYS[0] in json.dumps(manifest)
+
+    hand = Lake(tmp_path_factory.mktemp("by-hand"))
+    sample(hand, "churn")
+    by_hand(hand, "churn", DAYS[0])
+    tables = {path: rows for path, rows in content(lake, "churn").items() if not path.startswith("training_sets")}
+    assert tables == content(hand, "churn")
+
+
+def test_a_day_that_a_source_tells_of_runs(airflow: Airflow, lake: Lake) -> None:
+    asset = next(each for each in airflow.api("GET", "/assets")["assets"] if each["name"] == "landing/churn")
+    airflow.api("POST", "/assets/events", {"asset_id": asset["id"], "extra": {"ds": DAYS[1]}})
+    airflow.until(lambda: len(airflow.runs("churn_landed")) == 1, "the event to be seen", 60)
+    assert airflow.over("churn_landed", next(iter(airflow.runs("churn_landed")))) == "success"
+    run = next(run for run in airflow.runs("churn") if airflow.over("churn", run) and _day(airflow, run) == DAYS[1])
+    assert airflow.runs("churn")[run] == "success"
+    assert DAYS[1] in {str(row["ds"]) for row in lake.rows("published", path="published/churn/v1")}
+
+
+def _day(airflow: Airflow, run: str) -> str | None:
+    conf: dict[str, Any] = airflow.api("GET", f"/dags/churn/dagRuns/{run}")["conf"] or {}
+    return conf.get("ds")
+
+
+def test_no_secret_and_no_place_is_left_where_others_can_read(airflow: Airflow) -> None:
+    passwords = airflow.folder / "home/passwords.json"
+    assert oct(passwords.stat().st_mode & 0o777) == "0o600"
+    password = json.loads(passwords.read_text())["admin"]
+    for log in (airflow.folder / "home").rglob("*.log"):
+        assert password not in log.read_text(errors="replace"), log
