@@ -87,11 +87,16 @@ class Airflow:
             said[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "triggerer", "dag_processor")
         )
 
-    def command(self, *arguments: str) -> str:
+    def make(self, *arguments: str) -> str:
         done = subprocess.run(
-            [ROOT / "conf/airflow/airflow", *arguments],
-            env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=180,
-        )  # fmt: skip
+            ["make", *arguments],
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -120,6 +125,11 @@ class Airflow:
     def runs(self, dag: str) -> dict[str, str]:
         found = self.api("GET", f"/dags/{dag}/dagRuns?limit=100")["dag_runs"]
         return {each["dag_run_id"]: each["state"] for each in found}
+
+    def days(self, dag: str, kind: str) -> dict[str, str]:
+        """The runs of a kind by the day that they are for."""
+        found = self.api("GET", f"/dags/{dag}/dagRuns?limit=100")["dag_runs"]
+        return {each["data_interval_start"][:10]: each["dag_run_id"] for each in found if each["run_type"] == kind}
 
     def tasks(self, dag: str, run: str) -> dict[str, str]:
         found = self.api("GET", f"/dags/{dag}/dagRuns/{run}/taskInstances?limit=100")["task_instances"]

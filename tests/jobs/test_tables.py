@@ -25,6 +25,7 @@ from common.known import rows_known
 from common.locks import hold
 from common.run import Run
 from jobs import clean
+from jobs.maintain import MAINTAIN
 from tests.lake import Lake
 from tests.tables_as_text import assert_rows
 
@@ -254,7 +255,7 @@ def test_vacuum_keeps_what_the_retention_needs(lake: Lake) -> None:
     first = lake.ingest(DAY)["written"]["raw/transactions"]
     lake.land(DAY, "transaction_id\nb")
     lake.ingest(DAY)
-    assert lake.compact(DAY, vacuum=True)["counts"]["files_removed"] == 0
+    assert lake.run(MAINTAIN, DAY)["counts"]["files_removed"] == 0
     table = lake.table("raw/transactions")
     table.load_as_version(first)
     assert table.to_pyarrow_table()["transaction_id"].to_pylist() == ["a"]

@@ -70,7 +70,7 @@ def mail_to(port: int, **others: Any) -> Email:
 def test_each_alert_is_one_line_of_json_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     tell(ALERT, receivers(tmp_path))
     tell(
-        Alert(kind="late", ds="2026-01-06", dag="purchases_daily", message="two\nlines, süß \udcff"),
+        Alert("late", "purchases_daily", "", "2026-01-06", "two\nlines, süß \udcff"),
         receivers(tmp_path),
     )
     first, second = lines(tmp_path)
@@ -114,7 +114,7 @@ def test_a_webhook_is_told_in_words_and_in_fields(tmp_path: Path, monkeypatch: p
 
 
 def test_a_long_message_reaches_a_receiver_that_takes_short_ones() -> None:
-    text = Alert(kind="failed", ds="2026-01-05", message="x" * 100_000, link="http://here").words
+    text = Alert("failed", "daily", "", "2026-01-05", "x" * 100_000, link="http://here").words
     assert len(text) < 3100
     assert text.endswith("…\nhttp://here")
 
@@ -192,7 +192,7 @@ def test_a_process_ends_while_a_receiver_hangs(tmp_path: Path) -> None:
     code = (
         "from common import alerts; alerts.SECONDS = 0.2\n"
         f"given = alerts.Receivers(log={str(tmp_path / 'log')!r}, webhook=True)\n"
-        "alerts.tell(alerts.Alert(kind='failed', ds='2026-01-05', message='x'), given)"
+        "alerts.tell(alerts.Alert('failed', 'daily', '', '2026-01-05', 'x'), given)"
     )
     with listening(dripping) as port:
         surroundings = {**os.environ, "ALERT_WEBHOOK": f"http://127.0.0.1:{port}/{SECRET}"}
@@ -225,7 +225,7 @@ def test_a_log_that_hangs_costs_bounded_time(tmp_path: Path, caplog: pytest.LogC
 def test_what_can_not_be_told_at_all_is_a_warning_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     endless: dict[str, Any] = {}
     endless["again"] = endless
-    tell(Alert(kind="failed", ds="2026-01-05", message="x", facts=endless), receivers(tmp_path))
+    tell(Alert("failed", "daily", "", "2026-01-05", "x", facts=endless), receivers(tmp_path))
     assert "RecursionError" in caplog.text
     caplog.clear()
     tell(ALERT, None)  # type: ignore[arg-type]
@@ -233,7 +233,7 @@ def test_what_can_not_be_told_at_all_is_a_warning_too(tmp_path: Path, caplog: py
 
 
 def test_a_mail_says_it_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    alert = Alert(kind="warning", dataset="purchases", ds="2026-01-05", message="süß\r\nBcc: all@example.org")
+    alert = Alert("warning", "daily", "", "2026-01-05", "süß\r\nBcc: all@example.org", "purchases")
     with listening(post := Post()) as port:
         tell(alert, receivers(tmp_path, email=mail_to(port)))
     assert caplog.text == ""

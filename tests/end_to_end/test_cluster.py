@@ -1,0 +1,337 @@
+"""A real Spark cluster, started as people start it: the same day gives the same tables, whatever is killed on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.chain import run_chain
+from jobs.backfill import CHAIN
+from tests.lake import Lake
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = ROOT / ".venv" / "bin"
+DAY = "2026-01-05"
+DATASETS = ("transactions", "churn")
+BACKFILL = ROOT / "jobs" / "backfill.py"
+# The day without its gate, in one session as well.
+SHORT = """
+from common.cli import run_chain_job
+from common.job import Step
+from jobs import clean, features, ingest
+
+run_chain_job([Step(ingest.INGEST), Step(clean.CLEAN), Step(features.FEATURES)])
+"""
+EXECUTOR = "CoarseGrainedExecutorBackend"
+
+
+@dataclass
+class Cluster:
+    """One of the tests' own: other ports, another folder."""
+
+    folder: Path
+    port: int
+    ui_port: int
+    spark: dict[str, Any] = field(default_factory=dict)
+    secret_file: Path | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        spark = {"spark.master": f"spark://127.0.0.1:{self.port}", **self.spark}
+        own = {"folder": str(self.folder), "ui_port": self.ui_port}
+        return {
+            **os.environ,
+            "SPARK": json.dumps(spark),
+            "STANDALONE": json.dumps(own),
+            "SECRET_FILE": str(self.secret_file or self.folder / "secret"),
+        }
+
+    def run(self, action: str, **environment: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [BIN / "python", ROOT / "conf/spark/cluster.py", action],
+            env={**self.environment, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            check=False, timeout=180,
+        )  # fmt: skip
+        return done.returncode, done.stdout
+
+    def submit(self, lake: Lake, job: Path, *datasets: str) -> subprocess.Popen[str]:
+        places = ["--lake", str(lake.root / "lake"), "--landing", str(lake.landing)]
+        days = ["--dataset", *(datasets or DATASETS), "--ds", DAY, "--env", "cluster"]
+        # Small data: interpreting a plan is quicker than compiling it.
+        small = ["--conf", "spark.sql.codegen.wholeStage=false", "--conf", "spark.sql.codegen.factoryMode=NO_CODEGEN"]
+        return subprocess.Popen(
+            [BIN / "spark-submit", *small, job, *days, *places],
+            env={**self.environment, "ONLINE": lake.online}, cwd=lake.root, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def pid(self, name: str) -> int:
+        return int((self.folder / f"{name}.pid").read_text())
+
+    def processes(self) -> dict[int, str]:
+        """The daemons and their executors by process id, each with its command line."""
+        daemons = {pid: words for pid, words in commands() if str(self.folder / "daemons.conf") in words.split()}
+        return daemons | {pid: words for pid, words in commands() if EXECUTOR in words and parent(pid) in daemons}
+
+    def executors(self) -> list[int]:
+        return [pid for pid, words in self.processes().items() if EXECUTOR in words]
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """What Spark has noted of its runs."""
+        logs = [log for log in (self.folder / "events").rglob("*") if log.name.startswith(("events_", "app-"))]
+        lines = [json.loads(line) for log in logs if log.is_file() for line in log.read_text().splitlines()]
+        return [line for line in lines if line["Event"] == f"SparkListener{kind}"]
+
+
+def commands() -> Iterator[tuple[int, str]]:
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_text()
+        except OSError:
+            continue
+        yield int(process.name), words.replace("\0", " ")
+
+
+def parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def environment_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/environ").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def listening(pid: int) -> set[str]:
+    """The addresses that a process listens on, as the kernel writes them: that of IPv4 is the last word of IPv6's."""
+    own = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            _, address, _, state, *_, inode = line.split()[:10]
+            if state == "0A" and f"socket:[{inode}]" in own:
+                found.add(address.partition(":")[0][-8:])
+    return found
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def until(holds: Callable[[], Any], what: str, seconds: float = 180) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain: {what}"
+        time.sleep(0.02)
+
+
+def ended(submitted: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
+    out, said = submitted.communicate(timeout=300)
+    return submitted.returncode, json.loads(out.strip().splitlines()[-1]), out + said
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster that isn't running yet; what a test starts of it is ended, by its process ids, whatever happens."""
+    port, ui_port = free_ports(2)
+    cluster = Cluster(tmp_path / "cluster", port, ui_port)
+    try:
+        yield cluster
+    finally:
+        cluster.run("down")
+        left = cluster.processes()
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        assert not left
+
+
+@pytest.fixture
+def cluster(stopped: Cluster) -> Cluster:
+    code, said = stopped.run("up")
+    assert code == 0, said
+    assert f"http://127.0.0.1:{stopped.ui_port}" in said
+    (stopped.folder / "events").mkdir()
+    stopped.spark = {
+        "spark.eventLog.enabled": True,
+        "spark.eventLog.dir": str(stopped.folder / "events"),
+        "spark.eventLog.compress": False,
+        # One day is over before the optimising compiler pays for itself.
+        "spark.executor.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+    }
+    return stopped
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = Lake(tmp_path / "on-the-cluster")
+    for dataset in DATASETS:
+        sample = ["--start", DAY, "--days", "1", "--rows", "60", "--out", lake.landing]
+        subprocess.run([BIN / "python", "-m", f"jobs.datasets.{dataset}.sample", *sample], check=True, timeout=60)
+    return lake
+
+
+@pytest.fixture
+def laptops(lake: Lake, tmp_path: Path, spark: object) -> Lake:
+    """The same files, for the laptop's session."""
+    root = tmp_path / "on-the-laptop"
+    root.mkdir()
+    (root / "landing").symlink_to(lake.landing)
+    return Lake(root)
+
+
+@pytest.fixture
+def whole_day(laptops: Lake) -> dict[str, list[str]]:
+    """What the laptop makes of the day, from landing to what is published."""
+    for dataset in DATASETS:
+        run_chain(CHAIN, [Lake(laptops.root, dataset).plan("backfill", DAY)])
+    return rounded(laptops)
+
+
+def rounded(lake: Lake) -> dict[str, list[str]]:
+    """Means and deviations of profiles are sums of doubles: their last digits go by how many tasks added them up."""
+
+    def shorter(row: str) -> str:
+        return re.sub(r"\d+\.\d+(e-?\d+)?", lambda found: f"{float(found[0]):.9g}", row)
+
+    return {
+        path: [shorter(row) for row in rows] if path.startswith("profiles/") else rows
+        for path, rows in lake.content().items()
+    }
+
+
+def test_a_day_of_both_datasets_gives_the_same_tables_as_on_the_laptop(
+    cluster: Cluster, lake: Lake, laptops: Lake
+) -> None:
+    daemons = cluster.processes()
+    secret = (cluster.folder / "secret").read_text().strip()
+    for dataset in DATASETS:
+        Lake(laptops.root, dataset).day(DAY)
+    (lake.root / "short.py").write_text(SHORT)
+    submitted = cluster.submit(lake, lake.root / "short.py")
+    until(lambda: len(cluster.executors()) == 2 or submitted.poll() is not None, "two executors")
+    drivers = [pid for pid, words in commands() if str(lake.root) in words]
+    shown = " ".join(words for _, words in commands()) + "".join(map(environment_of, [*daemons, *drivers]))
+    addresses = {address for pid in cluster.processes() for address in listening(pid)}
+    code, line, said = ended(submitted)
+    assert (code, line["outcome"]) == (0, "done"), said
+    assert lake.content() == laptops.content()
+    assert len(lake.content()) >= 8
+    assert {task["Task Info"]["Executor ID"] for task in cluster.events("TaskEnd")} == {"0", "1"}
+    assert addresses == {"0100007F"}
+    files = [path for path in cluster.folder.rglob("*") if path.is_file()]
+    keeping = {path for path in files if secret in path.read_text(errors="replace")}
+    assert keeping == {cluster.folder / "secret", cluster.folder / "daemons.conf"}
+    assert {oct(path.stat().st_mode & 0o777) for path in keeping} == {"0o600"}
+    assert secret not in shown + said
+
+
+def test_started_twice_it_is_one_cluster_and_ended_twice_it_is_quiet(cluster: Cluster) -> None:
+    running = cluster.processes()
+    assert len(running) == 3
+    code, said = cluster.run("up")
+    assert (code, "running already" in said) == (0, True)
+    assert cluster.processes().keys() == running.keys()
+    os.kill(cluster.pid("worker-2"), signal.SIGKILL)
+    assert cluster.run("up")[0] == 0
+    assert len(cluster.processes().keys() - running.keys()) == 1
+    code, said = cluster.run("down")
+    assert (code, said) == (0, "Ended: worker-2, worker-1, master.\n")
+    assert cluster.processes() == {}
+    assert cluster.run("down") == (0, "")
+
+
+def test_without_a_cluster_a_job_says_at_once_what_to_do(stopped: Cluster, lake: Lake) -> None:
+    started = time.monotonic()
+    code, line, said = ended(stopped.submit(lake, ROOT / "jobs" / "ingest.py", "churn"))
+    assert (code, line["error"]) == (1, "ClusterNotThere"), said
+    assert "start it with `make cluster`" in line["message"]
+    assert time.monotonic() - started < 30
+
+
+def test_a_port_that_is_taken_is_named_and_nothing_is_started(stopped: Cluster) -> None:
+    with socket.create_server(("127.0.0.1", stopped.ui_port)):
+        code, said = stopped.run("up")
+    assert (code, f"127.0.0.1:{stopped.ui_port}: Address already in use" in said) == (1, True), said
+    assert stopped.processes() == {}
+
+
+def test_a_daemon_that_dies_at_its_start_is_named_with_its_log(stopped: Cluster) -> None:
+    code, said = stopped.run("up", JAVA_HOME="/nowhere")
+    assert code == 1
+    assert "ended by itself" in said
+    assert str(stopped.folder / "master.log") in said
+    assert stopped.processes() == {}
+
+
+def test_a_process_that_has_got_the_id_of_a_dead_daemon_is_left_alone(stopped: Cluster) -> None:
+    stopped.folder.mkdir()
+    with subprocess.Popen(["sleep", "60"]) as other:
+        (stopped.folder / "master.pid").write_text(str(other.pid))
+        assert stopped.run("down") == (0, "")
+        alive = other.poll() is None
+        other.kill()
+    assert alive
+
+
+@pytest.mark.slow
+def test_who_does_not_know_the_secret_gets_nothing_and_is_told_why(cluster: Cluster, lake: Lake) -> None:
+    cluster.secret_file = cluster.folder.parent / "guessed"
+    cluster.secret_file.write_text("guessed\n")
+    code, line, said = ended(cluster.submit(lake, ROOT / "jobs" / "ingest.py", "churn"))
+    assert (code, line["error"]) == (1, "ClusterNotThere"), said
+    assert f"another secret than {cluster.secret_file}" in line["message"]
+    assert cluster.executors() == []
+
+
+@pytest.mark.slow
+def test_an_executor_killed_in_mid_run_costs_nothing_but_time(
+    cluster: Cluster, lake: Lake, whole_day: dict[str, list[str]]
+) -> None:
+    submitted = cluster.submit(lake, BACKFILL)
+    until(lambda: in_the_middle(lake, submitted), "the first clean table")
+    victim = cluster.executors()[0]
+    os.kill(victim, signal.SIGKILL)
+    code, _, said = ended(submitted)
+    assert code == 0, said
+    assert cluster.events("ExecutorRemoved")
+    assert rounded(lake) == whole_day
+
+
+@pytest.mark.slow
+def test_a_master_killed_in_mid_run_and_started_again_goes_on_with_the_run(
+    cluster: Cluster, lake: Lake, whole_day: dict[str, list[str]]
+) -> None:
+    submitted = cluster.submit(lake, BACKFILL)
+    until(lambda: in_the_middle(lake, submitted), "the first clean table")
+    os.kill(cluster.pid("master"), signal.SIGKILL)
+    code, said = cluster.run("up")
+    assert code == 0, said
+    code, _, said = ended(submitted)
+    assert code == 0, said
+    assert rounded(lake) == whole_day
+    code, line, said = ended(cluster.submit(lake, BACKFILL))
+    assert (code, line["outcome"]) == (0, "nothing"), said
+
+
+def in_the_middle(lake: Lake, submitted: subprocess.Popen[str]) -> bool:
+    assert submitted.poll() is None, ended(submitted)
+    return any((lake.root / "lake" / "processed").glob("*/_delta_log/*1.json"))

@@ -1,0 +1,92 @@
+"""Whatever is killed in the middle of a day: the run recovers by itself, and the tables are those of a quiet one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.airflow_here import Airflow
+from tests.lake import Lake
+
+ROOT = Path(__file__).resolve().parents[2]
+DAY = "2026-01-05"
+
+pytestmark = pytest.mark.slow
+
+# How soon a worker that says nothing any more is given up; Airflow's own default is five minutes.
+IMPATIENT = {
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
+}
+
+
+def test_driver_task_worker_and_all_of_airflow_are_killed_and_the_day_ends_as_a_quiet_one(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    lake, quiet = Lake(tmp_path), Lake(tmp_path_factory.mktemp("quiet"))
+    for each in (lake, quiet):
+        sample = ["-m", "jobs.datasets.transactions.sample", "--start", DAY, "--days", "1", "--rows", "200"]
+        subprocess.run([".venv/bin/python", *sample, "--out", each.landing], cwd=ROOT, check=True, timeout=60)
+    places = {"LAKE": str(lake.root / "lake"), "LANDING": str(lake.landing)}
+    airflow = Airflow(tmp_path / "airflow", {**places, **IMPATIENT}, {"all": {"retries": 6, "spark": {}}})
+    try:
+        airflow.start()
+        airflow.until(lambda: "transactions" in airflow.dags(), "the DAGs", 120)
+        run = airflow.trigger("transactions", ds=DAY)
+        kill(airflow, lake, "ingest", "raw/transactions", lambda driver: driver)
+        kill(airflow, lake, "clean", "quarantine/transactions", parent)
+        kill(airflow, lake, "features", "features/transactions/v1", lambda driver: parent(parent(driver)))
+        kill(airflow, lake, "publish", "", lambda driver: -airflow.process.pid if airflow.process else driver)
+        airflow.process = None
+        airflow.start()
+        assert airflow.over("transactions", run, 400) == "success"
+        for task in ("raw.ingest", "processed.clean", "features.build"):
+            assert airflow.tries("transactions", run, task) > 1, task
+        airflow.until(
+            lambda: not any(driver(lake, job) for job in ("clean", "features", "publish")), "drivers to end", 60
+        )
+    finally:
+        airflow.stop()
+    command = [".venv/bin/spark-submit", "jobs/backfill.py", "--dataset", "transactions", "--ds", DAY]
+    places_ = ["--lake", str(quiet.root / "lake"), "--landing", str(quiet.landing)]
+    subprocess.run([*command, *places_], cwd=ROOT, check=True, timeout=300, stdout=subprocess.DEVNULL)
+    assert lake.content() == quiet.content()
+
+
+def kill(airflow: Airflow, lake: Lake, job: str, table: str, victim: Callable[[int], int]) -> None:
+    """As soon as the job's driver runs, and has written to that table for the first time."""
+    log = lake.root / "lake" / table / "_delta_log" / "00000000000000000000.json"
+    airflow.until(lambda: bool(driver(lake, job)) and (not table or log.exists()), f"{job} to be at work", 180)
+    found = driver(lake, job)
+    assert found, f"{job} was over before it could be killed"
+    pid = victim(found)
+    if pid < 0:
+        os.killpg(-pid, signal.SIGKILL)
+    else:
+        os.kill(pid, signal.SIGKILL)
+
+
+def driver(lake: Lake, job: str) -> int | None:
+    """The JVM that runs the job on this lake."""
+    ours = f"LAKE={lake.root}/lake".encode()
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            program, _, arguments = (place / "cmdline").read_bytes().partition(b"\0")
+            found = program.endswith(b"java") and f"jobs/{job}.py".encode() in arguments
+            if found and ours in (place / "environ").read_bytes():
+                return int(place.name)
+        except OSError:
+            continue  # it has just ended
+    return None
+
+
+def parent(pid: int) -> int:
+    return int((Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
