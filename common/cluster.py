@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +66,20 @@ def authentication(settings: Settings) -> dict[str, str]:
             f"{settings.secret_file} is empty, expected the cluster's secret; see secret_file in conf."
         )
     return {"spark.authenticate": "true", "spark.network.crypto.enabled": "true", "spark.authenticate.secret": secret}
+
+
+@contextmanager
+def accepted(settings: Settings) -> Iterator[None]:
+    """Spark tries for a minute, and then says only that the master is unresponsive, or nothing that can be read."""
+    from py4j.protocol import Py4JError
+
+    try:
+        yield
+    except Py4JError as error:
+        raise ClusterNotThere(
+            f"the cluster at {settings.spark['spark.master']} answers, but did not take this run: does it have another "
+            f"secret than {settings.secret_file}, or another version of Spark?"
+        ) from error
 
 
 def await_executor(spark: SparkSession, settings: Settings) -> None:

@@ -7,7 +7,7 @@ import threading
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-from common.cluster import authentication, await_executor, insist_answers, is_standalone
+from common.cluster import accepted, authentication, await_executor, insist_answers, is_standalone
 from common.settings import Settings
 
 # What a job's result depends on, and so the same everywhere; the rest is in conf/<env>.yml.
@@ -43,7 +43,8 @@ def _shared(settings: Settings, app: str) -> SparkSession:
         builder = builder.config(name, value)
     # The JVM first: PySpark starts one with all of a session's settings on its command line, the secret among them.
     SparkContext._ensure_initialized()
-    session = builder.getOrCreate()
+    with accepted(settings):
+        session = builder.getOrCreate()
     await_executor(session, settings)
     return session
 

@@ -45,6 +45,7 @@ class Cluster:
     ui_port: int
     spark: dict[str, Any] = field(default_factory=dict)
     secret_file: Path | None = None
+    submitted: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -70,11 +71,13 @@ class Cluster:
         days = ["--dataset", *(datasets or DATASETS), "--ds", DAY, "--env", "cluster"]
         # Small data: interpreting a plan is quicker than compiling it.
         small = ["--conf", "spark.sql.codegen.wholeStage=false", "--conf", "spark.sql.codegen.factoryMode=NO_CODEGEN"]
-        return subprocess.Popen(
+        submitted = subprocess.Popen(
             [BIN / "spark-submit", *small, job, *days, *places],
             env={**self.environment, "ONLINE": lake.online}, cwd=lake.root, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
+        self.submitted.append(submitted)
+        return submitted
 
     def pid(self, name: str) -> int:
         return int((self.folder / f"{name}.pid").read_text())
@@ -157,6 +160,9 @@ def stopped(tmp_path: Path) -> Iterator[Cluster]:
     try:
         yield cluster
     finally:
+        for submitted in cluster.submitted:
+            if submitted.poll() is None:
+                os.killpg(submitted.pid, signal.SIGKILL)
         cluster.run("down")
         left = cluster.processes()
         for pid in left:
@@ -213,7 +219,7 @@ def rounded(lake: Lake) -> dict[str, list[str]]:
         return re.sub(r"\d+\.\d+(e-?\d+)?", lambda found: f"{float(found[0]):.9g}", row)
 
     return {
-        path: [shorter(row) for row in rows] if path.startswith("profiles/") else rows
+        path: sorted(map(shorter, rows)) if path.startswith("profiles/") else rows
         for path, rows in lake.content().items()
     }
 

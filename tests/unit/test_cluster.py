@@ -4,9 +4,11 @@ import socket
 from pathlib import Path
 
 import pytest
+from pyspark import SparkContext
 
 from common import cluster
 from common.errors import ClusterNotThere
+from common.session import _shared
 from common.settings import Settings, load_settings
 
 
@@ -47,6 +49,24 @@ def test_a_secret_that_is_not_there_is_an_error_that_names_its_file(
     with pytest.raises(ClusterNotThere, match=said) as refused:
         cluster.authentication(settings(secret_file=str(tmp_path / "secret")))
     assert str(tmp_path / "secret") in str(refused.value)
+
+
+def test_a_plain_python_session_starts_its_jvm_without_the_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a session is made with would otherwise be the JVM's command line."""
+    (tmp_path / "secret").write_text("hunter2")
+    known: list[object] = []
+
+    def launch(conf: object = None) -> None:
+        known.append(conf)
+        raise InterruptedError
+
+    monkeypatch.setattr(SparkContext, "_gateway", None)
+    monkeypatch.setattr("pyspark.core.context.launch_gateway", launch)
+    with socket.create_server(("127.0.0.1", 0)) as master, pytest.raises(InterruptedError):
+        _shared(settings(f"spark://127.0.0.1:{master.getsockname()[1]}", str(tmp_path / "secret")), "test")
+    assert known == [None]
 
 
 def test_a_laptop_needs_none_of_it() -> None:
