@@ -38,14 +38,16 @@ ADDRESS = r"^[^@\s,<>]+@[^@\s,<>]+$"
 HERE = ("localhost", "127.0.0.1", "::1")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Alert:
+    """What is not known of an alert is empty."""
+
     kind: Literal["failed", "late", "warning"]
-    message: str
+    dag: str
+    task: str
     ds: str
-    dag: str = ""
+    message: str
     dataset: str = ""
-    task: str = ""
     facts: dict[str, Any] = field(default_factory=dict)  # counts, failed rules
     link: str | None = None
 
