@@ -22,7 +22,7 @@ from common.history import Commit
 
 
 class Unreadable(PipelineError):  # noqa: N818  (the domain's words, not Python's)
-    """A data file is there, but damaged."""
+    """A file is there, but damaged."""
 
 
 def commits(uri: str) -> list[Commit]:
@@ -116,7 +116,10 @@ class Stored:
 
 
 def open_version(uri: str, version: int) -> Stored:
-    newest = DeltaTable(uri).version()
+    try:
+        newest = DeltaTable(uri).version()
+    except DeltaError as error:
+        raise Unreadable(f"{uri}: its log can't be read ({error}). Bring it back from a copy.") from error
     if not 0 <= version <= newest:
         raise _gone(uri, version, f"the newest is {newest}")
     try:
