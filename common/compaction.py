@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 from deltalake import CommitProperties, DeltaTable
@@ -115,36 +116,41 @@ def vacuum(run: Run, older_than_hours: int | None = None) -> dict[str, int]:
 
 
 def _vacuum(run: Run, table: Table, hours: int | None) -> int:
-    before = _data_files(run.path(table))
     with committing(run.settings.lake, table.path):
-        DeltaTable(run.path(table)).vacuum(
+        remove = partial(
+            DeltaTable(run.path(table)).vacuum,
             retention_hours=hours,
             enforce_retention_duration=hours is None,
-            dry_run=False,
             full=True,
             commit_properties=_signed(run),
             keep_versions=pins.kept_versions(run.settings.lake, table.path) or None,
         )
-    return before - _data_files(run.path(table))
+        # What it would remove names some again that were gone before: for these alone, no version is written.
+        before = _data_files(run.path(table))
+        if not {_name(path) for path in before} & {_name(path) for path in remove(dry_run=True)}:
+            return 0
+        remove(dry_run=False)
+        return len(before - _data_files(run.path(table)))
 
 
-def _data_files(uri: str) -> int:
-    """How many there are, live or not. What the library says that it removed names some again that were gone before."""
-    return sum(
-        each.path.endswith(".parquet") and "_delta_log" not in each.path for each in list_files(uri, recursive=True)
-    )
+def _data_files(uri: str) -> set[str]:
+    """Those that are there, live or not."""
+    found = [each.path for each in list_files(uri, recursive=True)]
+    return {path for path in found if path.endswith(".parquet") and "_delta_log" not in path}
 
 
-def outcome(packed: list[dict[str, Any]], removed: dict[str, int]) -> Outcome:
+def _name(path: str) -> str:
+    """Of a file, which is the same however a log writes the folders before it."""
+    return path.rpartition("/")[2]
+
+
+def outcome(packed: list[dict[str, Any]]) -> Outcome:
     # Two files that together are more than one large file stay two.
     packed = [each for each in packed if each["files"][1] < each["files"][0]]
     counts = {
         "partitions": len(packed),
         "files_before": sum(each["files"][0] for each in packed),
         "files_after": sum(each["files"][1] for each in packed),
-        "files_removed": sum(removed.values()),
     }
     written = {each["table"]: each["version"] for each in packed}
-    return Outcome(
-        "done" if packed or counts["files_removed"] else "nothing", counts, written, facts={"packed": packed}
-    )
+    return Outcome("done" if packed else "nothing", counts, written, facts={"packed": packed})

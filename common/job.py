@@ -17,6 +17,8 @@ from common.locks import hold
 from common.run import Outcome, Run
 
 Line = dict[str, Any]
+# Their commits leave every row what it was.
+KEEP_ROWS = ("compact", "maintain")
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def _matters(commit: history.Commit, watch: Watch, record: runs.Record) -> bool:
     """Somebody else's commit always matters; ours does by its day, unless it only packed the same rows anew."""
     if not commit.ours:
         return True
-    if commit.books.get("job") == "compact" or commit.books.get("run_id") == record.run_id:
+    if commit.books.get("job") in KEEP_ROWS or commit.books.get("run_id") == record.run_id:
         return False
     return any(watch.matters(day) for day in commit.days)
 

@@ -1,0 +1,19 @@
+"""Beside the days: pins are verified, files and results that nothing needs any more are removed. As of ds, by no clock."""
+
+from __future__ import annotations
+
+from common import maintenance
+from common.cli import run_job
+from common.job import Job
+from common.run import Outcome, Run
+
+
+def main(run: Run) -> Outcome:
+    return maintenance.maintain(run)
+
+
+# Asked for, it always looks.
+MAINTAIN = Job("maintain", main, watches=lambda run: [], source=lambda run: run.run_id)
+
+if __name__ == "__main__":
+    run_job(MAINTAIN)
