@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from common import datasets, layout, runs, tables, volume
+from common import datasets, layout, ledger, runs, tables, volume
 from common.profiles import Profile
 from common.quality import EXAMPLES, Result
 from common.rule import Reference, Severity
@@ -23,7 +25,19 @@ def refused(run: Run, job: str) -> Result:
     """A source that is broken must not drain into quarantine quietly."""
     counts, contract = runs.line_of(run, job).get("counts", {}), run.contract
     rows_in = counts.get("rows_in", counts.get("landed", 0))
-    return _share("Refused", counts.get("quarantined", 0), rows_in, contract.refused_share, contract.refused_severity)
+    found = _share("Refused", counts.get("quarantined", 0), rows_in, contract.refused_share, contract.refused_severity)
+    return found if found.success else replace(found, examples=_reasons(run, job))
+
+
+def _reasons(run: Run, job: str) -> list[str]:
+    """Why most of the refused were, each reason with the column that it is about, and how many."""
+    path = run.path(layout.quarantine(run.contract))
+    rows = ledger.read(path, {"ds": [run.ds], "job": [job]}, ["reasons", "copies"]).to_pylist()
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts.update(dict.fromkeys(row["reasons"], row["copies"]))
+    ranked = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    return [f"{reason} in {count:,}" for reason, count in ranked[:EXAMPLES]]
 
 
 def duplicates(run: Run) -> Result:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from pyspark import SparkContext
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from common.cluster import accepted, authentication, await_executor, insist_answers, is_standalone
@@ -35,14 +35,14 @@ def open_session(settings: Settings, app: str) -> SparkSession:
 
 
 def _shared(settings: Settings, app: str) -> SparkSession:
+    # The JVM first: PySpark starts one with all of a session's settings on its command line, the secret among them.
+    SparkContext._ensure_initialized()
     if not is_standalone(settings):
         return _builder(settings, app).getOrCreate()
     insist_answers(settings)
     builder = _builder(settings, app)
     for name, value in authentication(settings).items():
         builder = builder.config(name, value)
-    # The JVM first: PySpark starts one with all of a session's settings on its command line, the secret among them.
-    SparkContext._ensure_initialized()
     with accepted(settings):
         session = builder.getOrCreate()
     await_executor(session, settings)
@@ -50,7 +50,11 @@ def _shared(settings: Settings, app: str) -> SparkSession:
 
 
 def _builder(settings: Settings, app: str) -> SparkSession.Builder:
+    """What spark-submit was given comes before conf/; but its master is never nothing, so that one is conf's."""
+    submitted = SparkConf()
+    wanted = {name: value for name, value in settings.spark.items() if not submitted.contains(name)}
+    wanted["spark.master"] = settings.spark["spark.master"]
     builder: SparkSession.Builder = SparkSession.builder.appName(app)
-    for name, value in {**settings.spark, **MEANING}.items():
+    for name, value in {**wanted, **MEANING}.items():
         builder = builder.config(name, str(value).lower() if isinstance(value, bool) else str(value))
     return builder

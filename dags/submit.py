@@ -58,6 +58,8 @@ class Submission(SparkSubmitHook):
 class JobOperator(SparkSubmitOperator):
     """`spark-submit jobs/<job>.py --dataset … --ds …`, as a person would type it."""
 
+    template_fields = (*SparkSubmitOperator.template_fields, "ds")
+
     def __init__(
         self,
         *,
@@ -92,6 +94,8 @@ class JobOperator(SparkSubmitOperator):
             super().execute(context)
         except AirflowException:
             said = self._hook.said or {}
+            for line in in_short(said):
+                self.log.error("%s", line)
             context["ti"].xcom_push(key="return_value", value=facts(said))
             raise failure(self._hook.exit_code, said, self.missing) from None
         said = self._hook.said or {}
@@ -111,6 +115,18 @@ def facts(said: dict[str, Any]) -> dict[str, Any]:
         if said.get(name):
             kept[name] = [{key: rule[key] for key in RULE if key in rule} for rule in said[name][:MOST]]
     return kept
+
+
+def in_short(said: dict[str, Any]) -> list[str]:
+    """Each failed rule in lines that fit a screen: what, on which column, how many, and what for example."""
+    lines = []
+    errors = [rule for rule in said.get("failures", []) if rule.get("severity") != "warn"]
+    for rule in errors[:MOST]:
+        column = f" on {rule['column']}" if rule.get("column") else ""
+        counted = f": {rule['failed']:,} of {rule['checked']:,} rows" if rule.get("checked") else ""
+        lines.append(f"FAILED {rule.get('expectation') or rule.get('file')}{column}{counted}")
+        lines += [f"       {each}" for each in [rule.get("problem"), *rule.get("examples", [])] if each]
+    return lines
 
 
 def failure(code: int, said: dict[str, Any], missing: str) -> Exception:

@@ -151,6 +151,9 @@ class Airflow:
         value = self.api("GET", path)["value"]
         return dict(json.loads(value) if isinstance(value, str) else value)
 
+    def alerts(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / "alerts.log").read_text().splitlines()]
+
     def clear(self, dag: str, run: str) -> None:
         self.api("POST", f"/dags/{dag}/dagRuns/{run}/clear", {"dry_run": False, "only_failed": True})
 

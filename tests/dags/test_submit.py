@@ -14,7 +14,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from dags import submit
-from dags.submit import JobOperator, facts, failure
+from dags.submit import JobOperator, facts, failure, in_short
 
 SAID = {
     "job": "validate-raw",
@@ -136,3 +136,18 @@ def test_a_task_that_is_stopped_stops_its_driver_and_what_the_driver_started(
 def test_facts_are_few() -> None:
     many = {**SAID, "failures": SAID["failures"] * 500}
     assert len(json.dumps(facts(many))) < 4000
+
+
+def test_a_failed_rule_is_told_in_lines_that_fit_a_screen() -> None:
+    refused = {"file": "part.csv", "problem": "its header lacks user_id"}
+    warned = {"expectation": "drift", "severity": "warn"}
+    assert in_short({**SAID, "failures": [*SAID["failures"], warned, refused]}) == [
+        "FAILED unique on customer_id: 2 of 9 rows",
+        "       c1",
+        "FAILED part.csv",
+        "       its header lacks user_id",
+    ]
+
+
+def test_the_day_of_an_alert_is_the_day_of_the_run() -> None:
+    assert "ds" in JobOperator.template_fields

@@ -31,8 +31,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 @pytest.fixture(scope="module")
 def airflow(lake: Lake) -> Iterator[Airflow]:
     training = {"churn_baseline": {"dataset": "churn", "days": 1}}
+    late_soon = {"churn": {"late_after_minutes": 0.2}}
     places = {"LAKE": str(lake.root / "lake"), "LANDING": str(lake.landing)}
-    found = Airflow(lake.root / "airflow", places, {"training_sets": training})
+    found = Airflow(lake.root / "airflow", places, {"training_sets": training, "datasets": late_soon})
     try:
         found.start()
         found.until(
@@ -89,10 +90,9 @@ def test_a_backfill_with_a_bad_day_stops_that_day_alone_and_is_healed(
     assert states["features.build"] == states["published.publish"] == "upstream_failed"
     assert airflow.tries("transactions", runs[BAD], failed[0]) == 1, "bad data is not tried again"
     log = airflow.log("transactions", runs[BAD], failed[0])
-    assert "refused" in log, log
-    assert "29 of 29" in log, log
-    told = [json.loads(line) for line in (airflow.folder / "alerts.log").read_text().splitlines()]
-    assert [(each["kind"], each["task"], each["ds"]) for each in told if each["ds"] in DAYS] == [
+    assert "FAILED RefusedShareToBeAtMost(0.05): 29 of 29 rows" in log, log
+    assert "user_id:not_a_long in 29" in log, log
+    assert [(each["kind"], each["task"], each["ds"]) for each in airflow.alerts() if each["ds"] in DAYS] == [
         ("failed", "processed.validate", BAD)
     ]
     assert BAD not in {str(row["ds"]) for row in lake.rows("published", path="published/transactions/v1")}
@@ -124,6 +124,9 @@ def test_a_manual_run_has_the_day_that_was_asked_for_and_its_publication_builds_
             airflow.trigger("churn", ds=wrong)
     run = airflow.trigger("churn", ds=DAYS[0])
     assert airflow.over("churn", run) == "success"
+    assert ("late", f"{run} of churn has not ended within 0.2 minutes") in {
+        (each["kind"], each["message"].partition(";")[0]) for each in airflow.alerts()
+    }
     said = airflow.said("churn", run, "features.build")
     assert (said["ds"], said["outcome"], said["counts"]["features"] > 0) == (DAYS[0], "done", True)
     assert str(lake.root) not in json.dumps(said)

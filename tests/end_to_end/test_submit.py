@@ -99,6 +99,20 @@ def test_killed_in_the_middle_and_run_again_it_equals_a_clean_run(
     assert lake.content() == undisturbed.content()
 
 
+def test_what_spark_submit_is_given_comes_before_conf_but_not_before_what_results_depend_on(tmp_path: Path) -> None:
+    script = tmp_path / "shows.py"
+    script.write_text(
+        "from common.session import open_session\nfrom common.settings import load_settings\n"
+        "conf = open_session(load_settings('local'), 'shows').conf\n"
+        "print(conf.get('spark.sql.shuffle.partitions'), conf.get('spark.sql.ansi.enabled'), conf.get('spark.master'))"
+    )
+    given = ["--conf", "spark.sql.shuffle.partitions=7", "--conf", "spark.sql.ansi.enabled=false"]
+    done = subprocess.run(
+        [SUBMIT, *given, script], env={**os.environ, **QUICK}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "7 true local[*]"
+
+
 FULL = """
 set -e
 mount -t tmpfs -o size=8m tmpfs "$LAKE"

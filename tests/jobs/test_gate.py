@@ -55,6 +55,7 @@ def test_a_source_that_drains_into_quarantine_stops_the_day(cleaned: Lake) -> No
     assert stopped.value.exit_code == 3
     (failure,) = stopped.value.failures
     assert (failure["failed"], failure["checked"]) == (1, 2)
+    assert failure["examples"] == ["category:not_one_of_the_values in 1"], "why they were refused"
 
 
 def test_the_same_as_a_warning_is_recorded_and_the_day_goes_on(cleaned: Lake) -> None:
