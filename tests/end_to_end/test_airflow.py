@@ -91,7 +91,7 @@ def test_a_backfill_with_a_bad_day_stops_that_day_alone_and_is_healed(
     assert airflow.tries("transactions", runs[BAD], failed[0]) == 1, "bad data is not tried again"
     log = airflow.log("transactions", runs[BAD], failed[0])
     assert "FAILED RefusedShareToBeAtMost(0.05): 29 of 29 rows" in log, log
-    assert "user_id:not_a_long in 29" in log, log
+    assert "user_id:not_long in 29" in log, log
     assert [(each["kind"], each["task"], each["ds"]) for each in airflow.alerts() if each["ds"] in DAYS] == [
         ("failed", "processed.validate", BAD)
     ]
