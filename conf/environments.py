@@ -47,10 +47,18 @@ def main(name: str) -> None:
 
 
 def fingerprint(name: str) -> str:
-    parts = [LOCKS / "uv.txt", LOCKS / f"{name}.txt", ROOT / "pyproject.toml", Path(__file__)]
+    parts = [LOCKS / "uv.txt", LOCKS / f"{name}.txt", Path(__file__)]
     if name == "spark":
         parts += [SPARK_CONF / "jars.txt", SPARK_CONF / "spark-submit"]
-    return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
+    return hashlib.sha256(b"".join([*(part.read_bytes() for part in parts), packaging()])).hexdigest()
+
+
+def packaging() -> bytes:
+    """What of pyproject.toml is installed; how the code is checked may change without a new environment."""
+    import tomllib  # not in the Pythons that are too old
+
+    said = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return repr([said["project"], said["build-system"], said["tool"]["hatch"]]).encode()
 
 
 def check_python() -> None:
