@@ -100,10 +100,6 @@ def test_a_backfill_with_a_bad_day_stops_that_day_alone_and_is_healed(
     for path, text in good.items():
         path.write_bytes(text)
     airflow.clear("transactions", runs[BAD])
-    # Its ingest had succeeded; the day has landed anew, so it is run from there.
-    airflow.api("POST", "/dags/transactions/clearTaskInstances", {
-        "dry_run": False, "dag_run_id": runs[BAD], "only_failed": False, "reset_dag_runs": True,
-    })  # fmt: skip
     airflow.until(lambda: airflow.runs("transactions")[runs[BAD]] not in ("failed",), "the day to run again", 60)
     assert airflow.over("transactions", runs[BAD], 600) == "success"
     again = airflow.tasks("transactions", runs[BAD])
