@@ -122,8 +122,7 @@ def up(settings: Settings, wanted: Standalone, folder: Path) -> None:
         shutil.rmtree(folder / "recovery", ignore_errors=True)
     write_secret(Path(settings.secret_file), folder)
     start(missing, daemons, lambda: ready(page, wanted.workers))
-    say(f"{wanted.workers} workers with {wanted.cores} cores and {wanted.memory} each: {page}")
-    say("Run a job on it with --env cluster; end it with `make cluster-down`.")
+    say(f"{wanted.workers} workers with {wanted.cores} cores and {wanted.memory} each, for --env cluster: {page}")
 
 
 def start(missing: list[Daemon], daemons: list[Daemon], done: Callable[[], bool]) -> None:
