@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv/bin/python"
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^(?:make|\.venv/bin/)[^#\n]*", "\n".join(re.findall(r"```\n(.*?)```", README, re.S)), re.M)
-# What other tests run: the demo has one of its own, and this is one.
-ELSEWHERE = {"make demo", "make test"}
+# What other tests run: the demo has one of its own, and this is one; Airflow and the containers have theirs.
+ELSEWHERE = {"make demo", "make test", "make airflow", "make up", "make down"}
 
 
 @pytest.fixture
@@ -29,6 +29,7 @@ def test_the_commands_of_the_readme_run_as_they_stand_and_again_they_change_noth
         sample = [f"jobs.datasets.{dataset}.sample", "--start", "2026-01-05", "--days", "2", "--rows", "60"]
         subprocess.run([PYTHON, "-m", *sample, "--out", lake.landing], cwd=ROOT, check=True, timeout=60)
     commands = [command.strip() for command in COMMANDS if command.strip() not in ELSEWHERE]
+    commands = [command for command in commands if not command.startswith("make backfill")]
     assert len(commands) >= 8
     for command in commands:
         line = run(command, lake)

@@ -51,7 +51,7 @@ def submit(lake: Lake, job: str, *arguments: str, **environment: str) -> tuple[i
     [
         (["--dataset", "transactions", "--ds", "2026-02-30"], "expected YYYY-MM-DD"),
         (["--dataset", "../x", "--ds", DAY], "expected one of: churn, transactions"),
-        (["--dataset", "transactions", "--ds", DAY, "--env", "moon"], "expected one of: cluster, local"),
+        (["--dataset", "transactions", "--ds", DAY, "--env", "moon"], "expected one of: cluster, compose, local"),
     ],
 )
 def test_bad_arguments_touch_nothing(lake: Lake, arguments: list[str], said: str) -> None:

@@ -20,7 +20,7 @@ def test_a_uri_stays_a_uri() -> None:
 
 @pytest.mark.parametrize("name", ["nowhere", "../local", "", "LOCAL"])
 def test_an_unknown_environment_is_refused_with_the_known_ones(name: str) -> None:
-    with pytest.raises(BadArguments, match="cluster, local"):
+    with pytest.raises(BadArguments, match="cluster, compose, local"):
         load_settings(name)
 
 
