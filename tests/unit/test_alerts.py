@@ -119,6 +119,12 @@ def test_a_long_message_reaches_a_receiver_that_takes_short_ones() -> None:
     assert text.endswith("…\nhttp://here")
 
 
+def test_half_a_character_keeps_no_mail_from_being_sent(tmp_path: Path) -> None:
+    with listening(post := Post()) as port:
+        tell(Alert("late", "daily", "", "2026-01-05", "part\udcff.csv"), receivers(tmp_path, email=mail_to(port)))
+    assert "part?.csv" in post.mail[0]
+
+
 def test_without_being_declared_the_webhook_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with web() as receiver:
         monkeypatch.setenv("ALERT_WEBHOOK", receiver.url)
