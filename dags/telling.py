@@ -32,16 +32,10 @@ async def overdue(dag: str, minutes: float, **context: Any) -> None:
     """Called by the triggerer when a run has not ended in time."""
     run = (context.get("context") or {}).get("dag_run") or {}
     run_id = run.get("dag_run_id") or run.get("run_id") or "a run" if isinstance(run, Mapping) else run
-    tell(
-        Alert(
-            "late",
-            dag,
-            "",
-            "",
-            f"{run_id} of {dag} has not ended within {minutes:g} minutes; look at what it waits for",
-        ),
-        schedule().alerts,
-    )
+    message = f"{run_id} of {dag} has not ended within {minutes:g} minutes; look at what it waits for"
+    alert = Alert(kind="late", dag=dag, task="", ds="", message=message)
+    # Not within the triggerer's own loop, where others wait for theirs.
+    await asyncio.to_thread(tell, alert, schedule().alerts)
 
 
 def deadline(dag: str, minutes: float | None) -> DeadlineAlert | None:
