@@ -50,7 +50,7 @@ def daily(name: str, how: Daily) -> None:
         params={"ds": asked("Day", "The day to run, UTC. Left empty: the last whole day before the run.")},
         user_defined_macros={"day": day},
         default_args=how.tasks | telling.TASKS,
-        deadline=telling.deadline(name, how.late_after_minutes),
+        deadline=telling.deadline(name, how),
         description=contract.description,
         doc_md=docs.of_day(contract, how),
         tags={"daily", name},

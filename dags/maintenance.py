@@ -21,7 +21,7 @@ with DAG(
     params={"ds": asked("Day", "As of which day, UTC. Left empty: the start of the interval.")},
     user_defined_macros={"day": day},
     default_args=_how.tasks | telling.TASKS,
-    deadline=telling.deadline("maintenance", _how.late_after_minutes),
+    deadline=telling.deadline("maintenance", _how),
     description="Vacuum, pins and pruning, dataset by dataset",
     doc_md=docs.MAINTENANCE,
     tags={"maintenance"},

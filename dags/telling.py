@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, Literal
 
 from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
 
 from common.alerts import Alert, tell
-from dags.schedule import schedule
+from dags.schedule import Timed, schedule
 
 Kind = Literal["failed", "late", "warning"]
 
@@ -29,23 +28,25 @@ def late(context: Mapping[str, Any], message: str) -> None:
 
 
 async def overdue(dag: str, minutes: float, **context: Any) -> None:
-    """Called by the triggerer when a run has not ended in time."""
+    """Called by the triggerer. A run that somebody asked for is of an old day, mostly, and not late."""
     run = (context.get("context") or {}).get("dag_run") or {}
-    run_id = run.get("dag_run_id") or run.get("run_id") or "a run" if isinstance(run, Mapping) else run
-    message = f"{run_id} of {dag} has not ended within {minutes:g} minutes; look at what it waits for"
+    run_id = str(run.get("dag_run_id") or run.get("run_id") if isinstance(run, Mapping) else run)
+    if not run_id.startswith("scheduled"):
+        return
+    message = f"{run_id} of {dag} has not ended {minutes:g} minutes after its day; look at what it waits for"
     alert = Alert(kind="late", dag=dag, task="", ds="", message=message)
     # Not within the triggerer's own loop, where others wait for theirs.
     await asyncio.to_thread(tell, alert, schedule().alerts)
 
 
-def deadline(dag: str, minutes: float | None) -> DeadlineAlert | None:
-    """None where nobody is told."""
-    if minutes is None:
+def deadline(dag: str, how: Timed) -> DeadlineAlert | None:
+    """By the logical date: a run that has a deadline by when it was queued can't be cleared (Airflow 3.3.2 fails)."""
+    if how.deadline is None:
         return None
     return DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(minutes=minutes),
-        callback=AsyncCallback("dags.telling.overdue", kwargs={"dag": dag, "minutes": minutes}),
+        reference=DeadlineReference.DAGRUN_LOGICAL_DATE,
+        interval=how.deadline,
+        callback=AsyncCallback("dags.telling.overdue", kwargs={"dag": dag, "minutes": how.late_after_minutes}),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,4 +39,18 @@ def test_a_failed_task_a_warning_and_a_late_run_are_told(told: Any) -> None:
     assert failed["message"] == "unique on customer_id failed"
     assert failed["link"] == Instance.log_url
     assert (warned["message"], warned["facts"]) == ("1 rules warned: drift on age", {"rules": 9})
-    assert "scheduled__1 of churn has not ended within 30 minutes" in late["message"]
+    assert "scheduled__1 of churn has not ended 30 minutes after its day" in late["message"]
+
+
+def test_a_run_of_an_old_day_that_somebody_asked_for_is_not_late(told: Any, tmp_path: Path) -> None:
+    for run in ("manual__1", "backfill__1", "asset_triggered__1"):
+        asyncio.run(telling.overdue("churn", 30, context={"dag_run": {"dag_run_id": run}}))
+    assert not (tmp_path / "alerts.log").exists()
+
+
+def test_a_day_is_late_so_long_after_its_end(told: Any) -> None:
+    daily = schedule().datasets["churn"].model_copy(update={"late_after_minutes": 30.0})
+    found = telling.deadline("churn", daily)
+    assert found is not None
+    assert found.interval == timedelta(days=1, minutes=30)
+    assert telling.deadline("churn", daily.model_copy(update={"late_after_minutes": None})) is None
