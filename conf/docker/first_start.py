@@ -34,7 +34,7 @@ def main(compose: str) -> None:
 def made() -> dict[str, str]:
     names = ("POSTGRES_PASSWORD", "AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_JWT_SECRET", "AIRFLOW_API_SECRET", "SPARK_SECRET")
     fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-    return {name: secrets.token_hex(24) for name in names} | {"AIRFLOW_FERNET_KEY": fernet}
+    return {name: secrets.token_hex(32) for name in names} | {"AIRFLOW_FERNET_KEY": fernet}
 
 
 def insist_whole(said: str) -> None:
@@ -43,7 +43,7 @@ def insist_whole(said: str) -> None:
     if missing := [name for name in made() if name not in there]:
         sys.exit(
             f".env lacks {', '.join(missing)}: add a line NAME=VALUE for each. A value: "
-            "python3 -c 'import secrets; print(secrets.token_hex(24))'"
+            "python3 -c 'import secrets; print(secrets.token_hex(32))'"
         )
 
 

@@ -87,7 +87,9 @@ def main() -> None:
             step(stack)
             print(f"{time.monotonic() - started:6.0f} s  {step.__name__.replace('_', ' ')}", flush=True)
     except BaseException:
-        print(stack.compose("logs", "--tail", "60").stdout[-12_000:], file=sys.stderr)
+        for service in ("airflow-init", *AIRFLOW, *SPARK):
+            said = stack.compose("logs", "--tail", "40", service)
+            print(f"--- {service}\n{said.stdout}{said.stderr}", file=sys.stderr)
         raise
     finally:
         if keep:
