@@ -151,11 +151,16 @@ def _profile(ds: date, table: str, label: str, column: str, type_: str, rows: in
         distinct=mine["distinct"],
         smallest=mine.get("smallest"),
         largest=mine.get("largest"),
-        mean=mine.get("mean"),
-        deviation=mine.get("deviation"),
+        mean=_steady(mine.get("mean")),
+        deviation=_steady(mine.get("deviation")),
         quantiles=mine.get("quantiles"),
         top=sorted(top, key=lambda each: (-each["count"], each["value"])) if "top" in mine else None,
     )
+
+
+def _steady(number: float | None) -> float | None:
+    """A sum of doubles depends on who added what first; that must not show."""
+    return None if number is None else float(f"{number:.12g}")
 
 
 def from_json(said: dict[str, Any]) -> Profile:
