@@ -188,7 +188,7 @@ def runs_days(stack: Stack) -> None:
 
     def states() -> dict[str, str]:
         listed = stack.inside("airflow-scheduler", "airflow", "dags", "list-runs", DATASET, "--output", "json")
-        runs = json.loads(listed[listed.index("[") :])
+        runs = json.loads(next(line for line in listed.splitlines() if line.startswith("[")))
         return {run["run_id"]: run["state"] for run in runs if run["run_id"].startswith("backfill")}
 
     insist(
