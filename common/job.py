@@ -59,10 +59,10 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
     run = replace(run, job=job.key(run))
     with _one_at_a_time(run):
         record = runs.load(run)
-        source = job.source(run)
+        source, unhealed = job.source(run), runs.still_stale(run, record)
         if not run.full_refresh and record.done and is_current(job, run, record, source):
             run.log.log(level, "nothing to do: nothing that this day depends on has changed")
-            return {**record.line, "outcome": "nothing", "written": {}, "stale": [], "seconds": _since(started)}
+            return {**record.line, "outcome": "nothing", "written": {}, "stale": unhealed, "seconds": _since(started)}
         depends = _depends(job, run)
         try:
             outcome = job.main(run)
@@ -70,12 +70,13 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
             runs.save_failure(run, describe(error))
             raise
         line = _line(run, outcome, depends, started)
+        line["stale"] = sorted({*line["stale"], *unhealed})
         runs.save(run, line, depends, source)
         run.log.log(
             level, "%s %s", outcome.outcome, " ".join(f"{name}={count:,}" for name, count in outcome.counts.items())
         )
-        if outcome.stale and not quiet:
-            run.log.warning("now out of date, run again: %s", ", ".join(map(str, outcome.stale)))
+        if line["stale"] and not quiet:
+            run.log.warning("now out of date, run again: %s", ", ".join(line["stale"]))
         return line
 
 

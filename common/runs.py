@@ -24,6 +24,7 @@ class Record:
     depends: dict[str, int] = field(default_factory=dict)
     source: str = ""
     code: str = ""
+    at: str = ""
     failure: dict[str, Any] | None = None
 
     @property
@@ -77,6 +78,13 @@ def load_of(run: Run, job: str, ds: date) -> Record:
     return load(replace(run, job=job, ds=ds))
 
 
+def still_stale(run: Run, record: Record) -> list[str]:
+    """The days that the last good run made out of date and that have no features of later than that."""
+    return [
+        day for day in record.line.get("stale", []) if load_of(run, "features", date.fromisoformat(day)).at < record.at
+    ]
+
+
 def line_of(run: Run, job: str) -> dict[str, Any]:
     """What another job's last good run of the same day said."""
     return load_of(run, job, run.ds).line
@@ -99,6 +107,7 @@ def _record(content: dict[str, Any]) -> Record:
         content.get("depends", {}),
         content.get("source", ""),
         content.get("code", ""),
+        content.get("at", ""),
         content.get("failure"),
     )
 
@@ -108,4 +117,4 @@ def _place(run: Run) -> str:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -87,6 +87,18 @@ class Airflow:
             said[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "triggerer", "dag_processor")
         )
 
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`airflow` at a prompt; nothing needs to have been started."""
+        return subprocess.run(
+            [ROOT / "conf/airflow/airflow", *arguments],
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+
     def make(self, *arguments: str) -> str:
         done = subprocess.run(
             ["make", *arguments],

@@ -220,6 +220,19 @@ def test_an_earlier_day_that_comes_late_names_the_days_it_reaches(lake: Lake) ->
     assert_rows(lake.feature_rows("2026-01-06"), "purchases_7d\n2")
 
 
+def test_a_day_made_out_of_date_is_named_until_it_has_run_again(lake: Lake) -> None:
+    """Whoever was told first may not have come to heal it: its validation failed, or it was killed."""
+    lake.land("2026-01-06", "transaction_id\nb")
+    lake.day("2026-01-06")
+    lake.land("2026-01-05", "transaction_id\na")
+    lake.day("2026-01-05")
+    assert lake.clean("2026-01-05")["stale"] == ["2026-01-06"]
+    assert lake.clean("2026-01-05", full_refresh=True)["stale"] == ["2026-01-06"]
+    lake.day("2026-01-06")
+    assert lake.clean("2026-01-05")["stale"] == []
+    assert lake.clean("2026-01-05", full_refresh=True)["stale"] == []
+
+
 def test_a_day_that_was_never_cleaned_has_no_features(lake: Lake) -> None:
     with pytest.raises(NothingThere, match="clean has not run"):
         lake.features("2026-01-05")
