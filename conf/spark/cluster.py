@@ -64,7 +64,7 @@ class Daemon:
         """Its process id while it runs; an id that the system has given to another process since is not it."""
         try:
             pid = int(self.pid_file.read_text())
-            words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+            words = words_of(pid)
         except (OSError, ValueError):
             return None
         return pid if {self.main, str(properties(self.folder))} <= set(words) else None
@@ -193,6 +193,17 @@ def environment(folder: Path) -> dict[str, str]:
         "SPARK_DAEMON_MEMORY": "512m",
         "SPARK_DAEMON_JAVA_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
     }
+
+
+def words_of(pid: int) -> list[str]:
+    """A process's command line. In the instant in which it becomes another program it has none, as an ended one has."""
+    process = Path(f"/proc/{pid}")
+    for _ in range(1000):
+        words = (process / "cmdline").read_text()
+        if words or (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            return words.split("\0")
+        time.sleep(0.001)
+    return []  # the kernel's own have none, ever
 
 
 def spark_home() -> Path:

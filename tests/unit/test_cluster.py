@@ -1,6 +1,8 @@
 """What is said when there is no cluster, and where its secret may be."""
 
+import runpy
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from pyspark import SparkContext
 from common import cluster
 from common.errors import ClusterNotThere
 from common.session import _shared
-from common.settings import Settings, load_settings
+from common.settings import ROOT, Settings, load_settings
 
 
 def settings(master: str = "spark://127.0.0.1:1", secret_file: str | None = None) -> Settings:
@@ -72,3 +74,16 @@ def test_a_plain_python_session_starts_its_jvm_without_the_secret(
 def test_a_laptop_needs_none_of_it() -> None:
     assert not cluster.is_standalone(load_settings("local"))
     assert cluster.authentication(load_settings("local")) == {}
+
+
+def test_a_daemon_is_known_also_in_the_instant_in_which_its_script_becomes_java(tmp_path: Path) -> None:
+    """Told dead then, it was left running with nothing that knew of it."""
+    words_of = runpy.run_path(str(ROOT / "conf/spark/cluster.py"))["words_of"]
+    script = tmp_path / "again.sh"
+    script.write_text(f'[ -e {tmp_path}/enough ] && exit; exec bash {script} "$@"')
+    with subprocess.Popen(["bash", script, "the-daemon"]) as daemon:
+        seen = [words_of(daemon.pid) for _ in range(5000)]
+        (tmp_path / "enough").touch()
+        while words_of(daemon.pid) != [""]:
+            pass  # until it has ended; nobody has waited for it yet
+    assert all("the-daemon" in words for words in seen)
