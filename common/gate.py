@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from common import checks, profiles, quality, rules, runs, stale, steadiness, tables
+from common import checks, gx, profiles, quality, rules, runs, stale, steadiness, tables
 from common.days import around
 from common.errors import ContractBroken
 from common.files import write_json
@@ -24,7 +24,9 @@ def check(run: Run) -> list[Result]:
     """Everything that is expected of the table's rows that the run of ds has brought."""
     name, contract = run.options["table"], run.contract
     stale.insist_made(run, name)
-    rows = rows_of(run, name)
+    gx.import_meanwhile()
+    # Looked at several times: by the rules, for what is unique, for the profile.
+    rows, _ = tables.computed(rows_of(run, name))
     masked = frozenset(column.name for column in contract.columns if column.sensitive)
     suite = f"{contract.name}.{name}"
     found = quality.check(rows, rules.rules_of(contract, name), suite, run.settings.lake, masked)

@@ -24,15 +24,29 @@ class BadFile(Exception):  # noqa: N818
 
 @dataclass
 class Batch:
-    """Records of one file: fields by position in `wanted`, and the refused ones with their text."""
+    """Records of one file: fields by position in `wanted`, and the refused ones with their text.
+
+    Most lines are `plain`: their fields are what stands between the delimiters. They are left whole, to be cut up all at
+    once; `places` says at which of their fields each wanted one stands.
+    """
 
     rows: list[Sequence[str | None]] = field(default_factory=list)
+    plain: list[str] = field(default_factory=list)
+    places: Sequence[int | None] = ()
+    delimiter: str = ","
     refused: list[tuple[str, str]] = field(default_factory=list)  # (problem, text)
     lines: int = 0  # physical lines that are neither blank nor header
     extra: set[str] = field(default_factory=set)
 
+    @property
+    def records(self) -> int:
+        return len(self.rows) + len(self.plain)
+
     def refuse(self, problem: str, text: str) -> None:
         self.refused.append((problem, text))
+
+    def refuse_width(self, found: int, expected: int, text: str) -> None:
+        self.refuse("too_few_fields" if found < expected else "too_many_fields", text)
 
 
 def read_lines(stream: BinaryIO, encoding: str) -> Lines:
@@ -106,36 +120,32 @@ def csv_batches(blocks: Lines, header: list[str], wanted: Sequence[str], delimit
     """Records mapped to the wanted columns by the header's names; a missing optional column reads as None."""
     width = len(header)
     places = [header.index(name) if name in header else None for name in wanted]
-    in_order = places == list(range(width))
     open_record: list[str] = []
     for block in blocks:
-        batch = Batch()
-        for text, fields in _records([*open_record, *block], delimiter, width, batch, open_record):
+        batch = Batch(places=places, delimiter=delimiter)
+        for text, fields in _quoted([*open_record, *block], width, batch, open_record):
             if fields is None:
                 batch.refuse("broken_quoting", text)
             elif len(fields) != width:
-                batch.refuse("too_few_fields" if len(fields) < width else "too_many_fields", text)
+                batch.refuse_width(len(fields), width, text)
             else:
-                batch.rows.append(fields if in_order else [None if p is None else fields[p] for p in places])
+                batch.rows.append([None if p is None else fields[p] for p in places])
         yield batch
-    yield _unclosed(open_record, delimiter, width, places)
+    yield _unclosed(open_record, width, Batch(places=places, delimiter=delimiter))
 
 
-def _records(
-    lines: list[str], delimiter: str, width: int, batch: Batch, open_record: list[str]
+def _quoted(
+    lines: list[str], width: int, batch: Batch, open_record: list[str]
 ) -> Iterator[tuple[str, list[str] | None]]:
-    """Joins the lines of quoted fields that span them; what is still open at the end is left in `open_record`."""
+    """Joins the lines of quoted fields that span them; what is still open at the end is left in `open_record`. Between
+    them the batch takes the lines without quotes by itself."""
     open_record.clear()
-    place, count = 0, len(lines)
-    while place < count:
-        line = lines[place]
-        if '"' not in line:
-            place += 1
-            if not is_blank(line):
-                batch.lines += 1
-                text = line.removesuffix("\r")
-                yield text, text.split(delimiter)
+    delimiter, place = batch.delimiter, 0
+    for at in [at for at, line in enumerate(lines) if '"' in line]:
+        if at < place:  # within the record before
             continue
+        _take_plain(lines[place:at], width, batch)
+        place = at
         taken = _record_length(lines, place, delimiter, width)
         if taken is None:
             open_record[:] = lines[place:]
@@ -144,6 +154,19 @@ def _records(
         batch.lines += sum(not is_blank(each) for each in lines[place : place + taken])
         place += taken
         yield text, parse_record(text, delimiter)
+    _take_plain(lines[place:], width, batch)
+
+
+def _take_plain(lines: list[str], width: int, batch: Batch) -> None:
+    texts = [text for line in lines if (text := line.removesuffix("\r"))]
+    delimiters = width - 1
+    whole = [text for text in texts if text.count(batch.delimiter) == delimiters]
+    batch.lines += len(texts)
+    batch.plain += whole
+    if len(whole) < len(texts):
+        for text in texts:
+            if (found := text.count(batch.delimiter)) != delimiters:
+                batch.refuse_width(found + 1, width, text)
 
 
 def _record_length(lines: list[str], place: int, delimiter: str, width: int) -> int | None:
@@ -163,20 +186,19 @@ def _record_length(lines: list[str], place: int, delimiter: str, width: int) -> 
     return None if len(lines) - place < LONGEST_RECORD else 1
 
 
-def _unclosed(lines: list[str], delimiter: str, width: int, places: list[int | None]) -> Batch:
+def _unclosed(lines: list[str], width: int, batch: Batch) -> Batch:
     """The file ended within a quoted field: its first line is refused, and the others get their own chance."""
-    batch = Batch()
     while lines:
         first, lines = lines[0], lines[1:]
         if not is_blank(first):
             batch.lines += 1
             batch.refuse("broken_quoting", first.removesuffix("\r"))
         rest: list[str] = []
-        for text, fields in _records(list(lines), delimiter, width, batch, rest):
+        for text, fields in _quoted(list(lines), width, batch, rest):
             if fields is None or len(fields) != width:
                 batch.refuse("broken_quoting", text)
             else:
-                batch.rows.append([None if p is None else fields[p] for p in places])
+                batch.rows.append([None if p is None else fields[p] for p in batch.places])
         lines = rest
     return batch
 

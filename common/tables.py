@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import date
 from functools import cache, reduce
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote
 
 from delta import exceptions
 from delta.tables import DeltaTable
@@ -40,6 +41,8 @@ CONFLICTS = (
     exceptions.DeltaConcurrentModificationException,
     exceptions.MetadataChangedException,
 )
+# A path is a path, whatever characters it has.
+AS_THEY_ARE = {"__globPaths__": "false"}
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 
@@ -49,12 +52,16 @@ def within(where: Slice, prefix: str = "") -> Column:
 
 
 def read(run: Run, table: Table, where: Slice) -> DataFrame:
-    """The rows of those partitions; a slice without files costs no scan."""
-    at = run.at.get(table.path)
-    if at == history.NOWHERE or not history.files(run.path(table), at, **as_text(where)):
+    """The rows of those partitions, from the files that the log names for them.
+
+    Delta's own reader would start three Spark jobs to learn the same from the log, which small days feel.
+    """
+    uri, at = run.path(table), run.at.get(table.path)
+    files = [] if at == history.NOWHERE else history.files(uri, at, **as_text(where))
+    if not files:
         return empty(run.spark, table)
-    reader = run.spark.read.format("delta")
-    return (reader if at is None else reader.option("versionAsOf", at)).load(run.path(table)).where(within(where))
+    reader = run.spark.read.schema(_schema(table.columns)).options(basePath=uri, **AS_THEY_ARE)
+    return reader.parquet(*[f"{uri}/{unquote(file.path)}" for file in files]).select(table.names)
 
 
 def empty(spark: SparkSession, table: Table) -> DataFrame:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common import parsing
+from common.batches import plain_batch
 from common.parsing import BadFile, Batch, check_header, csv_batches, csv_header, json_batches, read_lines, split_header
 
 
@@ -27,6 +28,11 @@ def together(batches: object) -> Batch:
     whole = Batch()
     for batch in batches:  # type: ignore[attr-defined]
         whole.rows += [tuple(row) for row in batch.rows]
+        if batch.plain:
+            cut = plain_batch("", batch, [str(place) for place, _ in enumerate(batch.places)]).columns[
+                -len(batch.places) :
+            ]
+            whole.rows += zip(*(column.to_pylist() for column in cut), strict=True)
         whole.refused += batch.refused
         whole.lines += batch.lines
         whole.extra |= batch.extra
