@@ -48,10 +48,18 @@ def refused_batch(name: str, batch: Batch, columns: list[str]) -> pa.RecordBatch
 def parquet_batch(name: str, batch: pa.RecordBatch, columns: list[str]) -> pa.RecordBatch:
     count, present = batch.num_rows, set(batch.schema.names)
     fields = [
-        pc.cast(batch.column(column), pa.string()) if column in present else pa.nulls(count, pa.string())
-        for column in columns
+        _as_text(batch.column(column)) if column in present else pa.nulls(count, pa.string()) for column in columns
     ]
     return _batch(name, fields, columns, count)
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    """As a CSV would have it. A time of nanoseconds has its microseconds, unless that would lose some: then it is refused."""
+    if not pa.types.is_timestamp(column.type):
+        return pc.cast(column, pa.string())
+    utc = column.cast(pa.int64()).cast(pa.timestamp(column.type.unit))
+    text = pc.replace_substring_regex(utc.cast(pa.string()), r"(\.\d{6})000$", r"\1")
+    return pc.binary_join_element_wise(text, "Z", "") if column.type.tz else text
 
 
 def _batch(

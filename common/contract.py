@@ -18,6 +18,7 @@ NUMERIC = ("int", "long", "double", "decimal")
 # Columns that the pipeline adds to every dataset's tables.
 RESERVED = frozenset(
     {"ds", "event_date", "arrived", "superseded", "record_hash", "file", "copies", "reasons", "record", "job", "action"}
+    | {"problem", "extra", "lines", "events"}
 )
 
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from common.batches import parquet_batch, plain_batch, record_batch, refused_batch
 from common.contract import Column, Contract
 from common.files import list_files, locate
+from common.json_lines import json_batches
 from common.parsing import (
     BadFile,
     Batch,
@@ -23,7 +24,6 @@ from common.parsing import (
     count_lines,
     csv_batches,
     csv_header,
-    json_batches,
     read_lines,
     split_header,
 )

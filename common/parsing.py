@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import codecs
 import csv
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 CHUNK = 4 << 20
 # A quoted field that is not closed within so many lines was never meant to span them.
@@ -94,7 +93,9 @@ def parse_record(text: str, delimiter: str) -> list[str] | None:
     if '"' not in text:
         return text.split(delimiter)
     try:
-        rows = list(csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True))
+        # Other characters that end a line for Python do not end one in a file.
+        lines = [f"{line}\n" for line in text.split("\n")]
+        rows = list(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error:
         return None
     return rows[0] if len(rows) == 1 else None
@@ -124,12 +125,7 @@ def csv_batches(blocks: Lines, header: list[str], wanted: Sequence[str], delimit
     for block in blocks:
         batch = Batch(places=places, delimiter=delimiter)
         for text, fields in _quoted([*open_record, *block], width, batch, open_record):
-            if fields is None:
-                batch.refuse("broken_quoting", text)
-            elif len(fields) != width:
-                batch.refuse_width(len(fields), width, text)
-            else:
-                batch.rows.append([None if p is None else fields[p] for p in places])
+            _take_quoted(text, fields, width, batch)
         yield batch
     yield _unclosed(open_record, width, Batch(places=places, delimiter=delimiter))
 
@@ -155,6 +151,15 @@ def _quoted(
         place += taken
         yield text, parse_record(text, delimiter)
     _take_plain(lines[place:], width, batch)
+
+
+def _take_quoted(text: str, fields: list[str] | None, width: int, batch: Batch) -> None:
+    if fields is None:
+        batch.refuse("broken_quoting", text)
+    elif len(fields) != width:
+        batch.refuse_width(len(fields), width, text)
+    else:
+        batch.rows.append([None if place is None else fields[place] for place in batch.places])
 
 
 def _take_plain(lines: list[str], width: int, batch: Batch) -> None:
@@ -195,55 +200,9 @@ def _unclosed(lines: list[str], width: int, batch: Batch) -> Batch:
             batch.refuse("broken_quoting", first.removesuffix("\r"))
         rest: list[str] = []
         for text, fields in _quoted(list(lines), width, batch, rest):
-            if fields is None or len(fields) != width:
-                batch.refuse("broken_quoting", text)
-            else:
-                batch.rows.append([None if p is None else fields[p] for p in batch.places])
+            _take_quoted(text, fields, width, batch)
         lines = rest
     return batch
-
-
-def json_batches(blocks: Lines, wanted: Sequence[str]) -> Iterator[Batch]:
-    """One object a line, each value as the text that stands in the file."""
-    known = set(wanted)
-    for block in blocks:
-        batch = Batch()
-        for line in block:
-            if not line.strip():
-                continue
-            batch.lines += 1
-            problem, found = _json_object(line)
-            if problem:
-                batch.refuse(problem, line.removesuffix("\r"))
-                continue
-            batch.rows.append([found.get(name) for name in wanted])
-            batch.extra |= found.keys() - known
-        yield batch
-
-
-def _json_object(line: str) -> tuple[str, dict[str, str | None]]:
-    try:
-        pairs = json.loads(line, object_pairs_hook=_Pairs, parse_float=str, parse_int=str, parse_constant=str)
-    except (ValueError, RecursionError):
-        return "not_json", {}
-    if not isinstance(pairs, _Pairs):
-        return "not_an_object", {}
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        return "name_twice", {}
-    if any(isinstance(value, list) for value in found.values()):
-        return "nested_value", {}
-    return "", {name: _as_text(value) for name, value in found.items()}
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """An object's names and values, so that a name that stands twice is seen."""
-
-
-def _as_text(value: Any) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if value is None else str(value)
 
 
 def count_lines(blocks: Iterable[list[str]]) -> int:
