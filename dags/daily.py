@@ -79,8 +79,8 @@ def daily(name: str, how: Daily) -> None:
         with TaskGroup("upkeep", tooltip="Days that this one made out of date; fewer, larger files") as upkeep:
             job(task_id="compact", job="compact", pool=pool(name, "published"), doc_md=docs.of_job("compact"))
             JobOperator.partial(
-                task_id="again", job="backfill", dataset=name, conf=how.spark, pool=pool(name, "features"),
-                doc_md=docs.of_job("backfill"),
+                task_id="again", job="backfill", dataset=name, conf=how.spark, missing=how.missing,
+                pool=pool(name, "features"), doc_md=docs.of_job("backfill"),
             ).expand(ds=out_of_date())  # fmt: skip
         chain(raw, processed, features, visible, upkeep)
 

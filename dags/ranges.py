@@ -34,7 +34,7 @@ def whole_range(name: str, how: Daily) -> None:
     ):
         JobOperator(
             task_id="backfill", job="backfill", dataset=name, ds="{{ params['from'] }}..{{ params['to'] }}", conf=how.spark,
-            pool=pool(name, "features"), doc_md=docs.of_job("backfill"),
+            missing=how.missing, pool=pool(name, "features"), doc_md=docs.of_job("backfill"),
         )  # fmt: skip
 
 

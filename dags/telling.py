@@ -12,6 +12,8 @@ from common.alerts import Alert, tell
 from dags.schedule import Timed, schedule
 
 Kind = Literal["failed", "late", "warning"]
+# Of the rules that a message names.
+MOST = 20
 
 
 def failed(context: Mapping[str, Any]) -> None:
@@ -19,8 +21,15 @@ def failed(context: Mapping[str, Any]) -> None:
 
 
 def warned(context: Mapping[str, Any], said: Mapping[str, Any]) -> None:
-    rules = ", ".join(f"{rule['expectation']} on {rule.get('column', 'the table')}" for rule in said["warnings"])
-    _tell("warning", context, f"{len(said['warnings'])} rules warned: {rules}", dict(said.get("counts") or {}))
+    rules = [_rule(each) for each in said["warnings"]]
+    more = f" and {len(rules) - MOST} more" if len(rules) > MOST else ""
+    message = f"{len(rules)} rules warned: {', '.join(rules[:MOST])}{more}"
+    _tell("warning", context, message, dict(said.get("counts") or {}))
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    day = f" on {rule['ds']}" if "ds" in rule else ""
+    return f"{rule['expectation']} on {rule.get('column') or 'the table'}{day}"
 
 
 def late(context: Mapping[str, Any], message: str) -> None:

@@ -42,6 +42,14 @@ def test_a_failed_task_a_warning_and_a_late_run_are_told(told: Any) -> None:
     assert "scheduled__1 of churn has not ended 30 minutes after its day" in late["message"]
 
 
+def test_what_a_range_warns_of_is_told_with_its_days_and_in_few_words(told: Any) -> None:
+    rules = [{"expectation": "drift", "column": "age", "ds": f"2026-01-{day:02}"} for day in range(1, 31)]
+    telling.warned({"ti": Instance(), "task": Task()}, {"warnings": rules})
+    (warned,) = told()
+    assert warned["message"].startswith("30 rules warned: drift on age on 2026-01-01, drift on age on 2026-01-02, ")
+    assert warned["message"].endswith(" on 2026-01-20 and 10 more")
+
+
 def test_a_run_of_an_old_day_that_somebody_asked_for_is_not_late(told: Any, tmp_path: Path) -> None:
     for run in ("manual__1", "backfill__1", "asset_triggered__1"):
         asyncio.run(telling.overdue("churn", 30, context={"dag_run": {"dag_run_id": run}}))
