@@ -127,11 +127,8 @@ def facts(said: dict[str, Any]) -> dict[str, Any]:
 def in_short(said: dict[str, Any]) -> list[str]:
     """Each failed rule in lines that fit a screen: what, on which column, how many, and what for example."""
     lines = []
-    errors = [rule for rule in said.get("failures", []) if rule.get("severity") != "warn"]
-    for rule in errors[: telling.MOST]:
-        column = f" on {rule['column']}" if rule.get("column") else ""
-        counted = f": {rule['failed']:,} of {rule['checked']:,} rows" if rule.get("checked") else ""
-        lines.append(f"FAILED {rule.get('expectation') or rule.get('file')}{column}{counted}")
+    for rule in telling.errors(said):
+        lines.append(f"FAILED {telling.in_words(rule)}")
         lines += [f"       {each}" for each in [rule.get("problem"), *rule.get("examples", [])] if each]
     return lines
 

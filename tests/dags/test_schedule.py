@@ -32,6 +32,12 @@ def test_the_particular_comes_before_the_environment_and_that_before_what_holds_
     assert read(given, NAMES, "local").datasets["transactions"].retries == 3
 
 
+def test_people_hear_of_a_late_day_before_its_run_gives_up_waiting() -> None:
+    for daily in read(SAID, NAMES, "local").datasets.values():
+        assert daily.late_after_minutes is not None
+        assert daily.late_after_minutes < daily.wait_minutes
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

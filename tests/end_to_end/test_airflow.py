@@ -123,7 +123,7 @@ def test_a_manual_run_has_the_day_that_was_asked_for_and_its_publication_builds_
     late = [each["message"] for each in airflow.alerts() if each["kind"] == "late"]
     assert len(late) == 1, "only what was scheduled can be late"
     assert late[0].startswith("scheduled__")
-    assert "of churn has not ended 0.01 minutes after its day" in late[0]
+    assert "of churn has not succeeded 0.01 minutes after its day" in late[0]
     said = airflow.said("churn", run, "features.build")
     assert (said["ds"], said["outcome"], said["counts"]["features"] > 0) == (DAYS[0], "done", True)
     assert str(lake.root) not in json.dumps(said)
