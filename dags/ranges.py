@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, task
+from airflow.sdk.exceptions import AirflowFailException
 
 from dags import docs, telling
 from dags.assets import landing
@@ -42,7 +43,7 @@ def whole_range(name: str, how: Daily) -> None:
 def told(**context: Any) -> list[dict[str, str]]:
     days = days_of(context["triggering_asset_events"])
     if not days:
-        raise ValueError('the event says no day; send it with extra {"ds": "YYYY-MM-DD"}')
+        raise AirflowFailException('the event says no day; send it with extra {"ds": "YYYY-MM-DD"}')
     return [{"ds": day} for day in days]
 
 
