@@ -9,7 +9,7 @@ from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from dags import docs, telling
-from dags.assets import landing
+from dags.assets import landing, published
 from dags.day import asked, days_of
 from dags.pools import pool
 from dags.schedule import Daily, schedule
@@ -35,7 +35,7 @@ def whole_range(name: str, how: Daily) -> None:
     ):
         JobOperator(
             task_id="backfill", job="backfill", dataset=name, ds="{{ params['from'] }}..{{ params['to'] }}", conf=how.spark,
-            missing=how.missing, pool=pool(name, "features"), doc_md=docs.of_job("backfill"),
+            missing=how.missing, pool=pool(name, "features"), outlets=[published(name)], doc_md=docs.of_job("backfill"),
         )  # fmt: skip
 
 

@@ -97,6 +97,8 @@ class JobOperator(SparkSubmitOperator):
         # The gate of an unchanged day repeats what it said, and has nothing new to tell.
         if said.get("warnings") and said["outcome"] != "nothing":
             telling.warned(context, said)
+        for asset in self.outlets:
+            context["outlet_events"][asset].extra = {"ds": newest(said)}
         return facts(said)
 
     def _explain(self, context: Context, said: dict[str, Any]) -> None:
@@ -113,6 +115,12 @@ class JobOperator(SparkSubmitOperator):
     def on_kill(self) -> None:
         if self._hook:
             self._hook.on_kill()
+
+
+def newest(said: dict[str, Any]) -> str:
+    """The last day that a job has run, for those who wait for what it published."""
+    days: dict[str, str] = said.get("days") or {said["ds"].rpartition("..")[2]: said["outcome"]}
+    return max(day for day, outcome in days.items() if outcome != "missing")
 
 
 def facts(said: dict[str, Any]) -> dict[str, Any]:

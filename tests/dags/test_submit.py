@@ -8,12 +8,14 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from dags import submit, telling
+from dags.assets import published
 from dags.submit import JobOperator, facts, failure, in_short
 
 SAID = {
@@ -147,6 +149,25 @@ def test_where_missing_days_are_skipped_a_range_is_done_unless_all_are_missing(
     (tmp_path / ".venv/bin/spark-submit").write_text(f"#!/bin/bash\necho '{json.dumps(none)}'; exit 4\n")
     with pytest.raises(AirflowSkipException, match="nothing at all"):
         run(operator)
+
+
+@pytest.mark.parametrize(
+    ("said", "newest"),
+    [
+        ({"ds": "2026-01-05"}, "2026-01-05"),
+        ({"ds": "2026-01-05..2026-01-06"}, "2026-01-06"),
+        ({"days": {"2026-01-05": "done", "2026-01-06": "nothing", "2026-01-07": "missing"}}, "2026-01-06"),
+    ],
+)
+def test_whoever_publishes_tells_the_newest_day(
+    operator: JobOperator, tmp_path: Path, said: dict[str, Any], newest: str
+) -> None:
+    asset = published("churn")
+    operator.outlets = [asset]
+    told = {asset: SimpleNamespace(extra={})}
+    spark_submit(tmp_path, f"echo '{json.dumps({**SAID, 'outcome': 'done', **said})}'")
+    operator.execute({"ti": Instance(), "task": operator, "outlet_events": told})
+    assert told[asset].extra == {"ds": newest}
 
 
 def test_a_driver_that_says_nothing_fails_and_is_tried_again(operator: JobOperator, tmp_path: Path) -> None:
