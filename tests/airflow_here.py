@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import yaml
+
+from tests.processes import in_session, parent, words
 
 ROOT = Path(__file__).resolve().parents[1]
 OVER = ("success", "failed")
@@ -70,12 +73,29 @@ class Airflow:
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.terminate()
             try:
                 self.process.wait(30)
             except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
+                self.kill()
+
+    def kill(self) -> None:
+        """All of it, at once: nothing has time to say good-bye."""
+        assert self.process
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def processes(self) -> set[int]:
+        return in_session(self.process.pid) if self.process else set()
+
+    def part(self, name: str) -> int:
+        """The process of the scheduler, the triggerer …; 0 while it does not run."""
+        assert self.process
+        mine = (pid for pid in self.processes() if parent(pid) == self.process.pid)
+        return next((pid for pid in mine if f"airflow {name}" in words(pid)), 0)
 
     def _healthy(self) -> bool:
         assert self.process and self.process.poll() is None, (self.folder / "start.log").read_text()

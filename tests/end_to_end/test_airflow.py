@@ -12,6 +12,7 @@ import pytest
 
 from tests.airflow_here import Airflow, Refused
 from tests.lake import Lake
+from tests.processes import listening
 
 ROOT = Path(__file__).resolve().parents[2]
 DAYS = [f"2026-01-{day:02}" for day in range(5, 10)]
@@ -162,3 +163,9 @@ def test_no_secret_and_no_place_is_left_where_others_can_read(airflow: Airflow) 
     password = json.loads(passwords.read_text())["admin"]
     for log in (airflow.folder / "home").rglob("*.log"):
         assert password not in log.read_text(errors="replace"), log
+
+
+def test_it_listens_on_this_machine_alone(airflow: Airflow) -> None:
+    assert all(airflow.part(name) for name in ("api-server", "scheduler", "dag-processor", "triggerer"))
+    addresses = {address for pid in airflow.processes() for address in listening(pid)}
+    assert addresses == {"0100007F"}
