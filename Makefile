@@ -98,7 +98,7 @@ cluster-down: ## end that cluster
 up: ## start Airflow, Spark and PostgreSQL in containers
 	@$(call with_python,conf/docker/first_start.py "$(COMPOSE)")
 	@mkdir -p "$(LANDING_FOLDER)"
-	@$(BUILD) && $(COMPOSE) up -d
+	@export REVISION=$$(git rev-parse HEAD 2>/dev/null); $(BUILD) && $(COMPOSE) up -d
 	@$(call with_python,conf/docker/healthy.py --wait 300 http://127.0.0.1:$(AIRFLOW_PORT)/api/v2/monitor/health \
 		scheduler.status=healthy dag_processor.status=healthy triggerer.status=healthy)
 	@echo "Airflow: http://127.0.0.1:$(AIRFLOW_PORT), user admin, password AIRFLOW_ADMIN_PASSWORD of .env"
