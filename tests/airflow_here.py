@@ -108,7 +108,7 @@ class Airflow:
         """The process of the scheduler, the triggerer …; 0 while it does not run."""
         assert self.process
         mine = (pid for pid in self.processes() if parent(pid) == self.process.pid)
-        return next((pid for pid in mine if f"airflow {name}" in words(pid)), 0)
+        return next((pid for pid in mine if f"airflow {name}" in words(pid).replace("api_server", "api-server")), 0)
 
     def _healthy(self) -> bool:
         assert self.process and self.process.poll() is None, (self.folder / "start.log").read_text()
