@@ -55,7 +55,8 @@ again what it made out of date. A day that never landed does not stop the others
 def of_landed(dataset: str) -> str:
     return f"""### {dataset}: a source says that a day has landed
 
-Runs `{dataset}` for each day that an event of the asset `landing/{dataset}` names: extra `{{"ds": "2026-01-05"}}`.
+Runs `{dataset}` for each day that an event of the asset `landing/{dataset}` names: extra `{{"ds": "2026-01-05"}}`,
+or a range `2026-01-05..2026-01-07`.
 """
 
 
