@@ -21,7 +21,7 @@ from common.files import digest, write_json
 from common.fitting import Fitted, fit
 from common.locks import hold
 from common.published import Lake
-from common.training import SPLITS, TIME, From, Labels, Snapshot, TrainingSet
+from common.training import SPLITS, TIME, From, Labels, Snapshot, TrainingSet, pin_name
 from common.training_store import FOLDER, delta, export, manifests, place
 
 if TYPE_CHECKING:
@@ -50,10 +50,7 @@ def inputs_of(days: Sequence[Run], declared: TrainingSet, labels: str | None) ->
         wanted = "needs --labels, a file" if labels is None else "takes its labels from its table: leave --labels out"
         raise BadArguments(f"training set {declared.name} {wanted}")
     lake = Lake(days[0].settings.lake)
-    names = (
-        [declared.examples.table] if isinstance(declared.examples, Snapshot) else [f.table for f in declared.features]
-    )
-    versions = {name: lake.features(name).at().version for name in names}
+    versions = {name: lake.features(name).at().version for name in declared.tables}
     return Inputs(declared, tuple(run.ds for run in days), versions, labels)
 
 
@@ -75,8 +72,7 @@ def _build(run: Run, inputs: Inputs, version: int) -> dict[str, Any]:
     rows, counts = assemble(run, inputs)
     fitted = fit_on_train(rows, inputs.declared)
     written = {split: _write(rows, fitted, split, here) for split in SPLITS}
-    for table, at in inputs.versions.items():
-        pins.pin(run.settings.lake, _pin(name, version, table), Lake(run.settings.lake).features(table).path, at)
+    pinned = _pin_inputs(run.settings.lake, inputs, version)
     manifest = {
         "name": name,
         "version": version,
@@ -87,7 +83,7 @@ def _build(run: Run, inputs: Inputs, version: int) -> dict[str, Any]:
             "days": [str(inputs.days[0]), str(inputs.days[-1])],
             "versions": inputs.versions,
             "labels": inputs.labels,
-            "pins": [_pin(name, version, table) for table in inputs.versions],
+            "pins": pinned,
         },
         "declared": repr(inputs.declared),
         "counts": counts,
@@ -208,8 +204,16 @@ def _write(rows: DataFrame, fitted: Fitted, split: str, here: str) -> dict[str, 
     return {"rows": found.num_rows, "hash": content.of_rows(found, key)}
 
 
-def _pin(name: str, version: int, table: str) -> str:
-    return f"{name}_v{version}_{table.replace('@', '_')}"
+def _pin_inputs(lake: str, inputs: Inputs, version: int) -> list[str]:
+    """Keeps what this version is made from; what a build of it that never ended has kept is let go first."""
+    name = inputs.declared.name
+    mine = f"{FOLDER}/{name}/v{version}"
+    for left in [each for each in pins.pins(lake) if each.note == mine]:
+        pins.release(lake, left.name)
+    names = {table: pin_name(name, version, table) for table in inputs.versions}
+    for table, at in inputs.versions.items():
+        pins.pin(lake, names[table], Lake(lake).features(table).path, at, note=mine)
+    return list(names.values())
 
 
 def line(days: Sequence[Run], manifest: dict[str, Any]) -> dict[str, Any]:

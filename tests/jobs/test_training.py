@@ -15,7 +15,7 @@ from common.errors import BadArguments, ContractBroken, ContractContradiction
 from common.fitting import fit
 from common.rule import Drift
 from common.steps import Impute, MinMax
-from common.training import From, Labels, Snapshot, Split, TrainingSet
+from common.training import From, Labels, Snapshot, Split, TrainingSet, pin_name
 from jobs import leakcheck
 from jobs.datasets.churn import baseline, telco
 from jobs.leakcheck import LEAKCHECK
@@ -271,3 +271,40 @@ def test_a_build_that_was_killed_is_made_anew_under_the_same_version(
             build(churn, declared(churn))
     assert training_store.manifests(str(churn.root / "lake"), NAME) == []
     assert build(churn, declared(churn))["version"] == 1
+
+
+def test_a_build_that_was_killed_is_made_anew_though_its_table_has_moved_on(
+    churn: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pins of the unfinished version stay behind; they must neither stop the next build nor keep what it lets go."""
+
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    place, path = str(churn.root / "lake"), "published/churn/v1"
+    before = churn.published.at().version
+    with monkeypatch.context() as broken:
+        broken.setattr(training_sets, "write_json", killed)
+        with pytest.raises(KeyboardInterrupt):
+            build(churn, declared(churn))
+    assert pins.kept_versions(place, path) == [before]
+    churn.publish_customers("2026-01-07")
+    manifest = build(churn, declared(churn))
+    now = churn.published.at().version
+    assert (manifest["version"], manifest["inputs"]["versions"]) == (1, {"churn@v1": now})
+    assert now > before
+    assert pins.kept_versions(place, path) == [now]
+
+
+def test_a_name_that_leaves_no_room_for_its_pins_is_refused_where_it_is_declared() -> None:
+    """Found out only when everything is written, it would cost a whole build."""
+
+    def named(length: int) -> TrainingSet:
+        return TrainingSet(
+            name="n" * length, description="", examples=Snapshot(table="churn@v1", label="churn"), split=Split(seed="s")
+        )
+
+    longest = named(47)
+    assert len(pin_name(longest.name, 99_999, "churn@v1")) == 63
+    with pytest.raises(ContractContradiction, match=r"64 characters, and a name has 63 at most; give it .* at most 47"):
+        named(48)
