@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from common.contract import LONGEST_NAME, NAME
+from common.days import EARLIEST
 from common.errors import insist
 from common.step import Step
 
@@ -57,6 +58,11 @@ class From:
             self.max_age_days is None or self.max_age_days * 24 > self.gap_hours,
             f"features of {self.table}: max_age_days {self.max_age_days} leaves nothing beyond gap_hours {self.gap_hours}",
         )
+
+    def reach(self, first: date, last: date) -> tuple[date, date]:
+        """The first and the last ds whose rows a label of those days can meet."""
+        oldest = EARLIEST if self.max_age_days is None else first - timedelta(days=self.max_age_days + 1)
+        return oldest, last - timedelta(days=self.gap_hours // 24 + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,3 +132,10 @@ class TrainingSet:
         if isinstance(self.examples, Snapshot):
             return (self.examples.table,)
         return tuple(dict.fromkeys(each.table for each in self.features))
+
+    def reach(self, table: str, first: date, last: date) -> tuple[date, date]:
+        """The first and the last ds of a table that examples of those days are made from."""
+        if isinstance(self.examples, Snapshot):
+            return first, last
+        reaches = [each.reach(first, last) for each in self.features if each.table == table]
+        return min(oldest for oldest, _ in reaches), max(newest for _, newest in reaches)

@@ -70,9 +70,9 @@ class Lake:
         path.write_bytes(content)
         return path
 
-    def publish_customers(self, ds: str) -> None:
+    def publish_customers(self, ds: str, seed: int = 7) -> None:
         """A day of a small customer base, from landing to published."""
-        rows, _ = sample.generate(DAY(ds), 120, 7, dirt=False)
+        rows, _ = sample.generate(DAY(ds), 120, seed, dirt=False)
         lines = [",".join(value or "" for value in row) for row in rows]
         self.land_bytes(ds, "\n".join([",".join(sample.COLUMNS), *lines]).encode())
         self.day(ds)

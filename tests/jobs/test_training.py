@@ -89,6 +89,34 @@ def test_the_same_inputs_make_no_second_version_and_new_ones_do(churn: Lake) -> 
     assert first["splits"] == again["splits"]
 
 
+def test_what_leaves_the_rows_of_its_days_as_they_are_makes_no_second_version(churn: Lake) -> None:
+    """Another day, packed files, a vacuum: the table has new versions, and these days say what they said."""
+    first = build(churn, declared(churn))
+    churn.publish_customers("2026-01-07")
+    table = churn.table("published/churn/v1")
+    table.optimize.compact()
+    table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+    assert churn.published.at().version > first["inputs"]["versions"]["churn@v1"]
+    assert build(churn, declared(churn)) == {**first, "outcome": "nothing"}
+
+
+def test_another_row_of_its_days_makes_another_version(churn: Lake) -> None:
+    build(churn, declared(churn))
+    churn.publish_customers(NEXT, seed=8)
+    assert (build(churn, declared(churn))["version"], len(pins.pins(str(churn.root / "lake")))) == (2, 2)
+
+
+def test_labels_depend_on_the_days_that_they_can_meet() -> None:
+    """A row of ds is known when ds is over; the 48 hours of the gap come on top, and ten days is the oldest."""
+    first, last = date(2026, 1, 20), date(2026, 1, 25)
+    for wanted, reach in (
+        (From(table="t@v1"), (date(1970, 1, 1), date(2026, 1, 24))),
+        (From(table="t@v1", gap_hours=1), (date(1970, 1, 1), date(2026, 1, 24))),
+        (From(table="t@v1", gap_hours=48, max_age_days=10), (date(2026, 1, 9), date(2026, 1, 22))),
+    ):
+        assert wanted.reach(first, last) == reach
+
+
 def test_its_inputs_are_pinned(churn: Lake) -> None:
     manifest = build(churn, declared(churn))
     place = str(churn.root / "lake")
