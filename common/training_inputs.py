@@ -14,7 +14,8 @@ from pyspark.sql import functions as F
 
 from common.content import of_parts
 from common.errors import BadArguments
-from common.files import digest
+from common.labels import Given
+from common.labels import read as read_labels
 from common.published import Lake
 from common.training import Labels, TrainingSet
 from common.view import View
@@ -28,7 +29,7 @@ class Inputs:
     declared: TrainingSet
     days: tuple[date, ...]
     views: dict[str, View]  # by the table's name, as declared
-    labels: str | None
+    labels: Given | None
 
     @property
     def versions(self) -> dict[str, int]:
@@ -42,7 +43,7 @@ class Inputs:
     @property
     def fingerprint(self) -> str:
         """The same for the same rows: by what tables say, not by how often they were written since."""
-        labels = self.labels and digest(self.labels)
+        labels = self.labels and self.labels.hash
         said = [repr(self.declared), self.days[0], self.days[-1], self.content, labels]
         return hashlib.sha256(json.dumps(said, default=str, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -66,9 +67,13 @@ class Inputs:
 
 
 def inputs_of(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> Inputs:
-    if isinstance(declared.examples, Labels) != (labels is not None):
+    examples = declared.examples
+    if isinstance(examples, Labels) != (labels is not None):
         wanted = "needs --labels, a file" if labels is None else "takes its labels from its table: leave --labels out"
         raise BadArguments(f"training set {declared.name} {wanted}")
     lake = Lake(days[0].settings.lake)
     views = {name: lake.features(name).at() for name in declared.tables}
-    return Inputs(declared, tuple(run.ds for run in days), views, labels)
+    given = None
+    if isinstance(examples, Labels) and labels is not None:
+        given = read_labels(days[0], examples, labels, days[0].ds, days[-1].ds)
+    return Inputs(declared, tuple(run.ds for run in days), views, given)

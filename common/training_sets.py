@@ -56,7 +56,7 @@ def _build(run: Run, inputs: Inputs, version: int) -> dict[str, Any]:
             "days": [str(inputs.days[0]), str(inputs.days[-1])],
             "versions": inputs.versions,
             "content": inputs.content,
-            "labels": inputs.labels,
+            "labels": inputs.labels and inputs.labels.facts,
             "pins": pinned,
         },
         "declared": repr(inputs.declared),
@@ -83,6 +83,8 @@ def assemble(run: Run, inputs: Inputs) -> tuple[DataFrame, dict[str, int]]:
             f"training set {declared.name}: none of {counts['examples']} examples of {inputs.days[0]}..{inputs.days[-1]} "
             f"is in the train split ({declared.split}); choose other days, or another split"
         )
+    if inputs.labels:
+        counts["labels_outside"] = inputs.labels.outside
     return rows, counts
 
 
@@ -114,12 +116,7 @@ def _snapshot(run: Run, inputs: Inputs) -> DataFrame:
 def _labelled(run: Run, inputs: Inputs) -> DataFrame:
     labels = inputs.declared.examples
     assert isinstance(labels, Labels) and inputs.labels is not None
-    found = _read_labels(run, inputs.labels)
-    missing = [name for name in (labels.entity, labels.time, labels.label) if name not in found.columns]
-    if missing:
-        raise BadArguments(f"{inputs.labels} lacks {missing}; found {found.columns}")
-    rows = found.select(labels.entity, F.col(labels.time).cast("timestamp").alias(TIME), labels.label)
-    rows = rows.where(F.to_date(TIME).isin(list(inputs.days)))
+    rows = inputs.labels.rows
     taken = {labels.entity, TIME, labels.label}
     for wanted in inputs.declared.features:
         features = inputs.rows(run, wanted.table)
@@ -138,14 +135,6 @@ def _named(wanted: From, features: DataFrame, entity: str, taken: set[str]) -> d
     found = {name: f"{table}_{name}" if name in taken else name for name in names}
     taken |= set(found.values())
     return found
-
-
-def _read_labels(run: Run, place: str) -> DataFrame:
-    if place.endswith(".parquet"):
-        return run.spark.read.parquet(place)
-    if place.endswith(".csv"):
-        return run.spark.read.csv(place, header=True, inferSchema=True)
-    return run.spark.read.format("delta").load(place)
 
 
 def _write(rows: DataFrame, fitted: Fitted, split: str, here: str) -> dict[str, Any]:

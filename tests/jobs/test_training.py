@@ -168,6 +168,54 @@ def test_labels_meet_features_as_they_were_known(churn: Lake) -> None:
         build(churn, wanted)
 
 
+OFFERS = TrainingSet(
+    name="offers",
+    description="Who takes an offer.",
+    examples=Labels(entity="customer_id", time="asked_at", label="bought"),
+    split=Split(train_until=date(2026, 1, 31), val_until=date(2026, 2, 28)),
+    features=(From(table="churn@v1", columns=("tenure_days",)),),
+)
+
+
+def labels(lake: Lake, text: str) -> str:
+    place = lake.root / "labels.csv"
+    rows = [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines()]
+    place.write_text("\n".join(",".join(row) for row in rows) + "\n")
+    return str(place)
+
+
+def test_the_manifest_says_which_labels_there_were_and_how_many_were_of_other_days(churn: Lake) -> None:
+    head = "customer_id | asked_at | bought\n"
+    one, two = "c000001 | 2026-01-06T01:00:00 | 1\n", "c000002 | 2026-01-06T02:00:00 | 0\n"
+    manifest = build(churn, OFFERS, labels(churn, head + one + two + "c000003 | 2026-01-07T00:00:00 | 1"))
+    said = manifest["inputs"]["labels"]
+    assert (said["rows"], said["used"], said["outside"]) == (3, 2, 1)
+    assert (manifest["counts"]["examples"], manifest["counts"]["labels_outside"]) == (2, 1)
+    # Lines in another order, and others of days that nobody asked for, are the same labels.
+    again = build(churn, OFFERS, labels(churn, head + two + one))
+    assert (again["outcome"], again["inputs"]["labels"]["hash"]) == ("nothing", said["hash"])
+    other = build(churn, OFFERS, labels(churn, head + one + two.replace("| 0", "| 1")))
+    assert (other["version"], other["inputs"]["labels"]["hash"] != said["hash"]) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (" | 2026-01-06T01:00:00 | 1", "1 without customer_id"),
+        ("c000002 | soon | 1", "1 without asked_at"),
+        ("c000002 | 2026-01-06T01:00:00 | ", "1 without bought"),
+        ("c000001 | 2026-01-06T01:00:00 | 0", "share values of customer_id, example_time"),
+    ],
+)
+def test_a_label_that_does_not_say_who_when_and_what_is_refused(churn: Lake, row: str, said: str) -> None:
+    before = churn.state()
+    given = labels(churn, f"customer_id | asked_at | bought\nc000001 | 2026-01-06T01:00:00 | 1\n{row}")
+    with pytest.raises(ContractBroken, match=said) as refused:
+        build(churn, OFFERS, given)
+    assert refused.value.exit_code == 3
+    assert churn.state() == before
+
+
 def test_a_training_set_that_contradicts_itself_says_so() -> None:
     split = Split(seed="s")
     with pytest.raises(ContractContradiction, match="bring their own features"):
