@@ -1,15 +1,16 @@
 """What a model is served: the latest published row of an entity, at once, and the same as offline."""
 
+import shutil
 from datetime import date
 
 import pytest
 
-from common import serving, training_sets, training_store
+from common import serving, status, training_sets, training_store
 from common.errors import ContractBroken, NothingThere
 from common.online import open_store
 from common.training import SPLITS
 from jobs.online_check import ONLINE_CHECK
-from jobs.publish import ONLINE
+from jobs.publish import ONLINE, PUBLISH
 from tests.lake import Lake
 
 DAY, NEXT = "2026-01-05", "2026-01-06"
@@ -23,6 +24,17 @@ def test_publishing_online_serves_the_latest_row_and_again_loads_nothing(churn: 
     assert row == offline
     again = churn.run(ONLINE, NEXT)
     assert (again["outcome"], again["counts"]) == ("nothing", {"published": 0, "rows": 120, "online": 0})
+
+
+def test_what_is_published_online_first_is_a_publication_like_any_other(churn: Lake) -> None:
+    shutil.rmtree(churn.root / "lake" / "published")
+    shutil.rmtree(churn.root / "lake" / "runs" / "churn" / "publish")
+    for number, ds in enumerate((DAY, NEXT)):
+        churn.run(ONLINE, ds)
+        assert [list(each.days) for each in churn.published.versions()] == [[NEXT], [DAY]][1 - number :]
+        assert open_store(churn.online).facts("churn_v1")["days"][1] == ds
+        assert status.days(str(churn.root / "lake"), "churn")[number].count("published") == 120
+    assert churn.run(PUBLISH, NEXT)["outcome"] == "nothing"
 
 
 def test_online_and_offline_agree_and_a_difference_is_found_without_naming_a_customer(churn: Lake) -> None:
