@@ -9,13 +9,13 @@ import pytest
 from deltalake import write_deltalake
 from pyspark.sql import SparkSession
 
-from common import compaction, definition, pins, publishing
+from common import compaction, definition, pins, published, publishing
 from common.aggregates import Sum
 from common.comparison import compare
 from common.contract import Feature
 from common.datasets import Dataset
 from common.errors import ContractBroken, NothingThere
-from common.job import run_day, run_together
+from common.job import Job, Line, run_day, run_together
 from common.rule import Rule, Severity
 from common.why import why
 from jobs.features import FEATURES
@@ -195,14 +195,48 @@ def test_a_changed_definition_under_the_same_version_is_refused_with_the_differe
     assert lake.state() == before
 
 
+def second(lake: Lake) -> Dataset:
+    """The feature declared as a version of its own."""
+    dataset = changed(lake)
+    features = replace(dataset.contract.features, version=2)
+    return replace(dataset, contract=replace(dataset.contract, features=features))
+
+
+def run_second(lake: Lake, job: Job, ds: str, **options: str) -> Line:
+    return run_day(job, replace(lake.plan(job.name, ds, **options), dataset=second(lake)))
+
+
+def publish_second(lake: Lake, ds: str) -> None:
+    run_second(lake, FEATURES, ds)
+    run_second(lake, VALIDATE, ds, table="features")
+    run_second(lake, PUBLISH, ds)
+
+
 def test_the_next_version_lives_beside_the_one_before(lake: Lake) -> None:
     land(lake, DAY, "transaction_id | timestamp\na | 2025-12-29T10:00:00Z\nb | 2025-12-30T10:00:00Z")
     lake.publish(DAY)
-    dataset = changed(lake)
-    contract = replace(dataset.contract, features=replace(dataset.contract.features, version=2))
-    run_day(FEATURES, replace(lake.plan("features", DAY), dataset=replace(dataset, contract=contract), code="other"))
-    assert_rows(lake.rows("features", path="features/transactions/v1"), "spend_7d\n10.00")
-    assert_rows(lake.rows("features", path="features/transactions/v2"), "spend_7d\n20.00")
+    publish_second(lake, DAY)
+    both = published.Lake(str(lake.root / "lake"))
+    assert both.tables() == ["transactions@v1", "transactions@v2"]
+    for name, spend in (("transactions@v1", "10.00"), ("transactions@v2", "20.00")):
+        assert_rows(both.features(name).at().arrow().to_pylist(), f"ds | spend_7d\n{DAY} | {spend}")
+
+
+def test_what_was_validated_of_another_version_is_not_published_under_this_one(lake: Lake) -> None:
+    for ds in (DAY, NEXT):
+        land(lake, ds, f"transaction_id\n{ds}")
+        lake.publish(ds)
+    never_ran = f"features has not run for transactions of {NEXT}"
+    with pytest.raises(NothingThere, match=never_ran):
+        run_second(lake, PUBLISH, NEXT)
+    run_second(lake, FEATURES, DAY)
+    with pytest.raises(NothingThere, match=never_ran):
+        run_second(lake, PUBLISH, NEXT)
+    with pytest.raises(NothingThere, match="have not been validated"):
+        run_second(lake, PUBLISH, DAY)
+    with pytest.raises(NothingThere, match=never_ran):
+        run_second(lake, VALIDATE, NEXT, table="features")
+    assert published.Lake(str(lake.root / "lake")).tables() == ["transactions@v1"]
 
 
 def test_a_published_day_is_made_again_from_its_sources_whatever_has_come_since(lake: Lake) -> None:
