@@ -118,8 +118,9 @@ def is_current(job: Job, run: Run, record: runs.Record, source: str) -> bool:
 
 def moved(run: Run, watch: Watch, record: runs.Record) -> bool:
     """Whether what a run depended on there is another since."""
-    before, now = record.depends.get(watch.table.path, -1), run.version(watch.table)
-    if now < before:
+    before, now = record.depends.get(watch.table.path), run.version(watch.table)
+    # A table that it knew nothing of, as that of another feature version, is another.
+    if before is None or now < before:
         return True
     return any(_matters(commit, watch, record) for commit in history.commits_since(run.path(watch.table), before))
 
