@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from common import datasets
 from common.chain import missed, run_chain
 from common.days import FORM, parse_days
-from common.errors import BadArguments, NothingThere, PipelineError
+from common.errors import BadArguments, NothingThere, PipelineError, advice
 from common.job import Job, Line, Step, describe, run_day, run_together
 from common.revision import code_fingerprint
 from common.run import Run
@@ -90,7 +90,9 @@ def _answer(
         logging.getLogger("pipeline").error("%s", error)
     except Exception as error:
         line |= describe(error)
-        logging.getLogger("pipeline").exception("%s failed", name)
+        logging.getLogger("pipeline").exception(
+            "%s failed: %s", name, advice(error) or "a fault of the pipeline; see below"
+        )
     finally:
         line["seconds"] = round(time.monotonic() - started, 1)
         sys.stderr.flush()

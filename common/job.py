@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from common import history, runs
-from common.errors import PipelineError
+from common.errors import PipelineError, advice
 from common.layout import Table
 from common.locks import hold
 from common.run import Outcome, Run
@@ -152,6 +152,8 @@ def _line(run: Run, outcome: Outcome, depends: dict[str, int], started: float) -
 
 def describe(error: Exception) -> Line:
     found: Line = {"error": type(error).__name__, "message": str(error).strip().split("\n\nJVM stacktrace")[0]}
+    if not isinstance(error, PipelineError) and (to_do := advice(error)):
+        found["message"] = f"{found['message']}\n{to_do}"
     if isinstance(error, PipelineError) and getattr(error, "failures", None):
         found["failures"] = error.failures  # type: ignore[attr-defined]
     return found
