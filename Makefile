@@ -74,8 +74,8 @@ quarantine: setup ## what was refused, by reason: DATASET=... and perhaps DS=...
 contracts: setup ## a page for every contract, and each as ODCS
 	@$(PYTHON) -m common.contract_page --out data/contracts
 
-report: setup ## one HTML page of the last 30 days: volumes, refusals, rules, drift, profiles
-	@$(PYTHON) -m common.report
+report: setup ## one HTML page of 30 days, to the newest or to DS=...: volumes, refusals, rules, drift, profiles
+	@$(PYTHON) -m common.report $${DS:+--ds "$$DS"}
 
 docs: setup ## Great Expectations' pages of every suite and result
 	@$(PYTHON) -m common.docs

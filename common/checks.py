@@ -62,15 +62,16 @@ def _share(what: str, rows: int, rows_in: int, limit: float, severity: Severity)
 
 
 def volume_of(run: Run) -> Result:
+    """A day that nothing is known to expect of passes, and its result says so."""
     rule, counts = run.contract.volume, volume.landed(run)
-    seen, band = counts.get(run.ds, 0), volume.usual(run.contract.volume, counts, run.ds)
+    seen, band = counts.get(run.ds), volume.usual(run.contract.volume, counts, run.ds)
     return Result(
         kind="volume",
         expectation=f"RowsToBeAsUsual(weeks={rule.weeks}, share={rule.share:g})",
         severity=rule.severity,
-        success=band is None or band[0] <= seen <= band[1],
+        success=band is None or seen is None or band[0] <= seen <= band[1],
         observed=seen,
-        limit=None if band is None else [round(each) for each in band],
+        limit=[round(each) for each in band] if band and seen is not None else volume.unknown(rule, counts, run.ds),
     )
 
 

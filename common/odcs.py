@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from open_data_contract_standard.model import (
+    CustomProperty,
     DataQuality,
     Description,
     EnumValue,
@@ -27,6 +28,7 @@ from common.rules import rules_of
 
 STANDARD = "v3.2.0"
 ENGINE = "great-expectations"
+SEVERITIES = {Severity.ERROR: "error", Severity.WARN: "warning"}
 # What a sensitive column is classified as, and what else is read as sensitive: too careful is better than leaking.
 SENSITIVE = ("confidential", "restricted")
 LOGICAL = {
@@ -65,23 +67,6 @@ def document(contract: Contract) -> OpenDataContractStandard:
         ),
         schema=[_processed(contract), _features(contract)],
         slaProperties=_promises(contract),
-    )
-
-
-def column_of(shown: SchemaProperty) -> Column:
-    """The column that a property describes; a type that we have no name for is refused by the column itself."""
-    options = shown.logicalTypeOptions or {}
-    return Column(
-        name=shown.name or "",
-        type=shown.physicalType or "",
-        description=shown.description or "",
-        required=bool(shown.required),
-        minimum=_bound(options.get("minimum")),
-        above=_bound(options.get("exclusiveMinimum")),
-        maximum=_bound(options.get("maximum")),
-        values=tuple(str(each.value) for each in shown.enum or ()),
-        pattern=options.get("pattern"),
-        sensitive=shown.classification in SENSITIVE,
     )
 
 
@@ -175,9 +160,14 @@ def quality_of(rule: Rule) -> DataQuality:
     return DataQuality(
         type="custom",
         engine=ENGINE,
-        severity="error" if rule.severity == Severity.ERROR else "warning",
-        implementation={"type": WORDS.sub("_", rule.expectation).lower(), "kwargs": kwargs},
+        severity=SEVERITIES[rule.severity],
+        implementation={"type": written(rule.expectation), "kwargs": kwargs},
     )
+
+
+def written(expectation: str) -> str:
+    """`ExpectColumnToExist` as `expect_column_to_exist`."""
+    return WORDS.sub("_", expectation).lower()
 
 
 def _promises(contract: Contract) -> list[ServiceLevelAgreementProperty]:
@@ -189,7 +179,13 @@ def _promises(contract: Contract) -> list[ServiceLevelAgreementProperty]:
     )
     promises = [
         ServiceLevelAgreementProperty(
-            property="freshness", value=contract.freshness.hours, unit="h", element=element, description=fresh
+            property="freshness",
+            value=contract.freshness.hours,
+            unit="h",
+            element=element,
+            description=fresh,
+            # The standard knows a severity of rules, but none of promises.
+            customProperties=[CustomProperty(property="severity", value=str(contract.freshness.severity))],
         ),
         ServiceLevelAgreementProperty(
             property="retention",
@@ -214,11 +210,6 @@ def _number(bound: Decimal | int | None) -> int | float | None:
     if bound is None:
         return None
     return int(bound) if bound == int(bound) else float(bound)
-
-
-def _bound(number: int | float | None) -> Decimal | int | None:
-    """Through its shortest text, so that 0.1 is a tenth again."""
-    return Decimal(str(number)) if isinstance(number, float) else number
 
 
 def _plain(value: Any) -> Any:

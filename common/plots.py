@@ -55,7 +55,7 @@ def words(expectation: str) -> tuple[str, str]:
     """An expectation as people would say it, and its arguments."""
     name, arguments, rest = re.fullmatch(r"(\w*)(?:\((.*)\))?(.*)", expectation, re.S).groups("")  # type: ignore[union-attr]
     said = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removeprefix("Expect").removeprefix("Column"))
-    return re.sub(r"^psi\b", "PSI", said.lower()) + rest, arguments
+    return re.sub(r"^(psi|ks|js)\b", lambda name: name[0].upper(), said.lower()) + rest, arguments
 
 
 def ticks(window: Sequence[str]) -> list[tuple[float, str]]:

@@ -74,6 +74,8 @@ class Drift:
     since: date | None = None
     training_set: str | None = None  # its newest version's train split; for features, the other tables have the days
     psi: float = 0.25
+    ks: float | None = None  # Kolmogorov-Smirnov, of numbers
+    js: float | None = None  # Jensen-Shannon, of values
     nulls: float = 0.1
     new_values: int = 0
     severity: Severity = Severity.WARN
@@ -85,6 +87,8 @@ class Drift:
             f"drift: both since {self.since} and training_set {self.training_set} are declared; keep one",
         )
         insist(self.psi > 0, f"drift: a psi of at most {self.psi} can't hold")
+        for name, limit in (("ks", self.ks), ("js", self.js)):
+            insist(limit is None or 0 < limit < 1, f"drift: {name} {limit} is not in (0, 1), where such distances lie")
 
 
 @dataclass(frozen=True, kw_only=True)

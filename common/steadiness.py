@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from common import drift, profiles, runs, training_store
 from common.days import around
+from common.files import read_json
 from common.profiles import EVERYBODY, Profile
 from common.quality import EXAMPLES, Result
 from common.rule import Drift
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 # A value that this share of the reference has is missed when nobody has it any more.
 COMMON = 0.02
 # The profiles of the reference, and that of the day.
-Split = tuple[Sequence[Profile], Profile]
+Split = tuple[Sequence[Profile], Sequence[Profile]]
 
 
 def drifted(run: Run, name: str, found: Sequence[Profile]) -> Iterator[Result]:
@@ -34,17 +35,19 @@ def drifted(run: Run, name: str, found: Sequence[Profile]) -> Iterator[Result]:
         if not before or not _watched(run, day):
             continue
         yield _nulls(rule, before, day)
-        side_by_side = drift.shares(before, day)
+        side_by_side = drift.shares(before, [day])
         if side_by_side is None or day.rows == day.nulls:
             continue
         yield _stability(rule, before, day, side_by_side)
-        if day.counts is not None:
-            yield from _values(rule, day, side_by_side)
+        yield from _distances(rule, before, day, side_by_side)
+        if day.top is not None:
+            yield from _values(rule, before, day, side_by_side)
     yield from _concepts(run, rule, past, labelled)
 
 
 def _reference_profiles(run: Run, name: str, rule: Drift) -> list[Profile]:
-    """Nothing before the reference is whole, and for a window of features not before the window was."""
+    """Nothing before the reference is whole, and for a window of features not before the window was. Days that were
+    stopped are left out of it."""
     if rule.since is not None:
         return profiles.known(run, name, [rule.since])
     if rule.training_set is not None and name == "features":
@@ -58,7 +61,13 @@ def _reference_profiles(run: Run, name: str, rule: Drift) -> list[Profile]:
     first = min(runs.days(run.settings.lake, run.contract.name, "ingest"), default=run.ds)
     if days[0] < first + timedelta(days=burn_in):
         return []
-    return profiles.known(run, name, days)
+    return profiles.known(run, name, [day for day in days if not _stopped(run, name, day)])
+
+
+def _stopped(run: Run, name: str, day: date) -> bool:
+    """What was too bad to be read is no measure for what comes after it; a day that only warned is one."""
+    verdict = read_json(runs.results_place(run.settings.lake, run.contract.name, name, day)) or {}
+    return verdict.get("success") is False
 
 
 def _watched(run: Run, day: Profile) -> bool:
@@ -71,37 +80,52 @@ def _watched(run: Run, day: Profile) -> bool:
 
 def _nulls(rule: Drift, before: Sequence[Profile], day: Profile) -> Result:
     past, now = drift.null_share(before), drift.null_share([day])
-    return Result(
-        kind="drift",
-        expectation=f"NullShareToChangeByAtMost({rule.nulls:g})",
-        column=day.column,
-        severity=rule.severity,
-        success=abs(now - past) <= rule.nulls,
-        observed=round(now - past, 4),
-        limit=rule.nulls,
-    )
+    swing = drift.swing(past, now, (max(1, sum(each.rows for each in before)), max(1, day.rows)))
+    change = f"NullShareToChangeByAtMost({rule.nulls:g})"
+    return _measured(rule, day, change, now - past, rule.nulls + swing)
 
 
 def _stability(rule: Drift, before: Sequence[Profile], day: Profile, found: drift.Shares) -> Result:
-    sizes = drift.sizes(before, day)
-    distance, limit = drift.psi(found, sizes), rule.psi + drift.chance(found, sizes)
-    far = distance > limit
-    more = [f"KS={drift.kolmogorov_smirnov(found):.3f}", f"JS={drift.jensen_shannon(found):.3f}"] if far else []
+    sizes = drift.sizes(before, [day])
+    limit = rule.psi + drift.chance(found, sizes)
+    return _measured(rule, day, f"PsiToBeAtMost({rule.psi:g})", drift.psi(found, sizes), limit)
+
+
+def _distances(rule: Drift, before: Sequence[Profile], day: Profile, found: drift.Shares) -> Iterator[Result]:
+    """Of numbers and of values each has one of its own, where the contract declares it."""
+    sizes = drift.sizes(before, [day])
+    if day.top is None and rule.ks is not None:
+        limit = rule.ks + drift.chance_kolmogorov_smirnov(sizes)
+        yield _measured(rule, day, f"KsToBeAtMost({rule.ks:g})", drift.kolmogorov_smirnov(found), limit)
+    if day.top is not None and rule.js is not None:
+        limit = rule.js + drift.chance_jensen_shannon(found, sizes)
+        yield _measured(rule, day, f"JsToBeAtMost({rule.js:g})", drift.jensen_shannon(found), limit)
+
+
+def _measured(rule: Drift, day: Profile, expectation: str, distance: float, limit: float) -> Result:
+    """The limit is the declared one plus what chance gives two samples of one population."""
     return Result(
         kind="drift",
-        expectation=f"PsiToBeAtMost({rule.psi:g})",
+        expectation=expectation,
         column=day.column,
         severity=rule.severity,
-        success=not far,
+        success=abs(distance) <= limit,
         observed=round(distance, 4),
         limit=round(limit, 4),
-        examples=more,
     )
 
 
-def _values(rule: Drift, day: Profile, found: drift.Shares) -> Iterator[Result]:
-    new = [value for value, (past, now) in found.items() if not past and now]
-    gone = [value for value, (past, now) in found.items() if past >= COMMON and not now]
+def _values(rule: Drift, before: Sequence[Profile], day: Profile, found: drift.Shares) -> Iterator[Result]:
+    sizes, there = drift.sizes(before, [day]), {each["value"] for each in day.top or [] if each["count"]}
+    known = {each["value"] for profile in before for each in profile.top or []}
+    named = [(value, past, now) for value, (past, now) in found.items() if value is not None]
+    new = [value for value, past, now in named if not past and now and value not in known]
+    # A day of few rows lacks a value by chance.
+    gone = [
+        value
+        for value, past, now in named
+        if value not in there and past >= COMMON and past - now > drift.swing(past, now, sizes)
+    ]
     for expectation, values in ((f"NewValuesToBeAtMost({rule.new_values})", new), ("CommonValuesToStay", gone)):
         allowed = rule.new_values if values is new else 0
         yield Result(
@@ -126,29 +150,26 @@ def _concepts(
         before = _of(past, column, said)
         if said == EVERYBODY or column == label or not before or not _watched(run, day) or day.rows == day.nulls:
             continue
-        side_by_side = drift.shares(before, day)
+        side_by_side = drift.shares(before, [day])
         if side_by_side is not None:
             made = _stability(rule, before, day, side_by_side)
             yield replace(made, kind="concept", expectation=f"{made.expectation} where {label}={said}")
         without, past_without = found[(column, "0")], _of(past, column, "0")
         if said == "1" and past_without and without.rows > without.nulls:
-            yield _information(rule, (before, day), (past_without, without))
+            yield _information(rule, day.column, (before, [day]), (past_without, [without]))
 
 
 def _of(past: Sequence[Profile], column: str, label: str) -> list[Profile]:
     return [each for each in past if (each.column, each.label) == (column, label)]
 
 
-def _information(rule: Drift, having: Split, without: Split) -> Result:
-    """Each split: the reference's profiles, and the day's."""
-    (before_with, day_with), (before_without, day_without) = having, without
-    sides = [(before_without, drift.pooled(before_with)), ([day_without], day_with)]
-    (past, _), (now, chance) = (_told(*side) for side in sides)
+def _information(rule: Drift, column: str, having: Split, without: Split) -> Result:
+    (past, _), (now, chance) = (_told(*sides) for sides in zip(without, having, strict=True))
     change = now - past
     return Result(
         kind="concept",
         expectation=f"InformationValueToChangeByAtMost({rule.psi:g})",
-        column=day_with.column,
+        column=column,
         severity=rule.severity,
         success=abs(change) <= rule.psi + chance,
         observed=round(change, 4),
@@ -157,7 +178,7 @@ def _information(rule: Drift, having: Split, without: Split) -> Result:
     )
 
 
-def _told(without: Sequence[Profile], having: Profile) -> tuple[float, float]:
+def _told(without: Sequence[Profile], having: Sequence[Profile]) -> tuple[float, float]:
     """How much the column tells of the label, and how much it would by chance."""
     found, sizes = drift.shares(without, having), drift.sizes(without, having)
     return (0.0, 0.0) if found is None else (drift.psi(found, sizes), drift.chance(found, sizes))

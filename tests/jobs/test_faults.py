@@ -169,8 +169,9 @@ def ordinary_days(spark: object, tmp_path_factory: pytest.TempPathFactory) -> tu
 def test_sixty_ordinary_days_raise_no_alarm(ordinary_days: tuple[Lake, dict[str, list[str]]]) -> None:
     lake, said = ordinary_days
     assert {ds: found for ds, found in said.items() if found} == {}
-    checked = read_json(str(lake.root / f"lake/results/transactions/processed/{FAULTY - timedelta(days=1)}.json")) or {}
-    assert sum(each["kind"] == "drift" for each in checked["results"]) > 10, "nothing was compared"
+    for table in ("processed", "features"):
+        kept = read_json(str(lake.root / f"lake/results/transactions/{table}/{FAULTY - timedelta(days=1)}.json")) or {}
+        assert sum(each["kind"] == "drift" for each in kept["results"]) > 10, f"nothing was compared in {table}"
 
 
 def test_each_fault_is_caught_by_the_rule_that_should(

@@ -1,6 +1,7 @@
 """How far a day is from its reference, against what SciPy says of the values themselves."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2, ks_2samp
 
 from common import drift
-from common.profiles import QUANTILES, Profile
+from common.profiles import QUANTILES, TOP, Profile
 
 RNG = np.random.default_rng(7)
 
@@ -23,7 +24,7 @@ def numbers(values: np.ndarray) -> Profile:
 
 def words(text: str) -> Profile:
     counts = Counter(text.split())
-    top = [{"value": value, "count": count} for value, count in counts.items()]
+    top = [{"value": value, "count": count} for value, count in counts.most_common(TOP)]
     rows = counts.total()
     return Profile(
         date(2026, 1, 5), "processed", "kind", "", "string", rows, 0, len(counts), "", "", None, None, None, top
@@ -31,9 +32,9 @@ def words(text: str) -> Profile:
 
 
 def stability(reference: list[Profile], day: Profile) -> float:
-    found = drift.shares(reference, day)
+    found = drift.shares(reference, [day])
     assert found is not None
-    return drift.psi(found, drift.sizes(reference, day))
+    return drift.psi(found, drift.sizes(reference, [day]))
 
 
 def test_the_same_days_are_no_distance_apart() -> None:
@@ -74,33 +75,83 @@ def test_numbers_with_many_equal_values_are_compared_right() -> None:
 
 
 def test_the_other_distances_are_those_of_scipy() -> None:
-    found = drift.shares([words("a a a b c")], words("a b b b c d"))
+    found = drift.shares([words("a a a b c")], [words("a b b b c d")])
     assert found is not None
     past, now = zip(*found.values(), strict=True)
     assert drift.jensen_shannon(found) == pytest.approx(jensenshannon(past, now, base=2))
     before, after = RNG.normal(0, 1, 20_000), RNG.normal(0.5, 1, 20_000)
-    side_by_side = drift.shares([numbers(before)], numbers(after))
+    side_by_side = drift.shares([numbers(before)], [numbers(after)])
     assert side_by_side is not None
     assert drift.kolmogorov_smirnov(side_by_side) == pytest.approx(ks_2samp(before, after).statistic, abs=0.02)
+
+
+def over_the_limits(past: list[Profile], day: Profile) -> set[str]:
+    """What is further away than chance alone would bring it, at most once in a thousand times."""
+    found, sizes = drift.shares(past, [day]), drift.sizes(past, [day])
+    assert found is not None
+    distances = {
+        "psi": (drift.psi(found, sizes), drift.chance(found, sizes)),
+        "js": (drift.jensen_shannon(found), drift.chance_jensen_shannon(found, sizes)),
+        "ks": (drift.kolmogorov_smirnov(found), drift.chance_kolmogorov_smirnov(sizes)),
+    }
+    return {name for name, (distance, limit) in distances.items() if distance > limit}
 
 
 def test_small_samples_of_one_population_stay_within_what_chance_gives() -> None:
     population = RNG.normal(size=100_000)
     past = [numbers(RNG.choice(population, 200)) for _ in range(14)]
-    over = 0
-    for _ in range(300):
-        day = numbers(RNG.choice(population, 200))
-        found = drift.shares(past, day)
-        assert found is not None
-        sizes = drift.sizes(past, day)
-        over += drift.psi(found, sizes) > 0.25 + drift.chance(found, sizes)
-    assert over == 0
-    found = drift.shares(past, past[0])
+    over = [over_the_limits(past, numbers(RNG.choice(population, 200))) for _ in range(300)]
+    assert sum("psi" in each for each in over) + sum("ks" in each for each in over) <= 2
+    found, sizes = drift.shares(past, past[:1]), drift.sizes(past, past[:1])
     assert found is not None
     exact = chi2.ppf(0.999, len(found) - 1) * (1 / 2800 + 1 / 200)
-    assert drift.chance(found, drift.sizes(past, past[0])) == pytest.approx(exact, rel=0.02)
+    assert drift.chance(found, sizes) == pytest.approx(exact, rel=0.02)
 
 
-def test_days_pooled_are_one_day_of_all_their_rows() -> None:
-    assert drift.pooled([words("a b"), words("b c c")]).counts == {"a": 1, "b": 2, "c": 2}
-    assert drift.pooled([words("a b"), words("b c c")]).rows == 5
+def drawn(*shares: float, count: int = 400) -> Profile:
+    return words(" ".join(RNG.choice([f"v{place}" for place in range(len(shares))], count, p=shares)))
+
+
+@pytest.mark.parametrize("kinds", [2, 5, 40, 60, 300])
+def test_small_samples_of_the_same_values_stay_within_it_however_many_values_there_are(kinds: int) -> None:
+    shares = np.arange(kinds, 0, -1) / np.arange(kinds, 0, -1).sum()
+    past = [drawn(*shares) for _ in range(14)]
+    over = [over_the_limits(past, drawn(*shares)) for _ in range(200)]
+    assert sum("psi" in each for each in over) <= 2
+    assert sum("js" in each for each in over) <= 2
+
+
+def many(prefix: str, count: int) -> Profile:
+    return words(" ".join(f"{prefix}{number}" for number in range(count)))
+
+
+def test_values_that_became_countless_are_far_from_the_few_that_were() -> None:
+    few = [words("card " * 50 + "cash " * 50)] * 14
+    for ids in (many("id", 100), many("id", 3000), replace(many("id", 100), rows=40_000, top=[])):
+        assert stability(few, ids) > 2, "further than any limit"
+        assert stability([ids] * 14, few[0]) > 2
+    found = drift.shares(few, [many("id", 3000)])
+    assert found is not None
+    assert found["card"][1] <= 2 / 3000
+    assert found[None] == pytest.approx((0, 2950 / 3000), abs=0.05)
+
+
+def test_texts_of_which_none_comes_twice_are_no_distance_apart() -> None:
+    assert stability([many(f"{day}-", 400) for day in range(14)], many("new-", 400)) == pytest.approx(0, abs=0.01)
+
+
+def test_what_is_no_number_lies_beyond_all_numbers() -> None:
+    past = numbers(RNG.normal(size=1000))
+    broken = [*(past.quantiles or [])[:60], *[float("nan")] * 41]
+    assert stability([past], replace(past, quantiles=broken)) > 1
+    unbounded = replace(past, quantiles=[float("-inf"), *(past.quantiles or [])[1:-1], float("inf")])
+    assert stability([past], unbounded) < 0.05
+    assert stability([unbounded], unbounded) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_share_swings_as_far_as_chance_swings_it() -> None:
+    past, now = RNG.binomial(2800, 0.05, 2000) / 2800, RNG.binomial(40, 0.05, 2000) / 40
+    over = [abs(one - other) > drift.swing(one, other, (2800, 40)) for one, other in zip(past, now, strict=True)]
+    assert sum(over) <= 40
+    assert drift.swing(0.05, 0, (2800, 40)) > 0.05, "forty rows may lack what one in twenty has"
+    assert drift.swing(0.05, 0, (2800, 400)) < 0.05, "four hundred may not"

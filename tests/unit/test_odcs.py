@@ -13,12 +13,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft201909Validator
-from open_data_contract_standard.model import OpenDataContractStandard, SchemaProperty
+from open_data_contract_standard.model import DataQuality, OpenDataContractStandard, SchemaProperty
 
-from common import contract_page, datasets, layout, odcs
+from common import contract_page, datasets, layout, odcs, odcs_reading
 from common.contract import Column, Contract
 from common.errors import ContractContradiction
-from common.rule import Rule, Severity
+from common.rule import Freshness, Rule, Severity
 from common.rules import rules_of
 from jobs.datasets.churn.contract import CONTRACT as SNAPSHOT
 from jobs.datasets.transactions.contract import CONTRACT as EVENTS
@@ -66,7 +66,9 @@ def test_every_column_comes_back_as_it_was_declared(name: str) -> None:
     contract = datasets.load(name).contract
     processed, _ = tables(contract)
     declared = [*contract.columns, *contract.derived]
-    assert [odcs.column_of(processed[each.name]) for each in declared] == [said_by_both(each) for each in declared]
+    assert [odcs_reading.column_of(processed[each.name]) for each in declared] == [
+        said_by_both(each) for each in declared
+    ]
 
 
 NUMBERS = st.integers(-(10**20), 10**20) | st.decimals(-(10**9), 10**9, places=5)
@@ -97,19 +99,19 @@ def columns(draw: st.DrawFn) -> Column:
 def test_a_column_with_any_constraints_comes_back_as_it_was(column: Column) -> None:
     shown = odcs.property_of(column)
     text = yaml.dump(shown.model_dump(exclude_none=True), allow_unicode=True)
-    assert odcs.column_of(SchemaProperty(**yaml.safe_load(text))) == column
+    assert odcs_reading.column_of(SchemaProperty(**yaml.safe_load(text))) == column
 
 
 def test_a_tenth_is_written_as_a_number_and_read_as_a_tenth() -> None:
     column = Column(name="rate", type="decimal(9,4)", description="", above=Decimal("0.1"), maximum=Decimal("1.0"))
     shown = odcs.property_of(column)
     assert shown.logicalTypeOptions == {"exclusiveMinimum": 0.1, "maximum": 1}
-    assert odcs.column_of(shown) == column
+    assert odcs_reading.column_of(shown) == column
 
 
 def test_a_type_that_we_have_no_name_for_is_refused() -> None:
     with pytest.raises(ContractContradiction, match="VARCHAR"):
-        odcs.column_of(SchemaProperty(name="amount", physicalType="VARCHAR(2)"))
+        odcs_reading.column_of(SchemaProperty(name="amount", physicalType="VARCHAR(2)"))
 
 
 def test_a_sensitive_column_shows_it_and_so_does_every_feature_made_of_it() -> None:
@@ -166,12 +168,65 @@ def test_a_rule_stands_where_it_belongs_as_great_expectations_writes_it(monkeypa
 
 
 @pytest.mark.parametrize("name", datasets.names())
-def test_every_rule_of_the_gate_is_in_the_document_once(name: str) -> None:
+def test_every_expectation_on_rows_comes_back_once_with_its_severity(name: str) -> None:
+    """What the gate checks beside them (books, volume, drift, references) the standard has no words for."""
     contract = datasets.load(name).contract
     for stage, table in zip(("processed", "features"), read_again(contract).schema_ or [], strict=True):
-        shown = [found for each in (table, *(table.properties or [])) for found in each.quality or []]
-        wanted = [odcs.quality_of(rule) for rule in rules_of(contract, stage)]
-        assert sorted(map(repr, shown)) == sorted(map(repr, wanted))
+        found = odcs_reading.rules_of(table, stage)
+        wanted = [replace(rule, table=stage) for rule in rules_of(contract, stage)]
+        assert sorted(map(repr, found)) == sorted(map(repr, wanted))
+        assert {rule.severity for rule in found} == {Severity.ERROR, Severity.WARN}
+
+
+@pytest.mark.parametrize("name", datasets.names())
+def test_keys_and_promises_come_back_as_they_were_declared(name: str) -> None:
+    contract = datasets.load(name).contract
+    shown = read_again(contract)
+    for table, declared in zip(shown.schema_ or [], (contract.key, (contract.features.entity,)), strict=True):
+        assert odcs_reading.key_of(table) == declared
+    assert [odcs_reading.partition_of(table) for table in shown.schema_ or []] == [("event_date",), ("ds",)]
+    assert odcs_reading.freshness_of(shown) == contract.freshness
+    assert odcs_reading.days_of(shown, "retention") == contract.retention_days
+    assert odcs_reading.days_of(shown, "lateness") == contract.lateness_days
+
+
+def test_what_is_declared_otherwise_comes_back_otherwise() -> None:
+    """Or the test above would hold of constants."""
+    changed = replace(
+        EVENTS,
+        key=("user_id", "transaction_id"),
+        freshness=Freshness(hours=7, severity=Severity.WARN),
+        lateness_days=3,
+        retention_days=90,
+        rules=(Rule("ExpectColumnKLDivergenceToBeLessThan", {"column": "age", "threshold": 0.5}, Severity.WARN),),
+    )
+    shown = read_again(changed)
+    processed = (shown.schema_ or [])[0]
+    assert odcs_reading.key_of(processed) == ("user_id", "transaction_id")
+    assert odcs_reading.freshness_of(shown) == changed.freshness
+    assert (odcs_reading.days_of(shown, "lateness"), odcs_reading.days_of(shown, "retention")) == (3, 90)
+    assert changed.rules[0] in odcs_reading.rules_of(processed, "processed")
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        (DataQuality(engine="soda", implementation="checks: []"), "'soda'"),
+        (DataQuality(engine=odcs.ENGINE, implementation={"type": "expect_the_best"}), "'expect_the_best'"),
+        (DataQuality(engine=odcs.ENGINE, implementation="text"), "'text'"),
+    ],
+)
+def test_a_rule_that_is_none_of_great_expectations_is_refused(said: DataQuality, refused: str) -> None:
+    with pytest.raises(ContractContradiction, match=refused):
+        odcs_reading.rule_of(said, "processed")
+
+
+def test_a_promise_in_another_unit_is_not_taken_for_ours() -> None:
+    shown = read_again(EVENTS)
+    for promise in shown.slaProperties or []:
+        promise.unit = "s"
+    with pytest.raises(ContractContradiction, match=r"freshness in \['s'\]; expected it once, in 'h'"):
+        odcs_reading.freshness_of(shown)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """The page of the last days: it says what the lake says, escapes what the data says, and asks nothing of the network."""
 
 import re
+import shutil
+import subprocess
 import sys
 from datetime import date
 from pathlib import Path
@@ -14,6 +16,7 @@ from common import docs, plots, report
 from common.files import write_json
 from common.profiles import SCHEMA
 
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 EVIL = "<script>alert('x')</script>"
 COUNTS = {
     "ingest": {"landed": 1200, "accepted": 1190, "quarantined": 10, "refused_files": 0},
@@ -184,6 +187,37 @@ def test_rows_that_no_job_has_judged_are_told_apart(lake: Path) -> None:
     assert "refused not judged yet duplicates dropped accepted expected" in text_of(draw(lake))
 
 
+def test_a_day_that_nothing_could_be_expected_of_says_why(lake: Path) -> None:
+    limit = "unknown: not enough history, 1 of 2 such weekdays"
+    usual = {"expectation": "RowsToBeAsUsual(weeks=4)", "kind": "volume", "observed": 1200, "limit": limit}
+    checked(lake, "2026-01-07", "raw", usual)
+    seen = text_of(draw(lake))
+    assert "rows landed 1,200 usual: not enough history, 1 of 2 such weekdays" in seen
+    assert "7 Jan: 1,200 landed, 1,100 accepted, 33 refused, " not in seen, "no band is drawn"
+
+
+def complaints(page: Path) -> list[str]:
+    """What a browser writes to its console when it opens the page."""
+    flags = (
+        "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --enable-logging=stderr"
+    )
+    command = [str(CHROMIUM), *flags.split(), f"--user-data-dir={page.parent}/profile", "--dump-dom", page.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert "</footer>" in done.stdout, "the page did not open"
+    return [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on the PATH")
+def test_a_browser_has_nothing_to_complain_of(lake: Path) -> None:
+    """The page forbids every request, so that one that it made would be told."""
+    page = lake.parent / "report.html"
+    page.write_text(draw(lake), encoding="utf-8")
+    assert complaints(page) == []
+    page.write_text(page.read_text().replace("<main>", '<main><img src="https://localhost/x.png">'), encoding="utf-8")
+    assert len(complaints(page)) == 1
+
+
 def test_a_chosen_day_ends_the_window(lake: Path) -> None:
     seen = text_of(draw(lake, date(2026, 1, 6), days=2))
     assert "2 days to 2026-01-06" in seen
@@ -217,10 +251,12 @@ def test_the_command_writes_the_page_and_prints_its_path(
 ) -> None:
     out = lake.parent / "new" / "report.html"
     monkeypatch.setenv("LAKE", str(lake))
-    monkeypatch.setattr(sys, "argv", ["report", "--out", str(out)])
+    monkeypatch.setattr(sys, "argv", ["report", "--out", str(out), "--ds", "2026-01-06"])
     report.main()
     assert capsys.readouterr().out == f"{out}\n"
-    assert out.read_text().startswith("<!doctype html>")
+    page = out.read_text()
+    assert page.startswith("<!doctype html>")
+    assert "2 days to 2026-01-06" in text_of(page)
 
 
 def test_a_histogram_is_as_high_as_its_values_are_dense() -> None:

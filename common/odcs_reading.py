@@ -1,0 +1,102 @@
+"""What a document of the Open Data Contract Standard says, in our own words: what both can express comes back as it was."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from open_data_contract_standard.model import (
+    DataQuality,
+    OpenDataContractStandard,
+    SchemaObject,
+    SchemaProperty,
+    ServiceLevelAgreementProperty,
+)
+
+from common import gx, odcs
+from common.contract import Column
+from common.errors import insist
+from common.rule import Freshness, Rule, Severity
+
+
+def column_of(shown: SchemaProperty) -> Column:
+    """The column that a property describes; a type that we have no name for is refused by the column itself."""
+    options = shown.logicalTypeOptions or {}
+    return Column(
+        name=shown.name or "",
+        type=shown.physicalType or "",
+        description=shown.description or "",
+        required=bool(shown.required),
+        minimum=_bound(options.get("minimum")),
+        above=_bound(options.get("exclusiveMinimum")),
+        maximum=_bound(options.get("maximum")),
+        values=tuple(str(each.value) for each in shown.enum or ()),
+        pattern=options.get("pattern"),
+        sensitive=shown.classification in odcs.SENSITIVE,
+    )
+
+
+def key_of(table: SchemaObject) -> tuple[str, ...]:
+    """What names a row within its partition."""
+    named = [each for each in table.properties or [] if each.primaryKey and not each.partitioned]
+    return tuple(str(each.name) for each in sorted(named, key=lambda each: each.primaryKeyPosition or 0))
+
+
+def partition_of(table: SchemaObject) -> tuple[str, ...]:
+    cuts = [each for each in table.properties or [] if each.partitioned]
+    return tuple(str(each.name) for each in sorted(cuts, key=lambda each: each.partitionKeyPosition or 0))
+
+
+def rules_of(table: SchemaObject, stage: str) -> list[Rule]:
+    """The rules of a table as a whole, then those of its columns."""
+    of_columns = [said for each in table.properties or [] for said in each.quality or []]
+    return [rule_of(said, stage) for said in [*(table.quality or []), *of_columns]]
+
+
+def rule_of(said: DataQuality, stage: str) -> Rule:
+    insist(
+        said.engine == odcs.ENGINE, f"a quality rule of engine {said.engine!r}: only those of {odcs.ENGINE} are known"
+    )
+    written = said.implementation
+    expectation, arguments = (
+        (written.get("type"), written.get("kwargs", {})) if isinstance(written, dict) else (written, {})
+    )
+    insist(
+        expectation in _expectations(),
+        f"a quality rule names {expectation!r}, which is no expectation of Great Expectations as it is installed",
+    )
+    severity = Severity.ERROR if said.severity == odcs.SEVERITIES[Severity.ERROR] else Severity.WARN
+    return Rule(_expectations()[str(expectation)], arguments, severity, stage)
+
+
+@cache
+def _expectations() -> dict[str, str]:
+    """The class of each expectation by the name that it is written down with."""
+    names = [name for name in dir(gx.library().expectations) if "Expect" in name]
+    return {odcs.written(name): name for name in names}
+
+
+def freshness_of(document: OpenDataContractStandard) -> Freshness:
+    promise = _promise(document, "freshness", "h")
+    said = {each.property: each.value for each in promise.customProperties or []}
+    return Freshness(hours=int(str(promise.value)), severity=Severity(str(said.get("severity", Severity.ERROR))))
+
+
+def days_of(document: OpenDataContractStandard, promised: str) -> int:
+    """How many days of retention, or of lateness; none where it is not promised."""
+    if promised not in {each.property for each in document.slaProperties or []}:
+        return 0
+    return int(str(_promise(document, promised, "d").value))
+
+
+def _promise(document: OpenDataContractStandard, name: str, unit: str) -> ServiceLevelAgreementProperty:
+    found = [each for each in document.slaProperties or [] if each.property == name]
+    units = [each.unit for each in found]
+    insist(units == [unit], f"the document promises {name} in {units or 'nothing'}; expected it once, in {unit!r}")
+    return found[0]
+
+
+def _bound(number: Any) -> Decimal | int | None:
+    """Through its shortest text, so that 0.1 is a tenth again."""
+    return Decimal(str(number)) if isinstance(number, float) else number
