@@ -49,6 +49,13 @@ def version(uri: str) -> int:
     return NOWHERE if table is None else table.version()
 
 
+def columns(uri: str) -> dict[str, Any]:
+    """The columns of the newest version and the type of each, as Spark writes types down in JSON; none without a table."""
+    table = _open(uri)
+    fields = [] if table is None else json.loads(table.schema().to_json())["fields"]
+    return {field["name"]: field["type"] for field in fields}
+
+
 def commits(uri: str, limit: int | None = None) -> list[Commit]:
     """The newest commits, newest first."""
     table = _open(uri)

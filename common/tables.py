@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from common import history
+from common.errors import ContractBroken
 from common.layout import Columns, Table
 from common.locks import committing
 
@@ -40,6 +41,7 @@ CONFLICTS = (
     exceptions.DeltaConcurrentModificationException,
     exceptions.MetadataChangedException,
 )
+_NULLABLE = {"nullable": True, "metadata": {}}
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 
@@ -109,17 +111,43 @@ def as_text(where: Slice) -> dict[str, list[str]]:
 
 
 def create(run: Run, table: Table) -> None:
+    """Makes the table as its contract says, or gives it the columns that the contract has gained."""
     path = run.path(table)
-    if history.exists(path):
-        return
+    if not history.exists(path):
+        _make(run, table)
+    elif _gained(table, history.columns(path)):
+        with committing(run.settings.lake, table.path), signed(run, {}):
+            empty(run.spark, table).write.format("delta").mode("append").option("mergeSchema", "true").save(path)
+
+
+def _make(run: Run, table: Table) -> None:
     with committing(run.settings.lake, table.path):
-        builder = DeltaTable.createIfNotExists(run.spark).location(path).partitionedBy(*table.partition)
+        builder = DeltaTable.createIfNotExists(run.spark).location(run.path(table)).partitionedBy(*table.partition)
         for name, type_ in table.columns:
             builder = builder.addColumn(name, type_)
         for name, value in properties(table).items():
             builder = builder.property(name, value)
         with signed(run, {}):
             builder.execute()
+
+
+def _gained(table: Table, stored: Mapping[str, Any]) -> bool:
+    """Whether the stored rows just lack columns: those can be null in them. Nothing else can be mended by adding to it."""
+    there = StructType.fromJson({"fields": [{**_NULLABLE, "name": each, "type": stored[each]} for each in stored]})
+    before = {field.name: field.dataType.simpleString() for field in there}
+    now = {field.name: field.dataType.simpleString() for field in _schema(table.columns)}
+    differences = [
+        f"{name} is {type_} in the table, but {now.get(name, 'not')} in the contract"
+        for name, type_ in before.items()
+        if now.get(name) != type_
+    ]
+    if differences:
+        raise ContractBroken(
+            f"{table.path} is not what its contract says: {'; '.join(differences)}. Nothing was written to it. Keep declaring a "
+            "column that no longer comes, as one that is not required; give one of another type another name; or move the "
+            "table away, and run its days again."
+        )
+    return len(now) > len(before)
 
 
 def properties(table: Table) -> dict[str, str]:
