@@ -12,12 +12,10 @@ from pyspark.sql import functions as F
 from common import history, layout, tables
 from common.converge import Change, Wish
 from common.errors import BooksDoNotBalance, ContractBroken, NothingThere
-from common.layout import Table
+from common.layout import FILE_REFUSED, Table
 from common.run import Outcome, Run
 from common.sources import Holding, Source
 from common.versions import record_hash
-
-FILE_REFUSED = "file_refused"
 
 
 def check(run: Run, holding: Holding) -> Holding:

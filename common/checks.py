@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from common import datasets, layout, ledger, runs, tables, volume
+from common import datasets, history, layout, ledger, masking, quality, runs, tables, volume
+from common.layout import FILE_REFUSED
 from common.profiles import Profile
 from common.quality import EXAMPLES, Result
 from common.rule import Reference, Severity
@@ -21,34 +22,81 @@ if TYPE_CHECKING:
 HOUR = 3600
 
 
-def refused(run: Run, job: str) -> Result:
-    """A source that is broken must not drain into quarantine quietly."""
-    counts, contract = runs.line_of(run, job).get("counts", {}), run.contract
-    rows_in = counts.get("rows_in", counts.get("landed", 0))
-    found = _share("Refused", counts.get("quarantined", 0), rows_in, contract.refused_share, contract.refused_severity)
-    return found if found.success else replace(found, examples=_reasons(run, job))
+def refused(run: Run, name: str) -> list[Result]:
+    """A source that is broken must not drain into quarantine quietly: whole files, or rows wherever they were refused."""
+    contract, landed = run.contract, _books(run, "raw")
+    before = landed.get("quarantined", 0)
+    # Clean has seen what ingest accepted.
+    later = _books(run, "processed") if name == "processed" else {"rows_in": landed.get("accepted", 0)}
+    rows = (before + later.get("quarantined", 0), before + later.get("rows_in", 0))
+    found = _share("Refused", rows, contract.refused_share, contract.refused_severity)
+    if not landed or not later:
+        return [_unknown(run, found)]
+    found = found if found.success else replace(found, examples=_reasons(run, name))
+    return [found] if name == "processed" else [_refused_files(run, landed), found]
 
 
-def _reasons(run: Run, job: str) -> list[str]:
+def _refused_files(run: Run, counts: dict[str, int]) -> Result:
+    """Nobody knows how many rows were in a file that could not be read."""
+    bad, contract = counts.get("refused_files", 0), run.contract
+    files = (bad, bad + counts.get("files", 0))
+    found = _share("RefusedFile", files, contract.refused_share, contract.refused_severity)
+    found = replace(found, checked=0, failed=0)  # which are counts of rows
+    if found.success:
+        return found
+    rows = _refusals(run, ["ingest"], ["file", "reasons"])
+    named = sorted(row["file"] for row in rows if FILE_REFUSED in row["reasons"])
+    return replace(found, examples=named[:EXAMPLES])
+
+
+def _books(run: Run, name: str) -> dict[str, int]:
+    """How the day's rows add up, as the commit that made them says; empty where none does."""
+    job, table = layout.STAGES[name]
+    commit = history.newest(run.path(table(run.contract)), job, str(run.ds))
+    counts: dict[str, int] = commit.books.get("counts", {}) if commit else {}
+    return counts
+
+
+def _unknown(run: Run, found: Result) -> Result:
+    """Rows that nobody has counted may not pass for none."""
+    tables_ = f"raw/{run.contract.name} and processed/{run.contract.name}"
+    return replace(
+        found,
+        success=False,
+        observed=None,
+        problem=f"the commits of {tables_} do not say how the rows of {run.ds} add up; run ingest and clean of that day "
+        "again, with --full-refresh",
+    )
+
+
+def _reasons(run: Run, name: str) -> list[str]:
     """Why most of the refused were, each reason with the column that it is about, and how many."""
-    path = run.path(layout.quarantine(run.contract))
-    rows = ledger.read(path, {"ds": [run.ds], "job": [job]}, ["reasons", "copies"]).to_pylist()
+    jobs = ["ingest"] if name == "raw" else ["ingest", "clean"]
     counts: Counter[str] = Counter()
-    for row in rows:
-        counts.update(dict.fromkeys(row["reasons"], row["copies"]))
+    for row in _refusals(run, jobs, ["reasons", "copies"]):
+        if FILE_REFUSED not in row["reasons"]:
+            counts.update(dict.fromkeys(row["reasons"], row["copies"]))
     ranked = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
     return [f"{reason} in {count:,}" for reason, count in ranked[:EXAMPLES]]
 
 
+def _refusals(run: Run, jobs: list[str], columns: list[str]) -> list[dict[str, Any]]:
+    path = run.path(layout.quarantine(run.contract))
+    found: list[dict[str, Any]] = ledger.read(path, {"ds": [run.ds], "job": jobs}, columns).to_pylist()
+    return found
+
+
 def duplicates(run: Run) -> Result:
     """Keys that come again and again: a source that sends everything twice is no source of corrections."""
-    counts, contract = runs.line_of(run, "clean").get("counts", {}), run.contract
+    counts, contract = _books(run, "processed"), run.contract
     again = counts.get("duplicates", 0) + counts.get("superseded", 0)
-    rows_in = counts.get("rows_in", 0)
-    return _share("Duplicate", again, rows_in, contract.duplicate_share, contract.duplicate_severity)
+    rows = (again, counts.get("rows_in", 0))
+    found = _share("Duplicate", rows, contract.duplicate_share, contract.duplicate_severity)
+    return found if counts else _unknown(run, found)
 
 
-def _share(what: str, rows: int, rows_in: int, limit: float, severity: Severity) -> Result:
+def _share(what: str, counted: tuple[int, int], limit: float, severity: Severity) -> Result:
+    rows, rows_in = counted
     return Result(
         kind="books",
         expectation=f"{what}ShareToBeAtMost({limit:g})",
@@ -79,14 +127,16 @@ def freshness(run: Run, found: Sequence[Profile]) -> Result:
     """Judged against the end of the day itself, so that a backfill of an old day is not stale."""
     rule = run.contract.freshness
     hours = _since_newest_event(run, found) if run.contract.event_time else _since_last_change(run)
+    problem = "" if run.contract.event_time else _source_unknown(run)
     return Result(
         kind="freshness",
         expectation=f"AgeInHoursToBeAtMost({rule.hours})",
         column=run.contract.event_time,
         severity=rule.severity,
-        success=hours is None or hours <= rule.hours,
+        success=not problem and (hours is None or hours <= rule.hours),
         observed=hours,
         limit=rule.hours,
+        problem=problem,
     )
 
 
@@ -108,8 +158,25 @@ def _since_last_change(run: Run) -> float:
     return 24.0 * days
 
 
+def _source_unknown(run: Run) -> str:
+    if runs.load_of(run, "ingest", run.ds).source:
+        return ""
+    return f"the log of runs does not say what the source held on {run.ds}; run ingest of that day again"
+
+
 def references(run: Run, rows: DataFrame) -> list[Result]:
-    return [_reference(run, rows, each) for each in run.contract.references]
+    """Whether the values of a column stand where another dataset has them; what can't be looked up is a result, too."""
+    found = []
+    for each in run.contract.references:
+        try:
+            found.append(_reference(run, rows, each))
+        except quality.CANNOT_RUN as error:
+            found.append(quality.unable(_exists(each), error, each.column))
+    return found
+
+
+def _exists(rule: Reference) -> str:
+    return f"ValuesToExistIn({rule.dataset}.{rule.key})"
 
 
 def _reference(run: Run, rows: DataFrame, rule: Reference) -> Result:
@@ -117,15 +184,18 @@ def _reference(run: Run, rows: DataFrame, rule: Reference) -> Result:
     from pyspark.sql import functions as F
 
     other = datasets.load(rule.dataset).contract
-    known = tables.read(run, layout.processed(other), {}).where(F.col("arrived") <= F.lit(run.ds))
     asked = rows.where(F.col(rule.column).isNotNull()).select(rule.column)
-    strangers = asked.join(known.select(F.col(rule.key).alias(rule.column)), rule.column, "left_anti")
+    strangers = asked
+    # What a better row has replaced since was known on ds all the same.
+    for table in (layout.processed(other), layout.superseded(other)):
+        known = tables.read(run, table, {}).where(F.col("arrived") <= F.lit(run.ds))
+        strangers = strangers.join(known.select(F.col(rule.key).alias(rule.column)), rule.column, "left_anti")
     strangers, seen = tables.computed(strangers, count=F.count(F.lit(1)))
-    shown = seen["count"] and not run.contract.column(rule.column).sensitive
+    shown = seen["count"] and rule.column not in masking.sensitive_names(run.contract, "processed")
     examples = strangers.distinct().sort(rule.column).limit(EXAMPLES).collect() if shown else []
     return Result(
         kind="reference",
-        expectation=f"ValuesToExistIn({rule.dataset}.{rule.key})",
+        expectation=_exists(rule),
         column=rule.column,
         severity=rule.severity,
         success=not seen["count"],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from common import checks, gx, profiles, quality, rules, runs, stale, steadiness, tables
+from common import checks, gx, ledger, masking, profiles, quality, rules, runs, stale, steadiness, tables
 from common.days import around
 from common.errors import ContractBroken
 from common.files import write_json
@@ -25,19 +25,18 @@ def check(run: Run) -> list[Result]:
     name, contract = run.options["table"], run.contract
     stale.insist_made(run, name)
     gx.import_meanwhile()
-    # Looked at several times: by the rules, for what is unique, for the profile.
-    rows, _ = tables.computed(rows_of(run, name))
-    masked = frozenset(column.name for column in contract.columns if column.sensitive)
-    suite = f"{contract.name}.{name}"
+    try:
+        # Looked at several times: by the rules, for what is unique, for the profile.
+        rows, _ = tables.computed(rows_of(run, name))
+    except quality.CANNOT_RUN as error:
+        return [quality.unable("RowsToBeReadable()", error)]
+    suite, masked = f"{contract.name}.{name}", masking.sensitive_names(contract, name)
     found = quality.check(rows, rules.rules_of(contract, name), suite, run.settings.lake, masked)
     if name == "raw":
-        return [checks.refused(run, "ingest"), checks.volume_of(run), *found]
-    measured = profiles.measure(rows, run, name)
-    profiles.keep(run, name, measured)
-    found += steadiness.drifted(run, name, measured)
+        return [*checks.refused(run, name), checks.volume_of(run), *found]
+    found += _over_time(run, name, rows)
     if name == "processed":
-        found += [checks.refused(run, "clean"), checks.duplicates(run), checks.freshness(run, measured)]
-        found += checks.references(run, rows)
+        found += [*checks.refused(run, name), checks.duplicates(run), *checks.references(run, rows)]
     return found
 
 
@@ -46,7 +45,21 @@ def rows_of(run: Run, name: str) -> DataFrame:
     if name != "processed":
         return tables.read(run, rules.table_of(run.contract, name), {"ds": [run.ds]})
     rows = rows_known(run, around(run.ds, run.contract.lateness_days), run.ds)
-    return rows.where(F.col("arrived") == F.lit(run.ds)).select(rules.table_of(run.contract, name).names)
+    return rows.where(F.col("arrived") == F.lit(run.ds))
+
+
+def _over_time(run: Run, name: str, rows: DataFrame) -> list[Result]:
+    """What a day's profiles tell: how old it is, and how it differs from other days."""
+    try:
+        measured = profiles.measure(rows, run, name)
+    except quality.CANNOT_RUN as error:
+        return [quality.unable("ColumnsToBeMeasurable()", error)]
+    try:
+        profiles.keep(run, name, measured)
+    except ledger.CANNOT_BE_KEPT as error:
+        run.log.warning("the profiles could not be kept, so later days can't be compared with this one: %s", error)
+    found = list(steadiness.drifted(run, name, measured))
+    return [*found, checks.freshness(run, measured)] if name == "processed" else found
 
 
 def decide(run: Run, results: list[Result]) -> Outcome:
@@ -77,6 +90,7 @@ def _keep(run: Run, results: list[Result], success: bool) -> None:
         "ds": str(run.ds),
         "run_id": run.run_id,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "version": run.version(rules.table_of(run.contract, name)),
         "success": success,
         "results": [{**result.facts(), "success": result.success} for result in results],
     }

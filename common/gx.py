@@ -11,17 +11,19 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from common import masking
+from common.errors import BadArguments
 from common.rule import Rule
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 EXAMPLES = 5
-MASK = "(masked)"
 COUNTS = {"result_format": "BOOLEAN_ONLY"}
 DETAIL = {"result_format": "BASIC", "partial_unexpected_count": EXAMPLES}
 WHOLE = "day"
@@ -78,22 +80,36 @@ def checkpoint(context: Any, name: str, rules: list[Rule]) -> Any:
     stored = {each.name: each for each in context.suites.all()}.get(name)
     if stored is not None and stored.meta.get("rules") == said:
         return context.checkpoints.get(name)
+    expectations = [expectation(rule, place) for place, rule in enumerate(rules)]
     for kind in (context.checkpoints, context.validation_definitions, context.suites):
         if name in {each.name for each in kind.all()}:
             kind.delete(name)
     source = context.data_sources.add_or_update_spark(name=name, persist=False)
     data = source.add_dataframe_asset(name=name).add_batch_definition_whole_dataframe(WHOLE)
     # All at once: an expectation that is added to a suite whose name is stored already is added to the stored one.
-    expectations = [_expectation(gx, rule, place) for place, rule in enumerate(rules)]
     suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations, meta={"rules": said}))
     definition = gx.ValidationDefinition(name=name, data=data, suite=suite)
     definition = context.validation_definitions.add(definition)
     return context.checkpoints.add(gx.Checkpoint(name=name, validation_definitions=[definition], result_format=COUNTS))
 
 
-def _expectation(gx: Any, rule: Rule, place: int) -> Any:
+def expectation(rule: Rule, place: int) -> Any:
+    """A name or an argument that is mistyped is no fault of the data."""
+    gx = library()
     severity = {"error": "critical", "warn": "warning"}[rule.severity]
-    return getattr(gx.expectations, rule.expectation)(**rule.arguments, severity=severity, meta={"rule": place})
+    declared: Any = getattr(gx.expectations, rule.expectation, None)
+    if not isinstance(declared, gx.expectations.Expectation.__class__):
+        close = get_close_matches(rule.expectation, dir(gx.expectations), 1)
+        raise BadArguments(
+            f"a rule asks for {rule.expectation}, which Great Expectations {gx.__version__} has not"
+            f"{f'; did you mean {close[0]}?' if close else '.'}"
+        )
+    try:
+        return declared(**rule.arguments, severity=severity, meta={"rule": place})
+    except ValueError as error:
+        known = [name for name in declared.__fields__ if name not in gx.expectations.Expectation.__fields__]
+        said = " ".join(str(error).split())
+        raise BadArguments(f"the rule {rule.words} is declared wrongly: {said}. It takes {', '.join(known)}.") from None
 
 
 def validate(context: Any, check: Any, rows: DataFrame, masked: frozenset[str] = frozenset()) -> dict[int, Any]:
@@ -122,8 +138,9 @@ def validate(context: Any, check: Any, rows: DataFrame, masked: frozenset[str] =
         for each in batch.validate(again, result_format=DETAIL).results:
             results[each.expectation_config.meta["rule"]] = each
     for each in results.values():
-        if each.expectation_config.kwargs.get("column") in masked and "partial_unexpected_list" in each.result:
-            each.result["partial_unexpected_list"] = [MASK]
+        if masking.shows(each.expectation_config.type, each.expectation_config.kwargs, masked):
+            each.result = masking.counts_only(each.result)
+            each.exception_info = masking.class_only(each.exception_info or {})
     found.results = [results[place] for place in sorted(results)]
     context.validation_results_store.store_validation_results(
         suite_validation_result=found,

@@ -49,6 +49,16 @@ def version(uri: str) -> int:
     return NOWHERE if table is None else table.version()
 
 
+def columns(uri: str) -> dict[str, Any]:
+    """The columns of the newest version and the type of each, as Spark writes types down in JSON; none without a table."""
+    return _columns(_open(uri))
+
+
+def _columns(table: DeltaTable | None) -> dict[str, Any]:
+    fields = [] if table is None else json.loads(table.schema().to_json())["fields"]
+    return {field["name"]: field["type"] for field in fields}
+
+
 def commits(uri: str, limit: int | None = None) -> list[Commit]:
     """The newest commits, newest first."""
     table = _open(uri)
@@ -97,14 +107,25 @@ class File:
         return low is None or high is None or str(low) <= value <= str(high)
 
 
-def files(uri: str, at: int | None = None, /, **partition: list[str]) -> list[File]:
-    """The live data files that hold those partition values, now or at a version."""
+@dataclass(frozen=True)
+class Part:
+    """What the log says of some partitions: their live data files, and the columns of the table."""
+
+    files: list[File]
+    columns: dict[str, Any]
+
+
+def part(uri: str, at: int | None = None, /, **partition: list[str]) -> Part:
+    """The part that holds those partition values, now or at a version."""
     table = _open(uri, at)
-    if table is None:
-        return []
-    rows = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    rows = [] if table is None else pa.table(table.get_add_actions(flatten=True)).to_pylist()
     found = [_file(row) for row in rows]
-    return [file for file in found if all(file.partition[name] in values for name, values in partition.items())]
+    files_ = [file for file in found if all(file.partition[name] in values for name, values in partition.items())]
+    return Part(files_, _columns(table))
+
+
+def files(uri: str, at: int | None = None, /, **partition: list[str]) -> list[File]:
+    return part(uri, at, **partition).files
 
 
 def _file(row: dict[str, Any]) -> File:

@@ -21,7 +21,15 @@ def rows_known(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
     current = tables.read(run, processed, where).where(F.col("arrived") <= F.lit(on))
     # A clean that was killed between its commits leaves a row in both tables; it counts once.
     identity = ["event_date", *run.contract.key, "record_hash", "arrived"]
-    return current.join(replaced.select(*identity), identity, "left_anti").unionByName(replaced)
+    return _with(current.join(replaced.select(*identity), identity, "left_anti"), replaced)
+
+
+def _with(current: DataFrame, replaced: DataFrame) -> DataFrame:
+    """Rows that were kept aside, as the processed table has its columns: one that the contract has gained comes to each
+    table when it is next written to, and no type may hide another."""
+    types = {field.name: field.dataType for field in current.schema if field.name in replaced.columns}
+    alike = replaced.select(*[F.col(name).cast(type_) for name, type_ in types.items()])
+    return current.unionByName(alike, allowMissingColumns=True)
 
 
 def versions_moved(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
@@ -30,4 +38,4 @@ def versions_moved(run: Run, event_dates: Sequence[date], on: date) -> DataFrame
     where = {"event_date": list(event_dates)}
     arrived = tables.read(run, processed, where).where(F.col("arrived") == F.lit(on))
     moved = tables.read(run, aside, where).where((F.col("arrived") == F.lit(on)) | (F.col("superseded") == F.lit(on)))
-    return arrived.unionByName(moved.drop("superseded"))
+    return _with(arrived, moved)

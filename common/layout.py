@@ -8,6 +8,8 @@ from common.aggregates import Distinct, Last, Max, Mean, Min, MostFrequent, OfCo
 from common.contract import Contract
 
 Columns = tuple[tuple[str, str], ...]
+# Why a file stands in quarantine as one record, which is what we say of it.
+FILE_REFUSED = "file_refused"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
 
 from common import history
+from common.errors import LakeNotWritable
 from common.layout import Table
 from common.locks import committing
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from common.run import Run
 
 Slice = Mapping[str, Sequence[Any]]
+# What a lake that can't be written, or a table in it that can't be read, makes of it.
+CANNOT_BE_KEPT = (OSError, DeltaError, LakeNotWritable)
 
 
 def record(run: Run, table: Table, schema: pa.Schema, rows: Sequence[dict[str, Any]], where: Slice) -> bool:

@@ -19,8 +19,7 @@ from open_data_contract_standard.model import (
     ServiceLevelAgreementProperty,
 )
 
-from common import layout
-from common.aggregates import Aggregate, Ratio
+from common import layout, masking
 from common.contract import Column, Contract
 from common.layout import Table
 from common.rule import Rule, Severity
@@ -105,26 +104,12 @@ def _processed(contract: Contract) -> SchemaObject:
 
 def _features(contract: Contract) -> SchemaObject:
     table, rules, entity = layout.features(contract), rules_of(contract, "features"), contract.features.entity
-    types, personal = dict(table.columns), _sensitive_features(contract)
+    types, personal = dict(table.columns), masking.sensitive_names(contract, "features")
     columns = {entity: property_of(contract.column(entity))}
     for each in contract.features.columns:
         columns[each.name] = _property(each.name, types[each.name], each.rule.words)
         columns[each.name].classification = SENSITIVE[0] if each.name in personal else None
     return _table(table, f"One row per {entity} and ds, as known on ds", columns, rules)
-
-
-def _sensitive_features(contract: Contract) -> set[str]:
-    """A feature that is made of a sensitive column may give it away: a mean of one event is that event's value."""
-    columns = (*contract.columns, *contract.derived, *contract.features.measures)
-    sensitive = {column.name for column in columns if column.sensitive}
-    return {each.name for each in contract.features.columns if _made_of(contract, each.rule) & sensitive}
-
-
-def _made_of(contract: Contract, rule: Aggregate) -> set[str]:
-    if not isinstance(rule, Ratio):
-        return set(rule.reads)
-    parts = {rule.numerator, rule.divisor}
-    return parts.union(*(each.rule.reads for each in contract.features.columns if each.name in parts))
 
 
 def _table(table: Table, description: str, columns: dict[str, SchemaProperty], rules: list[Rule]) -> SchemaObject:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from common import ledger, rules
+from common import ledger, masking, rules
 from common.contract import NUMERIC, Contract
 from common.layout import Table
 
@@ -88,7 +88,9 @@ def measure(rows: DataFrame, run: Run, name: str) -> list[Profile]:
     labels = [EVERYBODY, *_labels(contract, name)]
     wanted = [(label, column, type_) for label in labels for column, type_ in types]
     measures = [
-        F.struct(*_measures(_among(contract, label, F.col(column)), type_, _told(contract, column))).alias(str(place))
+        F.struct(*_measures(_among(contract, label, F.col(column)), type_, _told(contract, name, column))).alias(
+            str(place)
+        )
         for place, (label, column, type_) in enumerate(wanted)
     ]
     counts = [F.count(_among(contract, label, F.lit(1))).alias(f"rows_{label}") for label in labels]
@@ -112,9 +114,9 @@ def _among(contract: Contract, label: str, values: Column) -> Column:
     return values if label == EVERYBODY else F.when(F.col(str(contract.label)) == int(label), values)
 
 
-def _told(contract: Contract, column: str) -> bool:
+def _told(contract: Contract, name: str, column: str) -> bool:
     """Whether its values may be written down: not those of personal columns, nor keys, of which none is typical."""
-    sensitive = {each.name for each in contract.columns if each.sensitive}
+    sensitive = masking.sensitive_names(contract, name)
     return column not in {*sensitive, *contract.key, contract.features.entity, "record_hash"}
 
 

@@ -7,7 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pyspark.errors import PySparkException
+
 from common import gx
+from common.errors import BadArguments, ContractContradiction
 from common.files import is_local, local_path
 from common.locks import hold
 from common.rule import Rule, Severity
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 60
 EXAMPLES = gx.EXAMPLES
+# A column that is gone or of another type, a dataset that nobody declares. A cluster that fails is none of these.
+CANNOT_RUN = (PySparkException, BadArguments, ContractContradiction)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +55,12 @@ class Result:
         return {name: value for name, value in asdict(self).items() if value not in ("", None, [])}
 
 
+def unable(expectation: str, error: Exception, column: str | None = None) -> Result:
+    """A check that cannot run stops the day like one that fails, and says why."""
+    problem = str(error).strip().split("\n")[0]
+    return Result(expectation=expectation, column=column, severity=Severity.ERROR, success=False, problem=problem)
+
+
 def check(
     rows: DataFrame, rules: list[Rule], name: str, lake: str | None = None, masked: frozenset[str] = frozenset()
 ) -> list[Result]:
@@ -58,7 +69,7 @@ def check(
     if found is None:
         context = gx.passing_context()
         found = gx.validate(context, gx.checkpoint(context, name, rules), rows, masked)
-    return [_result(rule, found[place]) for place, rule in enumerate(rules)]
+    return [_result(rule, found[place], rows.columns) for place, rule in enumerate(rules)]
 
 
 def _kept(rows: DataFrame, rules: list[Rule], name: str, lake: str, masked: frozenset[str]) -> dict[int, Any] | None:
@@ -75,9 +86,10 @@ def _kept(rows: DataFrame, rules: list[Rule], name: str, lake: str, masked: froz
         return None
 
 
-def _result(rule: Rule, found: Any) -> Result:
+def _result(rule: Rule, found: Any, there: list[str]) -> Result:
     result = found.result or {}
-    examples = [str(value) for value in result.get("partial_unexpected_list") or []]
+    values = result.get("partial_unexpected_list") or result.get("partial_missing_list") or _mismatched(result)
+    examples = [str(value) for value in values]
     return Result(
         expectation=rule.words,
         column=rule.column,
@@ -86,13 +98,23 @@ def _result(rule: Rule, found: Any) -> Result:
         checked=result.get("element_count") or 0,
         failed=result.get("unexpected_count") or 0,
         observed=None if found.success else result.get("observed_value"),
+        limit=None if found.success else rule.limit,
         examples=list(dict.fromkeys(examples))[:EXAMPLES],
-        problem=_problem(found.exception_info or {}),
+        problem=_problem(rule, found.exception_info or {}, there),
     )
 
 
-def _problem(info: dict[str, Any]) -> str:
+def _mismatched(result: dict[str, Any]) -> list[str]:
+    """Which columns a table lacks, and which it has besides."""
+    found = (result.get("details") or {}).get("mismatched")
+    return [f"{name} is {how}" for how, names in found.items() for name in names] if isinstance(found, dict) else []
+
+
+def _problem(rule: Rule, info: dict[str, Any], there: list[str]) -> str:
     """The flat form, or one entry for each metric that raised."""
     entries = [info] if "raised_exception" in info else list(info.values())
     raised = [each["exception_message"] for each in entries if each.get("raised_exception")]
+    gone = [name for name in rule.columns if name not in there]
+    if raised and gone:
+        return f"there is no column {', '.join(gone)}"
     return "; ".join(dict.fromkeys(str(message).strip().split("\n")[0] for message in raised))

@@ -10,24 +10,29 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Shown
 
-from common import datasets, history, layout, ledger
+from common import datasets, history, layout, ledger, masking
+from common.contract import Contract
 from common.days import parse_days
 from common.errors import PipelineError
+from common.layout import FILE_REFUSED
 from common.settings import load_settings
 
 EXAMPLES = 3
 LONGEST = 160
 
 
-def by_reason(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str, int, list[str]]]:
+def by_reason(rows: Sequence[dict[str, Any]], contract: Contract) -> list[tuple[str, str, int, list[str]]]:
     """Day, reason, how many records it is told of, and a few of them; a record with two reasons is told of twice."""
     counts: Counter[tuple[str, str]] = Counter()
     examples: dict[tuple[str, str], list[str]] = {}
     for row in rows:
+        # What is said of a file that was refused whole is our own words.
+        record = row["record"] or ""
+        shown = record if FILE_REFUSED in row["reasons"] else masking.record(contract, record)
         for reason in row["reasons"]:
             key = (str(row["ds"]), reason)
             counts[key] += row["copies"]
-            examples.setdefault(key, []).append(f"{row['file'] or ''} {row['record'] or ''}".strip())
+            examples.setdefault(key, []).append(f"{row['file'] or ''} {shown}".strip())
     return [
         (ds, reason, count, sorted(examples[ds, reason])[:EXAMPLES])
         for (ds, reason), count in sorted(counts.items(), key=lambda each: (each[0][0], -each[1], each[0][1]))
@@ -46,7 +51,7 @@ def show(dataset: str, ds: str | None, lake: str) -> None:
     shown = Shown(
         "ds", "reason", "records", "for example", title=f"quarantine/{dataset}", title_justify="left", box=None
     )
-    for day, reason, count, some in by_reason(rows):
+    for day, reason, count, some in by_reason(rows, contract):
         shown.add_row(day, reason, f"{count:,}", "\n".join(each[:LONGEST] for each in some))
     console.print(shown, markup=False)
     console.print("Mend the landing files or the contract, and run the day again: what is fixed leaves quarantine.")

@@ -9,6 +9,9 @@ from typing import Any
 
 from common.errors import insist
 
+# The arguments of an expectation that say what it is about.
+COLUMNS = ("column", "column_A", "column_B", "column_list")
+
 
 class Severity(StrEnum):
     ERROR = "error"
@@ -25,19 +28,35 @@ class Rule:
     table: str = "processed"
 
     @property
+    def columns(self) -> list[str]:
+        named = [value for name, value in self.arguments.items() if name in COLUMNS]
+        return [str(each) for value in named for each in ([value] if isinstance(value, str) else value)]
+
+    @property
     def column(self) -> str | None:
-        names = [str(found) for name, found in self.arguments.items() if name in ("column", "column_A", "column_B")]
-        return ", ".join(names) or None
+        return ", ".join(self.columns) or None
+
+    @property
+    def limit(self) -> Any:
+        """What it allows, as it was declared: the number where there is just one, else the arguments in words."""
+        limits = {name: value for name, value in self.arguments.items() if name not in COLUMNS}
+        numbers = [value for value in limits.values() if type(value) in (int, float)]
+        return numbers[0] if len(limits) == len(numbers) == 1 else _listed(limits, 240) or None
 
     @property
     def words(self) -> str:
-        limits = {name: value for name, value in self.arguments.items() if not name.startswith("column")}
-        return f"{self.expectation}({', '.join(f'{name}={_short(value)}' for name, value in limits.items())})"
+        """Its name over the days: a column more in the contract makes no other rule of it."""
+        told = {name: value for name, value in self.arguments.items() if name not in (*COLUMNS, "column_set")}
+        return f"{self.expectation}({_listed(told, 60)})"
 
 
-def _short(value: Any) -> str:
+def _listed(arguments: dict[str, Any], longest: int) -> str:
+    return ", ".join(f"{name}={_short(value, longest)}" for name, value in arguments.items())
+
+
+def _short(value: Any, longest: int) -> str:
     text = str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from common import aggregates as agg
@@ -16,6 +17,7 @@ SPARK_TYPES = {
     "int": "IntegerType",
     "long": "LongType",
     "double": "DoubleType",
+    "decimal": "DecimalType",
     "boolean": "BooleanType",
     "date": "DateType",
     "timestamp": "TimestampType",
@@ -34,9 +36,8 @@ def rules_of(contract: Contract, name: str) -> list[Rule]:
         Rule("ExpectTableColumnsToMatchSet", {"column_set": table.names, "exact_match": True}),
         Rule("ExpectTableRowCountToBeBetween", {"min_value": 1}, contract.empty_severity),
         *(
-            Rule("ExpectColumnValuesToBeOfType", {"column": column, "type_": SPARK_TYPES[type_]})
+            Rule("ExpectColumnValuesToBeOfType", {"column": column, "type_": SPARK_TYPES[type_.partition("(")[0]]})
             for column, type_ in table.columns
-            if type_ in SPARK_TYPES
         ),
     ]
     own = {"raw": _raw, "processed": _processed, "features": _features}[name]
@@ -69,12 +70,35 @@ def _features(contract: Contract) -> Iterator[Rule]:
     yield Rule("ExpectColumnValuesToNotBeNull", {"column": entity})
     yield _unique((entity,))
     for each in contract.features.columns:
-        if isinstance(each.rule, agg.Share):
+        if isinstance(each.rule, agg.Share) or _is_share(contract, each.rule):
             yield Rule("ExpectColumnValuesToBeBetween", {"column": each.name, "min_value": 0, "max_value": 1})
         if isinstance(each.rule, agg.Count | agg.Distinct | agg.ActiveDays | agg.DaysSinceLast):
             yield Rule("ExpectColumnValuesToBeBetween", {"column": each.name, "min_value": 0})
         if isinstance(each.rule, agg.Flag):
             yield Rule("ExpectColumnValuesToBeInSet", {"column": each.name, "value_set": [0, 1]})
+
+
+def _is_share(contract: Contract, rule: agg.Aggregate) -> bool:
+    """Whether a ratio divides a part by its whole: the same sum or count, over days that are among the divisor's."""
+    if not isinstance(rule, agg.Ratio) or not 0 <= rule.zero <= 1:
+        return False
+    declared = {each.name: each.rule for each in contract.features.columns}
+    part, whole = declared.get(rule.numerator), declared.get(rule.divisor)
+    if not isinstance(part, agg.Windowed) or not isinstance(whole, agg.Windowed) or part.days > whole.days:
+        return False
+    if replace(part, days=whole.days) != whole:
+        return False
+    return isinstance(part, agg.Count | agg.ActiveDays | agg.Distinct) or _adds_up(contract, part)
+
+
+def _adds_up(contract: Contract, rule: agg.Windowed) -> bool:
+    """Whether more days can only make the sum larger. Sums of doubles depend on who added what first."""
+    if not isinstance(rule, agg.Sum):
+        return False
+    columns = (*contract.columns, *contract.derived, *contract.features.measures)
+    column = next(each for each in columns if each.name == rule.column)
+    low = column.minimum if column.minimum is not None else column.above
+    return low is not None and low >= 0 and column.type != "double"
 
 
 def _unique(columns: tuple[str, ...]) -> Rule:

@@ -1,4 +1,4 @@
-"""Which computed days a change reaches."""
+"""What a day needs before it can be computed, and which computed days a change reaches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from datetime import date, timedelta
 
 from common import history, runs
 from common.converge import Change
-from common.errors import NothingThere
+from common.errors import ContractBroken, NothingThere
+from common.files import read_json
+from common.job import Watch, moved
 from common.layout import STAGES
 from common.run import Run
 
@@ -25,6 +27,32 @@ def insist_made(run: Run, name: str) -> None:
         f"{job} has not run for {run.contract.name} of {run.ds}; run: "
         f"spark-submit jobs/{job}.py --dataset {run.contract.name} --ds {run.ds}"
     )
+
+
+def insist_fit(run: Run, name: str) -> None:
+    """What a job reads was made, has the columns that the contract has by now, and was not refused as it is."""
+    insist_made(run, name)
+    job, layout = STAGES[name]
+    table, dataset = layout(run.contract), run.contract.name
+    stored = history.columns(run.path(table))
+    lacking = [column for column in table.names if column not in stored] if stored else []
+    if lacking:
+        raise ContractBroken(
+            f"{table.path} lacks {', '.join(lacking)}, which the contract has; run: "
+            f"spark-submit jobs/{job}.py --dataset {dataset} --ds {run.ds}"
+        )
+    verdict = read_json(runs.results_place(run.settings.lake, dataset, name, run.ds)) or {}
+    # Verdicts say of which version they are; without that, nothing is known of these rows.
+    if verdict.get("success", True) or "version" not in verdict:
+        return
+    judged = runs.Record(line={"run_id": verdict["run_id"]}, depends={table.path: verdict["version"]})
+    if not moved(run, Watch(table, lambda day: day == run.ds), judged):
+        failed = [each["expectation"] for each in verdict["results"] if not each["success"]]
+        raise ContractBroken(
+            f"{name} of {dataset} {run.ds} failed its validation ({', '.join(failed[:3])}), and nothing may be made of it. "
+            f"Mend the source and run the day again; where only the contract was mended, run first: "
+            f"spark-submit jobs/validate.py --dataset {dataset} --ds {run.ds} --table {name}"
+        )
 
 
 def features_after(run: Run, changes: Iterable[Change]) -> list[date]:

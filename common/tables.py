@@ -19,6 +19,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from common import history
+from common.errors import ContractBroken
 from common.layout import Columns, Table
 from common.locks import committing
 
@@ -43,6 +44,7 @@ CONFLICTS = (
 )
 # A path is a path, whatever characters it has.
 AS_THEY_ARE = {"__globPaths__": "false"}
+_NULLABLE = {"nullable": True, "metadata": {}}
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 
@@ -57,11 +59,12 @@ def read(run: Run, table: Table, where: Slice) -> DataFrame:
     Delta's own reader would start three Spark jobs to learn the same from the log, which small days feel.
     """
     uri, at = run.path(table), run.at.get(table.path)
-    files = [] if at == history.NOWHERE else history.files(uri, at, **as_text(where))
-    if not files:
+    part = None if at == history.NOWHERE else history.part(uri, at, **as_text(where))
+    if part is None or not part.files:
         return empty(run.spark, table)
-    reader = run.spark.read.schema(_schema(table.columns)).options(basePath=uri, **AS_THEY_ARE)
-    return reader.parquet(*[f"{uri}/{unquote(file.path)}" for file in files]).select(table.names)
+    schema = _as_stored(part.columns)
+    reader = run.spark.read.schema(schema).options(basePath=uri, **AS_THEY_ARE)
+    return reader.parquet(*[f"{uri}/{unquote(file.path)}" for file in part.files]).select(schema.names)
 
 
 def empty(spark: SparkSession, table: Table) -> DataFrame:
@@ -116,17 +119,51 @@ def as_text(where: Slice) -> dict[str, list[str]]:
 
 
 def create(run: Run, table: Table) -> None:
+    if history.exists(run.path(table)):
+        follow(run, table)
+    else:
+        _make(run, table)
+
+
+def follow(run: Run, table: Table) -> None:
+    """Gives a table that is there the columns that the contract has gained since."""
     path = run.path(table)
-    if history.exists(path):
-        return
+    if history.exists(path) and _gained(table, history.columns(path)):
+        with committing(run.settings.lake, table.path), signed(run, {}):
+            empty(run.spark, table).write.format("delta").mode("append").option("mergeSchema", "true").save(path)
+
+
+def _make(run: Run, table: Table) -> None:
     with committing(run.settings.lake, table.path):
-        builder = DeltaTable.createIfNotExists(run.spark).location(path).partitionedBy(*table.partition)
+        builder = DeltaTable.createIfNotExists(run.spark).location(run.path(table)).partitionedBy(*table.partition)
         for name, type_ in table.columns:
             builder = builder.addColumn(name, type_)
         for name, value in properties(table).items():
             builder = builder.property(name, value)
         with signed(run, {}):
             builder.execute()
+
+
+def _gained(table: Table, stored: Mapping[str, Any]) -> bool:
+    """Whether the stored rows just lack columns: those can be null in them. Nothing else can be mended by adding to it."""
+    before = {field.name: field.dataType.simpleString() for field in _as_stored(stored)}
+    now = {field.name: field.dataType.simpleString() for field in _schema(table.columns)}
+    differences = [
+        f"{name} is {type_} in the table, but {now.get(name, 'not')} in the contract"
+        for name, type_ in before.items()
+        if now.get(name) != type_
+    ]
+    if differences:
+        raise ContractBroken(
+            f"{table.path} is not what its contract says: {'; '.join(differences)}. Nothing was written to it. Keep declaring a "
+            "column that no longer comes, as one that is not required; give one of another type another name; or move the "
+            "table away, and run its days again."
+        )
+    return len(now) > len(before)
+
+
+def _as_stored(columns: Mapping[str, Any]) -> StructType:
+    return StructType.fromJson({"fields": [{**_NULLABLE, "name": name, "type": columns[name]} for name in columns]})
 
 
 def properties(table: Table) -> dict[str, str]:

@@ -12,7 +12,8 @@ from common.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:
-    stale.insist_made(run, "raw")
+    stale.insist_fit(run, "raw")
+    tables.follow(run, layout.processed(run.contract))
     day = cleaning.day(run)
     with committing(run.settings.lake, layout.processed(run.contract).path):
         return tables.retried(lambda: converge_day(run, day))

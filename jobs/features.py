@@ -12,7 +12,7 @@ from common.run import Outcome, Run
 
 def main(run: Run) -> Outcome:
     table = layout.features(run.contract)
-    stale.insist_made(run, "processed")
+    stale.insist_fit(run, "processed")
     meaning = definition.insist_unchanged(run)
     sources = run.versions(features.sources(run.contract))
     bring_up_to_date(run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import duckdb
 from deltalake import DeltaTable
 
 from common import datasets, published
+from common.contract import Column, Contract
 from common.job import Job, Line, run_day
 from common.run import Run
 from common.settings import load_settings
@@ -41,6 +42,19 @@ PURCHASE = {
 class Lake:
     root: Path
     dataset: str = "transactions"
+    changed: dict[str, Any] = field(default_factory=dict)
+
+    def saying(self, **changed: Any) -> Lake:
+        """The same lake, as if its contract said otherwise in something."""
+        return replace(self, changed=changed)
+
+    @property
+    def contract(self) -> Contract:
+        return replace(datasets.load(self.dataset).contract, **self.changed)
+
+    def columns(self, name: str, **changed: Any) -> tuple[Column, ...]:
+        """The contract's columns, one of which is declared otherwise."""
+        return tuple(replace(each, **changed) if each.name == name else each for each in self.contract.columns)
 
     @property
     def landing(self) -> Path:
@@ -82,8 +96,8 @@ class Lake:
         settings = load_settings("local", lake=str(self.root / "lake"), landing=str(self.landing))
         settings = settings.model_copy(update={"lock_wait_seconds": 0.2, "online": self.online})
         full_refresh = options.pop("full_refresh", False)
-        code = options.pop("code", "test")
-        dataset = datasets.load(self.dataset)
+        code = options.pop("code", f"test {self.changed or ''}".strip())
+        dataset = replace(datasets.load(self.dataset), contract=self.contract)
         return Run(job, dataset, DAY(ds), settings, f"run of {job} {ds}", code, full_refresh, options)
 
     def run(self, job: Job, ds: str, **options: Any) -> Line:

@@ -77,7 +77,8 @@ def test_a_failed_rule_names_expectation_column_count_and_examples(spark: SparkS
     unique, between, count, present = check(rows, rules, "ages")
     assert (unique.success, unique.failed, unique.examples) == (False, 2, ["b"])
     assert (
-        between.words == "ExpectColumnValuesToBeBetween(max_value=120) on age failed: 2 of 3 rows, for example 900, 901"
+        between.words == "ExpectColumnValuesToBeBetween(max_value=120) on age failed: 2 of 3 rows, limit 120, "
+        "for example 900, 901"
     )
     assert between.severity == "warn"
     assert (count.success, count.observed) == (False, 3)

@@ -1,10 +1,14 @@
 """The rules that each contract comes to: whoever takes one away, or adds one, says so here."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from common import datasets, rules
+from common import datasets, gx, rules
+from common.aggregates import Ratio, Sum
+from common.contract import Feature, Features
 from common.layout import STAGES
 
 GOLDEN = Path(__file__).parent / "rules"
@@ -17,10 +21,64 @@ def said(dataset: str) -> str:
         for table in STAGES
         for rule in rules.rules_of(contract, table)
     ]
-    more = ("refused_share", "duplicate_share", "freshness", "volume", "drift", "label", "references")
+    limits = ("refused_share", "refused_severity", "duplicate_share", "duplicate_severity")
+    more = (*limits, "freshness", "volume", "drift", "label", "references")
     return "\n".join([*lines, *(f"{name} = {getattr(contract, name)}" for name in more), ""])
 
 
 @pytest.mark.parametrize("dataset", datasets.names())
 def test_the_rules_of_a_dataset_are_these(dataset: str) -> None:
     assert said(dataset) == (GOLDEN / f"{dataset}.txt").read_text()
+
+
+def shares(**changed: Any) -> set[str]:
+    """The features that are declared to be between 0 and 1, where the contract says otherwise in something."""
+    contract = replace(datasets.load("transactions").contract, **changed)
+    found = [rule for rule in rules.rules_of(contract, "features") if rule.arguments.get("max_value") == 1]
+    return {str(rule.column) for rule in found}
+
+
+def with_ratio(numerator: str, divisor: str, zero: float = 0.0) -> Features:
+    declared = datasets.load("transactions").contract.features
+    more = (
+        Feature("r", Ratio(numerator, divisor, zero)),
+        Feature("spend", Sum(30, "purchase_amount")),
+        Feature("ages_7d", Sum(7, "age")),
+        Feature("ages_30d", Sum(30, "age")),
+        Feature("users_7d", Sum(7, "user_id")),
+    )
+    return replace(declared, columns=(*declared.columns, *more))
+
+
+@pytest.mark.parametrize(
+    ("numerator", "divisor", "is_share"),
+    [
+        ("spend_7d", "spend_30d", True),
+        ("spend_30d", "spend", True),
+        ("purchases_7d", "purchases_30d", True),
+        ("spend_30d", "spend_7d", False),
+        ("ages_7d", "ages_30d", True),
+        ("users_7d", "ages_30d", False),
+        ("spend_7d", "purchases_30d", False),
+        ("avg_purchase_30d", "max_purchase_30d", False),
+    ],
+)
+def test_a_part_divided_by_its_whole_is_between_0_and_1(numerator: str, divisor: str, is_share: bool) -> None:
+    assert ("r" in shares(features=with_ratio(numerator, divisor))) == is_share
+
+
+def test_no_share_is_promised_where_a_sum_may_fall_or_the_missing_is_something_else() -> None:
+    columns = datasets.load("transactions").contract.columns
+    signed = tuple(replace(each, above=None) if each.name == "purchase_amount" else each for each in columns)
+    assert "spend_share_7d" in shares()
+    assert "spend_share_7d" not in shares(columns=signed)
+    assert "r" not in shares(features=with_ratio("spend_7d", "spend_30d", zero=-1.0))
+
+
+def test_every_declared_rule_is_one_that_great_expectations_knows() -> None:
+    """The gate would say so on the first day; here nobody waits for it."""
+    for dataset in datasets.names():
+        contract = datasets.load(dataset).contract
+        for table in STAGES:
+            for place, rule in enumerate(rules.rules_of(contract, table)):
+                assert gx.expectation(rule, place).meta == {"rule": place}

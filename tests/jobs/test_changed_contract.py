@@ -1,0 +1,99 @@
+"""A contract that changed between two days: what it gained is added, what can't be stored is said before anything is."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from common.contract import Column
+from common.errors import ContractBroken
+from tests.lake import PURCHASE, Lake
+from tests.tables_as_text import assert_rows
+
+FIRST, SECOND, THIRD = "2026-01-05", "2026-01-06", "2026-01-07"
+SHOP = Column(name="shop", type="string", description="Where it was bought")
+
+
+@pytest.fixture
+def two_days(lake: Lake) -> Lake:
+    """The second corrects a purchase of the first, so that there are rows kept aside, too."""
+    lake.land(FIRST, "transaction_id | category\na | food\nb | food")
+    lake.day(FIRST)
+    lake.land(
+        SECOND, f"transaction_id | category | timestamp\nb | home | {FIRST}T11:00:00Z\nd | food | {SECOND}T11:00:00Z"
+    )
+    lake.day(SECOND)
+    return lake
+
+
+def wider(lake: Lake) -> Lake:
+    return lake.saying(columns=(*lake.contract.columns, SHOP))
+
+
+def land_with_shop(lake: Lake) -> None:
+    values = {**PURCHASE, "transaction_id": "c", "timestamp": f"{THIRD}T10:00:00Z", "shop": "north"}
+    lake.land_bytes(THIRD, f"{','.join(values)}\n{','.join(values.values())}\n".encode())
+
+
+def test_a_column_that_the_contract_gained_is_missing_in_older_rows(two_days: Lake) -> None:
+    lake = wider(two_days)
+    land_with_shop(lake)
+    lake.day(THIRD)
+    for table in ("raw", "processed", "features"):
+        assert lake.validate(THIRD, table)["counts"]["warnings"] == 0
+    assert_rows(
+        lake.rows("processed"),
+        "transaction_id | category | shop\na | food | -\nb | home | -\nd | food | -\nc | food | north",
+    )
+    assert [row["purchases_30d"] for row in lake.feature_rows(THIRD)] == [4]
+
+
+def test_older_days_say_the_same_when_they_run_again_under_it(two_days: Lake) -> None:
+    before = {ds: two_days.feature_rows(ds) for ds in (FIRST, SECOND)}
+    lake = wider(two_days)
+    land_with_shop(lake)
+    lake.day(THIRD)
+    for ds in (FIRST, SECOND):
+        lake.day(ds)
+        for table in ("raw", "processed", "features"):
+            assert lake.validate(ds, table)["counts"]["warnings"] == 0
+    assert {ds: lake.feature_rows(ds) for ds in before} == before
+    state = lake.state()
+    for ds in (FIRST, SECOND):
+        lake.clean(ds, full_refresh=True)
+    assert lake.state() == state
+
+
+def test_a_day_half_way_through_when_it_changed_is_taken_up_from_where_the_column_can_come(two_days: Lake) -> None:
+    lake = wider(two_days)
+    with pytest.raises(ContractBroken, match=r"raw/transactions lacks shop, .* run: spark-submit jobs/ingest.py"):
+        lake.clean(SECOND)
+    with pytest.raises(ContractBroken, match="ExpectTableColumnsToMatchSet.* for example shop is missing"):
+        lake.validate(SECOND, "raw")
+    lake.ingest(SECOND)
+    assert lake.clean(SECOND)["outcome"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"type": "long"}, "age is int in the table, but bigint in the contract"),
+        ({"type": "string", "minimum": None, "maximum": None}, "age is int in the table, but string"),
+        (None, "age is int in the table, but not in the contract"),
+    ],
+    ids=["a wider type", "another type", "a column gone"],
+)
+def test_what_the_stored_rows_cannot_become_is_refused_with_what_to_do(
+    two_days: Lake, changed: dict[str, Any] | None, said: str
+) -> None:
+    contract = two_days.contract
+    columns = two_days.columns("age", **changed or {})
+    kept = [each for each in columns if changed or each.name != "age"]
+    features = replace(contract.features, columns=[each for each in contract.features.columns if each.name != "age"])
+    lake = two_days.saying(columns=tuple(kept), features=features)
+    before = lake.table("processed/transactions").version()
+    with pytest.raises(ContractBroken, match=said) as refused:
+        lake.clean(SECOND, full_refresh=True)
+    assert "give one of another type another name" in str(refused.value)
+    assert refused.value.exit_code == 3
+    assert lake.table("processed/transactions").version() == before

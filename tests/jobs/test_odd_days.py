@@ -1,0 +1,117 @@
+"""Days that are no fault and no ordinary day either, through the whole gate; and what a validation costs."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from common import gx, tables
+from common.errors import ContractBroken
+from common.layout import STAGES
+from common.quality import check
+from common.rule import Drift, Rule, Severity
+from tests.lake import Lake
+
+DAY, NEXT = "2026-01-05", "2026-01-06"
+HEADER = b"transaction_id,user_id,age,purchase_amount,timestamp,category,payment_method\n"
+
+
+def through(lake: Lake, ds: str) -> dict[str, list[str]]:
+    """What each table's gate warns of."""
+    return {table: [each["expectation"] for each in lake.validate(ds, table).get("warnings", [])] for table in STAGES}
+
+
+def test_a_day_without_rows_is_told_as_such_and_nothing_else_is_said_of_it(lake: Lake) -> None:
+    watched = lake.saying(drift=Drift(days=1))
+    lake.land(DAY, "transaction_id\na\nb")
+    lake.day(DAY)
+    through(watched, DAY)
+    lake.land_bytes(NEXT, HEADER)
+    lake.day(NEXT)
+    empty = ["ExpectTableRowCountToBeBetween(min_value=1)"]
+    assert through(watched, NEXT) == {"raw": empty, "processed": empty, "features": []}
+
+
+@pytest.mark.parametrize("table", ["raw", "processed"])
+def test_a_contract_may_stop_at_a_day_without_rows(lake: Lake, table: str) -> None:
+    lake.land_bytes(DAY, HEADER)
+    lake.ingest(DAY)
+    lake.clean(DAY)
+    with pytest.raises(ContractBroken, match=r"RowCountToBeBetween\(min_value=1\) failed, observed 0, limit 1"):
+        lake.saying(empty_severity=Severity.ERROR).validate(DAY, table)
+
+
+def test_a_day_of_one_row_is_a_day(lake: Lake) -> None:
+    lake.land(DAY, "transaction_id\na")
+    lake.day(DAY)
+    assert through(lake, DAY) == {"raw": [], "processed": [], "features": []}
+
+
+def test_a_column_without_any_value_breaks_no_rule_of_values(lake: Lake) -> None:
+    lake.land(DAY, "transaction_id | age\na | -\nb | -")
+    lake.day(DAY)
+    ages = [
+        Rule("ExpectColumnMaxToBeBetween", {"column": "age", "max_value": 120}, table=table)
+        for table in ("processed", "features")
+    ]
+    assert through(lake, DAY) == {"raw": [], "processed": [], "features": []}
+    assert through(lake.saying(rules=tuple(ages)), DAY) == {"raw": [], "processed": [], "features": []}
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan], ids=str)
+def test_numbers_without_end_are_judged_like_others(lake: Lake, monkeypatch: pytest.MonkeyPatch, value: float) -> None:
+    """No text becomes one; a transform or another writer may leave one."""
+    doubles = lake.saying(columns=lake.columns("age", type="double", minimum=None, maximum=None))
+    doubles.land(DAY, "transaction_id\na\nb")
+    doubles.day(DAY)
+    monkeypatch.setattr(tables, "read", endless(tables.read, value))
+    assert through(doubles, DAY) == {"raw": [], "processed": [], "features": []}
+    bounded = lake.saying(columns=lake.columns("age", type="double"))
+    with pytest.raises(ContractBroken, match=f"on age failed: 2 of 2 rows, .* for example {value}"):
+        bounded.validate(DAY)
+
+
+def endless(read: Callable[..., DataFrame], value: float) -> Callable[..., DataFrame]:
+    def reading(*asked: Any) -> DataFrame:
+        rows = read(*asked)
+        is_double = dict(rows.dtypes).get("age") == "double"
+        return rows.withColumn("age", F.lit(value)) if is_double else rows
+
+    return reading
+
+
+MANY = [
+    Rule("ExpectTableRowCountToBeBetween", {"min_value": 1}),
+    *[Rule("ExpectColumnValuesToNotBeNull", {"column": name}) for name in ("id", "age", "kind")],
+    Rule("ExpectColumnValuesToBeBetween", {"column": "age", "max_value": 120}),
+    Rule("ExpectColumnValuesToBeInSet", {"column": "kind", "value_set": ["x", "y"]}),
+    Rule("ExpectColumnValuesToMatchRegex", {"column": "kind", "regex": "^[xy]$"}),
+    Rule("ExpectColumnMaxToBeBetween", {"column": "age", "max_value": 120}),
+    Rule("ExpectColumnMeanToBeBetween", {"column": "age", "max_value": 120}),
+]
+
+
+def jobs_of(spark: SparkSession, name: str, rules: list[Rule]) -> int:
+    rows = tables.computed(spark.createDataFrame([("a", 5, "x"), ("b", 6, "y")], "id string, age int, kind string"))[0]
+    spark.sparkContext.setJobGroup(name, name)
+    try:
+        assert all(each.success for each in check(rows, rules, name))
+    finally:
+        spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)  # type: ignore[arg-type]
+    return len(spark.sparkContext.statusTracker().getJobIdsForGroup(name))
+
+
+def test_many_rules_cost_one_pass_like_one_and_unique_columns_one_more(spark: SparkSession) -> None:
+    one = jobs_of(spark, "one", [MANY[1]])
+    assert jobs_of(spark, "many", MANY) == one
+    unique = [Rule("ExpectColumnValuesToBeUnique", {"column": "id"})]
+    print("jobs", one, jobs_of(spark, "unique", [*MANY, *unique]))
+
+
+def test_that_one_pass_is_the_doing_of_the_listener(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = jobs_of(spark, "together", MANY)
+    monkeypatch.setattr(gx._Counted, "listening", lambda self, engine: engine.resolve_metrics)
+    print("alone", jobs_of(spark, "alone", MANY), together)

@@ -1,0 +1,96 @@
+"""How much of a day may be refused, wherever it was, and what is said where nobody knows."""
+
+import shutil
+
+import pytest
+from deltalake import write_deltalake
+
+from common.contract import Files
+from common.errors import ContractBroken
+from jobs.clean import CLEAN
+from jobs.ingest import INGEST
+from tests.lake import Lake
+
+DAY = "2026-01-05"
+HEADER = "transaction_id,user_id,age,purchase_amount,timestamp,category,payment_method"
+
+
+def land(lake: Lake, good: int, torn: int = 0, toys: int = 0) -> None:
+    """Good purchases, records that no reader can take apart, and purchases of a category that nobody declared."""
+    rows = [f"g{n},1,30,10.00,{DAY}T10:00:00Z,food,card" for n in range(good)]
+    rows += [f"torn {n}" for n in range(torn)]
+    rows += [f"t{n},1,30,10.00,{DAY}T10:00:00Z,toys,card" for n in range(toys)]
+    lake.land_bytes(DAY, "\n".join([HEADER, *rows, ""]).encode())
+
+
+def test_records_refused_by_ingest_stop_the_day_before_anything_is_cleaned(lake: Lake) -> None:
+    land(lake, good=9, torn=1)
+    lake.ingest(DAY)
+    with pytest.raises(
+        ContractBroken, match=r"RefusedShareToBeAtMost\(0.05\) failed: 1 of 10 rows, observed 0.1"
+    ) as stopped:
+        lake.validate(DAY, "raw")
+    assert [each["examples"] for each in stopped.value.failures] == [["too_few_fields in 1"]]
+
+
+def test_refused_here_and_refused_there_are_added_up(lake: Lake) -> None:
+    """Each alone is under one in twenty; a twelfth of what landed is not."""
+    land(lake, good=22, torn=1, toys=1)
+    lake.ingest(DAY)
+    lake.validate(DAY, "raw")
+    lake.clean(DAY)
+    with pytest.raises(ContractBroken, match="failed: 2 of 24 rows, observed 0.0833, limit 0.05") as stopped:
+        lake.validate(DAY)
+    (failure,) = stopped.value.failures
+    assert failure["examples"] == ["category:not_one_of_the_values in 1", "too_few_fields in 1"]
+
+
+def test_files_that_were_refused_whole_count_as_files(lake: Lake) -> None:
+    lake = lake.saying(source=Files(on_bad_file="quarantine"))
+    lake.land(DAY, "transaction_id\na", "good.csv")
+    for number in range(9):
+        lake.land_bytes(DAY, b"no,such,header\n1,2,3\n", f"bad{number}.csv")
+    lake.ingest(DAY)
+    with pytest.raises(
+        ContractBroken,
+        match=r"RefusedFileShareToBeAtMost\(0.05\) failed, observed 0.9, limit 0.05, for example bad0.csv",
+    ) as stopped:
+        lake.validate(DAY, "raw")
+    assert len(stopped.value.failures) == 1, "the rows of the good file are all there"
+
+
+def test_the_counts_are_those_of_the_commits_and_no_log_can_lose_them(lake: Lake) -> None:
+    land(lake, good=1, toys=1)
+    lake.ingest(DAY)
+    lake.clean(DAY)
+    shutil.rmtree(lake.root / "lake/runs")
+    with pytest.raises(ContractBroken, match="1 of 2 rows"):
+        lake.validate(DAY)
+
+
+def test_without_the_log_of_runs_nobody_knows_how_old_a_snapshot_is(churn: Lake) -> None:
+    """Whether it is the same as the day before stands there alone; running ingest again says it anew."""
+    shutil.rmtree(churn.root / "lake/runs")
+    with pytest.raises(ContractBroken, match=r"AgeInHoursToBeAtMost\(24\) could not be checked: the log of runs"):
+        churn.validate(DAY)
+    churn.ingest(DAY)
+    assert churn.validate(DAY)["outcome"] == "done"
+
+
+@pytest.mark.parametrize("table", ["raw", "processed"])
+def test_rows_that_nobody_has_counted_stop_the_day(lake: Lake, table: str) -> None:
+    """As if somebody had written the table by other means: the share of refused rows is unknown, and not nothing."""
+    land(lake, good=2)
+    lake.ingest(DAY)
+    lake.clean(DAY)
+    path = str(lake.root / f"lake/{table}/transactions")
+    rows = lake.table(f"{table}/transactions").to_pyarrow_table()
+    shutil.rmtree(path)
+    write_deltalake(path, rows, partition_by="ds" if table == "raw" else "event_date")
+    with pytest.raises(ContractBroken, match="could not be checked: the commits of raw/transactions") as stopped:
+        lake.validate(DAY, table)
+    names = [each["expectation"] for each in stopped.value.failures]
+    assert names == ["RefusedShareToBeAtMost(0.05)", "DuplicateShareToBeAtMost(0.2)"][: 1 if table == "raw" else 2]
+    heal = CLEAN if table == "processed" else INGEST
+    lake.run(heal, DAY, full_refresh=True)
+    assert lake.validate(DAY, table)["outcome"] == "done"
