@@ -8,6 +8,7 @@ PYTHON := .venv/bin/python
 # the optimising compiler pays for itself.
 SMALL := .venv/bin/spark-submit --conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN \
 	--conf spark.driver.extraJavaOptions=-XX:+UseParallelGC
+# Of the 16 that it lands: the last two are for the first backfill through Airflow.
 DEMO_DAYS := 2026-01-01..2026-01-14
 # Docker, or what does its work, such as COMPOSE=podman-compose.
 COMPOSE ?= docker compose
@@ -35,7 +36,7 @@ endef
 
 demo: setup ## 14 days of sample data through the whole chain
 	@for dataset in transactions:2000 churn:500; do \
-		[ -d $(LANDING)/$${dataset%:*} ] || $(PYTHON) -m jobs.datasets.$${dataset%:*}.sample --days 14 --rows $${dataset#*:} --out $(LANDING); done
+		[ -d $(LANDING)/$${dataset%:*} ] || $(PYTHON) -m jobs.datasets.$${dataset%:*}.sample --days 16 --rows $${dataset#*:} --out $(LANDING); done
 	@echo "Running $(DEMO_DAYS) of both datasets, side by side:" >&2
 	@$(SMALL) jobs/backfill.py --dataset transactions churn --ds $(DEMO_DAYS) >/dev/null
 	@$(SMALL) jobs/training_set.py --dataset churn --name churn_baseline --ds $(DEMO_DAYS) >/dev/null
@@ -82,10 +83,11 @@ docs: setup ## Great Expectations' pages of every suite and result
 airflow: setup setup-airflow ## Airflow on this machine, in the foreground: schedules, backfills, its UI on localhost
 	@conf/airflow/start
 
+# Several days at once: one that has not landed must not hold up the others, and the pools let one task at a time to a table.
 backfill: setup-airflow ## days through the Airflow that runs here: DATASET=... FROM=... TO=...
 	@: "$${DATASET:?which dataset? make backfill DATASET=transactions FROM=2026-01-01 TO=2026-01-03}" "$${FROM:?FROM which day?}" "$${TO:?TO which day?}"; \
 		conf/airflow/airflow backfill create --dag-id "$$DATASET" --from-date "$$FROM" --to-date "$$TO" \
-		--reprocess-behavior "$${REPROCESS:-completed}" --max-active-runs 1
+		--reprocess-behavior "$${REPROCESS:-completed}" --max-active-runs 4
 
 cluster: setup ## a Spark master and its workers on this machine, for --env cluster
 	@$(PYTHON) conf/spark/cluster.py up
@@ -96,7 +98,7 @@ cluster-down: ## end that cluster
 up: ## start Airflow, Spark and PostgreSQL in containers
 	@$(call with_python,conf/docker/first_start.py "$(COMPOSE)")
 	@mkdir -p "$(LANDING_FOLDER)"
-	@$(BUILD) && $(COMPOSE) up -d
+	@export REVISION=$$(git rev-parse HEAD 2>/dev/null); $(BUILD) && $(COMPOSE) up -d
 	@$(call with_python,conf/docker/healthy.py --wait 300 http://127.0.0.1:$(AIRFLOW_PORT)/api/v2/monitor/health \
 		scheduler.status=healthy dag_processor.status=healthy triggerer.status=healthy)
 	@echo "Airflow: http://127.0.0.1:$(AIRFLOW_PORT), user admin, password AIRFLOW_ADMIN_PASSWORD of .env"

@@ -16,11 +16,19 @@ def record_batch(name: str, values: list[Any], columns: list[str], count: int) -
     return _batch(name, fields, columns, count)
 
 
+def plain_batch(name: str, batch: Batch, columns: list[str]) -> pa.RecordBatch:
+    """The lines without quotes, cut up all at once."""
+    fields = pc.split_pattern(pa.array(batch.plain, pa.string()), batch.delimiter)
+    count = len(batch.plain)
+    cut = [pa.nulls(count, pa.string()) if at is None else pc.list_element(fields, at) for at in batch.places]
+    return _batch(name, cut, columns, count)
+
+
 def refused_batch(name: str, batch: Batch, columns: list[str]) -> pa.RecordBatch:
     """The refused records. Behind them rows that are no record (problem ""): names that the contract doesn't know, and
     the further lines of records that span several."""
     lines = [max(1, count_lines([text.split("\n")])) for _, text in batch.refused]
-    further = batch.lines - len(batch.rows) - sum(lines)
+    further = batch.lines - batch.records - sum(lines)
     extra = [None, *sorted(batch.extra)]
     problems = [*(problem for problem, _ in batch.refused), *([""] * len(extra))]
     texts = [*(text for _, text in batch.refused), *([None] * len(extra))]
@@ -40,10 +48,18 @@ def refused_batch(name: str, batch: Batch, columns: list[str]) -> pa.RecordBatch
 def parquet_batch(name: str, batch: pa.RecordBatch, columns: list[str]) -> pa.RecordBatch:
     count, present = batch.num_rows, set(batch.schema.names)
     fields = [
-        pc.cast(batch.column(column), pa.string()) if column in present else pa.nulls(count, pa.string())
-        for column in columns
+        _as_text(batch.column(column)) if column in present else pa.nulls(count, pa.string()) for column in columns
     ]
     return _batch(name, fields, columns, count)
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    """As a CSV would have it. A time of nanoseconds has its microseconds, unless that would lose some: then it is refused."""
+    if not pa.types.is_timestamp(column.type):
+        return pc.cast(column, pa.string())
+    utc = column.cast(pa.int64()).cast(pa.timestamp(column.type.unit))
+    text = pc.replace_substring_regex(utc.cast(pa.string()), r"(\.\d{6})000$", r"\1")
+    return pc.binary_join_element_wise(text, "Z", "") if column.type.tz else text
 
 
 def _batch(

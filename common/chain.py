@@ -32,21 +32,29 @@ def _day(steps: list[Step], run: Run) -> Line:
     line: Line = {"job": "backfill", "dataset": run.contract.name, "ds": str(run.ds), "outcome": "nothing"}
     line |= {"counts": {}, "read": {}, "written": {}, "seconds": 0.0}
     stale: set[str] = set()
+    warnings: list[dict[str, object]] = []
     for step in steps:
         try:
             done = run_day(step.job, replace(run, job=step.job.name, options=dict(step.options)), quiet=True)
         except NothingThere as error:
             run.log.warning("%s", error)
-            return {**line, "outcome": "missing", "stale": sorted(stale)}
+            return {**line, **missed(run, error), "stale": sorted(stale)}
         if done["outcome"] != "nothing":
             line["outcome"] = "done"
+            warnings += done.get("warnings", [])
         if not step.options:
             line["counts"] |= {f"{step.job.name}_{name}": count for name, count in done["counts"].items()}
         line["read"] |= done["read"]
         line["written"] |= done["written"]
         line["seconds"] = round(line["seconds"] + done["seconds"], 1)
         stale |= set(done["stale"])
+    line |= {"warnings": warnings} if warnings else {}
     return {**line, "stale": sorted(stale - {str(run.ds)})}
+
+
+def missed(run: Run, error: NothingThere) -> Line:
+    """What the line of a day says that the source has nothing for."""
+    return {"outcome": "missing", "missing": [str(run.ds)], "message": str(error)}
 
 
 def _tell(run: Run, line: Line, done: int, total: int, started: float) -> None:

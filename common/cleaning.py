@@ -83,20 +83,27 @@ class Settled:
     stored_arrivals: list[tuple[str, date]]  # the tables and arrival days that those are of
 
     def current(self) -> list[Wish]:
-        """First the rows of keys that nothing is stored for: most of a day, and no stored row is read for them."""
-        table = layout.processed(self.run.contract)
-        rows = self.settled.where(F.col("superseded").isNull())
+        """First the rows that nothing is stored for: most of a day, and no stored row is read for them."""
+        table, rows = layout.processed(self.run.contract), self._current
         if self.again:
             return [self._against_stored(table, rows.unionByName(self.alone))]
-        dates, alone = {"event_date": self._tally["alone_on"]}, tables.conform(self.alone, table)
-        fresh = Wish(table=table, where=dates, desired=alone, size=self._tally["alone"], new=True)
-        return [fresh, self._against_stored(table, rows)] if self.contested else [fresh]
+        dates, desired = {"event_date": self._tally["fresh_on"]}, self.alone.unionByName(self._unheard_of)
+        size = self._tally["fresh"]
+        fresh = Wish(table=table, where=dates, desired=tables.conform(desired, table), size=size, new=True)
+        if not self._has_stored(table):
+            return [fresh]
+        return [
+            fresh,
+            self._against_stored(table, rows.join(self._stored_keys, list(self.run.contract.key), "left_semi")),
+        ]
 
     def set_aside(self) -> list[Wish]:
-        return [replace(self._aside, actions=(INSERT, UPDATE))] if self.contested or self._has_stored_aside else []
+        some = self.contested or self._has_stored(layout.superseded(self.run.contract))
+        return [replace(self._aside, actions=(INSERT, UPDATE))] if some else []
 
     def taken_back(self) -> list[Wish]:
-        return [replace(self._aside, actions=(DELETE,))] if self._has_stored_aside else []
+        some = self._has_stored(layout.superseded(self.run.contract))
+        return [replace(self._aside, actions=(DELETE,))] if some else []
 
     @property
     def _aside(self) -> Wish:
@@ -108,8 +115,22 @@ class Settled:
         return sorted({day for _, day in self.stored_arrivals if day > self.run.ds})
 
     @property
-    def _has_stored_aside(self) -> bool:
-        return any(table == layout.superseded(self.run.contract).path for table, _ in self.stored_arrivals)
+    def _current(self) -> DataFrame:
+        return self.settled.where(F.col("superseded").isNull())
+
+    @property
+    def _unheard_of(self) -> DataFrame:
+        """Of the contested keys' current rows those whose key has none yet. A row that moves to another date comes in the
+        commit that takes the old one away, so that it is never there twice."""
+        return self._current.join(self._stored_keys, list(self.run.contract.key), "left_anti")
+
+    @property
+    def _stored_keys(self) -> DataFrame:
+        table = layout.processed(self.run.contract)
+        return F.broadcast(self.stored.where(F.col(ORIGIN) == F.lit(table.path)).select(*self.run.contract.key))
+
+    def _has_stored(self, table: Table) -> bool:
+        return any(path == table.path for path, _ in self.stored_arrivals)
 
     @property
     def _reach(self) -> tables.Slice:
@@ -129,18 +150,25 @@ class Settled:
         same_record = Window.partitionBy(*run.contract.key, "record_hash")
         again = F.min("arrived").over(same_record) < F.col("arrived")
         columns = ["event_date", "arrived", "superseded"]
-        alone = self.alone.select(*columns, F.lit(False).alias("again"), F.lit(True).alias("alone"))
-        settled = self.settled.select(*columns, again.alias("again"), F.lit(False).alias("alone"))
-        rows = alone.unionByName(settled).where(mine)
-        known, on_ds = known_on(run.ds), F.col("event_date") == F.lit(run.ds)
-        found = rows.agg(
-            _count(known & on_ds).alias("accepted"),
-            _count(known & ~on_ds).alias("late"),
-            _count(~known & ~F.col("again")).alias("superseded"),
-            _count(~known & F.col("again")).alias("again"),
-            _count(F.col("alone")).alias("alone"),
-            F.sort_array(F.collect_set(F.when(F.col("alone"), F.col("event_date")))).alias("alone_on"),
-        ).first()
+        yes, no = F.lit(True), F.lit(False)
+        alone = self.alone.select(*columns, no.alias("again"), yes.alias("fresh"), yes.alias("counts"))
+        settled = self.settled.select(*columns, again.alias("again"), no.alias("fresh"), mine.alias("counts"))
+        fresh = self._unheard_of.select(*columns, no.alias("again"), yes.alias("fresh"), no.alias("counts"))
+        known = F.col("counts") & known_on(run.ds)
+        beaten, on_ds = F.col("counts") & ~known_on(run.ds), F.col("event_date") == F.lit(run.ds)
+        found = (
+            alone.unionByName(settled)
+            .unionByName(fresh)
+            .agg(
+                _count(known & on_ds).alias("accepted"),
+                _count(known & ~on_ds).alias("late"),
+                _count(beaten & ~F.col("again")).alias("superseded"),
+                _count(beaten & F.col("again")).alias("again"),
+                _count(F.col("fresh")).alias("fresh"),
+                F.sort_array(F.collect_set(F.when(F.col("fresh"), F.col("event_date")))).alias("fresh_on"),
+            )
+            .first()
+        )
         assert found is not None
         return found
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from common import datasets
-from common.chain import run_chain
+from common.chain import missed, run_chain
 from common.days import FORM, parse_days
-from common.errors import BadArguments, NothingThere, PipelineError
+from common.errors import BadArguments, NothingThere, PipelineError, advice
 from common.job import Job, Line, Step, describe, run_day, run_together
 from common.revision import code_fingerprint
 from common.run import Run
@@ -90,7 +90,9 @@ def _answer(
         logging.getLogger("pipeline").error("%s", error)
     except Exception as error:
         line |= describe(error)
-        logging.getLogger("pipeline").exception("%s failed", name)
+        logging.getLogger("pipeline").exception(
+            "%s failed: %s", name, advice(error) or "a fault of the pipeline; see below"
+        )
     finally:
         line["seconds"] = round(time.monotonic() - started, 1)
         sys.stderr.flush()
@@ -122,7 +124,7 @@ def _run_or_miss(job: Job, run: Run, lone: bool) -> Line:
         if lone:
             raise
         run.log.warning("%s", error)
-        return {"job": run.job, "ds": str(run.ds), "outcome": "missing", "counts": {}}
+        return {"job": run.job, "ds": str(run.ds), "counts": {}, **missed(run, error)}
     except PipelineError as error:
         error.add_note(f"on {run.ds}")
         raise
@@ -137,7 +139,6 @@ def summary(ds: str, lines: list[Line]) -> Line:
         for name, count in line["counts"].items():
             counts[name] = counts.get(name, 0) + count
     outcomes = {line["ds"]: line["outcome"] for line in lines}
-    missing = [day for day, outcome in outcomes.items() if outcome == "missing"]
     stale = sorted({day for line in lines for day in line.get("stale", [])} - {day for day in _later_run(lines)})
     first = next((line for line in lines if "dataset" in line), lines[0])
     return {
@@ -150,7 +151,8 @@ def summary(ds: str, lines: list[Line]) -> Line:
         "written": _last(lines, "written"),
         "stale": stale,
         "days": outcomes,
-        **({"missing": missing} if missing else {}),
+        **_warned(lines),
+        **_missed(lines),
     }
 
 
@@ -158,15 +160,38 @@ def side_by_side(lines: dict[str, Line]) -> Line:
     """One line for several datasets: each one's own, and what came of all."""
     first, *_ = lines.values()
     outcomes = {line["outcome"] for line in lines.values()}
-    missing = sorted({day for line in lines.values() for day in line.get("missing", [])})
+    missing = {name: line for name, line in lines.items() if "missing" in line}
+    said = {
+        "missing": sorted({day for line in missing.values() for day in line["missing"]}),
+        "message": "; ".join(f"{name}: {line['message']}" for name, line in missing.items()),
+    }
     return {
         "job": first["job"],
         "dataset": list(lines),
         "ds": first["ds"],
         "outcome": "nothing" if outcomes == {"nothing"} else "done",
         "datasets": lines,
-        **({"missing": missing} if missing else {}),
+        **(said if missing else {}),
     }
+
+
+def _missed(lines: list[Line]) -> Line:
+    missing = [line for line in lines if line["outcome"] == "missing"]
+    if not missing:
+        return {}
+    days = [line["ds"] for line in missing]
+    others = "; the others have run" if len(missing) < len(lines) else ""
+    message = (
+        f"{len(missing)} of {len(lines)} days are missing: {', '.join(days)}{others}. First: {missing[0]['message']}"
+    )
+    return {"missing": days, "message": message}
+
+
+def _warned(lines: list[Line]) -> Line:
+    """A day on which nothing was new has nothing new to warn of."""
+    new = [line for line in lines if line["outcome"] != "nothing"]
+    warnings = [{**rule, "ds": line["ds"]} for line in new for rule in line.get("warnings", [])]
+    return {"warnings": warnings} if warnings else {}
 
 
 def _later_run(lines: list[Line]) -> set[str]:

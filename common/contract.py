@@ -12,12 +12,14 @@ from common.errors import insist
 from common.rule import Drift, Freshness, Reference, Rule, Severity, Volume
 
 TYPES = re.compile(r"string|int|long|double|boolean|date|timestamp|decimal\((\d{1,2}),(\d{1,2})\)")
-NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+LONGEST_NAME = 63
+NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}")
 TABLES = ("raw", "processed", "features")
 NUMERIC = ("int", "long", "double", "decimal")
 # Columns that the pipeline adds to every dataset's tables.
 RESERVED = frozenset(
     {"ds", "event_date", "arrived", "superseded", "record_hash", "file", "copies", "reasons", "record", "job", "action"}
+    | {"problem", "extra", "lines", "events"}
 )
 
 

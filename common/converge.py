@@ -15,7 +15,19 @@ from pyspark.sql import functions as F
 from common import history
 from common.layout import Table
 from common.locks import committing
-from common.tables import Slice, as_text, computed, conform, create, empty, read, retried, signed, within
+from common.tables import (
+    BROADCAST_ROWS,
+    Slice,
+    as_text,
+    computed,
+    conform,
+    create,
+    empty,
+    read,
+    retried,
+    signed,
+    within,
+)
 
 if TYPE_CHECKING:
     from common.run import Run
@@ -139,6 +151,9 @@ def _merge(run: Run, wish: Wish, diff: DataFrame, change: Change, books: Mapping
     elif "arrived" in table.names:
         # New rows could only meet rows of the same arrival; by the statistics, the files of other days are not read.
         condition = condition & (F.col("t.arrived") == F.lit(run.ds))
+    if not change.inserted and change.rows <= BROADCAST_ROWS:
+        # What is rewritten is not shuffled; of rows that come from memory Spark can't tell that they are few.
+        diff = F.broadcast(diff)
     merge = target.merge(diff.alias("s"), condition)
     values: dict[str, str | Column] = {name: F.col(f"s.{name}") for name in table.names}
     if change.deleted:

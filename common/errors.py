@@ -51,6 +51,20 @@ class ContractContradiction(PipelineError):  # noqa: N818
     """A declaration that contradicts itself; raised when it is imported."""
 
 
+# What Spark, Parquet and deltalake say of a file of the lake that is not what it was.
+_DAMAGED = ("FAILED_READ_FILE", "is not a Parquet file", "FileNotFoundException", "DeltaError", "TableNotFoundError")
+_RESTORE = (
+    "A file of the lake is damaged or gone. Bring it back from a copy, or restore the table to a version before it "
+    "(Delta's RESTORE), or delete that day's rows and run the day again with --full-refresh."
+)
+
+
+def advice(error: Exception) -> str:
+    """What to do about an error that is not ours; empty where nothing better is known than its own words."""
+    said = f"{type(error).__name__}: {error}"
+    return _RESTORE if any(sign in said for sign in _DAMAGED) else ""
+
+
 def insist(holds: bool, message: str) -> None:
     if not holds:
         raise ContractContradiction(message)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import uuid
 from pathlib import Path
@@ -52,21 +51,3 @@ def list_files(uri: str, recursive: bool = False) -> list[fs.FileInfo]:
     system, path = locate(uri)
     found = system.get_file_info(fs.FileSelector(path, allow_not_found=True, recursive=recursive))
     return sorted((each for each in found if each.type == fs.FileType.File), key=lambda each: each.path)
-
-
-def digest(uri: str) -> str:
-    """Of the names and the content of a file, or of the files below a folder."""
-    system, path = locate(uri)
-    files = [each.path for each in list_files(uri, recursive=True)] if _is_folder(uri) else [path]
-    found = hashlib.sha256()
-    for file in files:
-        found.update(file.removeprefix(path).encode())
-        with system.open_input_stream(file, compression=None) as stream:
-            while block := stream.read(4 << 20):
-                found.update(block)
-    return found.hexdigest()
-
-
-def _is_folder(uri: str) -> bool:
-    system, path = locate(uri)
-    return bool(system.get_file_info(path).type == fs.FileType.Directory)

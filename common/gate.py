@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from common import checks, ledger, masking, profiles, quality, rules, runs, stale, steadiness, tables
+from common import checks, gx, ledger, masking, profiles, quality, rules, runs, stale, steadiness, tables
 from common.days import around
 from common.errors import ContractBroken
 from common.files import write_json
@@ -24,8 +24,10 @@ def check(run: Run) -> list[Result]:
     """Everything that is expected of the table's rows that the run of ds has brought."""
     name, contract = run.options["table"], run.contract
     stale.insist_made(run, name)
+    gx.import_meanwhile()
     try:
-        rows = rows_of(run, name)
+        # Looked at several times: by the rules, for what is unique, for the profile.
+        rows, _ = tables.computed(rows_of(run, name))
     except quality.CANNOT_RUN as error:
         return [quality.unable("RowsToBeReadable()", error)]
     suite, masked = f"{contract.name}.{name}", masking.sensitive_names(contract, name)
@@ -39,10 +41,11 @@ def check(run: Run) -> list[Result]:
 
 
 def rows_of(run: Run, name: str) -> DataFrame:
-    """As they were known on ds: a later correction changes nothing of what is said of this day."""
+    """As they were known on ds: a later correction changes nothing of what is said of this day. And as they are stored:
+    read as the contract says, rows would be what it says."""
     if name != "processed":
-        return tables.read(run, rules.table_of(run.contract, name), {"ds": [run.ds]})
-    rows = rows_known(run, around(run.ds, run.contract.lateness_days), run.ds)
+        return tables.read(run, tables.stored(run, rules.table_of(run.contract, name)), {"ds": [run.ds]})
+    rows = rows_known(run, around(run.ds, run.contract.lateness_days), run.ds, as_stored=True)
     return rows.where(F.col("arrived") == F.lit(run.ds))
 
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import threading
+from collections.abc import Callable
 from difflib import get_close_matches
+from functools import cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +27,35 @@ EXAMPLES = 5
 COUNTS = {"result_format": "BOOLEAN_ONLY"}
 DETAIL = {"result_format": "BASIC", "partial_unexpected_count": EXAMPLES}
 WHOLE = "day"
+_TURNS = threading.RLock()
 
 
+@cache
 def library() -> Any:
     """Imported where it is used: it takes seconds. It would report its use over the network."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
+    from great_expectations.core.yaml_handler import YAMLHandler
 
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    # Its readers of YAML serve all threads of a process, and are not made for it: two datasets run side by side.
+    for name in ("load", "dump"):
+        setattr(YAMLHandler, name, _in_turn(getattr(YAMLHandler, name)))
     return gx
+
+
+def import_meanwhile() -> None:
+    """Imports it beside what Spark does first."""
+    threading.Thread(target=library, daemon=True).start()
+
+
+def _in_turn(work: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(work)
+    def waiting(*given: Any, **named: Any) -> Any:
+        with _TURNS:
+            return work(*given, **named)
+
+    return waiting
 
 
 def file_context(folder: Path) -> Any:

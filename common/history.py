@@ -25,7 +25,7 @@ class Commit:
 
     @property
     def ours(self) -> bool:
-        return bool(self.books)
+        return {"job", "ds"} <= self.books.keys()
 
     @property
     def days(self) -> list[date]:

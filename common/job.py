@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from common import history, runs
-from common.errors import PipelineError
+from common.errors import PipelineError, advice
 from common.layout import Table
 from common.locks import hold
 from common.run import Outcome, Run
@@ -118,8 +118,9 @@ def is_current(job: Job, run: Run, record: runs.Record, source: str) -> bool:
 
 def moved(run: Run, watch: Watch, record: runs.Record) -> bool:
     """Whether what a run depended on there is another since."""
-    before, now = record.depends.get(watch.table.path, -1), run.version(watch.table)
-    if now < before:
+    before, now = record.depends.get(watch.table.path), run.version(watch.table)
+    # A table that it knew nothing of, as that of another feature version, is another.
+    if before is None or now < before:
         return True
     return any(_matters(commit, watch, record) for commit in history.commits_since(run.path(watch.table), before))
 
@@ -151,6 +152,8 @@ def _line(run: Run, outcome: Outcome, depends: dict[str, int], started: float) -
 
 def describe(error: Exception) -> Line:
     found: Line = {"error": type(error).__name__, "message": str(error).strip().split("\n\nJVM stacktrace")[0]}
+    if not isinstance(error, PipelineError) and (to_do := advice(error)):
+        found["message"] = f"{found['message']}\n{to_do}"
     if isinstance(error, PipelineError) and getattr(error, "failures", None):
         found["failures"] = error.failures  # type: ignore[attr-defined]
     return found

@@ -13,22 +13,21 @@ from common.run import Run
 from common.versions import known_on
 
 
-def rows_known(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
-    """Processed rows of those event dates, and in the place of what came later the rows that it replaced."""
+def rows_known(run: Run, event_dates: Sequence[date], on: date, as_stored: bool = False) -> DataFrame:
+    """Processed rows of those event dates, and in the place of what came later the rows that it replaced; as stored, with
+    the columns and types that the processed table has, whatever its contract says."""
     processed, aside = layout.processed(run.contract), layout.superseded(run.contract)
+    if as_stored:
+        processed, aside = tables.stored(run, processed), tables.stored(run, aside)
     where = {"event_date": list(event_dates)}
     replaced = tables.read(run, aside, where).where(known_on(on)).drop("superseded")
     current = tables.read(run, processed, where).where(F.col("arrived") <= F.lit(on))
     # A clean that was killed between its commits leaves a row in both tables; it counts once.
     identity = ["event_date", *run.contract.key, "record_hash", "arrived"]
-    return _with(current.join(replaced.select(*identity), identity, "left_anti"), replaced)
-
-
-def _with(current: DataFrame, replaced: DataFrame) -> DataFrame:
-    """Rows that were kept aside, as the processed table has its columns: one that the contract has gained comes to each
-    table when it is next written to, and no type may hide another."""
-    types = {field.name: field.dataType for field in current.schema if field.name in replaced.columns}
-    alike = replaced.select(*[F.col(name).cast(type_) for name, type_ in types.items()])
+    current = current.join(replaced.select(*identity), identity, "left_anti")
+    # Each table gets a column that the contract has gained when it is next written to; and no type may hide another.
+    both = [field for field in current.schema if field.name in replaced.columns]
+    alike = replaced.select(*[F.col(field.name).cast(field.dataType) for field in both])
     return current.unionByName(alike, allowMissingColumns=True)
 
 
@@ -38,4 +37,4 @@ def versions_moved(run: Run, event_dates: Sequence[date], on: date) -> DataFrame
     where = {"event_date": list(event_dates)}
     arrived = tables.read(run, processed, where).where(F.col("arrived") == F.lit(on))
     moved = tables.read(run, aside, where).where((F.col("arrived") == F.lit(on)) | (F.col("superseded") == F.lit(on)))
-    return _with(arrived, moved)
+    return arrived.unionByName(moved.drop("superseded"))

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from common.batches import parquet_batch, record_batch, refused_batch
+from common.batches import parquet_batch, plain_batch, record_batch, refused_batch
 from common.contract import Column, Contract
 from common.files import list_files, locate
+from common.json_lines import json_batches
 from common.parsing import (
     BadFile,
     Batch,
@@ -23,7 +24,6 @@ from common.parsing import (
     count_lines,
     csv_batches,
     csv_header,
-    json_batches,
     read_lines,
     split_header,
 )
@@ -183,7 +183,9 @@ class Landing:
             for start in range(0, len(batch.rows), ROWS_A_BATCH):
                 rows = batch.rows[start : start + ROWS_A_BATCH]
                 yield record_batch(name, list(zip(*rows, strict=True)), columns, len(rows))
-            if batch.refused or batch.extra or batch.lines != len(batch.rows):
+            if batch.plain:
+                yield plain_batch(name, batch, columns)
+            if batch.refused or batch.extra or batch.lines != batch.records:
                 yield refused_batch(name, batch, columns)
 
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import codecs
 import csv
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 CHUNK = 4 << 20
 # A quoted field that is not closed within so many lines was never meant to span them.
@@ -24,15 +23,29 @@ class BadFile(Exception):  # noqa: N818
 
 @dataclass
 class Batch:
-    """Records of one file: fields by position in `wanted`, and the refused ones with their text."""
+    """Records of one file: fields by position in `wanted`, and the refused ones with their text.
+
+    Most lines are `plain`: their fields are what stands between the delimiters. They are left whole, to be cut up all at
+    once; `places` says at which of their fields each wanted one stands.
+    """
 
     rows: list[Sequence[str | None]] = field(default_factory=list)
+    plain: list[str] = field(default_factory=list)
+    places: Sequence[int | None] = ()
+    delimiter: str = ","
     refused: list[tuple[str, str]] = field(default_factory=list)  # (problem, text)
     lines: int = 0  # physical lines that are neither blank nor header
     extra: set[str] = field(default_factory=set)
 
+    @property
+    def records(self) -> int:
+        return len(self.rows) + len(self.plain)
+
     def refuse(self, problem: str, text: str) -> None:
         self.refused.append((problem, text))
+
+    def refuse_width(self, found: int, expected: int, text: str) -> None:
+        self.refuse("too_few_fields" if found < expected else "too_many_fields", text)
 
 
 def read_lines(stream: BinaryIO, encoding: str) -> Lines:
@@ -80,7 +93,9 @@ def parse_record(text: str, delimiter: str) -> list[str] | None:
     if '"' not in text:
         return text.split(delimiter)
     try:
-        rows = list(csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True))
+        # Other characters that end a line for Python do not end one in a file.
+        lines = [f"{line}\n" for line in text.split("\n")]
+        rows = list(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error:
         return None
     return rows[0] if len(rows) == 1 else None
@@ -106,36 +121,27 @@ def csv_batches(blocks: Lines, header: list[str], wanted: Sequence[str], delimit
     """Records mapped to the wanted columns by the header's names; a missing optional column reads as None."""
     width = len(header)
     places = [header.index(name) if name in header else None for name in wanted]
-    in_order = places == list(range(width))
     open_record: list[str] = []
     for block in blocks:
-        batch = Batch()
-        for text, fields in _records([*open_record, *block], delimiter, width, batch, open_record):
-            if fields is None:
-                batch.refuse("broken_quoting", text)
-            elif len(fields) != width:
-                batch.refuse("too_few_fields" if len(fields) < width else "too_many_fields", text)
-            else:
-                batch.rows.append(fields if in_order else [None if p is None else fields[p] for p in places])
+        batch = Batch(places=places, delimiter=delimiter)
+        for text, fields in _quoted([*open_record, *block], width, batch, open_record):
+            _take_quoted(text, fields, width, batch)
         yield batch
-    yield _unclosed(open_record, delimiter, width, places)
+    yield _unclosed(open_record, width, Batch(places=places, delimiter=delimiter))
 
 
-def _records(
-    lines: list[str], delimiter: str, width: int, batch: Batch, open_record: list[str]
+def _quoted(
+    lines: list[str], width: int, batch: Batch, open_record: list[str]
 ) -> Iterator[tuple[str, list[str] | None]]:
-    """Joins the lines of quoted fields that span them; what is still open at the end is left in `open_record`."""
+    """Joins the lines of quoted fields that span them; what is still open at the end is left in `open_record`. Between
+    them the batch takes the lines without quotes by itself."""
     open_record.clear()
-    place, count = 0, len(lines)
-    while place < count:
-        line = lines[place]
-        if '"' not in line:
-            place += 1
-            if not is_blank(line):
-                batch.lines += 1
-                text = line.removesuffix("\r")
-                yield text, text.split(delimiter)
+    delimiter, place = batch.delimiter, 0
+    for at in [at for at, line in enumerate(lines) if '"' in line]:
+        if at < place:  # within the record before
             continue
+        _take_plain(lines[place:at], width, batch)
+        place = at
         taken = _record_length(lines, place, delimiter, width)
         if taken is None:
             open_record[:] = lines[place:]
@@ -144,6 +150,28 @@ def _records(
         batch.lines += sum(not is_blank(each) for each in lines[place : place + taken])
         place += taken
         yield text, parse_record(text, delimiter)
+    _take_plain(lines[place:], width, batch)
+
+
+def _take_quoted(text: str, fields: list[str] | None, width: int, batch: Batch) -> None:
+    if fields is None:
+        batch.refuse("broken_quoting", text)
+    elif len(fields) != width:
+        batch.refuse_width(len(fields), width, text)
+    else:
+        batch.rows.append([None if place is None else fields[place] for place in batch.places])
+
+
+def _take_plain(lines: list[str], width: int, batch: Batch) -> None:
+    texts = [text for line in lines if (text := line.removesuffix("\r"))]
+    delimiters = width - 1
+    whole = [text for text in texts if text.count(batch.delimiter) == delimiters]
+    batch.lines += len(texts)
+    batch.plain += whole
+    if len(whole) < len(texts):
+        for text in texts:
+            if (found := text.count(batch.delimiter)) != delimiters:
+                batch.refuse_width(found + 1, width, text)
 
 
 def _record_length(lines: list[str], place: int, delimiter: str, width: int) -> int | None:
@@ -163,65 +191,18 @@ def _record_length(lines: list[str], place: int, delimiter: str, width: int) -> 
     return None if len(lines) - place < LONGEST_RECORD else 1
 
 
-def _unclosed(lines: list[str], delimiter: str, width: int, places: list[int | None]) -> Batch:
+def _unclosed(lines: list[str], width: int, batch: Batch) -> Batch:
     """The file ended within a quoted field: its first line is refused, and the others get their own chance."""
-    batch = Batch()
     while lines:
         first, lines = lines[0], lines[1:]
         if not is_blank(first):
             batch.lines += 1
             batch.refuse("broken_quoting", first.removesuffix("\r"))
         rest: list[str] = []
-        for text, fields in _records(list(lines), delimiter, width, batch, rest):
-            if fields is None or len(fields) != width:
-                batch.refuse("broken_quoting", text)
-            else:
-                batch.rows.append([None if p is None else fields[p] for p in places])
+        for text, fields in _quoted(list(lines), width, batch, rest):
+            _take_quoted(text, fields, width, batch)
         lines = rest
     return batch
-
-
-def json_batches(blocks: Lines, wanted: Sequence[str]) -> Iterator[Batch]:
-    """One object a line, each value as the text that stands in the file."""
-    known = set(wanted)
-    for block in blocks:
-        batch = Batch()
-        for line in block:
-            if not line.strip():
-                continue
-            batch.lines += 1
-            problem, found = _json_object(line)
-            if problem:
-                batch.refuse(problem, line.removesuffix("\r"))
-                continue
-            batch.rows.append([found.get(name) for name in wanted])
-            batch.extra |= found.keys() - known
-        yield batch
-
-
-def _json_object(line: str) -> tuple[str, dict[str, str | None]]:
-    try:
-        pairs = json.loads(line, object_pairs_hook=_Pairs, parse_float=str, parse_int=str, parse_constant=str)
-    except (ValueError, RecursionError):
-        return "not_json", {}
-    if not isinstance(pairs, _Pairs):
-        return "not_an_object", {}
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        return "name_twice", {}
-    if any(isinstance(value, list) for value in found.values()):
-        return "nested_value", {}
-    return "", {name: _as_text(value) for name, value in found.items()}
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """An object's names and values, so that a name that stands twice is seen."""
-
-
-def _as_text(value: Any) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if value is None else str(value)
 
 
 def count_lines(blocks: Iterable[list[str]]) -> int:

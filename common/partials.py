@@ -7,11 +7,12 @@ arrived by then, and nothing is ever subtracted.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from common import features, layout, runs, tables
+from common import features, history, layout, runs, tables
 from common.converge import Wish, converge
 from common.days import around
 from common.job import Job, Watch, run_day
@@ -103,12 +104,17 @@ PARTIALS = Job(
 )
 
 
+def _arrived(run: Run) -> set[date]:
+    """By the table: the log of runs may be lost."""
+    return {date.fromisoformat(file.partition["ds"]) for file in history.files(run.path(layout.raw(run.contract)))}
+
+
 def bring_up_to_date(run: Run) -> None:
     """Makes the partials of the window whole, whichever of its days have been cleaned, or cleaned again, since."""
     window = run.contract.features.window_days
     if not window:
         return
-    cleaned = set(runs.days(run.settings.lake, run.contract.name, "clean"))
+    cleaned = set(runs.days(run.settings.lake, run.contract.name, "clean")) | _arrived(run)
     for day in around(run.ds, window - 1):
         if day in cleaned:
             run_day(PARTIALS, replace(run, ds=day, full_refresh=run.full_refresh and day == run.ds), quiet=True)

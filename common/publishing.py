@@ -16,6 +16,7 @@ from common import content, definition, history, layout, runs, stale
 from common.definition import Definition
 from common.errors import ContractBroken, NothingThere
 from common.files import locate
+from common.history import Commit
 from common.job import Watch, moved
 from common.ledger import read
 from common.locks import committing
@@ -30,6 +31,7 @@ class Ready:
 
     run: Run
     version: int
+    made: Commit
     verdict: dict[str, Any]
 
     @property
@@ -39,15 +41,13 @@ class Ready:
     @property
     def facts(self) -> dict[str, Any]:
         """Which run made the rows, from what, and what the gate said of them."""
-        made = history.newest(self.run.path(layout.features(self.run.contract)), "features", str(self.run.ds))
-        books = made.books if made else {}
         rows = self.rows
         return {
             "rows": rows.num_rows,
             "hash": content.of_rows(rows, layout.features(self.run.contract).identity),
             "features_version": self.version,
             **{
-                name: books.get(name)
+                name: self.made.books.get(name)
                 for name in ("run_id", "code", "revision", "lock", "sources", "counts", "definition")
             },
             "validation": self.verdict,
@@ -105,7 +105,12 @@ def _ready(run: Run, version: int, meaning: Definition) -> Ready:
     if not record.line or moved(run, Watch(table, lambda day: day == run.ds), record):
         raise NothingThere(f"{said} have not been validated since they were last written; run: {again}")
     made = history.newest(run.path(table), "features", str(run.ds))
-    if made and made.books.get("definition", meaning.fingerprint) != meaning.fingerprint:
+    if made is None:
+        raise NothingThere(
+            f"no commit of {table.path} says that features made {said}; run: spark-submit jobs/features.py "
+            f"--dataset {run.contract.name} --ds {run.ds} --full-refresh"
+        )
+    if made.books.get("definition", meaning.fingerprint) != meaning.fingerprint:
         raise definition.DefinitionChanged(
             f"{said} were made by another definition than the one declared now; run features again"
         )
@@ -114,7 +119,7 @@ def _ready(run: Run, version: int, meaning: Definition) -> Ready:
         "run_id": record.run_id,
         "warned": [each["expectation"] for each in record.line.get("warnings", [])],
     }
-    return Ready(run, version, verdict)
+    return Ready(run, version, made, verdict)
 
 
 def _differs(facts: dict[str, Any], before: dict[str, Any] | None) -> bool:

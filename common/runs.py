@@ -70,7 +70,8 @@ def copy(run: Run, other: Run, job: str, wanted: list[date]) -> None:
     """Tells another lake that the job has run on those days."""
     for day in set(wanted) & set(days(run.settings.lake, run.contract.name, job)):
         there = replace(other, job=job, ds=day)
-        save(there, {**load_of(run, job, day).line, "run_id": there.run_id}, {}, "")
+        record = load_of(run, job, day)
+        save(there, {**record.line, "run_id": there.run_id}, record.depends, "")
 
 
 def load_of(run: Run, job: str, ds: date) -> Record:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import DeltaError
+from deltalake.schema import PrimitiveType
 
 from common import history
 from common.content import Content
@@ -32,7 +33,9 @@ def commits(uri: str) -> list[Commit]:
     """
     found: list[Commit] = []
     latest = datetime.min.replace(tzinfo=UTC)
-    for commit in reversed(history.commits(uri)):
+    with _log_readable(uri):
+        made = history.commits(uri)
+    for commit in reversed(made):
         latest = max(latest, commit.at)
         found.append(replace(commit, at=latest))
     return found[::-1]
@@ -109,23 +112,37 @@ class Stored:
                 "Bring it back from a copy, or choose another version."
             ) from error
 
-    def insist_there(self) -> None:
-        """Raises where any file of the version was removed."""
-        if not set().union(*self.files.values()) <= _present(self.uri):
+    def insist_there(self, parts: Iterable[str] | None = None) -> None:
+        """Raises where any file of the version was removed; of those parts, if any are named."""
+        needed = self.files.values() if parts is None else [self.files.get(part, frozenset()) for part in parts]
+        if not set().union(*needed) <= _present(self.uri):
             raise _gone(self.uri, self.version, "its files were removed")
 
 
+def arrow_type(declared: str) -> pa.DataType:
+    """The type as a contract writes it, as Delta's readers give it."""
+    found = PrimitiveType({"int": "integer"}.get(declared, declared))
+    return pa.schema(Schema([Field("it", found, nullable=True)]).to_arrow()).field("it").type
+
+
 def open_version(uri: str, version: int) -> Stored:
-    try:
+    with _log_readable(uri):
         newest = DeltaTable(uri).version()
-    except DeltaError as error:
-        raise Unreadable(f"{uri}: its log can't be read ({error}). Bring it back from a copy.") from error
     if not 0 <= version <= newest:
         raise _gone(uri, version, f"the newest is {newest}")
     try:
         return Stored(uri, version, DeltaTable(uri, version=version))
     except DeltaError:
         raise _gone(uri, version, "its log was removed") from None
+
+
+@contextmanager
+def _log_readable(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except DeltaError as error:
+        said, *_ = str(error).splitlines()
+        raise Unreadable(f"{uri}: its log can't be read ({said}). Bring it back from a copy.") from error
 
 
 def there(uri: str) -> list[int]:

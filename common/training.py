@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
-from common.contract import NAME
+from common.contract import LONGEST_NAME, NAME
+from common.days import EARLIEST
 from common.errors import insist
 from common.step import Step
 
 SPLITS = ("train", "val", "test")
 TIME = "example_time"
+HIGHEST = 99_999  # version of a training set, for which its pins must still have room in their names
+
+
+def pin_name(name: str, version: int, table: str) -> str:
+    """The pin by which a version of a training set keeps a table that it was built from."""
+    return f"{name}_v{version}_{table.replace('@', '_')}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +58,11 @@ class From:
             self.max_age_days is None or self.max_age_days * 24 > self.gap_hours,
             f"features of {self.table}: max_age_days {self.max_age_days} leaves nothing beyond gap_hours {self.gap_hours}",
         )
+
+    def reach(self, first: date, last: date) -> tuple[date, date]:
+        """The first and the last ds whose rows a label of those days can meet."""
+        oldest = EARLIEST if self.max_age_days is None else first - timedelta(days=self.max_age_days + 1)
+        return oldest, last - timedelta(days=self.gap_hours // 24 + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +108,14 @@ class TrainingSet:
     def __post_init__(self) -> None:
         said = f"training set {self.name!r}"
         insist(bool(NAME.fullmatch(self.name)), f"{said}: a name is lower case, digits and _; this one is not")
+        for table in self.tables:
+            pin = pin_name(self.name, HIGHEST, table)
+            room = len(self.name) + LONGEST_NAME - len(pin)
+            insist(
+                room >= len(self.name),
+                f"{said}: its pins would be named like {pin}, {len(pin)} characters, and a name has {LONGEST_NAME} at most; "
+                f"give it a name of at most {max(room, 0)}",
+            )
         labelled = isinstance(self.examples, Labels)
         insist(
             bool(self.features) or not labelled, f"{said}: its examples are labels alone, and no features are declared"
@@ -105,3 +125,17 @@ class TrainingSet:
             f"{said}: its examples are the rows of {getattr(self.examples, 'table', '')} and bring their own features; "
             "declare Labels to join others",
         )
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The published tables that it is built from, each once."""
+        if isinstance(self.examples, Snapshot):
+            return (self.examples.table,)
+        return tuple(dict.fromkeys(each.table for each in self.features))
+
+    def reach(self, table: str, first: date, last: date) -> tuple[date, date]:
+        """The first and the last ds of a table that examples of those days are made from."""
+        if isinstance(self.examples, Snapshot):
+            return first, last
+        reaches = [each.reach(first, last) for each in self.features if each.table == table]
+        return min(oldest for oldest, _ in reaches), max(newest for _, newest in reaches)

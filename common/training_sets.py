@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -17,44 +14,17 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from common import content, leaks, pins, profiles, tables
 from common.errors import BadArguments, ContractBroken
 from common.examples import SPLIT, as_of, known_at, split_of
-from common.files import digest, write_json
+from common.files import write_json
 from common.fitting import Fitted, fit
 from common.locks import hold
-from common.published import Lake
-from common.training import SPLITS, TIME, From, Labels, Snapshot, TrainingSet
+from common.training import SPLITS, TIME, From, Labels, Snapshot, TrainingSet, pin_name
+from common.training_inputs import Inputs, inputs_of
 from common.training_store import FOLDER, delta, export, manifests, place
 
 if TYPE_CHECKING:
     from common.run import Run
 
 LEFT_OUT = "left_out"
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a training set is made from: published versions, a file of labels, days."""
-
-    declared: TrainingSet
-    days: tuple[date, ...]
-    versions: dict[str, int]  # published table, as declared, to its Delta version
-    labels: str | None
-
-    @property
-    def fingerprint(self) -> str:
-        said = [repr(self.declared), self.days[0], self.days[-1], self.versions, self.labels and digest(self.labels)]
-        return hashlib.sha256(json.dumps(said, default=str, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def inputs_of(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> Inputs:
-    if isinstance(declared.examples, Labels) != (labels is not None):
-        wanted = "needs --labels, a file" if labels is None else "takes its labels from its table: leave --labels out"
-        raise BadArguments(f"training set {declared.name} {wanted}")
-    lake = Lake(days[0].settings.lake)
-    names = (
-        [declared.examples.table] if isinstance(declared.examples, Snapshot) else [f.table for f in declared.features]
-    )
-    versions = {name: lake.features(name).at().version for name in names}
-    return Inputs(declared, tuple(run.ds for run in days), versions, labels)
 
 
 def build(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> dict[str, Any]:
@@ -75,8 +45,7 @@ def _build(run: Run, inputs: Inputs, version: int) -> dict[str, Any]:
     rows, counts = assemble(run, inputs)
     fitted = fit_on_train(rows, inputs.declared)
     written = {split: _write(rows, fitted, split, here) for split in SPLITS}
-    for table, at in inputs.versions.items():
-        pins.pin(run.settings.lake, _pin(name, version, table), Lake(run.settings.lake).features(table).path, at)
+    pinned = _pin_inputs(run.settings.lake, inputs, version)
     manifest = {
         "name": name,
         "version": version,
@@ -86,8 +55,9 @@ def _build(run: Run, inputs: Inputs, version: int) -> dict[str, Any]:
             "fingerprint": inputs.fingerprint,
             "days": [str(inputs.days[0]), str(inputs.days[-1])],
             "versions": inputs.versions,
-            "labels": inputs.labels,
-            "pins": [_pin(name, version, table) for table in inputs.versions],
+            "content": inputs.content,
+            "labels": inputs.labels and inputs.labels.facts,
+            "pins": pinned,
         },
         "declared": repr(inputs.declared),
         "counts": counts,
@@ -105,8 +75,7 @@ def assemble(run: Run, inputs: Inputs) -> tuple[DataFrame, dict[str, int]]:
     """The examples with their features and their split; the books say where each one went."""
     declared = inputs.declared
     rows = _snapshot(run, inputs) if isinstance(declared.examples, Snapshot) else _labelled(run, inputs)
-    entity = _entity(run, inputs)
-    rows = rows.withColumn(SPLIT, F.coalesce(split_of(declared.split, entity), F.lit(LEFT_OUT)))
+    rows = rows.withColumn(SPLIT, F.coalesce(split_of(declared.split, inputs.entity), F.lit(LEFT_OUT)))
     measures = {split: F.count_if(F.col(SPLIT) == split) for split in (*SPLITS, LEFT_OUT)}
     rows, counts = tables.computed(rows, examples=F.count(F.lit(1)), **measures)
     if not counts["train"]:
@@ -114,6 +83,8 @@ def assemble(run: Run, inputs: Inputs) -> tuple[DataFrame, dict[str, int]]:
             f"training set {declared.name}: none of {counts['examples']} examples of {inputs.days[0]}..{inputs.days[-1]} "
             f"is in the train split ({declared.split}); choose other days, or another split"
         )
+    if inputs.labels:
+        counts["labels_outside"] = inputs.labels.outside
     return rows, counts
 
 
@@ -137,36 +108,18 @@ def check(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> dic
     return leaks.check_training_set(rows, lambda each: fit_on_train(each, declared))
 
 
-def _entity(run: Run, inputs: Inputs) -> str:
-    examples = inputs.declared.examples
-    if isinstance(examples, Labels):
-        return examples.entity
-    return Lake(run.settings.lake).features(examples.table).at().entity
-
-
-def _published(run: Run, inputs: Inputs, table: str) -> DataFrame:
-    uri = Lake(run.settings.lake).features(table).uri
-    return run.spark.read.format("delta").option("versionAsOf", inputs.versions[table]).load(uri)
-
-
 def _snapshot(run: Run, inputs: Inputs) -> DataFrame:
-    rows = _published(run, inputs, inputs.declared.examples.table)  # type: ignore[union-attr]
-    rows = rows.where(F.col("ds").isin(list(inputs.days)))
+    rows = inputs.rows(run, inputs.declared.examples.table)  # type: ignore[union-attr]
     return rows.withColumn(TIME, known_at(F.col("ds"))).drop("ds")
 
 
 def _labelled(run: Run, inputs: Inputs) -> DataFrame:
     labels = inputs.declared.examples
     assert isinstance(labels, Labels) and inputs.labels is not None
-    found = _read_labels(run, inputs.labels)
-    missing = [name for name in (labels.entity, labels.time, labels.label) if name not in found.columns]
-    if missing:
-        raise BadArguments(f"{inputs.labels} lacks {missing}; found {found.columns}")
-    rows = found.select(labels.entity, F.col(labels.time).cast("timestamp").alias(TIME), labels.label)
-    rows = rows.where(F.to_date(TIME).isin(list(inputs.days)))
+    rows = inputs.labels.rows
     taken = {labels.entity, TIME, labels.label}
     for wanted in inputs.declared.features:
-        features = _published(run, inputs, wanted.table)
+        features = inputs.rows(run, wanted.table)
         columns = _named(wanted, features, labels.entity, taken)
         rows = as_of(rows, features, labels.entity, wanted, columns)
     return rows
@@ -182,14 +135,6 @@ def _named(wanted: From, features: DataFrame, entity: str, taken: set[str]) -> d
     found = {name: f"{table}_{name}" if name in taken else name for name in names}
     taken |= set(found.values())
     return found
-
-
-def _read_labels(run: Run, place: str) -> DataFrame:
-    if place.endswith(".parquet"):
-        return run.spark.read.parquet(place)
-    if place.endswith(".csv"):
-        return run.spark.read.csv(place, header=True, inferSchema=True)
-    return run.spark.read.format("delta").load(place)
 
 
 def _write(rows: DataFrame, fitted: Fitted, split: str, here: str) -> dict[str, Any]:
@@ -208,8 +153,16 @@ def _write(rows: DataFrame, fitted: Fitted, split: str, here: str) -> dict[str, 
     return {"rows": found.num_rows, "hash": content.of_rows(found, key)}
 
 
-def _pin(name: str, version: int, table: str) -> str:
-    return f"{name}_v{version}_{table.replace('@', '_')}"
+def _pin_inputs(lake: str, inputs: Inputs, version: int) -> list[str]:
+    """Keeps what this version is made from; what a build of it that never ended has kept is let go first."""
+    name = inputs.declared.name
+    mine = f"{FOLDER}/{name}/v{version}"
+    for left in [each for each in pins.pins(lake) if each.note == mine]:
+        pins.release(lake, left.name)
+    names = {table: pin_name(name, version, table) for table in inputs.versions}
+    for table, view in inputs.views.items():
+        pins.pin(lake, names[table], view.stored.uri.removeprefix(f"{lake}/"), view.version, note=mine)
+    return list(names.values())
 
 
 def line(days: Sequence[Run], manifest: dict[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def known_on(ds: date) -> Column:
 def record_hash(columns: Sequence[str]) -> Column:
     """128 bits of the values, in their order, and of which are null: Spark's hash alone passes over a null."""
     missing = [F.isnull(name) for name in columns]
-    return F.concat(*[F.lpad(F.hex(F.xxhash64(F.lit(seed), *columns, *missing)), 16, "0") for seed in (0, 1)])
+    return F.concat_ws("-", *[F.hex(F.xxhash64(F.lit(seed), *columns, *missing)) for seed in (0, 1)])
 
 
 def settle(versions: DataFrame, contract: Contract, ds: date) -> DataFrame:

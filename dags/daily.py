@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from airflow.sdk import DAG, Context, CronDataIntervalTimetable, TaskGroup, chain, task
+from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup, chain, task
 
 from common import datasets
 from dags import docs, telling
@@ -18,15 +18,6 @@ from dags.waiting import Wait
 
 # Those whose rows other days may depend on.
 CHANGING = ["raw.ingest", "processed.clean", "features.build"]
-
-
-class Publish(JobOperator):
-    """Tells those who wait for the features which day they are of."""
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        said = super().execute(context)
-        context["outlet_events"][published(self.dataset)].extra = {"ds": said["ds"]}
-        return said
 
 
 @task(doc_md="Earlier runs' days that this day's rows have changed, as ranges; none on most days.")
@@ -72,15 +63,15 @@ def daily(name: str, how: Daily) -> None:
                 validate(options=("--table", "features"), pool=pool(name, "features")),
             )
         with TaskGroup("published", tooltip="What readers see") as visible:
-            Publish(
-                task_id="publish", job="publish", dataset=name, conf=how.spark, pool=pool(name, "published"),
-                outlets=[published(name)], doc_md=docs.of_job("publish"),
+            job(
+                task_id="publish", job="publish", pool=pool(name, "published"), outlets=[published(name)],
+                doc_md=docs.of_job("publish"),
             )  # fmt: skip
         with TaskGroup("upkeep", tooltip="Days that this one made out of date; fewer, larger files") as upkeep:
             job(task_id="compact", job="compact", pool=pool(name, "published"), doc_md=docs.of_job("compact"))
             JobOperator.partial(
-                task_id="again", job="backfill", dataset=name, conf=how.spark, pool=pool(name, "features"),
-                doc_md=docs.of_job("backfill"),
+                task_id="again", job="backfill", dataset=name, conf=how.spark, missing=how.missing,
+                pool=pool(name, "features"), outlets=[published(name)], doc_md=docs.of_job("backfill"),
             ).expand(ds=out_of_date())  # fmt: skip
         chain(raw, processed, features, visible, upkeep)
 

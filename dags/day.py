@@ -1,13 +1,21 @@
-"""Which day a run is for: what was asked, else what has just been published, else the start of its data interval."""
+"""Which day a run is for: what was asked, else what an event tells of, else the start of its data interval, else yesterday.
+
+What is no day is refused for good: trying again would not make it one.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, timedelta
+from typing import Any, TypeVar
 
 from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowFailException
+
+from common.days import parse_day, parse_days
+from common.errors import BadArguments
+
+T = TypeVar("T")
 
 # Rendered by the task, so that the day stands in its rendered arguments.
 DAY = "{{ day(params, dag_run, triggering_asset_events) }}"
@@ -22,19 +30,19 @@ def asked(title: str, description: str, needed: bool = False) -> Param:
 
 def day(params: Mapping[str, Any], dag_run: Any, events: Mapping[Any, Iterable[Any]] | None = None) -> str:
     if params.get("ds"):
-        return _real(params["ds"])
+        return str(_real(parse_day, params["ds"]))
     told = days_of(events)
     if told:
         return told[-1]
-    if dag_run.data_interval_start is None:
-        raise ValueError("this run has no data interval, and no ds was given; trigger it with a ds (YYYY-MM-DD)")
-    return str(dag_run.data_interval_start.date())
+    if dag_run.data_interval_start:
+        return str(dag_run.data_interval_start.date())
+    return str(dag_run.run_after.astimezone(UTC).date() - timedelta(days=1))
 
 
 def days_of(events: Mapping[Any, Iterable[Any]] | None) -> list[str]:
     """The days that the events of a run's assets are about."""
     told = {str(event.extra["ds"]) for found in (events or {}).values() for event in found if event.extra.get("ds")}
-    return sorted({_real(part) for text in told for part in text.split("..")})
+    return sorted({str(each) for text in told for each in _real(parse_days, text)})
 
 
 def days_before(ds: str, days: int) -> str:
@@ -53,7 +61,8 @@ def in_ranges(days: Iterable[str]) -> list[str]:
     return [str(found[0]) if len(found) == 1 else f"{found[0]}..{found[-1]}" for found in ranges]
 
 
-def _real(text: str) -> str:
-    if not re.fullmatch(PATTERN, text):
-        raise ValueError(f"{text!r} is no day; expected YYYY-MM-DD")
-    return str(date.fromisoformat(text))
+def _real(parse: Callable[[str], T], text: str) -> T:
+    try:
+        return parse(text)
+    except BadArguments as error:
+        raise AirflowFailException(str(error)) from None

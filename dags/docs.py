@@ -34,7 +34,7 @@ One day from landing to what readers see.{late}{window}
   {how.wait_minutes:g} minutes.
 * **A day by hand:** trigger with `ds`. **Many days:** `make backfill DATASET={contract.name} FROM=… TO=…`,
   or `{contract.name}_range`, one submit for all of them.
-* **A failed day:** mend its landing files or the contract, then clear the failed task; what did not change costs nothing.
+* **A failed day:** mend its landing files or the contract, then clear the whole run; what did not change costs nothing.
 * **Tables:** `raw/{contract.name}`, `processed/{contract.name}`, `features/{contract.name}/v{contract.features.version}`,
   `published/{contract.name}/v{contract.features.version}`; refused rows with their reasons in `quarantine/{contract.name}`.
 
@@ -55,7 +55,8 @@ again what it made out of date. A day that never landed does not stop the others
 def of_landed(dataset: str) -> str:
     return f"""### {dataset}: a source says that a day has landed
 
-Runs `{dataset}` for each day that an event of the asset `landing/{dataset}` names: extra `{{"ds": "2026-01-05"}}`.
+Runs `{dataset}` for each day that an event of the asset `landing/{dataset}` names: extra `{{"ds": "2026-01-05"}}`,
+or a range `2026-01-05..2026-01-07`.
 """
 
 

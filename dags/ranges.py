@@ -6,9 +6,10 @@ from typing import Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, task
+from airflow.sdk.exceptions import AirflowFailException
 
 from dags import docs, telling
-from dags.assets import landing
+from dags.assets import landing, published
 from dags.day import asked, days_of
 from dags.pools import pool
 from dags.schedule import Daily, schedule
@@ -34,7 +35,7 @@ def whole_range(name: str, how: Daily) -> None:
     ):
         JobOperator(
             task_id="backfill", job="backfill", dataset=name, ds="{{ params['from'] }}..{{ params['to'] }}", conf=how.spark,
-            pool=pool(name, "features"), doc_md=docs.of_job("backfill"),
+            missing=how.missing, pool=pool(name, "features"), outlets=[published(name)], doc_md=docs.of_job("backfill"),
         )  # fmt: skip
 
 
@@ -42,7 +43,7 @@ def whole_range(name: str, how: Daily) -> None:
 def told(**context: Any) -> list[dict[str, str]]:
     days = days_of(context["triggering_asset_events"])
     if not days:
-        raise ValueError('the event says no day; send it with extra {"ds": "YYYY-MM-DD"}')
+        raise AirflowFailException('the event says no day; send it with extra {"ds": "YYYY-MM-DD"}')
     return [{"ds": day} for day in days]
 
 

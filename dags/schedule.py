@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
@@ -14,11 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from common import datasets
 from common.alerts import Receivers
 from common.errors import BadArguments
-from common.settings import CONF, Settings, load_settings
+from common.settings import CONF, Settings, environments, load_settings
 
 # SCHEDULE: another file than the project's own.
 FILE = Path(os.environ.get("SCHEDULE") or CONF / "airflow" / "schedule.yml")
 ENV = os.environ.get("PIPELINE_ENV", "local")
+PARTS = ("all", "daily", "datasets", "training_sets", "maintenance", "alerts")
 
 
 class _Strict(BaseModel):
@@ -116,32 +118,48 @@ def schedule() -> Schedule:
     return read(yaml.safe_load(FILE.read_text()), datasets.names(), ENV)
 
 
-def read(said: dict[str, Any], names: list[str], env: str) -> Schedule:
-    """Each part is what holds for all, then what holds in this environment, then what is particular to it."""
-    unknown = {
-        "the file": set(said) - {"all", "environments", "daily", "datasets", "training_sets", "maintenance", "alerts"},
-        "datasets": set(said.get("datasets") or {}) - set(names),
-        "training_sets": {each.get("dataset") for each in (said.get("training_sets") or {}).values()} - set(names),
-    }
-    for place, strange in unknown.items():
-        if strange:
-            raise BadArguments(f"{FILE.name}: {place} names {sorted(map(str, strange))}, which is not known")
-    common = _merged(said["all"], (said.get("environments") or {}).get(env) or {})
+def read(said: Any, names: list[str], env: str) -> Schedule:
+    """Each part is what holds for all, then what is particular to it; an environment's own parts are laid over those."""
+    given = _parts(said, "the file", (*PARTS, "environments"))
+    others = {each: _parts(over, f"environments.{each}", PARTS) for each, over in _part(given, "environments").items()}
+    _insist_known("environments", others, environments())
+    given = _merged(given, others.get(env, {}))
+    common, own, training = (_part(given, name) for name in ("all", "datasets", "training_sets"))
+    _insist_known("datasets", own, names)
+    _insist_known("training_sets", {_part(training, name).get("dataset") for name in training}, names)
     try:
         return Schedule(
-            datasets={
-                name: Daily(**_merged(common, said["daily"], (said.get("datasets") or {}).get(name) or {}))
-                for name in names
-            },
-            training_sets={
-                name: Training(**_merged(common, own)) for name, own in (said.get("training_sets") or {}).items()
-            },
-            maintenance=Timed(**_merged(common, said["maintenance"])),
-            alerts=Receivers(**(said.get("alerts") or {})),
+            datasets={name: Daily(**_merged(common, _part(given, "daily"), _part(own, name))) for name in names},
+            training_sets={name: Training(**_merged(common, _part(training, name))) for name in training},
+            maintenance=Timed(**_merged(common, _part(given, "maintenance"))),
+            alerts=Receivers(**_part(given, "alerts")),
         )
     except ValidationError as error:
         found = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise BadArguments(f"{FILE.name} is wrong: {found}") from None
+
+
+def _parts(said: Any, place: str, known: Iterable[str]) -> dict[str, Any]:
+    """What it says, by part; a part that is empty says nothing."""
+    given = {name: part for name, part in _mapping(said, place).items() if part is not None}
+    _insist_known(place, given, known)
+    return given
+
+
+def _part(given: dict[str, Any], name: str) -> dict[str, Any]:
+    return _mapping(given.get(name), name)
+
+
+def _mapping(said: Any, place: str) -> dict[str, Any]:
+    if not isinstance(said, dict | None):
+        raise BadArguments(f"{FILE.name}: {place} is a {type(said).__name__}, a mapping expected")
+    return said or {}
+
+
+def _insist_known(place: str, found: Iterable[Any], known: Iterable[str]) -> None:
+    if strange := sorted({str(each) for each in found} - {*known}):
+        expected = ", ".join(sorted(known))
+        raise BadArguments(f"{FILE.name}: {place} names {strange}, which is not known; expected one of: {expected}")
 
 
 def _merged(*parts: dict[str, Any]) -> dict[str, Any]:

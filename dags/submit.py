@@ -23,8 +23,7 @@ from dags.schedule import ENV
 FACTS = (
     "job", "dataset", "ds", "outcome", "error", "counts", "read", "written", "stale", "missing", "days", "run_id", "seconds",
 )  # fmt: skip
-RULE = ("expectation", "column", "failed", "checked", "observed", "limit", "severity", "file")
-MOST = 20
+RULE = ("ds", "expectation", "column", "failed", "checked", "observed", "limit", "severity", "file")
 
 
 class Submission(SparkSubmitHook):
@@ -93,19 +92,35 @@ class JobOperator(SparkSubmitOperator):
         try:
             super().execute(context)
         except AirflowException:
-            said = self._hook.said or {}
-            for line in in_short(said):
-                self.log.error("%s", line)
-            context["ti"].xcom_push(key="return_value", value=facts(said))
-            raise failure(self._hook.exit_code, said, self.missing) from None
+            self._explain(context, self._hook.said or {})
         said = self._hook.said or {}
-        if said.get("warnings"):
+        # The gate of an unchanged day repeats what it said, and has nothing new to tell.
+        if said.get("warnings") and said["outcome"] != "nothing":
             telling.warned(context, said)
+        for asset in self.outlets:
+            context["outlet_events"][asset].extra = {"ds": newest(said)}
         return facts(said)
+
+    def _explain(self, context: Context, said: dict[str, Any]) -> None:
+        """Raises what the exit code means; a range of which some days are skipped as declared is done."""
+        for line in in_short(said):
+            self.log.error("%s", line)
+        raised = failure(self._hook.exit_code, said, self.missing)
+        if isinstance(raised, AirflowSkipException) and set(said.get("days", {}).values()) - {"missing"}:
+            self.log.warning("%s", raised)
+            return
+        context["ti"].xcom_push(key="return_value", value=facts(said))
+        raise raised from None
 
     def on_kill(self) -> None:
         if self._hook:
             self._hook.on_kill()
+
+
+def newest(said: dict[str, Any]) -> str:
+    """The last day that a job has run, for those who wait for what it published."""
+    days: dict[str, str] = said.get("days") or {said["ds"].rpartition("..")[2]: said["outcome"]}
+    return max(day for day, outcome in days.items() if outcome != "missing")
 
 
 def facts(said: dict[str, Any]) -> dict[str, Any]:
@@ -113,18 +128,15 @@ def facts(said: dict[str, Any]) -> dict[str, Any]:
     kept = {name: said[name] for name in FACTS if said.get(name) not in (None, [], {})}
     for name in ("failures", "warnings"):
         if said.get(name):
-            kept[name] = [{key: rule[key] for key in RULE if key in rule} for rule in said[name][:MOST]]
+            kept[name] = [{key: rule[key] for key in RULE if key in rule} for rule in said[name][: telling.MOST]]
     return kept
 
 
 def in_short(said: dict[str, Any]) -> list[str]:
     """Each failed rule in lines that fit a screen: what, on which column, how many, and what for example."""
     lines = []
-    errors = [rule for rule in said.get("failures", []) if rule.get("severity") != "warn"]
-    for rule in errors[:MOST]:
-        column = f" on {rule['column']}" if rule.get("column") else ""
-        counted = f": {rule['failed']:,} of {rule['checked']:,} rows" if rule.get("checked") else ""
-        lines.append(f"FAILED {rule.get('expectation') or rule.get('file')}{column}{counted}")
+    for rule in telling.errors(said):
+        lines.append(f"FAILED {telling.in_words(rule)}")
         lines += [f"       {each}" for each in [rule.get("problem"), *rule.get("examples", [])] if each]
     return lines
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
 from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
@@ -12,15 +13,46 @@ from common.alerts import Alert, tell
 from dags.schedule import Timed, schedule
 
 Kind = Literal["failed", "late", "warning"]
+# Of the rules that a message names.
+MOST = 20
 
 
 def failed(context: Mapping[str, Any]) -> None:
-    _tell("failed", context, str(context.get("exception") or "the task failed; its log says why"))
+    message = str(context.get("exception") or "the task failed; its log says why")
+    left = _left(context)
+    rules = [in_words(rule) for rule in errors(left)]
+    _tell("failed", context, message, {**left.get("counts", {}), **({"failed": rules} if rules else {})})
+
+
+def _left(context: Mapping[str, Any]) -> dict[str, Any]:
+    """What the job said, where it came so far; an alert without facts is one, too."""
+    with suppress(Exception):
+        return dict(context["ti"].xcom_pull())
+    return {}
+
+
+def errors(said: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rules that stopped the day, and the files that were refused; no more than people read."""
+    return [rule for rule in said.get("failures", []) if rule.get("severity") != "warn"][:MOST]
+
+
+def in_words(rule: Mapping[str, Any]) -> str:
+    """What failed, on which column, and how many rows."""
+    column = f" on {rule['column']}" if rule.get("column") else ""
+    counted = f": {rule['failed']:,} of {rule['checked']:,} rows" if rule.get("checked") else ""
+    return f"{rule.get('expectation') or rule.get('file')}{column}{counted}"
 
 
 def warned(context: Mapping[str, Any], said: Mapping[str, Any]) -> None:
-    rules = ", ".join(f"{rule['expectation']} on {rule.get('column', 'the table')}" for rule in said["warnings"])
-    _tell("warning", context, f"{len(said['warnings'])} rules warned: {rules}", dict(said.get("counts") or {}))
+    rules = [_rule(each) for each in said["warnings"]]
+    more = f" and {len(rules) - MOST} more" if len(rules) > MOST else ""
+    message = f"{len(rules)} rules warned: {', '.join(rules[:MOST])}{more}"
+    _tell("warning", context, message, dict(said.get("counts") or {}))
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    day = f" on {rule['ds']}" if "ds" in rule else ""
+    return f"{rule['expectation']} on {rule.get('column') or 'the table'}{day}"
 
 
 def late(context: Mapping[str, Any], message: str) -> None:
@@ -33,7 +65,7 @@ async def overdue(dag: str, minutes: float, **context: Any) -> None:
     run_id = str(run.get("dag_run_id") or run.get("run_id") if isinstance(run, Mapping) else run)
     if not run_id.startswith("scheduled"):
         return
-    message = f"{run_id} of {dag} has not ended {minutes:g} minutes after its day; look at what it waits for"
+    message = f"{run_id} of {dag} has not succeeded {minutes:g} minutes after its day; it waits, runs or has failed"
     alert = Alert(kind="late", dag=dag, task="", ds="", message=message)
     # Not within the triggerer's own loop, where others wait for theirs.
     await asyncio.to_thread(tell, alert, schedule().alerts)
@@ -55,7 +87,7 @@ def _tell(kind: Kind, context: Mapping[str, Any], message: str, facts: dict[str,
     alert = Alert(
         kind=kind,
         message=message,
-        ds=str(getattr(context["task"], "ds", "")),
+        ds=_day(context),
         dag=instance.dag_id,
         dataset=getattr(context["task"], "dataset", ""),
         task=instance.task_id,
@@ -63,6 +95,17 @@ def _tell(kind: Kind, context: Mapping[str, Any], message: str, facts: dict[str,
         link=getattr(instance, "log_url", None),
     )
     tell(alert, schedule().alerts)
+
+
+def _day(context: Mapping[str, Any]) -> str:
+    """Rendered here, where the task died before it was."""
+    task = context["task"]
+    ds = str(getattr(task, "ds", ""))
+    if "{{" not in ds:
+        return ds
+    with suppress(Exception):
+        return str(task.render_template(ds, context))
+    return ""
 
 
 TASKS = {"on_failure_callback": failed}

@@ -60,7 +60,7 @@ class Wait(BaseOperator):
             return
         message = (
             f"{self.dataset} of {self.ds} has not landed: nothing came within {self.minutes:g} minutes; expected at least one "
-            "file in its landing folder. When it has come, clear this task, and the day runs."
+            "file in its landing folder. When it has come, clear the run, and the day runs."
         )
         if self.missing == "skip":
             telling.late(context, message)

@@ -23,20 +23,19 @@ def publish_online(days: list[Run]) -> Outcome:
     return Outcome("done" if loaded["online"] else outcome.outcome, {**outcome.counts, **loaded}, outcome.written)
 
 
-PUBLISH = Job(
-    "publish",
-    main,
-    watches=lambda run: [
+def watches(run: Run) -> list[Watch]:
+    return [
         Watch(layout.features(run.contract), lambda day: day == run.ds),
         Watch(layout.published(run.contract), lambda day: False),
-    ],
-    together=publishing.publish,
-)
-# The store says itself what it holds, so this one always looks.
+    ]
+
+
+PUBLISH = Job("publish", main, watches, together=publishing.publish)
+# A publication like any other, so it bears that name. The store says itself what it holds, so this one always looks.
 ONLINE = Job(
-    "publish-online",
+    "publish",
     lambda run: publish_online([run]),
-    watches=lambda run: [],
+    watches,
     source=lambda run: run.run_id,
     together=publish_online,
 )

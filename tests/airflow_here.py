@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import yaml
+
+from tests.postgres import NotHere, postgres
+from tests.processes import in_session, parent, words
 
 ROOT = Path(__file__).resolve().parents[1]
 OVER = ("success", "failed")
@@ -25,6 +29,18 @@ def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+@contextmanager
+def database() -> Iterator[dict[str, str]]:
+    """PostgreSQL's for Airflow, where it is installed; else none is named, and Airflow takes the laptop's SQLite."""
+    with ExitStack() as stack:
+        try:
+            address = stack.enter_context(postgres())
+        except NotHere:
+            yield {}
+        else:
+            yield {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{address}"}
 
 
 @dataclass
@@ -70,12 +86,29 @@ class Airflow:
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.terminate()
             try:
                 self.process.wait(30)
             except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
+                self.kill()
+
+    def kill(self) -> None:
+        """All of it, at once: nothing has time to say good-bye."""
+        assert self.process
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def processes(self) -> set[int]:
+        return in_session(self.process.pid) if self.process else set()
+
+    def part(self, name: str) -> int:
+        """The process of the scheduler, the triggerer …; 0 while it does not run."""
+        assert self.process
+        mine = (pid for pid in self.processes() if parent(pid) == self.process.pid)
+        return next((pid for pid in mine if f"airflow {name}" in words(pid).replace("api_server", "api-server")), 0)
 
     def _healthy(self) -> bool:
         assert self.process and self.process.poll() is None, (self.folder / "start.log").read_text()
@@ -157,11 +190,15 @@ class Airflow:
             str(line.get("event", line)) if isinstance(line, dict) else str(line) for line in found["content"]
         )
 
-    def said(self, dag: str, run: str, task: str) -> dict[str, Any]:
-        """What the task left for others."""
+    def said(self, dag: str, run: str, task: str) -> Any:
+        """What the task left for others; None where it had nothing to say."""
         path = f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value"
-        value = self.api("GET", path)["value"]
-        return dict(json.loads(value) if isinstance(value, str) else value)
+        try:
+            value = self.api("GET", path)["value"]
+        except Refused as error:
+            assert str(error).startswith("404"), error
+            return None
+        return json.loads(value) if isinstance(value, str) else value
 
     def alerts(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.folder / "alerts.log").read_text().splitlines()]

@@ -19,6 +19,7 @@ from common.run import Run
 from common.settings import load_settings
 from jobs.clean import CLEAN
 from jobs.compact import COMPACT
+from jobs.datasets.churn import sample
 from jobs.features import FEATURES
 from jobs.ingest import INGEST
 from jobs.publish import PUBLISH
@@ -82,6 +83,14 @@ class Lake:
         path = self.folder(ds) / name
         path.write_bytes(content)
         return path
+
+    def publish_customers(self, ds: str, seed: int = 7) -> None:
+        """A day of a small customer base, from landing to published."""
+        rows, _ = sample.generate(DAY(ds), 120, seed, dirt=False)
+        lines = [",".join(value or "" for value in row) for row in rows]
+        self.land_bytes(ds, "\n".join([",".join(sample.COLUMNS), *lines]).encode())
+        self.day(ds)
+        self.publish(ds)
 
     def plan(self, job: str, ds: str, **options: Any) -> Run:
         settings = load_settings("local", lake=str(self.root / "lake"), landing=str(self.landing))

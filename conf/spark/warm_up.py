@@ -3,6 +3,7 @@
 import sys
 
 from delta.tables import DeltaTable
+from pyspark.sql import Observation, Window
 from pyspark.sql import functions as F
 
 from common.session import open_session
@@ -15,4 +16,14 @@ rows.filter("id < 500").write.format("delta").partitionBy("ds").save(table)
 merge = DeltaTable.forPath(spark, table).alias("t").merge(rows.alias("s"), "t.ds = current_date() AND t.id = s.id")
 merge.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
 spark.read.format("delta").load(table).groupBy("ds").agg(F.sum("id"), F.max(F.struct("id", "text"))).collect()
+ranked = F.row_number().over(Window.partitionBy("ds").orderBy("text"))
+amount = F.when(F.col("text").rlike(r"^\d+$"), F.col("text").try_cast("decimal(12,2)"))
+judged = rows.select(
+    "id", "ds", amount.alias("amount"), F.to_json(F.struct("text")).alias("said"), ranked.alias("place")
+)
+judged = judged.mapInArrow(lambda batches: batches, judged.schema).observe(Observation(), F.count_if("amount > 5"))
+judged = judged.repartition(2, "id").localCheckpoint()
+judged.join(F.broadcast(rows.where("id % 7 = 0")), ["id", "ds"], "left_anti").groupBy("said").agg(
+    F.sort_array(F.collect_list("amount")), F.percentile_approx("amount", [0.5]), F.approx_count_distinct("id")
+).collect()
 spark.stop()

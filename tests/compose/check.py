@@ -3,7 +3,7 @@
     tests/compose/check.py [--keep]
 
 COMPOSE and BUILD say how, as for `make up`; PATH has to have what they name. It takes a quarter of an hour and ten GB of
-disk, and leaves nothing but the images. Standard library only.
+disk, and leaves nothing but the images. The backfill's commands are the README's. Standard library only.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMPOSE = os.environ.get("COMPOSE", "docker compose")
-DATASET, FIRST, LAST = "churn", "2026-01-05", "2026-01-06"
+DATASET, FIRST, LAST = "churn", "2026-01-01", "2026-01-02"
 AIRFLOW = ("airflow-api", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer")
 SPARK = ("spark-master", "spark-worker")
+WEBHOOK = "http://127.0.0.1:9/nobody"
 
 
 class Stack:
@@ -43,6 +44,7 @@ class Stack:
             "COMPOSE_PROJECT_NAME": "pipeline-check",
             "AIRFLOW_PORT": str(self.port),
             "SPARK_UI_PORT": str(self.spark_port),
+            "ALERT_WEBHOOK": WEBHOOK,
         }
         self.name = own["COMPOSE_PROJECT_NAME"]
         kept = {name: value for name, value in os.environ.items() if name not in ("LAKE", "LANDING", "DATASET", "DS")}
@@ -80,7 +82,8 @@ def main() -> None:
     stack = Stack(folder / "clone")
     try:
         for step in (
-            refuses_without_secrets, starts, is_closed, has_its_cluster, keeps_its_secrets, runs_days, stops_and_goes_on,
+            refuses_without_secrets, starts, is_closed, has_its_cluster, keeps_its_secrets, tells_people, runs_days,
+            stops_and_goes_on,
         ):  # fmt: skip
             started = time.monotonic()
             step(stack)
@@ -126,12 +129,25 @@ def is_closed(stack: Stack) -> None:
         insist(stack.inside(service, "id", "-u").strip() != "0", f"{service} runs as root")
         writes = stack.compose("exec", "-T", service, "touch", "common/new.py").returncode == 0
         insist(not writes, f"{service} may change its own code")
+    insist(users(stack, "postgres", "postgres") - {"0"} != set(), "no process of PostgreSQL's server was found")
+    insist("0" not in users(stack, "postgres", "postgres"), "PostgreSQL's server runs as root")
+    head = stack.run("git", "rev-parse", "HEAD").stdout.strip()
+    said = "from common.revision import code_revision; print(code_revision())"
+    found = stack.inside("airflow-scheduler", ".venv/bin/python", "-c", said).strip()
+    insist(found == head, f"the image was made from {head}, and says {found!r}")
     try:
         stack.says(f"http://127.0.0.1:{stack.port}/api/v2/dags")
     except urllib.error.HTTPError as error:
         insist(error.code == 401, f"expected to be asked who is there, found {error.code}")
     else:
         insist(False, "Airflow answers those who have not said who they are")
+
+
+def users(stack: Stack, service: str, program: str) -> set[str]:
+    """Who the processes of that program belong to."""
+    script = """for each in /proc/[0-9]*; do awk '/^Name:/{name=$2} /^Uid:/{print name, $2}' $each/status 2>/dev/null; done"""
+    lines = [line.split() for line in stack.inside(service, "sh", "-c", script).splitlines()]
+    return {line[1] for line in lines if line[0] == program}
 
 
 def has_its_cluster(stack: Stack) -> None:
@@ -161,30 +177,23 @@ def keeps_its_secrets(stack: Stack) -> None:
         insist("access_token" in json.load(answer), "the password of .env does not let its admin in")
 
 
+def tells_people(stack: Stack) -> None:
+    """Where jobs run, where their runs are watched, and where the death of one is found."""
+    for service in ("airflow-scheduler", "airflow-triggerer", "airflow-dag-processor"):
+        insist(stack.inside(service, "printenv", "ALERT_WEBHOOK").strip() == WEBHOOK, f"{service} can tell nobody")
+
+
 def runs_days(stack: Stack) -> None:
     """Two days of sample data, by Airflow's own backfill, on the stack's Spark."""
-    landing = stack.clone / "data" / "landing"
-    make = f"{DATASET}.sample --days 2 --rows 200 --start {FIRST} --out /tmp/landing"
-    packed = f"cd /opt/pipeline && .venv/bin/python -m jobs.datasets.{make} >&2 && tar -C /tmp/landing -cf - . | base64"
-    text = stack.inside("airflow-scheduler", "sh", "-c", packed)
-    subprocess.run("base64 -d | tar -xf - -C " + shlex.quote(str(landing)), shell=True, input=text.encode(), check=True)
-    subprocess.run(["chmod", "-R", "a+rX", str(landing)], check=True)
     insist(
         until(lambda: DATASET in stack.inside("airflow-scheduler", "airflow", "dags", "list"), 120),
         f"Airflow has no DAG {DATASET}: {stack.inside('airflow-scheduler', 'airflow', 'dags', 'list-import-errors')}",
     )
-    stack.inside(
-        "airflow-scheduler",
-        "airflow",
-        "backfill",
-        "create",
-        "--dag-id",
-        DATASET,
-        "--from-date",
-        FIRST,
-        "--to-date",
-        LAST,
-    )
+    commands = re.findall(r"^docker compose (.*)$", (stack.clone / "README.md").read_text(), re.M)
+    insist(len(commands) == 2, f"two commands in the README expected, to land days and to run them; found {commands}")
+    for command in commands:
+        done = stack.run("sh", "-c", f"{COMPOSE} {command}")
+        insist(done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}")
 
     def states() -> dict[str, str]:
         listed = stack.inside("airflow-scheduler", "airflow", "dags", "list-runs", DATASET, "--output", "json")
@@ -198,8 +207,10 @@ def runs_days(stack: Stack) -> None:
     insist(set(states().values()) == {"success"}, f"a day failed: {states()}")
     for ds in (FIRST, LAST):
         rows = published(stack, ds)
-        insist(rows > 100, f"{ds}: {rows} rows are published, more than 100 of 200 expected")
+        insist(rows > 1000, f"{ds}: {rows} rows are published, more than 1000 of 2000 expected")
         print(f"          {ds}: {rows} published rows", flush=True)
+    done = stack.says(f"http://127.0.0.1:{stack.spark_port}/json/")["completedapps"]
+    insist(len(done) > 1, f"the days have not run on the stack's Spark: its master knows of {len(done)} runs")
 
 
 def published(stack: Stack, ds: str) -> int:
@@ -220,7 +231,7 @@ def stops_and_goes_on(stack: Stack) -> None:
     insist(stack.run("make", "down").returncode == 0, "make down failed")
     insist(not answers("127.0.0.1", stack.port), "it still answers after make down")
     insist(stack.run("make", "up", stdout=None).returncode == 0, "make up failed the second time")
-    insist(published(stack, LAST) > 100, "the lake is gone after make down and make up")
+    insist(published(stack, LAST) > 1000, "the lake is gone after make down and make up")
 
 
 def insist(holds: bool, otherwise: str) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from dags.day import asked, day, days_before, days_of, in_ranges
 
@@ -15,6 +15,7 @@ from dags.day import asked, day, days_before, days_of, in_ranges
 @dataclass
 class DagRun:
     data_interval_start: datetime | None = datetime(2026, 1, 5, tzinfo=UTC)
+    run_after: datetime = datetime(2026, 1, 9, 3, tzinfo=UTC)
 
 
 @dataclass
@@ -29,9 +30,10 @@ def test_what_was_asked_comes_before_the_event_and_the_event_before_the_interval
     assert day({}, DagRun(), {}) == "2026-01-05"
 
 
-def test_a_run_without_an_interval_says_what_to_do() -> None:
-    with pytest.raises(ValueError, match="trigger it with a ds"):
-        day({"ds": None}, DagRun(None), None)
+def test_a_run_without_an_interval_is_for_the_last_whole_day_before_it() -> None:
+    assert day({"ds": None}, DagRun(None), None) == "2026-01-08"
+    east = timezone(timedelta(hours=14))
+    assert day({}, DagRun(None, datetime(2026, 1, 9, 3, tzinfo=east))) == "2026-01-07", "by UTC"
 
 
 @pytest.mark.parametrize(
@@ -42,15 +44,23 @@ def test_what_is_no_day_is_refused_by_the_form_and_by_the_task(text: str) -> Non
     with pytest.raises(AirflowException):
         param.resolve(text)
     if text:
-        with pytest.raises(ValueError):
+        with pytest.raises(AirflowFailException, match="is not a date; expected YYYY-MM-DD"):
             day({"ds": text}, DagRun())
     assert param.resolve("2026-01-05") == "2026-01-05"
     assert param.resolve(None) is None
 
 
-def test_an_event_that_tells_of_a_range_tells_of_its_ends() -> None:
-    assert days_of({"a": [Event({"ds": "2026-01-03..2026-01-05"}), Event({})]}) == ["2026-01-03", "2026-01-05"]
+def test_an_event_that_tells_of_a_range_tells_of_each_of_its_days() -> None:
+    events = {"a": [Event({"ds": "2026-01-03..2026-01-05"}), Event({"ds": "2026-01-05"}), Event({})]}
+    assert days_of(events) == ["2026-01-03", "2026-01-04", "2026-01-05"]
+    assert day({}, DagRun(), events) == "2026-01-05"
     assert days_before("2026-01-05", 3) == "2026-01-03..2026-01-05"
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-01-05..", "2026-01-05..2026-01-03", "1900-01-01..2026-01-01"])
+def test_an_event_that_tells_of_no_day_is_refused_for_good(text: str) -> None:
+    with pytest.raises(AirflowFailException, match="expected|more than"):
+        days_of({"a": [Event({"ds": text})]})
 
 
 def test_days_in_a_row_are_one_range() -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
+from copy import deepcopy
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import ParamValidationError
 
 ROOT = Path(__file__).resolve().parents[2]
 DAGS = ROOT / "dags"
@@ -67,6 +70,27 @@ def test_each_job_of_a_day_writes_within_the_pool_of_its_table(bag: DagBag) -> N
             if task.task_id not in ("raw.wait", "upkeep.out_of_date"):
                 assert task.pool in pools(), task
     assert pools()["transactions_raw"]["slots"] == 1
+
+
+def test_every_task_that_publishes_tells_those_who_wait_for_it(bag: DagBag) -> None:
+    telling = {(dag.dag_id, task.task_id) for dag in bag.dags.values() for task in dag.tasks if task.outlets}
+    assert telling == {
+        each
+        for name in DATASETS
+        for each in ((name, "published.publish"), (name, "upkeep.again"), (f"{name}_range", "backfill"))
+    }
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"from": "2026-01-05"}, {"to": "2026-01-05"}, {"from": "05.01.", "to": "2026-01-05"}]
+)
+def test_a_range_without_a_real_first_and_last_day_is_refused(bag: DagBag, given: dict[str, str]) -> None:
+    for name in DATASETS:
+        for asked, accepted in ((given, False), ({"from": "2026-01-05", "to": "2026-01-06"}, True)):
+            params = deepcopy(bag.dags[f"{name}_range"].params)
+            with nullcontext() if accepted else pytest.raises(ParamValidationError):
+                params.update(asked)
+                params.validate()
 
 
 def test_a_scheduled_run_is_for_the_day_that_has_just_ended(bag: DagBag) -> None:

@@ -19,17 +19,35 @@ def said(**changes: Any) -> dict[str, Any]:
     return {**deepcopy(SAID), **changes}
 
 
-def test_the_particular_comes_before_the_environment_and_that_before_what_holds_for_all() -> None:
+def test_the_particular_comes_before_what_holds_for_all_and_the_environment_is_laid_over_both() -> None:
     given = said(
-        environments={"cluster": {"retries": 5, "spark": {"spark.executor.memory": "2g", "spark.cores.max": 4}}},
+        environments={
+            "cluster": {
+                "all": {"retries": 5, "spark": {"spark.executor.memory": "2g", "spark.cores.max": 4}},
+                "daily": {"pool_slots": 2, "wait_minutes": 1440, "max_active_runs": 8},
+                "datasets": {"churn": {"poll_seconds": 5}},
+                "alerts": {"webhook": True},
+            }
+        },
         datasets={"churn": {"schedule": "0 4 * * *", "missing": "skip", "spark": {"spark.executor.memory": "8g"}}},
     )
-    found = read(given, NAMES, "cluster").datasets
-    assert found["churn"].spark == {"spark.executor.memory": "8g", "spark.cores.max": 4}
-    assert found["transactions"].spark["spark.executor.memory"] == "2g"
-    assert (found["churn"].schedule, found["transactions"].schedule) == ("0 4 * * *", "0 0 * * *")
-    assert (found["churn"].missing, found["churn"].retries) == ("skip", 5)
-    assert read(given, NAMES, "local").datasets["transactions"].retries == 3
+    found = read(given, NAMES, "cluster")
+    churn, transactions = found.datasets["churn"], found.datasets["transactions"]
+    assert churn.spark == {"spark.executor.memory": "8g", "spark.cores.max": 4}
+    assert transactions.spark["spark.executor.memory"] == "2g"
+    assert (churn.schedule, transactions.schedule) == ("0 4 * * *", "0 0 * * *")
+    assert (churn.missing, churn.retries, churn.poll_seconds) == ("skip", 5, 5)
+    assert (transactions.pool_slots, transactions.wait_minutes, transactions.max_active_runs) == (2, 1440, 8)
+    assert (found.alerts.webhook, found.alerts.log) == (True, SAID["alerts"]["log"])
+    assert (found.maintenance.retries, found.maintenance.schedule) == (5, SAID["maintenance"]["schedule"])
+    elsewhere = read(given, NAMES, "local")
+    assert (elsewhere.datasets["transactions"].retries, elsewhere.alerts.webhook) == (3, False)
+
+
+def test_people_hear_of_a_late_day_before_its_run_gives_up_waiting() -> None:
+    for daily in read(SAID, NAMES, "local").datasets.values():
+        assert daily.late_after_minutes is not None
+        assert daily.late_after_minutes < daily.wait_minutes
 
 
 @pytest.mark.parametrize(
@@ -45,8 +63,23 @@ def test_the_particular_comes_before_the_environment_and_that_before_what_holds_
         ({"datasets": {"churn": {"max_active_runs": 0}}}, "max_active_runs"),
         ({"training_sets": {"x": {"dataset": "nowhere", "days": 3}}}, "training_sets names"),
         ({"alerts": {"webhook": "http://x"}}, "webhook"),
+        ({"environments": {"prod": {}}}, r"environments names \['prod'\].*expected one of: cluster, compose, local"),
+        (
+            {"environments": {"cluster": {"retries": 5}}},
+            r"environments.cluster names \['retries'\].*expected one of: al",
+        ),
+        ({"environments": {"local": {"all": {"retrys": 5}}}}, "retrys"),
+        ({"daily": [1]}, "daily is a list, a mapping expected"),
+        ({"all": None}, "start: Field required"),
+        ({"daily": None}, "wait_minutes: Field required"),
     ],
 )
 def test_what_is_wrong_is_refused_by_name(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(BadArguments, match=message):
         read(said(**changes), NAMES, "local")
+
+
+def test_a_file_that_says_nothing_is_refused_with_what_it_lacks() -> None:
+    for empty in (None, {}):
+        with pytest.raises(BadArguments, match="retries: Field required"):
+            read(empty, NAMES, "local")

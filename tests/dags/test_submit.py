@@ -8,12 +8,14 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from dags import submit
+from dags import submit, telling
+from dags.assets import published
 from dags.submit import JobOperator, facts, failure, in_short
 
 SAID = {
@@ -101,6 +103,71 @@ def test_a_failed_job_says_its_own_words_and_leaves_its_facts(operator: JobOpera
     with pytest.raises(AirflowFailException, match="unique on customer_id failed: 2 of 9 rows"):
         operator.execute({"ti": instance, "task": operator})
     assert instance.pushed["return_value"]["failures"][0]["column"] == "customer_id"
+
+
+WARNED = {**SAID, "outcome": "done", "failures": [], "warnings": [{"expectation": "drift", "column": "age"}]}
+
+
+@pytest.mark.parametrize(("outcome", "times"), [("done", 1), ("nothing", 0)])
+def test_what_warned_is_told_once_and_not_again_when_nothing_has_changed(
+    operator: JobOperator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outcome: str, times: int
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(telling, "tell", lambda alert, receivers: told.append(alert))
+    spark_submit(tmp_path, f"echo '{json.dumps({**WARNED, 'outcome': outcome})}'")
+    kept, _ = run(operator)
+    assert kept["warnings"] == WARNED["warnings"]
+    assert [(each.kind, each.message, each.ds) for each in told] == [
+        ("warning", "1 rules warned: drift on age", "2026-01-05")
+    ] * times
+
+
+RANGE = {
+    **{**SAID, "failures": []},
+    "ds": "2026-01-05..2026-01-06",
+    "outcome": "done",
+    "days": {"2026-01-05": "missing", "2026-01-06": "done"},
+    "missing": ["2026-01-05"],
+    "message": "1 of 2 days are missing: 2026-01-05; the others have run",
+}
+
+
+def test_a_range_with_a_missing_day_says_which_and_is_tried_again(operator: JobOperator, tmp_path: Path) -> None:
+    spark_submit(tmp_path, f"echo '{json.dumps(RANGE)}'; exit 4")
+    with pytest.raises(AirflowException, match="1 of 2 days are missing: 2026-01-05") as raised:
+        run(operator)
+    assert type(raised.value) is AirflowException
+
+
+def test_where_missing_days_are_skipped_a_range_is_done_unless_all_are_missing(
+    operator: JobOperator, tmp_path: Path
+) -> None:
+    operator.missing = "skip"
+    spark_submit(tmp_path, f"echo '{json.dumps(RANGE)}'; exit 4")
+    assert run(operator)[0]["missing"] == ["2026-01-05"]
+    none = {**RANGE, "days": {"2026-01-05": "missing"}, "message": "nothing at all"}
+    (tmp_path / ".venv/bin/spark-submit").write_text(f"#!/bin/bash\necho '{json.dumps(none)}'; exit 4\n")
+    with pytest.raises(AirflowSkipException, match="nothing at all"):
+        run(operator)
+
+
+@pytest.mark.parametrize(
+    ("said", "newest"),
+    [
+        ({"ds": "2026-01-05"}, "2026-01-05"),
+        ({"ds": "2026-01-05..2026-01-06"}, "2026-01-06"),
+        ({"days": {"2026-01-05": "done", "2026-01-06": "nothing", "2026-01-07": "missing"}}, "2026-01-06"),
+    ],
+)
+def test_whoever_publishes_tells_the_newest_day(
+    operator: JobOperator, tmp_path: Path, said: dict[str, Any], newest: str
+) -> None:
+    asset = published("churn")
+    operator.outlets = [asset]
+    told = {asset: SimpleNamespace(extra={})}
+    spark_submit(tmp_path, f"echo '{json.dumps({**SAID, 'outcome': 'done', **said})}'")
+    operator.execute({"ti": Instance(), "task": operator, "outlet_events": told})
+    assert told[asset].extra == {"ds": newest}
 
 
 def test_a_driver_that_says_nothing_fails_and_is_tried_again(operator: JobOperator, tmp_path: Path) -> None:

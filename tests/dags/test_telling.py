@@ -17,9 +17,18 @@ from dags.schedule import schedule
 class Instance:
     task_id, dag_id, log_url = "raw.validate", "churn", "http://127.0.0.1:8080/x"
 
+    def __init__(self, left: dict[str, Any] | None = None) -> None:
+        self.left = left
+
+    def xcom_pull(self) -> Any:
+        return self.left
+
 
 class Task:
     dataset, ds = "churn", "2026-01-05"
+
+    def render_template(self, text: str, context: Any) -> str:
+        return text.replace("{{ day }}", context["day"])
 
 
 @pytest.fixture
@@ -39,7 +48,42 @@ def test_a_failed_task_a_warning_and_a_late_run_are_told(told: Any) -> None:
     assert failed["message"] == "unique on customer_id failed"
     assert failed["link"] == Instance.log_url
     assert (warned["message"], warned["facts"]) == ("1 rules warned: drift on age", {"rules": 9})
-    assert "scheduled__1 of churn has not ended 30 minutes after its day" in late["message"]
+    assert "scheduled__1 of churn has not succeeded 30 minutes after its day" in late["message"]
+
+
+RULE = {"expectation": "unique", "column": "customer_id", "failed": 2, "checked": 9}
+
+
+def test_a_failure_is_told_with_the_counts_and_the_rules_that_the_job_left(told: Any) -> None:
+    left = {
+        "counts": {"landed": 9},
+        "failures": [RULE, {"file": "part.csv"}, {**RULE, "severity": "warn"}],
+        "seconds": 1,
+    }
+    telling.failed({"ti": Instance(left), "task": Task(), "exception": ValueError("2 of 9 rules failed")})
+    telling.failed({"ti": Instance(), "task": Task()})
+    with_facts, without = told()
+    assert with_facts["facts"] == {"landed": 9, "failed": ["unique on customer_id: 2 of 9 rows", "part.csv"]}
+    assert without["facts"] == {}
+    assert without["message"] == "the task failed; its log says why"
+
+
+def test_the_day_of_a_task_that_died_before_it_began_is_told_as_well(told: Any) -> None:
+    """Then Airflow tells of it in another process, where nothing has been rendered; and XCom may not answer."""
+    task, instance = Task(), Instance()
+    task.ds = "{{ day }}"
+    instance.xcom_pull = lambda: 1 / 0  # type: ignore[method-assign,assignment]
+    telling.failed({"ti": instance, "task": task, "day": "2026-01-06"})
+    telling.failed({"ti": instance, "task": task})
+    assert [(each["ds"], each["facts"]) for each in told()] == [("2026-01-06", {}), ("", {})]
+
+
+def test_what_a_range_warns_of_is_told_with_its_days_and_in_few_words(told: Any) -> None:
+    rules = [{"expectation": "drift", "column": "age", "ds": f"2026-01-{day:02}"} for day in range(1, 31)]
+    telling.warned({"ti": Instance(), "task": Task()}, {"warnings": rules})
+    (warned,) = told()
+    assert warned["message"].startswith("30 rules warned: drift on age on 2026-01-01, drift on age on 2026-01-02, ")
+    assert warned["message"].endswith(" on 2026-01-20 and 10 more")
 
 
 def test_a_run_of_an_old_day_that_somebody_asked_for_is_not_late(told: Any, tmp_path: Path) -> None:

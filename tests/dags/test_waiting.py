@@ -63,7 +63,7 @@ def test_too_late_fails_clearly_or_skips_as_declared(tmp_path: Path, monkeypatch
     told: list[str] = []
     monkeypatch.setattr(waiting.telling, "late", lambda context, message: told.append(message))
     wait(tmp_path).resume({}, {"landed": True})
-    with pytest.raises(AirflowFailException, match=r"churn of 2026-01-05 has not landed.*30 minutes.*clear this task"):
+    with pytest.raises(AirflowFailException, match=r"churn of 2026-01-05 has not landed.*30 minutes.*clear the run"):
         wait(tmp_path).resume({}, {"landed": False})
     assert told == []
     with pytest.raises(AirflowSkipException):

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.airflow_here import Airflow, Refused
+from common.days import parse_days
+from tests.airflow_here import Airflow, Refused, database
 from tests.lake import Lake
+from tests.processes import listening
 
 ROOT = Path(__file__).resolve().parents[2]
 DAYS = [f"2026-01-{day:02}" for day in range(5, 10)]
@@ -32,15 +34,17 @@ def airflow(lake: Lake) -> Iterator[Airflow]:
     # Only one can be late, at whatever hour this runs.
     never, late_soon = {"late_after_minutes": 1_000_000}, {"churn": {"late_after_minutes": 0.01}}
     places = {"LAKE": str(lake.root / "lake"), "LANDING": str(lake.landing)}
-    found = Airflow(lake.root / "airflow", places, {"all": never, "training_sets": training, "datasets": late_soon})
-    try:
-        found.start()
-        found.until(
-            lambda: {"churn", "training_set_churn_baseline", "maintenance"} <= set(found.dags()), "the DAGs", 120
-        )
-        yield found
-    finally:
-        found.stop()
+    declared = {"all": never, "training_sets": training, "datasets": late_soon}
+    with database() as where:
+        found = Airflow(lake.root / "airflow", {**places, **where}, declared)
+        try:
+            found.start()
+            found.until(
+                lambda: {"churn", "training_set_churn_baseline", "maintenance"} <= set(found.dags()), "the DAGs", 120
+            )
+            yield found
+        finally:
+            found.stop()
 
 
 def sample(lake: Lake, dataset: str) -> None:
@@ -92,9 +96,9 @@ def test_a_backfill_with_a_bad_day_stops_that_day_alone_and_is_healed(
     log = airflow.log("transactions", runs[BAD], failed[0])
     assert "FAILED RefusedShareToBeAtMost(0.05): 29 of 29 rows" in log, log
     assert "user_id:not_long in 29" in log, log
-    assert [(each["kind"], each["task"], each["ds"]) for each in airflow.alerts() if each["ds"] in DAYS] == [
-        ("failed", "processed.validate", BAD)
-    ]
+    (alert,) = (each for each in airflow.alerts() if each["ds"] in DAYS)
+    assert (alert["kind"], alert["task"], alert["ds"]) == ("failed", "processed.validate", BAD)
+    assert "RefusedShareToBeAtMost(0.05): 29 of 29 rows" in alert["facts"]["failed"]
     assert BAD not in {str(row["ds"]) for row in lake.rows("published", path="published/transactions/v1")}
 
     (lake.folder(BAD) / "part.csv").unlink()
@@ -118,18 +122,27 @@ def test_a_manual_run_has_the_day_that_was_asked_for_and_its_publication_builds_
     for wrong in ("2026-02-30", "yesterday", "2026-01-05; true"):
         with pytest.raises(Refused, match="400"):
             airflow.trigger("churn", ds=wrong)
+        with pytest.raises(Refused, match="400"):
+            airflow.trigger("churn_range", **{"from": DAYS[0], "to": wrong})
+    with pytest.raises(Refused, match="400"):
+        airflow.trigger("churn_range")
     run = airflow.trigger("churn", ds=DAYS[0])
     assert airflow.over("churn", run) == "success"
     late = [each["message"] for each in airflow.alerts() if each["kind"] == "late"]
     assert len(late) == 1, "only what was scheduled can be late"
     assert late[0].startswith("scheduled__")
-    assert "of churn has not ended 0.01 minutes after its day" in late[0]
-    said = airflow.said("churn", run, "features.build")
-    assert (said["ds"], said["outcome"], said["counts"]["features"] > 0) == (DAYS[0], "done", True)
-    assert str(lake.root) not in json.dumps(said)
+    assert "of churn has not succeeded 0.01 minutes after its day" in late[0]
+    left = {task: airflow.said("churn", run, task) for task in airflow.tasks("churn", run)}
+    built = left["features.build"]
+    assert (built["ds"], built["outcome"], built["counts"]["features"] > 0) == (DAYS[0], "done", True)
+    assert {task for task, said in left.items() if said is None} == {"raw.wait", "upkeep.again"}
+    for task, said in left.items():
+        text = json.dumps(said)
+        assert str(lake.root) not in text and str(ROOT) not in text, task
+        assert len(text) < 5_000, task
     airflow.until(lambda: bool(airflow.runs("training_set_churn_baseline")), "the training set's run", 60)
-    built = next(iter(airflow.runs("training_set_churn_baseline")))
-    assert airflow.over("training_set_churn_baseline", built) == "success"
+    training = next(iter(airflow.runs("training_set_churn_baseline")))
+    assert airflow.over("training_set_churn_baseline", training) == "success"
     manifest = json.loads(next((lake.root / "lake/training_sets/churn_baseline").glob("v*/manifest.json")).read_text())
     assert manifest["inputs"]["days"] == [DAYS[0], DAYS[0]]
 
@@ -141,18 +154,40 @@ def test_a_manual_run_has_the_day_that_was_asked_for_and_its_publication_builds_
 
 
 @pytest.mark.slow
-def test_a_day_that_a_source_tells_of_runs(airflow: Airflow, lake: Lake) -> None:
-    asset = next(each for each in airflow.api("GET", "/assets")["assets"] if each["name"] == "landing/churn")
-    airflow.api("POST", "/assets/events", {"asset_id": asset["id"], "extra": {"ds": DAYS[1]}})
-    airflow.until(lambda: len(airflow.runs("churn_landed")) == 1, "the event to be seen", 60)
-    assert airflow.over("churn_landed", next(iter(airflow.runs("churn_landed")))) == "success"
-    run = next(run for run in airflow.runs("churn") if airflow.over("churn", run) and _day(airflow, run) == DAYS[1])
-    assert airflow.runs("churn")[run] == "success"
-    assert DAYS[1] in {str(row["ds"]) for row in lake.rows("published", path="published/churn/v1")}
+def test_a_backfill_of_days_that_are_done_runs_them_again_and_changes_nothing(airflow: Airflow, lake: Lake) -> None:
+    one_day = ("backfill", "DATASET=transactions", f"FROM={DAYS[0]}", f"TO={DAYS[0]}")
+
+    def over() -> str:
+        airflow.until(lambda: DAYS[0] in airflow.days("transactions", "backfill"), "the backfill's run", 60)
+        return airflow.over("transactions", airflow.days("transactions", "backfill")[DAYS[0]], 600)
+
+    airflow.make(*one_day)
+    assert over() == "success"
+    run, before = airflow.days("transactions", "backfill")[DAYS[0]], lake.state()
+    tries = airflow.tries("transactions", run, "raw.ingest")
+    airflow.make(*one_day)
+    airflow.until(lambda: airflow.tries("transactions", run, "raw.ingest") > tries, "the day to run again", 120)
+    assert over() == "success"
+    assert airflow.said("transactions", run, "raw.ingest")["outcome"] == "nothing"
+    assert lake.state() == before
 
 
-def _day(airflow: Airflow, run: str) -> str | None:
-    conf: dict[str, Any] = airflow.api("GET", f"/dags/churn/dagRuns/{run}")["conf"] or {}
+@pytest.mark.slow
+@pytest.mark.parametrize(("dataset", "told"), [("churn", DAYS[1]), ("transactions", f"{DAYS[0]}..{DAYS[1]}")])
+def test_the_days_that_a_source_tells_of_run(airflow: Airflow, lake: Lake, dataset: str, told: str) -> None:
+    name = f"landing/{dataset}"
+    asset = next(each for each in airflow.api("GET", "/assets")["assets"] if each["name"] == name)
+    airflow.api("POST", "/assets/events", {"asset_id": asset["id"], "extra": {"ds": told}})
+    airflow.until(lambda: len(airflow.runs(f"{dataset}_landed")) == 1, "the event to be seen", 60)
+    assert airflow.over(f"{dataset}_landed", next(iter(airflow.runs(f"{dataset}_landed")))) == "success"
+    asked = {_day(airflow, dataset, run): run for run in airflow.runs(dataset)}
+    for day in map(str, parse_days(told)):
+        assert airflow.over(dataset, asked[day]) == "success"
+        assert day in {str(row["ds"]) for row in lake.rows("published", path=f"published/{dataset}/v1")}
+
+
+def _day(airflow: Airflow, dataset: str, run: str) -> str | None:
+    conf: dict[str, Any] = airflow.api("GET", f"/dags/{dataset}/dagRuns/{run}")["conf"] or {}
     return conf.get("ds")
 
 
@@ -162,3 +197,9 @@ def test_no_secret_and_no_place_is_left_where_others_can_read(airflow: Airflow) 
     password = json.loads(passwords.read_text())["admin"]
     for log in (airflow.folder / "home").rglob("*.log"):
         assert password not in log.read_text(errors="replace"), log
+
+
+def test_it_listens_on_this_machine_alone(airflow: Airflow) -> None:
+    assert all(airflow.part(name) for name in ("api-server", "scheduler", "dag-processor", "triggerer"))
+    addresses = {address for pid in airflow.processes() for address in listening(pid)}
+    assert addresses == {"0100007F"}

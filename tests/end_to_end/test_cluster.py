@@ -19,6 +19,7 @@ import pytest
 from common.chain import run_chain
 from jobs.backfill import CHAIN
 from tests.lake import Lake
+from tests.processes import listening, parent
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / ".venv" / "bin"
@@ -106,30 +107,11 @@ def commands() -> Iterator[tuple[int, str]]:
         yield int(process.name), words.replace("\0", " ")
 
 
-def parent(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
-
-
 def environment_of(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/environ").read_text(errors="replace")
     except OSError:
         return ""
-
-
-def listening(pid: int) -> set[str]:
-    """The addresses that a process listens on, as the kernel writes them: that of IPv4 is the last word of IPv6's."""
-    own = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
-    found = set()
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
-            _, address, _, state, *_, inode = line.split()[:10]
-            if state == "0A" and f"socket:[{inode}]" in own:
-                found.add(address.partition(":")[0][-8:])
-    return found
 
 
 def free_ports(count: int) -> list[int]:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from common.locks import hold
 from tests.airflow_here import Airflow
 from tests.lake import Lake
+from tests.processes import parent
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = "2026-01-05"
@@ -28,7 +30,7 @@ IMPATIENT = {
 }
 
 
-def test_driver_task_worker_and_all_of_airflow_are_killed_and_the_day_ends_as_a_quiet_one(
+def test_driver_scheduler_task_worker_and_all_of_airflow_are_killed_and_the_day_ends_as_a_quiet_one(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     lake, quiet = Lake(tmp_path), Lake(tmp_path_factory.mktemp("quiet"))
@@ -42,13 +44,17 @@ def test_driver_task_worker_and_all_of_airflow_are_killed_and_the_day_ends_as_a_
         airflow.until(lambda: "transactions" in airflow.dags(), "the DAGs", 120)
         run = airflow.trigger("transactions", ds=DAY)
         kill(airflow, lake, "ingest", "raw/transactions", lambda driver: driver)
+        before = airflow.part("scheduler")
+        kill(airflow, lake, "validate", "", lambda driver: before)
+        airflow.until(lambda: airflow.part("scheduler") not in (0, before), "another scheduler", 60)
         kill(airflow, lake, "clean", "quarantine/transactions", parent)
         kill(airflow, lake, "features", "features/transactions/v1", lambda driver: parent(parent(driver)))
-        kill(airflow, lake, "publish", "", lambda driver: -airflow.process.pid if airflow.process else driver)
-        airflow.process = None
+        at_work(airflow, lake, "publish")
+        airflow.kill()
         airflow.start()
+        stopped(airflow, lake, "compact")
         assert airflow.over("transactions", run, 400) == "success"
-        for task in ("raw.ingest", "processed.clean", "features.build"):
+        for task in ("raw.ingest", "processed.clean", "features.build", "upkeep.compact"):
             assert airflow.tries("transactions", run, task) > 1, task
         airflow.until(
             lambda: not any(driver(lake, job) for job in ("clean", "features", "publish")), "drivers to end", 60
@@ -62,16 +68,24 @@ def test_driver_task_worker_and_all_of_airflow_are_killed_and_the_day_ends_as_a_
 
 
 def kill(airflow: Airflow, lake: Lake, job: str, table: str, victim: Callable[[int], int]) -> None:
-    """As soon as the job's driver runs, and has written to that table for the first time."""
+    os.kill(victim(at_work(airflow, lake, job, table)), signal.SIGKILL)
+
+
+def stopped(airflow: Airflow, lake: Lake, job: str) -> None:
+    """A task that is asked to end, as Airflow does it, ends its driver, which would have waited far longer for its day."""
+    with hold(str(lake.root / "lake"), f"transactions/{job}/{DAY}", 0):
+        task = parent(at_work(airflow, lake, job))
+        os.kill(task, signal.SIGTERM)
+        airflow.until(lambda: parent(driver(lake, job) or 0) != task, f"the driver of {job} to end", 10)
+
+
+def at_work(airflow: Airflow, lake: Lake, job: str, table: str = "") -> int:
+    """The job's driver, as soon as it runs, and has written to that table for the first time."""
     log = lake.root / "lake" / table / "_delta_log" / "00000000000000000000.json"
     airflow.until(lambda: bool(driver(lake, job)) and (not table or log.exists()), f"{job} to be at work", 180)
     found = driver(lake, job)
     assert found, f"{job} was over before it could be killed"
-    pid = victim(found)
-    if pid < 0:
-        os.killpg(-pid, signal.SIGKILL)
-    else:
-        os.kill(pid, signal.SIGKILL)
+    return found
 
 
 def driver(lake: Lake, job: str) -> int | None:
@@ -86,7 +100,3 @@ def driver(lake: Lake, job: str) -> int | None:
         except OSError:
             continue  # it has just ended
     return None
-
-
-def parent(pid: int) -> int:
-    return int((Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])

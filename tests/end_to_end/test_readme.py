@@ -4,19 +4,22 @@ import json
 import os
 import re
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from common.days import parse_days
 from tests.lake import Lake
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv/bin/python"
 README = (ROOT / "README.md").read_text()
-COMMANDS = re.findall(r"^(?:make|\.venv/bin/)[^#\n]*", "\n".join(re.findall(r"```\n(.*?)```", README, re.S)), re.M)
-# What other tests run: the demo has one of its own, and this is one; Airflow and the containers have theirs.
-ELSEWHERE = {"make demo", "make test", "make airflow", "make up", "make down"}
+BLOCKS = re.findall(r"^```\w*\n(.*?)^```$", README, re.S | re.M)
+COMMANDS = [command.strip() for command in re.findall(r"^(?:make|\.venv/bin/)[^#\n]*", "\n".join(BLOCKS), re.M)]
+# What other tests run: the demo has one of its own, and this is one; Airflow, the containers and the cluster have theirs.
+ELSEWHERE = re.compile(r"make (demo|test|airflow|backfill|up|down|cluster)\b|.* --env cluster\b")
 
 
 @pytest.fixture
@@ -28,9 +31,8 @@ def test_the_commands_of_the_readme_run_as_they_stand_and_again_they_change_noth
     for dataset in ("transactions", "churn"):
         sample = [f"jobs.datasets.{dataset}.sample", "--start", "2026-01-05", "--days", "2", "--rows", "60"]
         subprocess.run([PYTHON, "-m", *sample, "--out", lake.landing], cwd=ROOT, check=True, timeout=60)
-    commands = [command.strip() for command in COMMANDS if command.strip() not in ELSEWHERE]
-    commands = [command for command in commands if not command.startswith("make backfill")]
-    assert len(commands) >= 8
+    commands = [command for command in COMMANDS if not ELSEWHERE.match(command)]
+    assert len(commands) >= 20
     for command in commands:
         line = run(command, lake)
         if "spark-submit" in command:
@@ -78,6 +80,20 @@ def run(command: str, lake: Lake) -> dict[str, Any]:
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return dict(json.loads(done.stdout.splitlines()[-1])) if "spark-submit" in command else {}
+
+
+def test_the_days_that_the_readme_runs_through_airflow_have_landed_with_the_demo_and_are_new(tmp_path: Path) -> None:
+    """Or a newcomer's first backfill waits half a day."""
+    makefile = (ROOT / "Makefile").read_text()
+    landed, ran = re.search(r"--days (\d+)", makefile), re.search(r"^DEMO_DAYS := (.*)$", makefile, re.M)
+    (backfill,) = (command for command in COMMANDS if command.startswith("make backfill"))
+    dataset, first, last = re.findall(r"=(\S+)", backfill)
+    assert landed and ran
+    assert first == str(parse_days(ran[1])[-1] + timedelta(days=1))
+    sample = ["-m", f"jobs.datasets.{dataset}.sample", "--days", landed[1], "--rows", "2", "--out", tmp_path]
+    subprocess.run([PYTHON, *sample], cwd=ROOT, check=True, timeout=60)
+    for day in parse_days(f"{first}..{last}"):
+        assert [*(tmp_path / dataset / f"ds={day}").iterdir()], day
 
 
 def test_make_help_lists_every_target() -> None:

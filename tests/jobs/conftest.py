@@ -1,12 +1,10 @@
 """A small customer base that has been through the chain once, copied for each test that looks at it."""
 
 import shutil
-from datetime import date
 from pathlib import Path
 
 import pytest
 
-from jobs.datasets.churn import sample
 from tests.lake import Lake
 
 DAYS = ("2026-01-05", "2026-01-06")
@@ -16,11 +14,7 @@ DAYS = ("2026-01-05", "2026-01-06")
 def two_days(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Path:
     lake = Lake(tmp_path_factory.mktemp("churn"), "churn")
     for ds in DAYS:
-        rows, _ = sample.generate(date.fromisoformat(ds), 120, 7, dirt=False)
-        lines = [",".join(value or "" for value in row) for row in rows]
-        lake.land_bytes(ds, "\n".join([",".join(sample.COLUMNS), *lines]).encode())
-        lake.day(ds)
-        lake.publish(ds)
+        lake.publish_customers(ds)
     return lake.root
 
 

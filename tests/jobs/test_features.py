@@ -1,6 +1,7 @@
 """processed -> features: what was known on ds, held against a computation of its own in DuckDB."""
 
 import random
+import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
@@ -242,3 +243,15 @@ def test_other_code_computes_a_day_again(lake: Lake) -> None:
     lake.land("2026-01-05", "transaction_id\na")
     lake.day("2026-01-05")
     assert lake.features("2026-01-05", code="other")["run_id"] != lake.features("2026-01-05", code="test")["run_id"]
+
+
+def test_features_do_not_need_the_log_of_runs(lake: Lake) -> None:
+    """It is a log: what has been cleaned is seen in the tables."""
+    first, second = "2026-01-05", "2026-01-06"
+    for ds in (first, second):
+        lake.land(ds, f"transaction_id\n{ds}-a")
+        lake.ingest(ds)
+        lake.clean(ds)
+    shutil.rmtree(lake.root / "lake" / "runs")
+    lake.features(second)
+    assert [row["purchases_30d"] for row in lake.feature_rows(second)] == [2]

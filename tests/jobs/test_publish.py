@@ -1,25 +1,27 @@
 """What readers see: validated rows, whole days, any version again; and what made each of them."""
 
 import threading
+import uuid
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 from pyspark.sql import SparkSession
 
-from common import compaction, definition, pins, publishing
+from common import compaction, definition, pins, published, publishing
 from common.aggregates import Sum
 from common.comparison import compare
 from common.contract import Feature
 from common.datasets import Dataset
 from common.errors import ContractBroken, NothingThere
-from common.job import run_day, run_together
+from common.job import Job, Line, run_day, run_together
 from common.rule import Rule, Severity
 from common.why import why
 from jobs.features import FEATURES
-from jobs.publish import PUBLISH
+from jobs.publish import ONLINE, PUBLISH
 from jobs.reproduce import REPRODUCE
 from jobs.validate import VALIDATE
 from tests.lake import Lake
@@ -145,6 +147,43 @@ def test_a_correction_is_a_new_version_and_never_a_silent_rewrite(lake: Lake) ->
     assert {"spend_7d", "spend_30d", "max_purchase_30d"} <= found.columns.keys()
 
 
+def test_a_correction_that_comes_a_day_later_changes_the_later_day_alone(lake: Lake) -> None:
+    land(lake, DAY, "transaction_id | purchase_amount\na | 10.00")
+    first = lake.publish(DAY)["written"][PATH]
+    land(lake, NEXT, "transaction_id | purchase_amount\nb | 5.00")
+    second = lake.publish(NEXT)["written"][PATH]
+    # NEXT is sent anew, and with it a correction of what was bought on DAY.
+    land(
+        lake,
+        NEXT,
+        f"transaction_id | purchase_amount | timestamp\nb | 5.00 | {NEXT}T10:00:00Z\na | 12.00 | {DAY}T11:00:00Z",
+    )
+    third = lake.publish(NEXT)["written"][PATH]
+    lake.run(FEATURES, DAY)
+    assert lake.publish(DAY)["outcome"] == "nothing"
+    for version in (first, second, third):
+        view = lake.published.at(version=version)
+        assert_rows(view.arrow(ds=DAY).to_pylist(), f"ds | spend_7d\n{DAY} | 10.00")
+    found = compare(lake.published.at(version=second), lake.published.at(version=third))
+    assert (found.added, found.removed, found.changed, found.days) == (0, 0, 1, [date.fromisoformat(NEXT)])
+    (spend,) = [each for each in found.largest if each.column == "spend_7d"]
+    assert (str(spend.ds), str(spend.before), str(spend.after)) == (NEXT, "15.00", "17.00")
+
+
+def test_a_day_without_rows_is_published_and_is_there(lake: Lake) -> None:
+    land(lake, DAY, "transaction_id")
+    assert lake.publish(DAY)["counts"] == {"published": 1, "rows": 0}
+    assert lake.published.at().arrow(ds=DAY).num_rows == 0
+    assert lake.run(PUBLISH, DAY, full_refresh=True)["outcome"] == "nothing"
+    land(lake, NEXT, "transaction_id\na")
+    lake.publish(NEXT)
+    view = lake.published.at()
+    assert [str(day) for day in view.days()] == [DAY, NEXT]
+    assert_rows(view.arrow().to_pylist(), f"ds | spend_7d\n{NEXT} | 10.00")
+    assert lake.run(REPRODUCE, DAY)["counts"]["features"] == 0
+    assert lake.run(ONLINE, NEXT)["counts"]["online"] == 1
+
+
 def test_a_publication_says_what_made_it(lake: Lake) -> None:
     land(lake, DAY, "transaction_id\na\nb")
     lake.publish(DAY)
@@ -157,6 +196,9 @@ def test_a_publication_says_what_made_it(lake: Lake) -> None:
     }
     assert books["definition"] == definition.define(lake.plan("publish", DAY).dataset).fingerprint
     assert {"code", "revision", "lock"} <= books.keys()
+    assert books["inputs"]["winner"] == "timestamp"
+    assert books["transforms"]["measure"].startswith("def measure(rows: DataFrame) -> DataFrame:\n    return rows.with")
+    assert facts["counts"] == {"entity_days": 1, "features": 1}
     assert facts["sources"] == {"processed/transactions": 1, "superseded/transactions": -1}
     assert facts["rows"] == 1
     assert facts["validation"]["rules"] == facts["validation"]["passed"] > 5
@@ -195,14 +237,48 @@ def test_a_changed_definition_under_the_same_version_is_refused_with_the_differe
     assert lake.state() == before
 
 
+def second(lake: Lake) -> Dataset:
+    """The feature declared as a version of its own."""
+    dataset = changed(lake)
+    features = replace(dataset.contract.features, version=2)
+    return replace(dataset, contract=replace(dataset.contract, features=features))
+
+
+def run_second(lake: Lake, job: Job, ds: str, **options: Any) -> Line:
+    return run_day(job, replace(lake.plan(job.name, ds, **options), dataset=second(lake), run_id=uuid.uuid4().hex))
+
+
+def publish_second(lake: Lake, ds: str) -> None:
+    run_second(lake, FEATURES, ds)
+    run_second(lake, VALIDATE, ds, table="features")
+    run_second(lake, PUBLISH, ds)
+
+
 def test_the_next_version_lives_beside_the_one_before(lake: Lake) -> None:
     land(lake, DAY, "transaction_id | timestamp\na | 2025-12-29T10:00:00Z\nb | 2025-12-30T10:00:00Z")
     lake.publish(DAY)
-    dataset = changed(lake)
-    contract = replace(dataset.contract, features=replace(dataset.contract.features, version=2))
-    run_day(FEATURES, replace(lake.plan("features", DAY), dataset=replace(dataset, contract=contract), code="other"))
-    assert_rows(lake.rows("features", path="features/transactions/v1"), "spend_7d\n10.00")
-    assert_rows(lake.rows("features", path="features/transactions/v2"), "spend_7d\n20.00")
+    publish_second(lake, DAY)
+    both = published.Lake(str(lake.root / "lake"))
+    assert both.tables() == ["transactions@v1", "transactions@v2"]
+    for name, spend in (("transactions@v1", "10.00"), ("transactions@v2", "20.00")):
+        assert_rows(both.features(name).at().arrow().to_pylist(), f"ds | spend_7d\n{DAY} | {spend}")
+
+
+def test_what_was_validated_of_another_version_is_not_published_under_this_one(lake: Lake) -> None:
+    for ds in (DAY, NEXT):
+        land(lake, ds, f"transaction_id\n{ds}")
+        lake.publish(ds)
+    never_ran = f"features has not run for transactions of {NEXT}"
+    with pytest.raises(NothingThere, match=never_ran):
+        run_second(lake, PUBLISH, NEXT)
+    run_second(lake, FEATURES, DAY)
+    with pytest.raises(NothingThere, match=never_ran):
+        run_second(lake, PUBLISH, NEXT)
+    with pytest.raises(NothingThere, match="have not been validated"):
+        run_second(lake, PUBLISH, DAY)
+    with pytest.raises(NothingThere, match=never_ran):
+        run_second(lake, VALIDATE, NEXT, table="features")
+    assert published.Lake(str(lake.root / "lake")).tables() == ["transactions@v1"]
 
 
 def test_a_published_day_is_made_again_from_its_sources_whatever_has_come_since(lake: Lake) -> None:
@@ -217,6 +293,50 @@ def test_a_published_day_is_made_again_from_its_sources_whatever_has_come_since(
     line = lake.run(REPRODUCE, DAY)
     assert line["hash"] == publishing.facts_by_day(str(lake.root / "lake" / PATH))[DAY]["hash"]
     assert line["counts"]["features"] == 2
+
+
+def test_any_publication_of_a_day_is_made_again_not_the_newest_alone(lake: Lake) -> None:
+    for amount in ("10.00", "12.00"):
+        lake.land(DAY, f"transaction_id | purchase_amount\na | {amount}")
+        lake.day(DAY)
+        lake.publish(DAY)
+    second, first = lake.published.versions()
+    for each in (first, second):
+        assert lake.run(REPRODUCE, DAY, publication=each.version)["hash"] == each.days[DAY]["hash"]
+    assert lake.run(REPRODUCE, DAY)["publication"] == second.version
+    # The rows of that version are what is compared, not those of the newest.
+    assert first.days[DAY]["hash"] != second.days[DAY]["hash"]
+
+
+def test_rows_of_another_definition_are_not_made_again_by_this_one_but_by_their_own_revision(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(lake, DAY, "transaction_id\na")
+    lake.publish(DAY)
+    publish_second(lake, DAY)
+    assert run_second(lake, REPRODUCE, DAY)["counts"]["features"] == 1
+    revision = lake.published.versions()[0].days[DAY]["revision"]
+    refused = f"v1.* of {DAY} was made by definition .* now declares version 2 .*git checkout {revision}"
+    with pytest.raises(definition.DefinitionChanged, match=refused):
+        run_second(lake, REPRODUCE, DAY, feature_version=1)
+    first = published.Lake(str(lake.root / "lake")).features("transactions@v1").at()
+    monkeypatch.setattr("common.datasets.load", lambda name: second(lake))
+    with pytest.raises(definition.DefinitionChanged, match=refused):
+        why(str(lake.root / "lake"), first, "1", date.fromisoformat(DAY))
+
+
+def test_what_is_asked_of_sources_that_were_removed_is_answered_with_those_that_are_there(lake: Lake) -> None:
+    land(lake, DAY, "transaction_id\na")
+    lake.publish(DAY)
+    compaction.vacuum(lake.plan("compact", DAY), older_than_hours=0)
+    lake.land(DAY, "transaction_id | purchase_amount\na | 12.00")
+    lake.day(DAY)
+    compaction.vacuum(lake.plan("compact", DAY), older_than_hours=0)
+    gone = r"processed/transactions has no version 1 \(its files were removed\). There are "
+    with pytest.raises(NothingThere, match=gone):
+        why(str(lake.root / "lake"), lake.published.at(), "1", date.fromisoformat(DAY))
+    with pytest.raises(NothingThere, match=gone):
+        lake.run(REPRODUCE, DAY)
 
 
 def test_why_names_the_run_the_sources_and_the_events_as_they_were_known(lake: Lake) -> None:

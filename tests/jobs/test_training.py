@@ -15,7 +15,7 @@ from common.errors import BadArguments, ContractBroken, ContractContradiction
 from common.fitting import fit
 from common.rule import Drift
 from common.steps import Impute, MinMax
-from common.training import From, Labels, Snapshot, Split, TrainingSet
+from common.training import From, Labels, Snapshot, Split, TrainingSet, pin_name
 from jobs import leakcheck
 from jobs.datasets.churn import baseline, telco
 from jobs.leakcheck import LEAKCHECK
@@ -89,6 +89,34 @@ def test_the_same_inputs_make_no_second_version_and_new_ones_do(churn: Lake) -> 
     assert first["splits"] == again["splits"]
 
 
+def test_what_leaves_the_rows_of_its_days_as_they_are_makes_no_second_version(churn: Lake) -> None:
+    """Another day, packed files, a vacuum: the table has new versions, and these days say what they said."""
+    first = build(churn, declared(churn))
+    churn.publish_customers("2026-01-07")
+    table = churn.table("published/churn/v1")
+    table.optimize.compact()
+    table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+    assert churn.published.at().version > first["inputs"]["versions"]["churn@v1"]
+    assert build(churn, declared(churn)) == {**first, "outcome": "nothing"}
+
+
+def test_another_row_of_its_days_makes_another_version(churn: Lake) -> None:
+    build(churn, declared(churn))
+    churn.publish_customers(NEXT, seed=8)
+    assert (build(churn, declared(churn))["version"], len(pins.pins(str(churn.root / "lake")))) == (2, 2)
+
+
+def test_labels_depend_on_the_days_that_they_can_meet() -> None:
+    """A row of ds is known when ds is over; the 48 hours of the gap come on top, and ten days is the oldest."""
+    first, last = date(2026, 1, 20), date(2026, 1, 25)
+    for wanted, reach in (
+        (From(table="t@v1"), (date(1970, 1, 1), date(2026, 1, 24))),
+        (From(table="t@v1", gap_hours=1), (date(1970, 1, 1), date(2026, 1, 24))),
+        (From(table="t@v1", gap_hours=48, max_age_days=10), (date(2026, 1, 9), date(2026, 1, 22))),
+    ):
+        assert wanted.reach(first, last) == reach
+
+
 def test_its_inputs_are_pinned(churn: Lake) -> None:
     manifest = build(churn, declared(churn))
     place = str(churn.root / "lake")
@@ -138,6 +166,54 @@ def test_labels_meet_features_as_they_were_known(churn: Lake) -> None:
     assert [row["churn_tenure_days"] for row in rows] == [None, None, of_day["c000002"]]
     with pytest.raises(BadArguments, match="needs --labels"):
         build(churn, wanted)
+
+
+OFFERS = TrainingSet(
+    name="offers",
+    description="Who takes an offer.",
+    examples=Labels(entity="customer_id", time="asked_at", label="bought"),
+    split=Split(train_until=date(2026, 1, 31), val_until=date(2026, 2, 28)),
+    features=(From(table="churn@v1", columns=("tenure_days",)),),
+)
+
+
+def labels(lake: Lake, text: str) -> str:
+    place = lake.root / "labels.csv"
+    rows = [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines()]
+    place.write_text("\n".join(",".join(row) for row in rows) + "\n")
+    return str(place)
+
+
+def test_the_manifest_says_which_labels_there_were_and_how_many_were_of_other_days(churn: Lake) -> None:
+    head = "customer_id | asked_at | bought\n"
+    one, two = "c000001 | 2026-01-06T01:00:00 | 1\n", "c000002 | 2026-01-06T02:00:00 | 0\n"
+    manifest = build(churn, OFFERS, labels(churn, head + one + two + "c000003 | 2026-01-07T00:00:00 | 1"))
+    said = manifest["inputs"]["labels"]
+    assert (said["rows"], said["used"], said["outside"]) == (3, 2, 1)
+    assert (manifest["counts"]["examples"], manifest["counts"]["labels_outside"]) == (2, 1)
+    # Lines in another order, and others of days that nobody asked for, are the same labels.
+    again = build(churn, OFFERS, labels(churn, head + two + one))
+    assert (again["outcome"], again["inputs"]["labels"]["hash"]) == ("nothing", said["hash"])
+    other = build(churn, OFFERS, labels(churn, head + one + two.replace("| 0", "| 1")))
+    assert (other["version"], other["inputs"]["labels"]["hash"] != said["hash"]) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (" | 2026-01-06T01:00:00 | 1", "1 without customer_id"),
+        ("c000002 | soon | 1", "1 without asked_at"),
+        ("c000002 | 2026-01-06T01:00:00 | ", "1 without bought"),
+        ("c000001 | 2026-01-06T01:00:00 | 0", "share values of customer_id, example_time"),
+    ],
+)
+def test_a_label_that_does_not_say_who_when_and_what_is_refused(churn: Lake, row: str, said: str) -> None:
+    before = churn.state()
+    given = labels(churn, f"customer_id | asked_at | bought\nc000001 | 2026-01-06T01:00:00 | 1\n{row}")
+    with pytest.raises(ContractBroken, match=said) as refused:
+        build(churn, OFFERS, given)
+    assert refused.value.exit_code == 3
+    assert churn.state() == before
 
 
 def test_a_training_set_that_contradicts_itself_says_so() -> None:
@@ -271,3 +347,40 @@ def test_a_build_that_was_killed_is_made_anew_under_the_same_version(
             build(churn, declared(churn))
     assert training_store.manifests(str(churn.root / "lake"), NAME) == []
     assert build(churn, declared(churn))["version"] == 1
+
+
+def test_a_build_that_was_killed_is_made_anew_though_its_table_has_moved_on(
+    churn: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pins of the unfinished version stay behind; they must neither stop the next build nor keep what it lets go."""
+
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    place, path = str(churn.root / "lake"), "published/churn/v1"
+    before = churn.published.at().version
+    with monkeypatch.context() as broken:
+        broken.setattr(training_sets, "write_json", killed)
+        with pytest.raises(KeyboardInterrupt):
+            build(churn, declared(churn))
+    assert pins.kept_versions(place, path) == [before]
+    churn.publish_customers("2026-01-07")
+    manifest = build(churn, declared(churn))
+    now = churn.published.at().version
+    assert (manifest["version"], manifest["inputs"]["versions"]) == (1, {"churn@v1": now})
+    assert now > before
+    assert pins.kept_versions(place, path) == [now]
+
+
+def test_a_name_that_leaves_no_room_for_its_pins_is_refused_where_it_is_declared() -> None:
+    """Found out only when everything is written, it would cost a whole build."""
+
+    def named(length: int) -> TrainingSet:
+        return TrainingSet(
+            name="n" * length, description="", examples=Snapshot(table="churn@v1", label="churn"), split=Split(seed="s")
+        )
+
+    longest = named(47)
+    assert len(pin_name(longest.name, 99_999, "churn@v1")) == 63
+    with pytest.raises(ContractContradiction, match=r"64 characters, and a name has 63 at most; give it .* at most 47"):
+        named(48)

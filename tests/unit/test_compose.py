@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from common.revision import code_revision
 from common.settings import CONF, ROOT
 
 STACK = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -37,6 +38,7 @@ def test_a_service_has_limits_and_comes_back_and_says_how_it_is(name: str) -> No
     assert service["mem_limit"]
     assert service["cpus"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["cap_drop"] == ["ALL"]
     if name != "airflow-init":
         assert service["restart"] == "unless-stopped"
         assert service["healthcheck"]["test"]
@@ -49,9 +51,24 @@ def test_no_start_depends_on_health_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_our_images_are_built_never_fetched_and_give_up_their_rights(name: str) -> None:
+def test_our_images_are_built_never_fetched_and_take_no_right_back(name: str) -> None:
     assert SERVICES[name]["pull_policy"] == "never"
-    assert SERVICES[name]["cap_drop"] == ["ALL"]
+    assert "cap_add" not in SERVICES[name]
+
+
+def test_who_may_find_a_failure_may_tell_people_and_nobody_else_knows_the_receivers() -> None:
+    knows = {name for name, service in SERVICES.items() if "ALERT_WEBHOOK" in service.get("environment", {})}
+    assert knows == {"airflow-scheduler", "airflow-triggerer", "airflow-dag-processor"}
+
+
+def test_an_image_knows_the_commit_that_it_was_made_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {SERVICES[name]["build"]["args"]["REVISION"] for name in OURS if "build" in SERVICES[name]} == {
+        "${REVISION:-}"
+    }
+    monkeypatch.setenv("CODE_REVISION", "f00")
+    assert code_revision.__wrapped__() == "f00"
+    monkeypatch.delenv("CODE_REVISION")
+    assert len(code_revision.__wrapped__()) == 40
 
 
 def test_every_secret_is_required_and_none_has_a_default() -> None:

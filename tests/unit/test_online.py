@@ -1,15 +1,11 @@
 """The online store: what a reader sees while rows are loaded, and that they come back as they were."""
 
 import contextlib
-import getpass
 import importlib.util
-import os
-import pwd
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +23,7 @@ from common import online
 from common.errors import BadArguments, Busy, ContractBroken, NothingThere, PipelineError
 from common.online import Difference, Store, compare, open_store
 from common.online_rows import decode, encode
+from tests.postgres import NotHere, postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = date(2026, 1, 5)
@@ -76,23 +73,13 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    skip_without("postgres", "psycopg")
-    skip_without("initdb", "psycopg")
-    user = getpass.getuser() if os.geteuid() else "postgres"  # it refuses to run as root
-    if user not in {each.pw_name for each in pwd.getpwall()}:
-        pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
-    how = {"user": user, "group": pwd.getpwnam(user).pw_gid} if not os.geteuid() else {}
-    folder, port = Path(tempfile.mkdtemp(prefix="postgres-")), free_port()
+    if not importlib.util.find_spec("psycopg"):
+        pytest.skip("the library psycopg is not installed")
     try:
-        shutil.chown(folder, user)
-        subprocess.run(
-            ["initdb", "-D", folder, "-U", "ours", "-A", "trust"], check=True, stdout=subprocess.DEVNULL, cwd="/", **how
-        )
-        command = ["postgres", "-D", str(folder), "-h", "127.0.0.1", "-p", str(port), "-k", str(folder), "-F"]
-        with running(command, f"postgresql://ours:hush@127.0.0.1:{port}/postgres", cwd="/", **how) as address:
-            yield address
-    finally:
-        shutil.rmtree(folder)
+        with postgres() as address:
+            yield f"postgresql://{address}"
+    except NotHere as reason:
+        pytest.skip(str(reason))
 
 
 @pytest.fixture(params=["sqlite", "redis", "postgresql"])

@@ -2,13 +2,17 @@
 
 import csv
 import io
+from datetime import datetime
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common import parsing
-from common.parsing import BadFile, Batch, check_header, csv_batches, csv_header, json_batches, read_lines, split_header
+from common.batches import parquet_batch, plain_batch
+from common.json_lines import json_batches
+from common.parsing import BadFile, Batch, check_header, csv_batches, csv_header, read_lines, split_header
 
 
 def read_csv(content: bytes | str, wanted: tuple[str, ...] = ("a", "b"), encoding: str = "utf-8") -> Batch:
@@ -27,6 +31,11 @@ def together(batches: object) -> Batch:
     whole = Batch()
     for batch in batches:  # type: ignore[attr-defined]
         whole.rows += [tuple(row) for row in batch.rows]
+        if batch.plain:
+            cut = plain_batch("", batch, [str(place) for place, _ in enumerate(batch.places)]).columns[
+                -len(batch.places) :
+            ]
+            whole.rows += zip(*(column.to_pylist() for column in cut), strict=True)
         whole.refused += batch.refused
         whole.lines += batch.lines
         whole.extra |= batch.extra
@@ -145,3 +154,42 @@ def test_any_bytes_are_accounted_for_line_by_line_or_refused_whole(content: byte
             read_lines(io.BytesIO(content.removeprefix(b"\xef\xbb\xbf")), "utf-8")
         )
         assert expected in (found.lines, found.lines + 1)
+
+
+def test_a_line_of_blanks_is_no_json_and_counted(chunk: int) -> None:
+    found = read_json('{"a": 1}\n  \n\n')
+    assert (found.refused, found.lines) == ([("not_json", "  ")], 2)
+
+
+def test_half_a_character_is_refused_and_a_whole_one_is_not() -> None:
+    found = read_json('{"a": "\\ud800"}\n{"\\udfff": 1}\n{"a": "\\ud83d\\ude00"}\n')
+    assert [problem for problem, _ in found.refused] == ["half_a_character"] * 2
+    assert found.rows == [("\U0001f600", None)]
+
+
+@pytest.mark.parametrize("odd", ["\x85", "\u2028", "\x0c"])
+def test_only_a_newline_ends_a_line(odd: str, chunk: int) -> None:
+    assert read_csv(f'a,b\n"1",x{odd}y\n').rows == [("1", f"x{odd}y")]
+
+
+def test_a_line_is_refused_for_the_same_reason_wherever_it_stands(chunk: int) -> None:
+    found = read_csv('a,b\n"1"\n3,4\n"open,2\n"1"\n')
+    assert sorted(found.refused) == [
+        ("broken_quoting", '"open,2'),
+        ("too_few_fields", '"1"'),
+        ("too_few_fields", '"1"'),
+    ]
+
+
+def test_times_of_parquet_read_as_those_of_text() -> None:
+    at = datetime(2026, 1, 5, 10, 0, 0, 250_000)
+    for type_, text in (
+        (pa.timestamp("us"), "2026-01-05 10:00:00.250000"),
+        (pa.timestamp("ns"), "2026-01-05 10:00:00.250000"),
+        (pa.timestamp("us", "Europe/Paris"), "2026-01-05 10:00:00.250000Z"),
+        (pa.timestamp("ms"), "2026-01-05 10:00:00.250"),
+    ):
+        batch = pa.RecordBatch.from_arrays([pa.array([at, None], type_)], names=["at"])
+        assert parquet_batch("f", batch, ["at"]).column("at").to_pylist() == [text, None], type_
+    finer = pa.RecordBatch.from_arrays([pa.array([1], pa.timestamp("ns"))], names=["at"])
+    assert parquet_batch("f", finer, ["at"]).column("at").to_pylist() == ["1970-01-01 00:00:00.000000001"]

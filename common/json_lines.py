@@ -1,0 +1,63 @@
+"""JSON lines to records, field by field as text; what can't be read is refused with its text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from common.parsing import Batch, Lines, is_blank
+
+
+def json_batches(blocks: Lines, wanted: Sequence[str]) -> Iterator[Batch]:
+    """One object a line, each value as the text that stands in the file."""
+    known = set(wanted)
+    for block in blocks:
+        batch = Batch()
+        for line in block:
+            if is_blank(line):
+                continue
+            batch.lines += 1
+            problem, found = _json_object(line)
+            if problem:
+                batch.refuse(problem, line.removesuffix("\r"))
+                continue
+            batch.rows.append([found.get(name) for name in wanted])
+            batch.extra |= found.keys() - known
+        yield batch
+
+
+def _json_object(line: str) -> tuple[str, dict[str, str | None]]:
+    try:
+        pairs = json.loads(line, object_pairs_hook=_Pairs, parse_float=str, parse_int=str, parse_constant=str)
+    except (ValueError, RecursionError):
+        return "not_json", {}
+    if not isinstance(pairs, _Pairs):
+        return "not_an_object", {}
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        return "name_twice", {}
+    if any(isinstance(value, list) for value in found.values()):
+        return "nested_value", {}
+    if "\\u" in line and not _is_text("".join(map(str, [*found, *found.values()]))):
+        return "half_a_character", {}
+    return "", {name: _as_text(value) for name, value in found.items()}
+
+
+def _is_text(value: str) -> bool:
+    """An escape can stand for the half of a character alone, which no text can hold."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object's names and values, so that a name that stands twice is seen."""
+
+
+def _as_text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if value is None else str(value)

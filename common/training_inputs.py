@@ -1,0 +1,79 @@
+"""What a training set is made from: days of published tables, each at one version, and labels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from common.content import of_parts
+from common.errors import BadArguments
+from common.labels import Given
+from common.labels import read as read_labels
+from common.published import Lake
+from common.training import Labels, TrainingSet
+from common.view import View
+
+if TYPE_CHECKING:
+    from common.run import Run
+
+
+@dataclass(frozen=True)
+class Inputs:
+    declared: TrainingSet
+    days: tuple[date, ...]
+    views: dict[str, View]  # by the table's name, as declared
+    labels: Given | None
+
+    @property
+    def versions(self) -> dict[str, int]:
+        return {table: view.version for table, view in self.views.items()}
+
+    @property
+    def content(self) -> dict[str, str]:
+        """A hash of what was published of the days that are read of each table."""
+        return {table: of_parts(self._hashes(table, view)) for table, view in self.views.items()}
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same rows: by what tables say, not by how often they were written since."""
+        labels = self.labels and self.labels.hash
+        said = [repr(self.declared), self.days[0], self.days[-1], self.content, labels]
+        return hashlib.sha256(json.dumps(said, default=str, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def entity(self) -> str:
+        examples = self.declared.examples
+        return examples.entity if isinstance(examples, Labels) else self.views[examples.table].entity
+
+    def rows(self, run: Run, table: str) -> DataFrame:
+        """The rows of the table that the examples of those days can meet."""
+        stored = self.views[table].stored
+        found = run.spark.read.format("delta").option("versionAsOf", stored.version).load(stored.uri)
+        return found.where(F.col("ds").between(*map(F.lit, self._reach(table))))
+
+    def _hashes(self, table: str, view: View) -> dict[str, str]:
+        first, last = (str(day) for day in self._reach(table))
+        return {day: facts["hash"] for day, facts in view.published.items() if first <= day <= last and facts["rows"]}
+
+    def _reach(self, table: str) -> tuple[date, date]:
+        return self.declared.reach(table, self.days[0], self.days[-1])
+
+
+def inputs_of(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> Inputs:
+    examples = declared.examples
+    if isinstance(examples, Labels) != (labels is not None):
+        wanted = "needs --labels, a file" if labels is None else "takes its labels from its table: leave --labels out"
+        raise BadArguments(f"training set {declared.name} {wanted}")
+    lake = Lake(days[0].settings.lake)
+    views = {name: lake.features(name).at() for name in declared.tables}
+    given = None
+    if isinstance(examples, Labels) and labels is not None:
+        given = read_labels(days[0], examples, labels, days[0].ds, days[-1].ds)
+    return Inputs(declared, tuple(run.ds for run in days), views, given)

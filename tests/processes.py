@@ -1,0 +1,49 @@
+"""What runs on this machine, as the kernel tells it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def parent(pid: int) -> int:
+    """0 of a process that has just ended."""
+    return _stat(pid)[1]
+
+
+def in_session(leader: int) -> set[int]:
+    """Every process that a session's leader has started, and whatever those have, unless it left for a session of its own."""
+    return {pid for pid in _all() if _stat(pid)[3] == leader}
+
+
+def words(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def listening(pid: int) -> set[str]:
+    """The addresses that a process listens on, as the kernel writes them: that of IPv4 is the last word of IPv6's."""
+    try:
+        own = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
+    except OSError:
+        return set()  # it has just ended
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            _, address, _, state, *_, inode = line.split()[:10]
+            if state == "0A" and f"socket:[{inode}]" in own:
+                found.add(address.partition(":")[0][-8:])
+    return found
+
+
+def _all() -> list[int]:
+    return [int(place.name) for place in Path("/proc").glob("[0-9]*")]
+
+
+def _stat(pid: int) -> list[int]:
+    """State (left out), parent, process group, session."""
+    try:
+        return [0, *map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1:4])]
+    except OSError:
+        return [0, 0, 0, 0]
