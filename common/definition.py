@@ -82,6 +82,18 @@ def insist_unchanged(run: Run) -> Definition:
     )
 
 
+def insist_declared(dataset: Dataset, facts: dict[str, Any], said: str) -> None:
+    """What was published by another definition can't be told from the one declared now: another revision declares it."""
+    now = define(dataset)
+    if facts.get("definition") == now.fingerprint:
+        return
+    raise DefinitionChanged(
+        f"{said} was made by definition {facts.get('definition')}, but the contract now declares version {now.version} "
+        f"with definition {now.fingerprint}. Check out the revision that made it, and ask again: "
+        f"git checkout {facts.get('revision') or '(the publication names none)'}"
+    )
+
+
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     found = [f"{name} was {before[name]!r}, is {now[name]!r}" for name in ("entity",) if before[name] != now[name]]
     for kind in ("columns", "transforms"):

@@ -4,34 +4,51 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from common import features, layout, ledger, partials, publishing
+from common import definition, features, layout, partials, stored
 from common.days import around
-from common.errors import ContractBroken, NothingThere
+from common.errors import ContractBroken
+from common.history import NOWHERE
 from common.known import rows_known
+from common.published import Lake
 from common.revision import code_revision
 from common.run import Outcome, Run
 from common.sameness import unlike
 
 
 def reproduce(run: Run) -> Outcome:
-    """Computes the day anew, straight from the rows as they were, and compares it with what was published."""
-    table = layout.published(run.contract)
-    facts = publishing.facts_by_day(run.path(table)).get(str(run.ds))
-    if facts is None:
-        raise NothingThere(f"{table.path} has no published {run.ds}; run: spark-submit jobs/publish.py")
+    """Computes the day anew, straight from the rows as they were, and compares it with what was published.
+
+    Of another feature version or an older publication where those are asked for: `feature_version`, `publication`.
+    """
+    declared = layout.published(run.contract)
+    number = run.options.get("feature_version") or run.contract.features.version
+    table = Lake(run.settings.lake).features(f"{run.contract.name}@v{number}")
+    view = table.at(version=run.options.get("publication"))
+    published = view.arrow(ds=run.ds)
+    facts = view.published[str(run.ds)]
+    said = f"{table.path} of {run.ds}"
+    definition.insist_declared(run.dataset, facts, said)
     if facts["revision"] != code_revision():
         run.log.warning("made by revision %s, made again by %s", facts["revision"] or "?", code_revision() or "?")
     made = replace(run, at=facts["sources"])
+    _insist_sources(made)
     window = run.contract.features.window_days
     fresh = partials.aggregate(made, rows_known(made, around(run.ds, window - 1), run.ds)) if window else None
     rows, counts = features.build(made, fresh)
-    published, again = ledger.read(run.path(table), {"ds": [run.ds]}), rows.toArrow()
-    found = unlike(published, again, table.identity)
+    found = unlike(published, rows.toArrow(), declared.identity)
     if found is not None:
         raise ContractBroken(
-            f"{table.path} of {run.ds} can't be made again: unlike are {found.words}. It was made by revision "
+            f"{said} can't be made again: unlike are {found.words}. It was made by revision "
             f"{facts['revision']}; check that one out and try again, or look for what depends on more than the sources.",
             found.facts,
         )
-    said = {name: facts[name] for name in ("hash", "sources")}
-    return Outcome("done", counts, facts={**said, "made_by": facts["run_id"]})
+    named = {name: facts[name] for name in ("hash", "sources")}
+    return Outcome("done", counts, facts={**named, "publication": view.version, "made_by": facts["run_id"]})
+
+
+def _insist_sources(run: Run) -> None:
+    dates = [str(day) for day in around(run.ds, max(0, run.contract.features.window_days - 1))]
+    for table in features.sources(run.contract):
+        version = run.at.get(table.path, NOWHERE)
+        if version != NOWHERE:
+            stored.open_version(run.path(table), version).insist_there(dates)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -109,9 +109,10 @@ class Stored:
                 "Bring it back from a copy, or choose another version."
             ) from error
 
-    def insist_there(self) -> None:
-        """Raises where any file of the version was removed."""
-        if not set().union(*self.files.values()) <= _present(self.uri):
+    def insist_there(self, parts: Iterable[str] | None = None) -> None:
+        """Raises where any file of the version was removed; of those parts, if any are named."""
+        needed = self.files.values() if parts is None else [self.files.get(part, frozenset()) for part in parts]
+        if not set().union(*needed) <= _present(self.uri):
             raise _gone(self.uri, self.version, "its files were removed")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common import datasets, layout, ledger
+from common import datasets, definition, layout, stored
 from common.contract import Contract
 from common.days import around
 from common.errors import NothingThere
@@ -32,15 +32,18 @@ def why(lake: str, view: View, entity: str, ds: date) -> Why:
         raise NothingThere(f"{view.table} version {view.version} has no row of {view.entity} {entity} on {ds}")
     (row,) = found.to_pylist()
     facts = view.published[str(ds)]
-    contract = datasets.load(view.table.partition("@")[0]).contract
+    dataset = datasets.load(view.table.partition("@")[0])
+    definition.insist_declared(dataset, facts, f"{view.table} of {ds}")
+    contract = dataset.contract
     return Why(row, facts, _events(lake, contract, facts["sources"], row[view.entity], ds))
 
 
 def _events(lake: str, contract: Contract, sources: dict[str, int], entity: Any, ds: date) -> pa.Table:
     """The entity's rows in the window, from the tables at the versions that were read: the rule of `common.known`."""
-    where = {"event_date": around(ds, max(0, contract.features.window_days - 1)), contract.features.entity: [entity]}
+    days = around(ds, max(0, contract.features.window_days - 1))
+    mine = pc.field(contract.features.entity) == pc.scalar(entity)
     current, aside = (
-        _read(lake, table, sources, where) for table in (layout.processed(contract), layout.superseded(contract))
+        _read(lake, table, sources, days, mine) for table in (layout.processed(contract), layout.superseded(contract))
     )
     if aside.num_rows:
         replaced = aside.filter((pc.field("arrived") <= ds) & (pc.field(SUPERSEDED) > ds)).drop_columns([SUPERSEDED])
@@ -52,6 +55,9 @@ def _events(lake: str, contract: Contract, sources: dict[str, int], entity: Any,
     return known.sort_by([(name, "ascending") for name in order]) if known.num_rows else known
 
 
-def _read(lake: str, table: layout.Table, sources: dict[str, int], where: ledger.Slice) -> pa.Table:
+def _read(lake: str, table: layout.Table, sources: dict[str, int], days: list[date], mine: Any) -> pa.Table:
     version = sources.get(table.path, NOWHERE)
-    return pa.table({}) if version == NOWHERE else ledger.read(f"{lake}/{table.path}", where, version=version)
+    if version == NOWHERE:
+        return pa.table({})
+    found = stored.open_version(f"{lake}/{table.path}", version)
+    return pa.concat_tables([found.read(str(day), where=mine) for day in days])

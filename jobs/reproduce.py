@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common import reproduction
-from common.cli import run_job
+from common.cli import parser, run_job
 from common.job import Job
 from common.run import Outcome, Run
 
@@ -16,4 +16,9 @@ def main(run: Run) -> Outcome:
 REPRODUCE = Job("reproduce", main, watches=lambda run: [], source=lambda run: run.run_id)
 
 if __name__ == "__main__":
-    run_job(REPRODUCE)
+    arguments = parser("reproduce")
+    arguments.add_argument("--feature-version", type=int, help="of the table vN (default: the one that is declared)")
+    arguments.add_argument(
+        "--publication", type=int, help="as this version of the table has the day (default: the newest)"
+    )
+    run_job(REPRODUCE, arguments)

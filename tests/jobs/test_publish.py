@@ -1,8 +1,10 @@
 """What readers see: validated rows, whole days, any version again; and what made each of them."""
 
 import threading
+import uuid
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -202,8 +204,8 @@ def second(lake: Lake) -> Dataset:
     return replace(dataset, contract=replace(dataset.contract, features=features))
 
 
-def run_second(lake: Lake, job: Job, ds: str, **options: str) -> Line:
-    return run_day(job, replace(lake.plan(job.name, ds, **options), dataset=second(lake)))
+def run_second(lake: Lake, job: Job, ds: str, **options: Any) -> Line:
+    return run_day(job, replace(lake.plan(job.name, ds, **options), dataset=second(lake), run_id=uuid.uuid4().hex))
 
 
 def publish_second(lake: Lake, ds: str) -> None:
@@ -251,6 +253,51 @@ def test_a_published_day_is_made_again_from_its_sources_whatever_has_come_since(
     line = lake.run(REPRODUCE, DAY)
     assert line["hash"] == publishing.facts_by_day(str(lake.root / "lake" / PATH))[DAY]["hash"]
     assert line["counts"]["features"] == 2
+
+
+def test_any_publication_of_a_day_is_made_again_not_the_newest_alone(lake: Lake) -> None:
+    for amount in ("10.00", "12.00"):
+        lake.land(DAY, f"transaction_id | purchase_amount\na | {amount}")
+        lake.day(DAY)
+        lake.publish(DAY)
+    second, first = lake.published.versions()
+    for each in (first, second):
+        assert lake.run(REPRODUCE, DAY, publication=each.version)["hash"] == each.days[DAY]["hash"]
+    assert lake.run(REPRODUCE, DAY)["publication"] == second.version
+    # The rows of that version are what is compared, not those of the newest.
+    assert first.days[DAY]["hash"] != second.days[DAY]["hash"]
+
+
+def test_rows_of_another_definition_are_not_made_again_by_this_one_but_by_their_own_revision(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(lake, DAY, "transaction_id\na")
+    lake.publish(DAY)
+    publish_second(lake, DAY)
+    assert run_second(lake, REPRODUCE, DAY)["counts"]["features"] == 1
+    revision = lake.published.versions()[0].days[DAY]["revision"]
+    refused = f"v1.* of {DAY} was made by definition .* now declares version 2 .*git checkout {revision}"
+    with pytest.raises(definition.DefinitionChanged, match=refused):
+        run_second(lake, REPRODUCE, DAY, feature_version=1)
+    first = published.Lake(str(lake.root / "lake")).features("transactions@v1").at()
+    declared = second(lake)
+    monkeypatch.setattr("common.datasets.load", lambda name: declared)
+    with pytest.raises(definition.DefinitionChanged, match=refused):
+        why(str(lake.root / "lake"), first, "1", date.fromisoformat(DAY))
+
+
+def test_what_is_asked_of_sources_that_were_removed_is_answered_with_those_that_are_there(lake: Lake) -> None:
+    land(lake, DAY, "transaction_id\na")
+    lake.publish(DAY)
+    compaction.vacuum(lake.plan("compact", DAY), older_than_hours=0)
+    lake.land(DAY, "transaction_id | purchase_amount\na | 12.00")
+    lake.day(DAY)
+    compaction.vacuum(lake.plan("compact", DAY), older_than_hours=0)
+    gone = r"processed/transactions has no version 1 \(its files were removed\). There are "
+    with pytest.raises(NothingThere, match=gone):
+        why(str(lake.root / "lake"), lake.published.at(), "1", date.fromisoformat(DAY))
+    with pytest.raises(NothingThere, match=gone):
+        lake.run(REPRODUCE, DAY)
 
 
 def test_why_names_the_run_the_sources_and_the_events_as_they_were_known(lake: Lake) -> None:
