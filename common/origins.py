@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import subprocess
+from dataclasses import dataclass
 from typing import Any
 
 from common.answer import Answer, grid
 from common.days import parse_day
-from common.errors import ContractBroken, NothingThere
+from common.errors import BadArguments, ContractBroken, NothingThere, PipelineError
 from common.published import Features, Lake
 from common.questions import named, said_of, sources_of, view_of
 from common.settings import load_settings
+from common.view import Version
 
 
 def why(lake: Lake, given: argparse.Namespace) -> Answer:
@@ -38,23 +40,61 @@ def reproduce(lake: Lake, given: argparse.Namespace) -> Answer:
     """By the job of that name, which needs Spark: a day of each table that the run made."""
     from common.settings import ROOT
 
-    made = [(table, day) for table in map(lake.features, lake.tables()) for day in _made_by(table, given.run_id)]
-    if not made:
-        raise NothingThere(f"no published day was made by run {given.run_id}; `features log TABLE` names the runs")
-    for table, day in made:
+    published = [
+        Published(table, each, day)
+        for table in map(lake.features, lake.tables())
+        for each in table.versions()
+        for day in each.days
+    ]
+    run = _whole_id(given.run_id, {run for each in published for run in each.runs})
+    made = [each for each in published if run in each.runs]
+    for each in made:
         command = [str(ROOT / ".venv/bin/spark-submit"), str(ROOT / "jobs/reproduce.py"), "--lake", lake.uri]
-        done = subprocess.run([*command, "--dataset", table.dataset, "--ds", day], stdout=subprocess.PIPE, check=False)
+        done = subprocess.run([*command, *each.arguments], stdout=subprocess.PIPE, check=False)
         if done.returncode:
-            raise ContractBroken(f"{table.name} of {day} could not be made again (exit {done.returncode}, see above)")
-    said: list[Any] = [f"{table.name} of {day}: made again, the same" for table, day in made]
-    return Answer({"run": given.run_id, "same": [[table.name, day] for table, day in made]}, said)
+            raise _refused(each, done.returncode)
+    said: list[Any] = [f"{each.words}: made again, the same" for each in made]
+    return Answer({"run": run, "same": [[each.table.name, each.day, each.version.version] for each in made]}, said)
 
 
-def _made_by(table: Features, run: str) -> list[str]:
-    """The days whose rows a run made, or whose publication it was."""
-    view = table.at()
-    published = {day: each.books["run_id"] for each in reversed(view.publications) for day in each.days}
-    return [day for day, facts in view.published.items() if run in (facts["run_id"], published[day])]
+@dataclass(frozen=True)
+class Published:
+    """A day as one publication has it."""
+
+    table: Features
+    version: Version
+    day: str
+
+    @property
+    def runs(self) -> set[str]:
+        """Which run made the rows, and which published them."""
+        return {self.version.days[self.day]["run_id"], self.version.books["run_id"]}
+
+    @property
+    def words(self) -> str:
+        return f"{self.table.name} of {self.day}, published as version {self.version.version}"
+
+    @property
+    def arguments(self) -> list[str]:
+        number, version = str(self.table.number), str(self.version.version)
+        found = ["--dataset", self.table.dataset, "--ds", self.day]
+        return [*found, "--feature-version", number, "--publication", version]
+
+
+def _whole_id(given: str, runs: set[str]) -> str:
+    """The run of that id, or whose id alone begins so: `features log` shows the first twelve digits."""
+    found = [given] if given in runs else sorted(run for run in runs if given and run.startswith(given))
+    if not found:
+        raise NothingThere(f"no published day was made by run {given!r}; `features log TABLE` names the runs")
+    if len(found) > 1:
+        raise BadArguments(f"run {given!r} is ambiguous: {', '.join(found)}; give more of its id")
+    return found[0]
+
+
+def _refused(each: Published, code: int) -> PipelineError:
+    said = f"{each.words} could not be made again (exit {code}, see above)"
+    kinds = {kind.exit_code: kind for kind in (BadArguments, NothingThere, ContractBroken)}
+    return kinds.get(code, PipelineError)(said)
 
 
 def vector(lake: Lake, given: argparse.Namespace) -> Answer:

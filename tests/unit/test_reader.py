@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -14,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import write_deltalake
 
-from common import content, reader
+from common import content, origins, reader
 from tests.published_tables import pack, publish, rows_of, vacuum
 from tests.tables_as_text import assert_rows
 
@@ -263,6 +265,59 @@ def test_what_can_not_be_answered_is_said_with_its_exit_code(
     lake: Path, capsys: Capture, words: str, code: int, said: str
 ) -> None:
     assert said in refused(capsys, code, *words.split())
+
+
+def ran(name: str) -> str:
+    """An id as a run has it."""
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
+@pytest.fixture
+def submitted(lake: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What would be submitted, of two versions of a table, where a run made one day three times published."""
+    row = "ds | user_id | spend\n2026-01-04 | 1 | {}.00"
+    for number, (spend, run) in enumerate([(1, "one"), (2, "two"), (3, "three")]):
+        publish(lake, row.format(spend), "visits/v1", run_id=ran(run), at=f"2026-02-0{number + 1}T00:00")
+    publish(lake, row.format(4), "visits/v2", run_id=ran("one"))
+    found: list[list[str]] = []
+
+    def submit(command: list[str], **_: object) -> SimpleNamespace:
+        found.append(command[command.index("--dataset") :])
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(origins.subprocess, "run", submit)
+    return found
+
+
+def test_a_run_is_known_by_the_beginning_of_its_id_whatever_was_published_since(
+    submitted: list[list[str]], capsys: Capture
+) -> None:
+    shown = {line.split()[4] for line in lines(capsys, "log", "visits@v1")[1:]}
+    assert shown == {ran(name)[:12] for name in ("one", "two", "three")}
+    said = lines(capsys, "reproduce", ran("one")[:12])
+    assert said == [
+        "visits@v1 of 2026-01-04, published as version 0: made again, the same",
+        "visits@v2 of 2026-01-04, published as version 0: made again, the same",
+    ]
+    day = ["--dataset", "visits", "--ds", "2026-01-04", "--feature-version"]
+    assert submitted == [[*day, "1", "--publication", "0"], [*day, "2", "--publication", "0"]]
+
+
+def test_a_run_that_is_none_or_several_is_said(submitted: list[list[str]], capsys: Capture) -> None:
+    assert "was made by run 'nobody'" in refused(capsys, 4, "reproduce", "nobody")
+    assert "was made by run ''" in refused(capsys, 4, "reproduce", "")
+    said = refused(capsys, 2, "reproduce", "run of ")
+    assert "'run of ' is ambiguous: run of features, run of publish; give more of its id" in said
+    assert submitted == []
+
+
+@pytest.mark.parametrize(("code", "ends"), [(2, 2), (3, 3), (4, 4), (1, 1), (-9, 1)])
+def test_a_run_that_can_not_be_made_again_ends_as_the_job_does(
+    submitted: list[list[str]], capsys: Capture, monkeypatch: pytest.MonkeyPatch, code: int, ends: int
+) -> None:
+    monkeypatch.setattr(origins.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=code))
+    said = refused(capsys, ends, "reproduce", ran("two"))
+    assert f"visits@v1 of 2026-01-04, published as version 1 could not be made again (exit {code}, see above)" in said
 
 
 @pytest.mark.parametrize("words", ["", "show", "show x --limit -1", "show x --version 1 --pin p", "get x", "diff x 1"])
