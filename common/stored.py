@@ -32,7 +32,9 @@ def commits(uri: str) -> list[Commit]:
     """
     found: list[Commit] = []
     latest = datetime.min.replace(tzinfo=UTC)
-    for commit in reversed(history.commits(uri)):
+    with _log_readable(uri):
+        made = history.commits(uri)
+    for commit in reversed(made):
         latest = max(latest, commit.at)
         found.append(replace(commit, at=latest))
     return found[::-1]
@@ -117,16 +119,23 @@ class Stored:
 
 
 def open_version(uri: str, version: int) -> Stored:
-    try:
+    with _log_readable(uri):
         newest = DeltaTable(uri).version()
-    except DeltaError as error:
-        raise Unreadable(f"{uri}: its log can't be read ({error}). Bring it back from a copy.") from error
     if not 0 <= version <= newest:
         raise _gone(uri, version, f"the newest is {newest}")
     try:
         return Stored(uri, version, DeltaTable(uri, version=version))
     except DeltaError:
         raise _gone(uri, version, "its log was removed") from None
+
+
+@contextmanager
+def _log_readable(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except DeltaError as error:
+        said, *_ = str(error).splitlines()
+        raise Unreadable(f"{uri}: its log can't be read ({said}). Bring it back from a copy.") from error
 
 
 def there(uri: str) -> list[int]:

@@ -267,6 +267,14 @@ def test_what_can_not_be_answered_is_said_with_its_exit_code(
     assert said in refused(capsys, code, *words.split())
 
 
+def test_a_damaged_log_is_said_to_be_one(lake: Path, capsys: Capture) -> None:
+    (lake / "published/purchases/v1/_delta_log" / f"{1:020}.json").write_text("{no json")
+    for words in ("list", "log purchases", "show purchases", "show purchases --version 0", "diff purchases 0 1"):
+        said = refused(capsys, 1, *words.split())
+        assert "its log can't be read" in said, words
+        assert "Bring it back from a copy." in said, words
+
+
 def ran(name: str) -> str:
     """An id as a run has it."""
     return hashlib.sha256(name.encode()).hexdigest()[:32]
