@@ -22,6 +22,7 @@ from common.contract import Contract
 from common.days import parse_day
 from common.errors import BadArguments, PipelineError
 from common.feast_texts import DEFINITIONS, ENTITY, FIELD, MADE, SETTINGS, STORE, VIEW
+from common.serving import DAYS
 from common.settings import ROOT, load_settings
 
 # A row says what was known at the end of ds: to ask for it earlier would be to look ahead.
@@ -62,6 +63,7 @@ def definitions(contracts: Sequence[Contract]) -> str:
                 entity=variable,
                 fields="".join(fields),
                 known_at=KNOWN_AT,
+                days=DAYS,
             )
         )
     parts = "\n".join([*entities.values(), *views]).rstrip()

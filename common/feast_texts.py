@@ -52,7 +52,8 @@ VIEW = """\
     name="{view}",
     description={description},
     entities=[{entity}],
-    # The latest row of an entity counts however old it is, as in the online store.
+    # The latest row of an entity counts however old it is. Online it is there only if its entity had one in the last
+    # {days} published days: a load reads no more.
     ttl=timedelta(0),
     schema=[
 {fields}    ],

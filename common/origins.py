@@ -104,5 +104,6 @@ def vector(lake: Lake, given: argparse.Namespace) -> Answer:
 
     table = lake.features(given.table)
     fitted = serving.fitted_of(lake.uri, given.training_set) if given.training_set else None
-    found = serving.vector(open_store(load_settings("local").online), table, given.entity, fitted)
+    server = serving.Server(open_store(load_settings("local").online), serving.view_name(table), fitted)
+    found = server.vector(given.entity)
     return Answer(found, [grid(["feature", "value"], [[name, value] for name, value in found.items()])])

@@ -6,13 +6,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from common import training_store
+from common import layout, stored, training_store
 from common.contract import Contract
-from common.errors import ContractBroken, NothingThere
+from common.errors import BadArguments, ContractBroken, NothingThere
 from common.fitting import Fitted
 from common.online import Store, compare, open_store
+from common.online_rows import Row
 from common.published import Features, Lake, moment
 from common.run import Outcome, Run
+from common.view import Version
 
 # Who had no row for so many published days is no longer served: a load reads what it needs, not all history.
 DAYS = 30
@@ -23,50 +25,72 @@ def view_name(table: Features) -> str:
 
 
 def load(run: Run) -> dict[str, int]:
-    """The latest published row of each entity, all at once; a version that is there already is left as it is."""
+    """The latest published row of each entity, all at once; a publication that is there already is left as it is."""
     table, store = _table(run), open_store(run.settings.online)
-    newest = table.versions()[0]
-    if _loaded(store, view_name(table)).get("version") == newest.version:
-        return {"online": 0}
+    newest = _newest(table)
     view = table.at(version=newest.version)
     days = view.days()[-DAYS:]
     facts = {
-        "version": newest.version,
-        "published_at": moment(newest.at),
+        **_publication(newest),
         "days": [str(days[0]), str(days[-1])],
         "feature_version": table.number,
         "definition": newest.books["definition"],
+        "entity_type": layout.type_of(run.contract, run.contract.features.entity),
     }
+    if facts.items() <= _loaded(store, view_name(table)).items():
+        return {"online": 0}
     batches = view.batches(days=(days[0], days[-1]))
     return {"online": store.load(view_name(table), view.entity, batches, facts)}
 
 
 def check(run: Run) -> Outcome:
-    """Every online row against the offline one of the version that was loaded."""
+    """Every online row against the offline one of the newest publication, which has to be the one that was loaded."""
     table, store = _table(run), open_store(run.settings.online)
-    facts = store.facts(view_name(table))
-    offline = table.at(version=facts["version"]).batches(days=tuple(facts["days"]))
-    found = compare(store, view_name(table), offline)
+    facts, newest = store.facts(view_name(table)), _newest(table)
+    again = f"spark-submit jobs/publish.py --dataset {run.contract.name} --ds {max(newest.days)} --online"
+    if not _publication(newest).items() <= facts.items():
+        raise ContractBroken(
+            f"online {view_name(table)} is version {facts['version']} of {facts['published_at']}, but {table.path} was "
+            f"published as version {newest.version} of {moment(newest.at)}; load it: {again}"
+        )
+    found = compare(store, view_name(table), table.at(version=newest.version).batches(days=tuple(facts["days"])))
     counts = {"entities": found.total, "agreeing": found.agreeing}
     if found.agreeing < found.total:
         sensitive = any(each.sensitive for each in run.contract.columns if each.name == run.contract.features.entity)
         examples = "" if sensitive else f", e.g. {', '.join(str(each.entity) for each in found.examples)}"
         raise ContractBroken(
             f"{found.share:.2%} of {found.total:,} entities agree between online {view_name(table)} and {table.path} version "
-            f"{facts['version']}, expected 100%{examples}; load it again: jobs/publish.py --online",
+            f"{newest.version}, expected 100%{examples}; load it again: {again}",
             [{"what": each.what, "columns": list(each.columns)} for each in found.examples],
         )
-    return Outcome("done", counts, facts={"share": found.share, "version": facts["version"]})
+    return Outcome("done", counts, facts={"share": found.share, "version": newest.version})
 
 
-def vector(store: Store, table: Features, entity: str, fitted: Fitted | None = None) -> dict[str, Any]:
-    """One entity's features as a model takes them."""
-    view = table.at()
-    key = pa.array([entity]).cast(view.stored.schema.field(view.entity).type)[0].as_py()
-    row = store.get(view_name(table), key)
-    if row is None:
-        raise NothingThere(f"{view.entity} {entity} has no row in online {view_name(table)}")
-    return row if fitted is None else fitted.apply_row({name: value for name, value in row.items() if name != "ds"})
+class Server:
+    """Gives the vectors of one view. Made once, it asks nothing but the store: no table, no log."""
+
+    def __init__(self, store: Store, view: str, fitted: Fitted | None = None) -> None:
+        facts = store.facts(view)
+        if "entity_type" not in facts:
+            raise NothingThere(f"online {view} does not say of what type its {facts['entity']} is; load it again")
+        self._store, self._view, self._fitted = store, view, fitted
+        self._entity: str = facts["entity"]
+        self._type: pa.DataType = stored.arrow_type(facts["entity_type"])
+
+    def vector(self, entity: object) -> Row:
+        """One entity's features as a model takes them."""
+        try:
+            key = pa.array([str(entity)], pa.string()).cast(self._type)[0].as_py()
+        except pa.ArrowInvalid:
+            raise BadArguments(
+                f"{self._entity} {entity!r} can't be read as {self._type}, which that column is"
+            ) from None
+        row = self._store.get(self._view, key)
+        if row is None:
+            raise NothingThere(f"{self._entity} {entity} has no row in online {self._view}")
+        if self._fitted is None:
+            return row
+        return self._fitted.apply_row({name: value for name, value in row.items() if name != "ds"})
 
 
 def fitted_of(lake: str, name: str) -> Fitted:
@@ -76,6 +100,17 @@ def fitted_of(lake: str, name: str) -> Fitted:
 def _table(run: Run) -> Features:
     contract: Contract = run.contract
     return Lake(run.settings.lake).features(f"{contract.name}@v{contract.features.version}")
+
+
+def _newest(table: Features) -> Version:
+    for newest in table.versions():
+        return newest
+    raise NothingThere(f"{table.path} has no publication; run: spark-submit jobs/publish.py")
+
+
+def _publication(made: Version) -> dict[str, Any]:
+    """What tells a publication from any other; its number alone does not, where a lake was built anew."""
+    return {"version": made.version, "published_at": moment(made.at)}
 
 
 def _loaded(store: Store, view: str) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import DeltaError
+from deltalake.schema import PrimitiveType
 
 from common import history
 from common.content import Content
@@ -116,6 +117,12 @@ class Stored:
         needed = self.files.values() if parts is None else [self.files.get(part, frozenset()) for part in parts]
         if not set().union(*needed) <= _present(self.uri):
             raise _gone(self.uri, self.version, "its files were removed")
+
+
+def arrow_type(declared: str) -> pa.DataType:
+    """The type as a contract writes it, as Delta's readers give it."""
+    found = PrimitiveType({"int": "integer"}.get(declared, declared))
+    return pa.schema(Schema([Field("it", found, nullable=True)]).to_arrow()).field("it").type
 
 
 def open_version(uri: str, version: int) -> Stored:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from common.fitting import Fitted, fit
-from common.online import Store, compare, open_store
+from common.fitting import fit
+from common.online import compare, open_store
+from common.serving import Server
 from common.steps import Clip, Impute, OneHot, Standard
 
 VIEW, ENTITIES, GETS, BATCH = "benchmark_v1", 200_000, 20_000, 20_000
@@ -65,19 +66,16 @@ def milliseconds(ask: Callable[[int], Any]) -> str:
     return f"p50 {took[GETS // 2]:.3f} ms, p99 {took[GETS * 99 // 100]:.3f} ms, longest {took[-1]:.1f} ms"
 
 
-def served(store: Store, fitted: Fitted) -> Callable[[int], Any]:
-    return lambda key: fitted.apply_row(store.get(VIEW, key) or {})
-
-
 def main(address: str) -> None:
     store, made = open_store(address), list(batches())
     for again in ("the first load", "a load over it"):
         start = time.perf_counter()
-        store.load(VIEW, "user_id", made, {"version": 1})
+        store.load(VIEW, "user_id", made, {"version": 1, "entity_type": "long"})
         print(f"{again}: {time.perf_counter() - start:.1f} s for {ENTITIES:,} entities")
     print(f"a get: {milliseconds(lambda key: store.get(VIEW, key))}")
     fitted = fit(STEPS, pa.Table.from_batches(made[:1]))
-    print(f"a get and {len(STEPS)} fitted steps: {milliseconds(served(store, fitted))}")
+    server = Server(store, VIEW, fitted)
+    print(f"a vector, {len(STEPS)} fitted steps applied: {milliseconds(server.vector)}")
     start = time.perf_counter()
     found = compare(store, VIEW, made)
     print(f"compared in {time.perf_counter() - start:.1f} s: {found.agreeing:,} of {found.total:,} agree")

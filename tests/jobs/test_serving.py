@@ -3,6 +3,7 @@
 import shutil
 from datetime import date
 
+import pyarrow as pa
 import pytest
 
 from common import serving, status, training_sets, training_store
@@ -12,6 +13,7 @@ from common.training import SPLITS
 from jobs.online_check import ONLINE_CHECK
 from jobs.publish import ONLINE, PUBLISH
 from tests.lake import Lake
+from tests.published_tables import commit, date_commit
 
 DAY, NEXT = "2026-01-05", "2026-01-06"
 
@@ -37,6 +39,35 @@ def test_what_is_published_online_first_is_a_publication_like_any_other(churn: L
     assert churn.run(PUBLISH, NEXT)["outcome"] == "nothing"
 
 
+def test_a_publication_that_was_not_loaded_is_missed_online(churn: Lake) -> None:
+    churn.run(ONLINE, NEXT)
+    other = tomorrow_published(churn)
+    load = "load it: spark-submit jobs/publish.py --dataset churn --ds 2026-01-07 --online"
+    with pytest.raises(
+        ContractBroken, match=rf"online churn_v1 is version 1 of .* as version {other} of .*; {load}"
+    ) as old:
+        churn.run(ONLINE_CHECK, NEXT)
+    assert old.value.exit_code == 3
+
+
+def tomorrow_published(churn: Lake) -> int:
+    """The rows of the last day published for the day after, too, as a run of its own would have."""
+    newest, *_ = churn.published.versions()
+    rows = churn.published.at().arrow(ds=NEXT)
+    days = pa.array([date(2026, 1, 7)] * rows.num_rows)
+    books = {**newest.books, "ds": "2026-01-07", "days": {"2026-01-07": newest.days[NEXT]}}
+    return commit(churn.published.uri, rows.set_column(0, "ds", days), ["2026-01-07"], books)
+
+
+def test_a_lake_that_was_built_anew_is_loaded_although_its_versions_have_the_same_numbers(churn: Lake) -> None:
+    churn.run(ONLINE, NEXT)
+    date_commit(churn.published.uri, 1, "2099-01-01T00:00")
+    with pytest.raises(ContractBroken, match="is version 1 of .* as version 1 of 2099-01-01"):
+        churn.run(ONLINE_CHECK, NEXT)
+    assert churn.run(ONLINE, NEXT)["counts"]["online"] == 120
+    assert churn.run(ONLINE_CHECK, NEXT)["counts"] == {"entities": 120, "agreeing": 120}
+
+
 def test_online_and_offline_agree_and_a_difference_is_found_without_naming_a_customer(churn: Lake) -> None:
     churn.run(ONLINE, NEXT)
     line = churn.run(ONLINE_CHECK, NEXT)
@@ -60,7 +91,8 @@ def test_a_served_vector_is_the_row_that_a_model_was_trained_on(churn: Lake) -> 
     (wanted,) = [
         row for row in trained if row["customer_id"] == "c000007" and row["example_time"].date() == date(2026, 1, 7)
     ]
-    found = serving.vector(open_store(churn.online), churn.published, "c000007", training_store.fitted(manifest))
+    store = open_store(churn.online)
+    found = serving.Server(store, "churn_v1", training_store.fitted(manifest)).vector("c000007")
     assert found == {name: value for name, value in wanted.items() if name != "example_time"}
     with pytest.raises(NothingThere, match="customer_id nobody has no row"):
-        serving.vector(open_store(churn.online), churn.published, "nobody")
+        serving.Server(store, "churn_v1").vector("nobody")

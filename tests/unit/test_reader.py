@@ -17,6 +17,7 @@ import pytest
 from deltalake import write_deltalake
 
 from common import content, origins, reader
+from common.online import open_store
 from tests.published_tables import pack, publish, rows_of, vacuum
 from tests.tables_as_text import assert_rows
 
@@ -326,6 +327,16 @@ def test_a_run_that_can_not_be_made_again_ends_as_the_job_does(
     monkeypatch.setattr(origins.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=code))
     said = refused(capsys, ends, "reproduce", ran("two"))
     assert f"visits@v1 of 2026-01-04, published as version 1 could not be made again (exit {code}, see above)" in said
+
+
+def test_a_vector_is_asked_for_by_an_entity_that_can_be_one(
+    lake: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONLINE", f"sqlite:///{lake}/online.db")
+    open_store().load("purchases_v1", "user_id", rows_of(FIRST).to_batches(), {"entity_type": "long"})
+    assert ask(capsys, "vector", "purchases", 2)["spend"] == "12.00"
+    assert "user_id 'abc' can't be read as int64" in refused(capsys, 2, "vector", "purchases", "abc")
+    assert "user_id 9 has no row" in refused(capsys, 4, "vector", "purchases", 9)
 
 
 @pytest.mark.parametrize("words", ["", "show", "show x --limit -1", "show x --version 1 --pin p", "get x", "diff x 1"])
