@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from common import history, layout
+from common.aggregates import Ratio
+from common.contract import Column, Contract
 from common.datasets import Dataset
 from common.errors import BadArguments
 from common.run import Run
+from common.transforms import Transforms, transforms_of
 
 
 class DefinitionChanged(BadArguments):
@@ -24,47 +25,61 @@ class Definition:
     version: int
     entity: str
     columns: dict[str, dict[str, str]]
+    inputs: dict[str, str]
     transforms: dict[str, str]
 
     @property
     def fingerprint(self) -> str:
-        said = [self.version, self.entity, self.columns, self.transforms]
+        said = [self.version, self.entity, self.columns, self.inputs, self.transforms]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def facts(self) -> dict[str, Any]:
-        """As a commit's books carry it."""
+        """As a commit's books carry it, so that a person can read later what that version did."""
         return {
             "feature_version": self.version,
             "entity": self.entity,
             "columns": self.columns,
+            "inputs": self.inputs,
             "transforms": self.transforms,
             "definition": self.fingerprint,
         }
 
 
 def define(dataset: Dataset) -> Definition:
-    features = dataset.contract.features
-    types = dict(layout.features(dataset.contract).columns)
+    contract = dataset.contract
+    features, types = contract.features, dict(layout.features(contract).columns)
     columns = {each.name: {"type": types[each.name], "words": each.rule.words} for each in features.columns}
-    return Definition(features.version, features.entity, columns, _functions(dataset.transforms_file))
+    code = transforms_of(dataset.transforms_file)
+    return Definition(features.version, features.entity, columns, _inputs(contract, code), code.statements)
 
 
-def _functions(file: Path) -> dict[str, str]:
-    """Every statement of the transforms by what it defines, hashed without comments, layout and docstrings."""
-    found = {}
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Import | ast.ImportFrom) or _is_docstring(node):
-            continue
-        if isinstance(node, ast.FunctionDef) and _is_docstring(node.body[0]):
-            node.body = node.body[1:]
-        name = node.name if isinstance(node, ast.FunctionDef) else ast.unparse(node).partition("=")[0].strip()
-        found[name] = hashlib.sha256(ast.dump(node).encode()).hexdigest()[:16]
-    return found
+def _inputs(contract: Contract, code: Transforms) -> dict[str, str]:
+    """What the contract says of the rows that are measured: which version of a key counts, and what its values mean.
+
+    Bounds decide which rows are refused, not what a value means: they may be mended under the same version.
+    """
+    features = contract.features
+    read = {features.entity, contract.event_time, *contract.key, *contract.winner, *code.texts}
+    for rule in (each.rule for each in features.columns):
+        read |= {*rule.reads, *((rule.numerator, rule.divisor) if isinstance(rule, Ratio) else ())}
+    return {
+        "key": ", ".join(contract.key),
+        "event_time": contract.event_time or "none",
+        "zone": contract.zone,
+        "lateness_days": str(contract.lateness_days),
+        "winner": ", ".join(contract.winner) or "none",
+        **{each.name: _meaning(each) for each in (*contract.columns, *contract.derived) if each.name in read},
+        **{f"measure {each.name}": each.type for each in features.measures},
+    }
 
 
-def _is_docstring(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+def _meaning(column: Column) -> str:
+    said = [column.type, "lower case" * column.lower]
+    said += [
+        f"{what} {', '.join(found)}" for what, found in (("one of", column.values), ("as", column.formats)) if found
+    ]
+    return "; ".join(each for each in said if each)
 
 
 def insist_unchanged(run: Run) -> Definition:
@@ -96,19 +111,21 @@ def insist_declared(dataset: Dataset, facts: dict[str, Any], said: str) -> None:
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     found = [f"{name} was {before[name]!r}, is {now[name]!r}" for name in ("entity",) if before[name] != now[name]]
-    for kind in ("columns", "transforms"):
-        old, new = before[kind], now[kind]
+    for kind in ("columns", "inputs", "transforms"):
+        old, new = before.get(kind, {}), now[kind]
         found += [f"{name} is new" for name in sorted(new.keys() - old.keys())]
         found += [f"{name} is gone" for name in sorted(old.keys() - new.keys())]
         found += [
-            _difference(name, old[name], new[name])
+            _difference(kind, name, old[name], new[name])
             for name in sorted(old.keys() & new.keys())
             if old[name] != new[name]
         ]
     return found
 
 
-def _difference(name: str, old: Any, new: Any) -> str:
-    if isinstance(old, str):
-        return f"transforms.py does {name} otherwise"
+def _difference(kind: str, name: str, old: Any, new: Any) -> str:
+    if kind == "transforms":
+        return f"the transforms do {name} otherwise"
+    if kind == "inputs":
+        return f'{name} was "{old}", is "{new}"'
     return f'{name} was "{old["words"]}" ({old["type"]}), is "{new["words"]}" ({new["type"]})'

@@ -79,18 +79,22 @@ def _long(version: Version) -> list[Any]:
             each.get("features_version"),
             str(each.get("run_id") or "")[:12],
             sources_of(each),
+            " ".join(f"{name}={count}" for name, count in (each.get("counts") or {}).items()),
             each.get("hash"),
         ]
         for day, each in sorted(version.days.items())
     ]
     head = (
-        f"version {version.version}, {moment(version.at)}, run {books.get('run_id')}, revision {books.get('revision')}"
+        f"version {version.version}, {moment(version.at)}, run {books.get('run_id')}, revision {books.get('revision')}, "
+        f"lock {books.get('lock')}"
     )
     made = f"definition {books.get('definition')}, by {books.get('entity')}, validation {_validation(version)}"
     return [
         f"{head}\n{made}",
         grid(["column", "type", "words"], columns),
-        grid(["ds", "rows", "features version", "run", "sources", "hash"], days),
+        grid(["ds", "rows", "features version", "run", "sources", "counts", "hash"], days),
+        grid(["input", "what it is"], [[*each] for each in (books.get("inputs") or {}).items()]),
+        *(books.get("transforms") or {}).values(),
         "",
     ]
 

@@ -55,9 +55,12 @@ def publish(
         "ds": days[0] if len(days) == 1 else f"{days[0]}..{days[-1]}",
         "run_id": "run of publish",
         "revision": "0ddba11",
+        "lock": "c0ffee",
         "entity": "user_id",
         "definition": "feedbeef",
         "columns": {name: {"type": str(SCHEMA.field(name).type), "words": words} for name, words in WORDS.items()},
+        "inputs": {"amount": "decimal(12,2)"},
+        "transforms": {"measure": "def measure(rows):\n    return rows.withColumn('weekend', [red]1)"},
         "days": facts,
         **books,
     }
@@ -67,6 +70,7 @@ def publish(
 def _facts(rows: pa.Table, day: str) -> dict[str, Any]:
     mine = rows.filter([str(each) == day for each in rows["ds"].to_pylist()])
     made = {"features_version": 7, "sources": {"processed/purchases": 4}, "validation": VALIDATION}
+    made |= {"counts": {"events": 3, "features": mine.num_rows}}
     return {
         "rows": mine.num_rows,
         "hash": content.of_rows(mine, ["ds", "user_id"]),

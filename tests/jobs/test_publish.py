@@ -159,6 +159,9 @@ def test_a_publication_says_what_made_it(lake: Lake) -> None:
     }
     assert books["definition"] == definition.define(lake.plan("publish", DAY).dataset).fingerprint
     assert {"code", "revision", "lock"} <= books.keys()
+    assert books["inputs"]["winner"] == "timestamp"
+    assert books["transforms"]["measure"].startswith("def measure(rows: DataFrame) -> DataFrame:\n    return rows.with")
+    assert facts["counts"] == {"entity_days": 1, "features": 1}
     assert facts["sources"] == {"processed/transactions": 1, "superseded/transactions": -1}
     assert facts["rows"] == 1
     assert facts["validation"]["rules"] == facts["validation"]["passed"] > 5

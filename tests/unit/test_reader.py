@@ -84,10 +84,14 @@ def test_log_has_a_line_a_version(lake: Path, capsys: Capture) -> None:
 
 def test_log_tells_what_made_each(lake: Path, capsys: Capture) -> None:
     seen = lines(capsys, "log", "purchases@v1", "--long")
-    assert "version 1, 2026-02-02T06:00:00.000Z, run run of publish, revision 0ddba11" in seen
+    assert "version 1, 2026-02-02T06:00:00.000Z, run run of publish, revision 0ddba11, lock c0ffee" in seen
     assert "definition feedbeef, by user_id, validation 14/15, 1 warned" in seen
     assert "spend decimal128(22, 2) sum of amount over the last 7 days" in seen
-    assert any(line.startswith("2026-01-01 1 7 run of featu processed/purchases@4 ") for line in seen)
+    assert any(
+        line.startswith("2026-01-01 1 7 run of featu processed/purchases@4 events=3 features=1 ") for line in seen
+    )
+    assert "amount decimal(12,2)" in seen
+    assert seen[seen.index("def measure(rows):") + 1] == "return rows.withColumn('weekend', [red]1)"
     versions = ask(capsys, "log", "purchases@v1")["versions"]
     assert [each["version"] for each in versions] == [1, 0]
     assert versions[0]["days"]["2026-01-02"]["sources"] == {"processed/purchases": 4}
