@@ -21,7 +21,7 @@ from common.job import Job, Line, run_day, run_together
 from common.rule import Rule, Severity
 from common.why import why
 from jobs.features import FEATURES
-from jobs.publish import PUBLISH
+from jobs.publish import ONLINE, PUBLISH
 from jobs.reproduce import REPRODUCE
 from jobs.validate import VALIDATE
 from tests.lake import Lake
@@ -145,6 +145,43 @@ def test_a_correction_is_a_new_version_and_never_a_silent_rewrite(lake: Lake) ->
     found = compare(lake.published.at(version=first), lake.published.at(version=second))
     assert (found.added, found.removed, found.changed) == (0, 0, 1)
     assert {"spend_7d", "spend_30d", "max_purchase_30d"} <= found.columns.keys()
+
+
+def test_a_correction_that_comes_a_day_later_changes_the_later_day_alone(lake: Lake) -> None:
+    land(lake, DAY, "transaction_id | purchase_amount\na | 10.00")
+    first = lake.publish(DAY)["written"][PATH]
+    land(lake, NEXT, "transaction_id | purchase_amount\nb | 5.00")
+    second = lake.publish(NEXT)["written"][PATH]
+    # NEXT is sent anew, and with it a correction of what was bought on DAY.
+    land(
+        lake,
+        NEXT,
+        f"transaction_id | purchase_amount | timestamp\nb | 5.00 | {NEXT}T10:00:00Z\na | 12.00 | {DAY}T11:00:00Z",
+    )
+    third = lake.publish(NEXT)["written"][PATH]
+    lake.run(FEATURES, DAY)
+    assert lake.publish(DAY)["outcome"] == "nothing"
+    for version in (first, second, third):
+        view = lake.published.at(version=version)
+        assert_rows(view.arrow(ds=DAY).to_pylist(), f"ds | spend_7d\n{DAY} | 10.00")
+    found = compare(lake.published.at(version=second), lake.published.at(version=third))
+    assert (found.added, found.removed, found.changed, found.days) == (0, 0, 1, [date.fromisoformat(NEXT)])
+    (spend,) = [each for each in found.largest if each.column == "spend_7d"]
+    assert (str(spend.ds), str(spend.before), str(spend.after)) == (NEXT, "15.00", "17.00")
+
+
+def test_a_day_without_rows_is_published_and_is_there(lake: Lake) -> None:
+    land(lake, DAY, "transaction_id")
+    assert lake.publish(DAY)["counts"] == {"published": 1, "rows": 0}
+    assert lake.published.at().arrow(ds=DAY).num_rows == 0
+    assert lake.run(PUBLISH, DAY, full_refresh=True)["outcome"] == "nothing"
+    land(lake, NEXT, "transaction_id\na")
+    lake.publish(NEXT)
+    view = lake.published.at()
+    assert [str(day) for day in view.days()] == [DAY, NEXT]
+    assert_rows(view.arrow().to_pylist(), f"ds | spend_7d\n{NEXT} | 10.00")
+    assert lake.run(REPRODUCE, DAY)["counts"]["features"] == 0
+    assert lake.run(ONLINE, NEXT)["counts"]["online"] == 1
 
 
 def test_a_publication_says_what_made_it(lake: Lake) -> None:
