@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
 from common.days import parse_days
 from tests.lake import Lake
@@ -16,8 +17,10 @@ from tests.lake import Lake
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv/bin/python"
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```\w*\n(.*?)^```$", README, re.S | re.M)
-COMMANDS = [command.strip() for command in re.findall(r"^(?:make|\.venv/bin/)[^#\n]*", "\n".join(BLOCKS), re.M)]
+# Every block with its language; a block of commands names none.
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.S | re.M)
+TYPED = "\n".join(text for kind, text in BLOCKS if not kind)
+COMMANDS = [command.strip() for command in re.findall(r"^(?:make|\.venv/bin/)[^#\n]*", TYPED, re.M)]
 # What other tests run: the demo has one of its own, and this is one; Airflow, the containers and the cluster have theirs.
 ELSEWHERE = re.compile(r"make (demo|test|airflow|backfill|up|down|cluster)\b|.* --env cluster\b")
 
@@ -27,7 +30,9 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path)
 
 
-def test_the_commands_of_the_readme_run_as_they_stand_and_again_they_change_nothing(lake: Lake) -> None:
+def test_the_commands_of_the_readme_run_as_they_stand_and_again_they_change_nothing(
+    lake: Lake, spark: SparkSession
+) -> None:
     for dataset in ("transactions", "churn"):
         sample = [f"jobs.datasets.{dataset}.sample", "--start", "2026-01-05", "--days", "2", "--rows", "60"]
         subprocess.run([PYTHON, "-m", *sample, "--out", lake.landing], cwd=ROOT, check=True, timeout=60)
@@ -40,6 +45,7 @@ def test_the_commands_of_the_readme_run_as_they_stand_and_again_they_change_noth
     assert len(lake.feature_rows("2026-01-05")) > 1
     assert len(lake.feature_rows("2026-01-06")) > 1
     made_again(lake)
+    what_it_shows_in_python_and_sql_runs(lake, spark)
     before = lake.state()
     for command in (each for each in commands if "spark-submit" in each and "leakcheck" not in each):
         assert run(command, lake)["outcome"] == "nothing", command
@@ -54,11 +60,27 @@ def made_again(lake: Lake) -> None:
         check=True,
         timeout=60,
     )
-    days = json.loads(said.stdout)["versions"][0]["days"]
-    day, facts = sorted(days.items())[0]
-    command = [ROOT / ".venv/bin/features", "reproduce", facts["run_id"], "--lake", lake.root / "lake"]
+    newest = json.loads(said.stdout)["versions"][0]
+    day, facts = sorted(newest["days"].items())[0]
+    command = [ROOT / ".venv/bin/features", "reproduce", facts["run_id"][:12], "--lake", lake.root / "lake"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert f"transactions@v1 of {day}: made again, the same" in done.stdout, done.stderr
+    said_so = f"transactions@v1 of {day}, published as version {newest['version']}: made again, the same"
+    assert said_so in done.stdout, done.stderr
+
+
+def what_it_shows_in_python_and_sql_runs(lake: Lake, spark: SparkSession) -> None:
+    """As it stands, but for the place of the lake."""
+    code, queries = (
+        [text.replace("data/lake", str(lake.root / "lake")) for kind, text in BLOCKS if kind == language]
+        for language in ("python", "sql")
+    )
+    assert code
+    assert queries
+    for block in code:
+        done = subprocess.run([PYTHON, "-c", block], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, f"{block}\n{done.stderr}"
+    for query in queries:
+        assert spark.sql(query).count() > 0, query
 
 
 def run(command: str, lake: Lake) -> dict[str, Any]:

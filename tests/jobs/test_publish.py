@@ -320,7 +320,8 @@ def test_rows_of_another_definition_are_not_made_again_by_this_one_but_by_their_
     with pytest.raises(definition.DefinitionChanged, match=refused):
         run_second(lake, REPRODUCE, DAY, feature_version=1)
     first = published.Lake(str(lake.root / "lake")).features("transactions@v1").at()
-    monkeypatch.setattr("common.datasets.load", lambda name: second(lake))
+    declared = second(lake)
+    monkeypatch.setattr("common.datasets.load", lambda name: declared)
     with pytest.raises(definition.DefinitionChanged, match=refused):
         why(str(lake.root / "lake"), first, "1", date.fromisoformat(DAY))
 
@@ -375,12 +376,15 @@ def test_rows_that_the_sources_do_not_give_are_named(lake: Lake) -> None:
 def test_spark_reads_any_version_by_sql(lake: Lake, spark: SparkSession) -> None:
     land(lake, DAY, "transaction_id\na")
     lake.publish(DAY)
+    between = spark.sql("SELECT string(current_timestamp()) AS now").first()
+    assert between is not None
     land(lake, NEXT, "transaction_id\nb")
     lake.publish(NEXT)
     table = f"delta.`{lake.root}/lake/{PATH}`"
     assert [
         row["n"] for v in (0, 1) for row in spark.sql(f"SELECT count(*) AS n FROM {table} VERSION AS OF {v}").collect()
     ] == [1, 2]
+    assert spark.sql(f"SELECT * FROM {table} TIMESTAMP AS OF '{between['now']}'").count() == 1
 
 
 def test_a_pinned_version_outlives_every_vacuum_and_an_unpinned_one_really_goes(lake: Lake) -> None:
