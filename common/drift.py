@@ -133,9 +133,11 @@ def chance_jensen_shannon(found: Shares, sizes: Sizes) -> float:
     return math.sqrt(chance(found, sizes) / (8 * math.log(2)))
 
 
-def kolmogorov_smirnov(found: Shares) -> float:
-    """The largest distance between the two cumulative distributions."""
-    past, now = (np.cumsum(each) for each in zip(*found.values(), strict=True))
+def kolmogorov_smirnov(reference: Side, day: Side) -> float:
+    """The largest distance between the two cumulative distributions of numbers."""
+    known, today = ([each for each in side if each.quantiles] for side in (reference, day))
+    edges = sorted({step for each in (*known, *today) for step in _steps(each)})
+    past, now = (np.asarray(_pooled(side, edges)) for side in (known, today))
     return float(np.max(np.abs(past - now)))
 
 

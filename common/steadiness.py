@@ -96,7 +96,7 @@ def _distances(rule: Drift, before: Sequence[Profile], day: Profile, found: drif
     sizes = drift.sizes(before, [day])
     if day.top is None and rule.ks is not None:
         limit = rule.ks + drift.chance_kolmogorov_smirnov(sizes)
-        yield _measured(rule, day, f"KsToBeAtMost({rule.ks:g})", drift.kolmogorov_smirnov(found), limit)
+        yield _measured(rule, day, f"KsToBeAtMost({rule.ks:g})", drift.kolmogorov_smirnov(before, [day]), limit)
     if day.top is not None and rule.js is not None:
         limit = rule.js + drift.chance_jensen_shannon(found, sizes)
         yield _measured(rule, day, f"JsToBeAtMost({rule.js:g})", drift.jensen_shannon(found), limit)
