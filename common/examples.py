@@ -19,6 +19,11 @@ def known_at(ds: Column) -> Column:
     return F.date_add(ds, 1).cast("timestamp")
 
 
+def first_unknown(time: Column, wanted: From) -> Column:
+    """The first ds whose row can't be had at that time."""
+    return F.to_date(time - F.make_dt_interval(hours=F.lit(wanted.gap_hours)))
+
+
 def as_of(examples: DataFrame, features: DataFrame, entity: str, wanted: From, columns: dict[str, str]) -> DataFrame:
     """Adds to each example the columns of the last feature row that was known by then; null where there is none.
 
