@@ -13,7 +13,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from common import content, pins, profiles, tables, training_leaks
 from common.errors import BadArguments, ContractBroken
-from common.examples import SPLIT, as_of, known_at, split_of
+from common.examples import SPLIT, as_of, known_at, newest_known, split_of
 from common.files import write_json
 from common.fitting import Fitted, fit
 from common.locks import hold
@@ -76,7 +76,8 @@ def assemble(run: Run, inputs: Inputs, later: Later | None = None) -> tuple[Data
     """The examples with their features and their split; the books say where each one went."""
     declared = inputs.declared
     rows = _snapshot(run, inputs) if isinstance(declared.examples, Snapshot) else _labelled(run, inputs, later)
-    rows = rows.withColumn(SPLIT, F.coalesce(split_of(declared.split, inputs.entity), F.lit(LEFT_OUT)))
+    day = F.to_date(TIME) if inputs.labels else newest_known(F.col(TIME))
+    rows = rows.withColumn(SPLIT, F.coalesce(split_of(declared.split, inputs.entity, day), F.lit(LEFT_OUT)))
     measures = {split: F.count_if(F.col(SPLIT) == split) for split in (*SPLITS, LEFT_OUT)}
     rows, counts = tables.computed(rows, examples=F.count(F.lit(1)), **measures)
     if not counts["train"]:
@@ -94,7 +95,7 @@ def _profiles(run: Run, rows: DataFrame, inputs: Inputs) -> list[dict[str, Any]]
     examples = inputs.declared.examples
     if not isinstance(examples, Snapshot) or examples.table != f"{run.contract.name}@v{run.contract.features.version}":
         return []
-    train = rows.where(F.col(SPLIT) == "train").withColumn("ds", F.date_sub(F.to_date(TIME), 1))
+    train = rows.where(F.col(SPLIT) == "train").withColumn("ds", newest_known(F.col(TIME)))
     return [{**vars(each), "ds": str(each.ds)} for each in profiles.measure(train, run, "features")]
 
 

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import duckdb
 import pyarrow as pa
@@ -49,6 +49,24 @@ def test_the_churn_example_whole(churn: Lake) -> None:
     assert "gender_female" not in train.column_names
     assert set(train["churn"].to_pylist()) == {0, 1}
     assert pq.read_table(churn.root / "lake/training_sets" / NAME / "v1/export/train.parquet").equals(train)
+
+
+def test_a_snapshot_is_split_by_its_own_day(churn: Lake) -> None:
+    """Its rows are known from the next day on; whoever says to train until the 5th means the 5th."""
+    until = Split(train_until=date.fromisoformat(DAY), val_until=date.fromisoformat(NEXT))
+    manifest = build(churn, replace(declared(churn), split=until))
+    counts = manifest["counts"]
+    assert (counts["train"], counts["val"], counts["test"]) == (120, 120, 0)
+    known_from = {split: set(read(churn, NAME, split)["example_time"].to_pylist()) for split in ("train", "val")}
+    assert known_from == {"train": {datetime(2026, 1, 6, tzinfo=UTC)}, "val": {datetime(2026, 1, 7, tzinfo=UTC)}}
+
+
+def test_a_label_is_split_by_the_day_of_its_time(churn: Lake) -> None:
+    until = Split(train_until=date.fromisoformat(DAY), val_until=date.fromisoformat(NEXT))
+    head = "customer_id | asked_at | bought\n"
+    given = head + "c000001 | 2026-01-05T23:59:59 | 1\nc000002 | 2026-01-06T00:00:00 | 0"
+    counts = build(churn, replace(OFFERS, split=until), labels(churn, given))["counts"]
+    assert (counts["train"], counts["val"], counts["test"]) == (1, 1, 0)
 
 
 def test_what_is_imputed_and_scaled_is_what_duckdb_says(churn: Lake) -> None:
