@@ -47,6 +47,10 @@ class BooksDoNotBalance(PipelineError):  # noqa: N818
     """Rows in are not rows out: nothing is committed."""
 
 
+class NothingProven(PipelineError):  # noqa: N818
+    """A check that could not have failed: that it did not says nothing."""
+
+
 class ContractContradiction(PipelineError):  # noqa: N818
     """A declaration that contradicts itself; raised when it is imported."""
 

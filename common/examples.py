@@ -19,6 +19,16 @@ def known_at(ds: Column) -> Column:
     return F.date_add(ds, 1).cast("timestamp")
 
 
+def newest_known(time: Column) -> Column:
+    """The last ds whose row can be had at that time: of a snapshot's example its own."""
+    return F.date_sub(F.to_date(time), 1)
+
+
+def first_unknown(time: Column, wanted: From) -> Column:
+    """The first ds whose row can't be had at that time."""
+    return F.to_date(time - F.make_dt_interval(hours=F.lit(wanted.gap_hours)))
+
+
 def as_of(examples: DataFrame, features: DataFrame, entity: str, wanted: From, columns: dict[str, str]) -> DataFrame:
     """Adds to each example the columns of the last feature row that was known by then; null where there is none.
 
@@ -42,9 +52,9 @@ def as_of(examples: DataFrame, features: DataFrame, entity: str, wanted: From, c
     return found.where("_kind = 1").select(*examples.columns, *taken)
 
 
-def split_of(split: Split, entity: str) -> Column:
-    """The name of the example's split; null where it is left out."""
-    by_time, by_entity = _by_time(split), _by_entity(split, entity)
+def split_of(split: Split, entity: str, day: Column) -> Column:
+    """The name of the example's split, by its entity and its day; null where it is left out."""
+    by_time, by_entity = _by_time(split, day), _by_entity(split, entity)
     if by_time is None or by_entity is None:
         chosen = by_time if by_time is not None else by_entity
         assert chosen is not None
@@ -52,10 +62,9 @@ def split_of(split: Split, entity: str) -> Column:
     return F.when(by_time == by_entity, by_time)
 
 
-def _by_time(split: Split) -> Column | None:
+def _by_time(split: Split, day: Column) -> Column | None:
     if not split.by_time:
         return None
-    day = F.to_date(TIME)
     ends = zip(SPLITS, (split.train_until, split.val_until), strict=False)
     return reduce(
         lambda found, end: found.when(day <= F.lit(end[1]), end[0]), ends, F.when(F.lit(False), "")

@@ -69,6 +69,8 @@ class From:
 class Split:
     """By time (train to `train_until`, val to `val_until`, test after), by a seeded hash of the entity, or by both.
 
+    Both ends are included. The day of a label is that of its time; the day of a snapshot's row is its ds, though nobody
+    has the row before the next day.
     With both, an example counts where the two agree, so that no entity is in two splits; the rest is left out.
     """
 

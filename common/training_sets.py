@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from common import content, leaks, pins, profiles, tables
+from common import content, pins, profiles, tables, training_leaks
 from common.errors import BadArguments, ContractBroken
-from common.examples import SPLIT, as_of, known_at, split_of
+from common.examples import SPLIT, as_of, known_at, newest_known, split_of
 from common.files import write_json
 from common.fitting import Fitted, fit
 from common.locks import hold
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from common.run import Run
 
 LEFT_OUT = "left_out"
+Later = Callable[[DataFrame, DataFrame, str, From], DataFrame]
 
 
 def build(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> dict[str, Any]:
@@ -71,11 +72,12 @@ def _build(run: Run, inputs: Inputs, version: int) -> dict[str, Any]:
     return manifest
 
 
-def assemble(run: Run, inputs: Inputs) -> tuple[DataFrame, dict[str, int]]:
+def assemble(run: Run, inputs: Inputs, later: Later | None = None) -> tuple[DataFrame, dict[str, int]]:
     """The examples with their features and their split; the books say where each one went."""
     declared = inputs.declared
-    rows = _snapshot(run, inputs) if isinstance(declared.examples, Snapshot) else _labelled(run, inputs)
-    rows = rows.withColumn(SPLIT, F.coalesce(split_of(declared.split, inputs.entity), F.lit(LEFT_OUT)))
+    rows = _snapshot(run, inputs) if isinstance(declared.examples, Snapshot) else _labelled(run, inputs, later)
+    day = F.to_date(TIME) if inputs.labels else newest_known(F.col(TIME))
+    rows = rows.withColumn(SPLIT, F.coalesce(split_of(declared.split, inputs.entity, day), F.lit(LEFT_OUT)))
     measures = {split: F.count_if(F.col(SPLIT) == split) for split in (*SPLITS, LEFT_OUT)}
     rows, counts = tables.computed(rows, examples=F.count(F.lit(1)), **measures)
     if not counts["train"]:
@@ -93,7 +95,7 @@ def _profiles(run: Run, rows: DataFrame, inputs: Inputs) -> list[dict[str, Any]]
     examples = inputs.declared.examples
     if not isinstance(examples, Snapshot) or examples.table != f"{run.contract.name}@v{run.contract.features.version}":
         return []
-    train = rows.where(F.col(SPLIT) == "train").withColumn("ds", F.date_sub(F.to_date(TIME), 1))
+    train = rows.where(F.col(SPLIT) == "train").withColumn("ds", newest_known(F.col(TIME)))
     return [{**vars(each), "ds": str(each.ds)} for each in profiles.measure(train, run, "features")]
 
 
@@ -103,9 +105,14 @@ def fit_on_train(rows: DataFrame, declared: TrainingSet) -> Fitted:
 
 
 def check(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> dict[str, int]:
-    """That nothing outside the train split changes what is fitted."""
-    rows, _ = assemble(days[0], inputs_of(days, declared, labels))
-    return leaks.check_training_set(rows, lambda each: fit_on_train(each, declared))
+    """That nothing outside the train split changes what is fitted, and nothing after a label what it is joined to."""
+    run, inputs = days[0], inputs_of(days, declared, labels)
+    rows, _ = assemble(run, inputs)
+    counts = training_leaks.check_fit(rows, lambda each: fit_on_train(each, declared))
+    if inputs.labels:
+        others, _ = assemble(run, inputs, training_leaks.later)
+        counts |= training_leaks.check_join(rows, others, inputs.entity)
+    return counts
 
 
 def _snapshot(run: Run, inputs: Inputs) -> DataFrame:
@@ -113,13 +120,16 @@ def _snapshot(run: Run, inputs: Inputs) -> DataFrame:
     return rows.withColumn(TIME, known_at(F.col("ds"))).drop("ds")
 
 
-def _labelled(run: Run, inputs: Inputs) -> DataFrame:
+def _labelled(run: Run, inputs: Inputs, later: Later | None) -> DataFrame:
+    """The labels with what was known by then; `later` may put other rows in the place of what was not."""
     labels = inputs.declared.examples
     assert isinstance(labels, Labels) and inputs.labels is not None
-    rows = inputs.labels.rows
+    rows = given = inputs.labels.rows
     taken = {labels.entity, TIME, labels.label}
     for wanted in inputs.declared.features:
         features = inputs.rows(run, wanted.table)
+        if later:
+            features = later(features, given, labels.entity, wanted)
         columns = _named(wanted, features, labels.entity, taken)
         rows = as_of(rows, features, labels.entity, wanted, columns)
     return rows

@@ -71,14 +71,14 @@ def test_a_seed_gives_the_same_split_however_the_rows_lie_and_as_plain_python_sa
         return "train" if place < 0.7 else "val" if place < 0.9 else "test"
 
     for parts in (1, 7):
-        found = entities(spark, parts).withColumn("split", split_of(split, "who")).collect()
+        found = entities(spark, parts).withColumn("split", split_of(split, "who", F.to_date(TIME))).collect()
         assert all(row["split"] == expected(row["who"]) for row in found)
     assert {expected(f"c{number}") for number in range(2_000)} == {"train", "val", "test"}
 
 
 def test_by_time_the_later_days_are_tested_on(spark: SparkSession) -> None:
     split = Split(train_until=date(2026, 1, 10), val_until=date(2026, 1, 15))
-    found = entities(spark, 2).withColumn("split", split_of(split, "who")).groupBy("split")
+    found = entities(spark, 2).withColumn("split", split_of(split, "who", F.to_date(TIME))).groupBy("split")
     days = {
         row["split"]: (row["a"].day, row["b"].day)
         for row in found.agg(F.min(TIME).alias("a"), F.max(TIME).alias("b")).collect()
@@ -89,7 +89,7 @@ def test_by_time_the_later_days_are_tested_on(spark: SparkSession) -> None:
 def test_by_both_no_entity_is_in_two_splits_and_no_later_day_in_an_earlier_one(spark: SparkSession) -> None:
     split = Split(train_until=date(2026, 1, 10), val_until=date(2026, 1, 15), seed="s")
     many = entities(spark, 2).crossJoin(spark.range(20)).withColumn(TIME, F.expr(f"{TIME} + make_interval(0,0,0,id)"))
-    found = many.withColumn("split", split_of(split, "who")).where("split IS NOT NULL")
+    found = many.withColumn("split", split_of(split, "who", F.to_date(TIME))).where("split IS NOT NULL")
     assert found.groupBy("who").agg(F.countDistinct("split").alias("splits")).where("splits > 1").count() == 0
     assert found.where("split = 'train'").agg(F.max(TIME)).first()[0] == datetime(2026, 1, 10)
     assert found.select("split").distinct().count() == 3

@@ -2,24 +2,21 @@
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import functions as F
 
-from common import known, pins, profiles, steadiness, training_sets, training_store
+from common import history, pins, profiles, steadiness, training_sets, training_store
 from common.errors import BadArguments, ContractBroken, ContractContradiction
-from common.fitting import fit
 from common.rule import Drift
-from common.steps import Impute, MinMax
+from common.steps import Impute
 from common.training import From, Labels, Snapshot, Split, TrainingSet, pin_name
-from jobs import leakcheck
 from jobs.datasets.churn import baseline, telco
-from jobs.leakcheck import LEAKCHECK
 from tests.lake import Lake
+from tests.offers import OFFERS, labels
 from tests.tables_as_text import assert_rows
 
 DAY, NEXT = "2026-01-05", "2026-01-06"
@@ -52,6 +49,24 @@ def test_the_churn_example_whole(churn: Lake) -> None:
     assert "gender_female" not in train.column_names
     assert set(train["churn"].to_pylist()) == {0, 1}
     assert pq.read_table(churn.root / "lake/training_sets" / NAME / "v1/export/train.parquet").equals(train)
+
+
+def test_a_snapshot_is_split_by_its_own_day(churn: Lake) -> None:
+    """Its rows are known from the next day on; whoever says to train until the 5th means the 5th."""
+    until = Split(train_until=date.fromisoformat(DAY), val_until=date.fromisoformat(NEXT))
+    manifest = build(churn, replace(declared(churn), split=until))
+    counts = manifest["counts"]
+    assert (counts["train"], counts["val"], counts["test"]) == (120, 120, 0)
+    known_from = {split: set(read(churn, NAME, split)["example_time"].to_pylist()) for split in ("train", "val")}
+    assert known_from == {"train": {datetime(2026, 1, 6, tzinfo=UTC)}, "val": {datetime(2026, 1, 7, tzinfo=UTC)}}
+
+
+def test_a_label_is_split_by_the_day_of_its_time(churn: Lake) -> None:
+    until = Split(train_until=date.fromisoformat(DAY), val_until=date.fromisoformat(NEXT))
+    head = "customer_id | asked_at | bought\n"
+    given = head + "c000001 | 2026-01-05T23:59:59 | 1\nc000002 | 2026-01-06T00:00:00 | 0"
+    counts = build(churn, replace(OFFERS, split=until), labels(churn, given))["counts"]
+    assert (counts["train"], counts["val"], counts["test"]) == (1, 1, 0)
 
 
 def test_what_is_imputed_and_scaled_is_what_duckdb_says(churn: Lake) -> None:
@@ -168,22 +183,6 @@ def test_labels_meet_features_as_they_were_known(churn: Lake) -> None:
         build(churn, wanted)
 
 
-OFFERS = TrainingSet(
-    name="offers",
-    description="Who takes an offer.",
-    examples=Labels(entity="customer_id", time="asked_at", label="bought"),
-    split=Split(train_until=date(2026, 1, 31), val_until=date(2026, 2, 28)),
-    features=(From(table="churn@v1", columns=("tenure_days",)),),
-)
-
-
-def labels(lake: Lake, text: str) -> str:
-    place = lake.root / "labels.csv"
-    rows = [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines()]
-    place.write_text("\n".join(",".join(row) for row in rows) + "\n")
-    return str(place)
-
-
 def test_the_manifest_says_which_labels_there_were_and_how_many_were_of_other_days(churn: Lake) -> None:
     head = "customer_id | asked_at | bought\n"
     one, two = "c000001 | 2026-01-06T01:00:00 | 1\n", "c000002 | 2026-01-06T02:00:00 | 0\n"
@@ -230,53 +229,6 @@ def test_a_training_set_that_contradicts_itself_says_so() -> None:
         From(table="t", gap_hours=-1)
 
 
-def test_nothing_after_a_day_changes_its_features(lake: Lake) -> None:
-    for ds in ("2026-01-04", DAY):
-        lake.land(ds, f"transaction_id | user_id | purchase_amount\n{ds} | 1 | 10.00\n{ds}-b | 2 | 5.00")
-        lake.day(ds)
-    before = lake.state()
-    counts = lake.run(LEAKCHECK, DAY, training_set=None)["counts"]
-    assert (counts["rows"], counts["poisoned"], counts["leaks"]) == (2, 4, 0)
-    assert lake.state() == before
-
-
-def test_an_engine_that_sees_later_arrivals_is_caught_by_column_and_entity(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lake.land(DAY, "transaction_id | user_id\na | 41\nb | 42\nc | 43")
-    lake.day(DAY)
-    monkeypatch.setattr(known, "known_on", lambda ds: F.col("superseded").isNull())
-    real = known.rows_known
-
-    def all_that_is_stored(run, dates, on):  # type: ignore[no-untyped-def]
-        return real(run, dates, date(2999, 1, 1))
-
-    monkeypatch.setattr("common.partials.rows_known", all_that_is_stored)
-    with pytest.raises(
-        ContractBroken, match=r"change with what came after that day: .*spend_7d of \d rows, e.g. 2026-01-05/4\d"
-    ) as leak:
-        lake.run(LEAKCHECK, DAY, training_set=None)
-    assert leak.value.exit_code == 3
-    assert "spend_7d" in {each["column"] for each in leak.value.failures}
-
-
-def test_nothing_outside_train_changes_what_is_fitted(churn: Lake) -> None:
-    counts = leakcheck.check([churn.plan("leakcheck", ds, training_set=NAME, labels=None) for ds in (DAY, NEXT)]).counts
-    assert counts["leaks"] == 0
-    assert counts["changed_columns"] > 5
-
-
-def test_a_scaler_that_was_fitted_on_all_rows_is_caught(churn: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        training_sets,
-        "fit_on_train",
-        lambda rows, declared: fit((MinMax("tenure_days"),), rows.drop("split").toArrow()),
-    )
-    with pytest.raises(ContractBroken, match="look at rows outside the train split") as leak:
-        leakcheck.check([churn.plan("leakcheck", ds, training_set=NAME, labels=None) for ds in (DAY, NEXT)])
-    assert leak.value.exit_code == 3
-
-
 TELCO = """\
 customerID,gender,SeniorCitizen,Partner,Dependents,tenure,PhoneService,PaymentMethod,MonthlyCharges,TotalCharges,Churn
 7590-VHVEG,Female,0,Yes,No,1,No,Electronic check,29.85,29.85,No
@@ -285,12 +237,18 @@ customerID,gender,SeniorCitizen,Partner,Dependents,tenure,PhoneService,PaymentMe
 """
 
 
-def test_the_public_telco_file_runs_once_its_columns_are_mapped(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def land_telco(lake: Lake, text: str, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """The public file, mapped, as a day of landing."""
     churn = Lake(lake.root, "churn")
     file = lake.root / "telco.csv"
-    file.write_text(TELCO)
+    file.write_text(text)
     monkeypatch.setattr("sys.argv", ["telco", str(file), "--ds", DAY, "--out", str(churn.landing)])
     telco.main()
+    return churn
+
+
+def test_the_public_telco_file_runs_once_its_columns_are_mapped(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    churn = land_telco(lake, TELCO, monkeypatch)
     churn.day(DAY)
     wanted = "customer_id | tenure_months | total_charges | churn\n7590-VHVEG | 1 | 29.85 | 0\n"
     assert_rows(churn.feature_rows(DAY), wanted + "4472-LVYGI | 0 | - | 0\n3668-QPYBK | 2 | 108.15 | 1")
@@ -305,6 +263,9 @@ def test_the_baseline_learns_from_train_and_predicts_what_it_has_not_seen(
     predicted = churn.rows("predictions", path="predictions/churn_baseline")
     assert {row["customer_id"] for row in predicted} == set(read(churn, NAME, "test")["customer_id"].to_pylist())
     assert all(0 < row["chance"] < 1 for row in predicted)
+    said = history.commits(str(churn.root / "lake/predictions/churn_baseline"))[0].books
+    assert said["training_set"] == "churn_baseline/v1"
+    assert said["inputs"] == {"churn@v1": churn.published.at().version}
     before = churn.state()
     baseline.main()
     assert churn.state() == before

@@ -1,0 +1,95 @@
+"""The same proof for a training set: other rows outside train, other features after each label, and nothing may change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from common.errors import ContractBroken
+from common.examples import SPLIT, first_unknown
+from common.fitting import Fitted
+from common.sameness import EXAMPLES, unlike
+from common.training import TIME, From
+
+LATER_DAYS = 3  # of other rows, for each entity
+
+
+def check_fit(rows: DataFrame, fit: Callable[[DataFrame], Fitted]) -> dict[str, int]:
+    """What is fitted with val and test as they are, and with other ones: any difference looked at them."""
+    outside = F.col(SPLIT) != "train"
+    changed = {
+        field.name: F.when(outside, other).otherwise(F.col(field.name))
+        for field in rows.schema
+        if field.name != SPLIT and (other := _other(field)) is not None
+    }
+    before, after = fit(rows), fit(rows.withColumns(changed))
+    leaks = [
+        {"column": ", ".join(step.reads), "step": step.name, "fitted": path}
+        for step, one, another in zip(before.steps, before.params, after.params, strict=True)
+        for path in _differing(one, another)
+    ]
+    if leaks:
+        said = ", ".join(f"{each['fitted'] or 'all'} of {each['step']}" for each in leaks[:EXAMPLES])
+        raise ContractBroken(
+            f"the fitted steps look at rows outside the train split: {said} changed when only val and test did. "
+            "Fit on the train split alone.",
+            [dict(each) for each in leaks],
+        )
+    return {"changed_columns": len(changed), "leaks": 0}
+
+
+def later(features: DataFrame, labels: DataFrame, entity: str, wanted: From) -> DataFrame:
+    """The feature rows, with other ones in the place of all that was not known yet at the last label of their entity."""
+    asked = labels.groupBy(entity).agg(first_unknown(F.max(TIME), wanted).alias("_first"))
+    columns = [field for field in features.schema if field.name not in ("ds", entity)]
+    kept = features.join(asked, entity, "left").where(F.col("_first").isNull() | (F.col("ds") < F.col("_first")))
+    row = F.struct(*(field.name for field in columns))
+    newest = features.groupBy(entity).agg(F.max_by(row, "ds").alias("_row")).select(entity, "_row.*")
+    days = F.explode(F.sequence("_first", F.date_add("_first", LATER_DAYS - 1))).alias("ds")
+    values = [F.col(field.name) if (other := _other(field)) is None else other.alias(field.name) for field in columns]
+    poison = asked.join(newest, entity, "left").select(entity, days, *values)
+    return kept.drop("_first").unionByName(poison)
+
+
+def check_join(before: DataFrame, after: DataFrame, entity: str) -> dict[str, int]:
+    """The examples as they were joined, and as they were with other features after each entity's last label."""
+    rows = before.toArrow()
+    found = unlike(rows, after.toArrow(), [entity, TIME])
+    if found:
+        raise ContractBroken(
+            f"examples change with features that were not known by the time of their label: {found.words}. "
+            "The join reads rows that are later than the label, or nearer to it than gap_hours.",
+            found.facts,
+        )
+    return {"examples": rows.num_rows}
+
+
+def _other(field: T.StructField) -> Column | None:
+    """Another value of the same type; None for a type that has no obvious one."""
+    value, type_ = F.col(field.name), field.dataType
+    if isinstance(type_, T.NumericType):
+        # By way of a double, and tried: what is too large becomes null, which is another value too.
+        return (F.coalesce(value.cast("double"), F.lit(0)) * 3 + 7).try_cast(type_)
+    if isinstance(type_, T.StringType):
+        return F.concat(F.coalesce(value, F.lit("")), F.lit(" poison"))
+    if isinstance(type_, T.BooleanType):
+        return ~F.coalesce(value, F.lit(False))
+    if isinstance(type_, T.DateType | T.TimestampType):
+        return (value + F.make_dt_interval(days=F.lit(1))).cast(type_)
+    return None
+
+
+def _differing(before: Any, after: Any, where: str = "") -> list[str]:
+    """The paths at which two JSON values differ."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        names = sorted(before.keys() | after.keys())
+        paths = [(f"{where}/{name}".lstrip("/"), name) for name in names]
+        return [found for path, name in paths for found in _differing(before.get(name), after.get(name), path)]
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        pairs = enumerate(zip(before, after, strict=True))
+        return [path for place, pair in pairs for path in _differing(*pair, f"{where}/{place}".lstrip("/"))]
+    return [] if before == after else [where]
