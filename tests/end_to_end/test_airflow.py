@@ -57,7 +57,7 @@ def sample(lake: Lake, dataset: str) -> None:
         "--days",
         "5",
         "--rows",
-        "60",
+        "200",
     ]
     subprocess.run([*command, "--out", lake.landing], cwd=ROOT, check=True, timeout=60)
 

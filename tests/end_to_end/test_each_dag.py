@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     found = Lake(tmp_path_factory.mktemp("each-dag"))
     for dataset in ("transactions", "churn"):
-        sample = ["-m", f"jobs.datasets.{dataset}.sample", "--start", FIRST, "--days", "2", "--rows", "60"]
+        sample = ["-m", f"jobs.datasets.{dataset}.sample", "--start", FIRST, "--days", "2", "--rows", "200"]
         subprocess.run([".venv/bin/python", *sample, "--out", found.landing], cwd=ROOT, check=True, timeout=60)
     return found
 

@@ -34,7 +34,7 @@ def test_the_commands_of_the_readme_run_as_they_stand_and_again_they_change_noth
     lake: Lake, spark: SparkSession
 ) -> None:
     for dataset in ("transactions", "churn"):
-        sample = [f"jobs.datasets.{dataset}.sample", "--start", "2026-01-05", "--days", "2", "--rows", "60"]
+        sample = [f"jobs.datasets.{dataset}.sample", "--start", "2026-01-05", "--days", "2", "--rows", "200"]
         subprocess.run([PYTHON, "-m", *sample, "--out", lake.landing], cwd=ROOT, check=True, timeout=60)
     commands = [command for command in COMMANDS if not ELSEWHERE.match(command)]
     assert len(commands) >= 20

@@ -124,13 +124,13 @@ def test_a_value_that_was_replaced_since_was_known_on_the_day(lake: Lake) -> Non
     assert referring.run(VALIDATE, DAY, table="processed", full_refresh=True)["outcome"] == "done"
 
 
-def drifting(lake: Lake, *days: str) -> dict[str, Any]:
+def drifting(lake: Lake, *days: str, **declared: Any) -> dict[str, Any]:
     """Lands the days one after the other and validates the last against all before it."""
     first = date.fromisoformat(DAY)
     for number, text in enumerate(days):
         ds = str(first + timedelta(days=number))
         day(lake, ds, text.replace("DS", ds))
-        line = validate(lake, ds, drift=Drift(days=len(days) - 1))
+        line = validate(lake, ds, drift=Drift(days=len(days) - 1, **declared))
     return warned(line)
 
 
@@ -146,8 +146,10 @@ def test_what_stays_as_it_was_does_not_drift(lake: Lake) -> None:
 
 
 def test_drift_is_told_by_column_with_its_distances(lake: Lake) -> None:
-    found = drifting(lake, purchases(10), purchases(10), purchases(500, "sports", "-"))
+    found = drifting(lake, purchases(10), purchases(10), purchases(500, "sports", "-"), ks=0.3, js=0.3)
     assert {
+        "KsToBeAtMost(0.3) purchase_amount",
+        "JsToBeAtMost(0.3) category",
         "PsiToBeAtMost(0.25) purchase_amount",
         "PsiToBeAtMost(0.25) category",
         "NewValuesToBeAtMost(0) category",
@@ -156,7 +158,7 @@ def test_drift_is_told_by_column_with_its_distances(lake: Lake) -> None:
     } <= found.keys()
     assert found["NewValuesToBeAtMost(0) category"]["examples"] == ["sports"]
     assert found["CommonValuesToStay category"]["examples"] == ["food"]
-    assert any(each.startswith("KS=") for each in found["PsiToBeAtMost(0.25) purchase_amount"]["examples"])
+    assert found["KsToBeAtMost(0.3) purchase_amount"]["observed"] == 1
 
 
 def test_a_feature_that_goes_with_the_label_otherwise_than_before_is_told(lake: Lake) -> None:
