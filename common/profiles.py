@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -41,6 +42,14 @@ SCHEMA = pa.schema(
         ("top", pa.list_(pa.struct([("value", pa.string()), ("count", pa.int64())]))),
     ]
 )
+
+
+class Shown(Enum):
+    """What is measured of a column's values beside their number."""
+
+    ALL = "all"
+    NEWEST = "newest"  # the last event, however personal its time: the day's freshness is judged by it
+    COUNTS = "counts"
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ def measure(rows: DataFrame, run: Run, name: str) -> list[Profile]:
     labels = [EVERYBODY, *_labels(contract, name)]
     wanted = [(label, column, type_) for label in labels for column, type_ in types]
     measures = [
-        F.struct(*_measures(_among(contract, label, F.col(column)), type_, _told(contract, name, column))).alias(
+        F.struct(*_measures(_among(contract, label, F.col(column)), type_, _shown(contract, name, column))).alias(
             str(place)
         )
         for place, (label, column, type_) in enumerate(wanted)
@@ -120,15 +129,22 @@ def _told(contract: Contract, name: str, column: str) -> bool:
     return column not in {*sensitive, *contract.key, contract.features.entity, "record_hash"}
 
 
-def _measures(values: Column, type_: str, told: bool) -> Iterator[Column]:
+def _shown(contract: Contract, name: str, column: str) -> Shown:
+    if _told(contract, name, column):
+        return Shown.ALL
+    return Shown.NEWEST if (name, column) == ("processed", contract.event_time) else Shown.COUNTS
+
+
+def _measures(values: Column, type_: str, shown: Shown) -> Iterator[Column]:
     from pyspark.sql import functions as F
 
     yield F.count(values).alias("known")
     yield F.approx_count_distinct(values).alias("distinct")
-    if not told:
+    if shown is not Shown.COUNTS:
+        yield F.max(values).cast("string").alias("largest")
+    if shown is not Shown.ALL:
         return
     yield F.min(values).cast("string").alias("smallest")
-    yield F.max(values).cast("string").alias("largest")
     if type_.partition("(")[0] in NUMERIC:
         numbers = values.cast("double")
         yield F.mean(numbers).alias("mean")
@@ -136,12 +152,11 @@ def _measures(values: Column, type_: str, told: bool) -> Iterator[Column]:
         yield F.percentile_approx(numbers, QUANTILES, F.lit(1_000)).alias("quantiles")
     if type_ == "string":
         yield F.call_function("approx_top_k", values, F.lit(TOP)).alias("top")
+    if type_ == "boolean":
+        yield F.count_if(values).alias("true")
 
 
 def _profile(ds: date, table: str, label: str, column: str, type_: str, rows: int, mine: dict[str, Any]) -> Profile:
-    top = [
-        {"value": each["item"], "count": each["count"]} for each in mine.get("top") or [] if each["item"] is not None
-    ]
     return Profile(
         ds=ds,
         table=table,
@@ -156,8 +171,19 @@ def _profile(ds: date, table: str, label: str, column: str, type_: str, rows: in
         mean=_steady(mine.get("mean")),
         deviation=_steady(mine.get("deviation")),
         quantiles=mine.get("quantiles"),
-        top=sorted(top, key=lambda each: (-each["count"], each["value"])) if "top" in mine else None,
+        top=_top(mine),
     )
+
+
+def _top(mine: dict[str, Any]) -> list[dict[str, Any]] | None:
+    if "true" in mine:
+        # Both are possible whether anybody has them or not.
+        found = [("true", mine["true"]), ("false", mine["known"] - mine["true"])]
+    elif "top" in mine:
+        found = [(each["item"], each["count"]) for each in mine["top"] or [] if each["item"] is not None]
+    else:
+        return None
+    return [{"value": value, "count": count} for value, count in sorted(found, key=lambda each: (-each[1], each[0]))]
 
 
 def _steady(number: float | None) -> float | None:
@@ -170,7 +196,9 @@ def from_json(said: dict[str, Any]) -> Profile:
 
 
 def keep(run: Run, name: str, found: Sequence[Profile]) -> None:
-    rows = [vars(each) for each in found]
+    """What may not be told is left out."""
+    told = {each.column: _told(run.contract, name, each.column) for each in found}
+    rows = [vars(each if told[each.column] else replace(each, largest=None)) for each in found]
     ledger.record(run, table_of(run.contract), SCHEMA, rows, {"ds": [run.ds], "table": [name]})
 
 

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from common import docs, gx, masking, profiles, quality
-from common.contract import Contract
+from common.contract import Column, Contract
 from common.errors import ContractBroken
 from common.job import Line, run_day
 from common.layout import processed
@@ -77,6 +77,23 @@ def test_a_source_is_fresh_by_its_newest_event_against_the_days_own_end(lake: La
         ContractBroken, match=r"AgeInHoursToBeAtMost\(24\) on timestamp failed, observed 38.0, limit 24"
     ):
         lake.validate(NEXT)
+
+
+@pytest.mark.parametrize("hidden", ["key", "sensitive", "entity"])
+def test_an_event_time_that_may_not_be_shown_is_judged_all_the_same(lake: Lake, hidden: str) -> None:
+    day(lake, DAY, f"transaction_id | timestamp\na | {DAY}T00:30:00Z")
+    day(lake, NEXT, f"transaction_id | timestamp\nb | {DAY}T10:00:00Z")
+    contract: Contract = lake.plan("validate", NEXT).contract
+    columns = tuple(replace(each, sensitive=each.name == "timestamp") for each in contract.columns)
+    changed: dict[str, Any] = {
+        "key": {"key": ("transaction_id", "timestamp")},
+        "sensitive": {"columns": columns},
+        "entity": {"features": replace(contract.features, entity="timestamp")},
+    }[hidden]
+    with pytest.raises(ContractBroken, match=r"AgeInHoursToBeAtMost\(24\) on timestamp failed, observed 38.0"):
+        validate(lake, NEXT, **changed)
+    kept = profiles.known(lake.plan("validate", NEXT), "processed", [date.fromisoformat(NEXT)])
+    assert [(each.smallest, each.largest) for each in kept if each.column == "timestamp"] == [(None, None)]
 
 
 def test_a_snapshot_that_is_the_same_as_yesterday_is_as_old_as_yesterdays(lake: Lake) -> None:
@@ -247,6 +264,17 @@ def test_odd_days_have_profiles_too(lake: Lake, spark: SparkSession, values: lis
     assert found["age"].rows == len(values)
     profiles.keep(run, "processed", list(found.values()))
     assert len(profiles.known(run, "processed", [run.ds])) == len(found)
+
+
+def test_yes_and_no_are_counted_like_any_value(lake: Lake, spark: SparkSession) -> None:
+    run = lake.plan("validate", DAY, table="processed")
+    contract = replace(run.contract, derived=(Column(name="adult", type="boolean", description=""),))
+    columns = [f"CAST(NULL AS {type_}) AS `{name}`" for name, type_ in processed(run.contract).columns]
+    values = ("true", "true", "NULL")
+    rows = spark.sql(" UNION ALL ".join(f"SELECT {', '.join(columns)}, {each} AS adult" for each in values))
+    changed = replace(run, dataset=replace(run.dataset, contract=contract))
+    found = {each.column: each for each in profiles.measure(rows, changed, "processed")}
+    assert (found["adult"].nulls, found["adult"].counts) == (1, {"true": 2, "false": 0})
 
 
 def test_quarantine_says_which_run_refused_and_the_same_again_changes_nothing(lake: Lake) -> None:
