@@ -49,7 +49,7 @@ def main(name: str) -> None:
 def fingerprint(name: str) -> str:
     parts = [LOCKS / "uv.txt", LOCKS / f"{name}.txt", Path(__file__)]
     if name == "spark":
-        parts += [SPARK_CONF / "jars.txt", SPARK_CONF / "spark-submit"]
+        parts += [SPARK_CONF / part for part in ("jars.txt", "spark-submit", "warm_up.py")]
     return hashlib.sha256(b"".join([*(part.read_bytes() for part in parts), packaging()])).hexdigest()
 
 
@@ -158,13 +158,17 @@ def archive_classes(place: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch, (place / "archive.log").open("w") as log:
         done = subprocess.run(
             [place / "bin" / "spark-submit", SPARK_CONF / "warm_up.py", scratch],
-            env={**environment(), "SPARK_SUBMIT_OPTS": f"-XX:ArchiveClassesAtExit={archive}"},
+            env={
+                **environment(),
+                "SPARK_SUBMIT_OPTS": f"-XX:ArchiveClassesAtExit={archive} -Xlog:cds=off -Xlog:cds+dynamic=off",
+            },
             stdout=log,
             stderr=log,
             check=False,
         )
     if done.returncode:
-        stop(f"Spark does not start in the new environment: see {log.name}.")
+        said = Path(log.name).read_text().splitlines()[-5:]
+        stop("\n".join(["Spark does not start in the new environment:", *said, f"The whole of it: {log.name}."]))
 
 
 @contextmanager

@@ -21,7 +21,9 @@ amount = F.when(F.col("text").rlike(r"^\d+$"), F.col("text").try_cast("decimal(1
 judged = rows.select(
     "id", "ds", amount.alias("amount"), F.to_json(F.struct("text")).alias("said"), ranked.alias("place")
 )
-judged = judged.mapInArrow(lambda batches: batches, judged.schema).observe(Observation(), F.count_if("amount > 5"))
+judged = judged.mapInArrow(lambda batches: batches, judged.schema).observe(
+    Observation(), F.count_if(F.col("amount") > 5)
+)
 judged = judged.repartition(2, "id").localCheckpoint()
 judged.join(F.broadcast(rows.where("id % 7 = 0")), ["id", "ds"], "left_anti").groupBy("said").agg(
     F.sort_array(F.collect_list("amount")), F.percentile_approx("amount", [0.5]), F.approx_count_distinct("id")
