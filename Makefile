@@ -36,7 +36,9 @@ endef
 
 demo: setup ## 14 days of sample data through the whole chain
 	@for dataset in transactions:2000 churn:500; do \
-		[ -d $(LANDING)/$${dataset%:*} ] || $(PYTHON) -m jobs.datasets.$${dataset%:*}.sample --days 16 --rows $${dataset#*:} --out $(LANDING); done
+		name=$${dataset%:*}; [ -d $(LANDING)/$$name ] || { \
+		$(PYTHON) -m jobs.datasets.$$name.sample --days 16 --rows $${dataset#*:} --out $(LANDING)/.writing && \
+		mv $(LANDING)/.writing/$$name $(LANDING)/; } || exit 1; done
 	@echo "Running $(DEMO_DAYS) of both datasets, side by side:" >&2
 	@$(SMALL) jobs/backfill.py --dataset transactions churn --ds $(DEMO_DAYS) >/dev/null
 	@$(SMALL) jobs/training_set.py --dataset churn --name churn_baseline --ds $(DEMO_DAYS) >/dev/null
@@ -93,7 +95,7 @@ cluster: setup ## a Spark master and its workers on this machine, for --env clus
 	@$(PYTHON) conf/spark/cluster.py up
 
 cluster-down: ## end that cluster
-	@[ ! -d data/cluster ] || $(PYTHON) conf/spark/cluster.py down
+	@[ ! -d data/cluster ] || [ ! -x $(PYTHON) ] || $(PYTHON) conf/spark/cluster.py down
 
 up: ## start Airflow, Spark and PostgreSQL in containers
 	@$(call with_python,conf/docker/first_start.py "$(COMPOSE)")

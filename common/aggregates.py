@@ -7,6 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from common.errors import insist
+
+NUMERIC = ("int", "long", "double", "decimal")
+DATE_PARTS = ("year", "month", "day", "dayofweek", "quarter")
 TypeOf = Callable[[str], str]
 
 
@@ -46,6 +50,9 @@ class Windowed(Aggregate):
     days: int
     fits_window: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        insist(self.days > 0, f"{self.words}: a window has at least the day itself")
+
 
 @dataclass(frozen=True)
 class Count(Windowed):
@@ -81,6 +88,7 @@ class DaysSinceLast(Windowed):
 class OfColumn(Windowed):
     column: str
     said: ClassVar[str]
+    of: ClassVar[tuple[str, ...]] = ()  # the types that it can be taken of; any, if none is named
 
     @property
     def words(self) -> str:
@@ -94,6 +102,7 @@ class OfColumn(Windowed):
 @dataclass(frozen=True)
 class Sum(OfColumn):
     said: ClassVar[str] = "sum of"
+    of: ClassVar[tuple[str, ...]] = NUMERIC
 
     def type(self, type_of: TypeOf) -> str:
         return sum_type(type_of(self.column))
@@ -102,6 +111,7 @@ class Sum(OfColumn):
 @dataclass(frozen=True)
 class Mean(OfColumn):
     said: ClassVar[str] = "mean of"
+    of: ClassVar[tuple[str, ...]] = NUMERIC
 
 
 @dataclass(frozen=True)
@@ -147,6 +157,7 @@ class Share(OfColumn):
     """Of a boolean column: how many of the events have it true."""
 
     said: ClassVar[str] = "share of events with"
+    of: ClassVar[tuple[str, ...]] = ("boolean",)
 
 
 @dataclass(frozen=True)
@@ -209,6 +220,9 @@ class DatePart(Aggregate):
 
     part: str
     fits_snapshot: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        insist(self.part in DATE_PARTS, f"part of ds {self.part!r} is none of {DATE_PARTS}")
 
     @property
     def words(self) -> str:

@@ -27,8 +27,6 @@ def check(run: Run, holding: Holding) -> Holding:
             "If the source is late, run again when it has come."
         )
     for unit in holding.good:
-        if unit.extra:
-            run.log.warning("%s has columns that the contract doesn't know, left out: %s", unit.name, list(unit.extra))
         if unit.absent:
             run.log.warning("%s lacks optional columns, read as missing: %s", unit.name, list(unit.absent))
     if holding.bad and run.contract.source.on_bad_file == "fail":
@@ -37,13 +35,24 @@ def check(run: Run, holding: Holding) -> Holding:
             f"{len(holding.bad)} of {len(holding.units)} files of {run.ds} are refused, and nothing was ingested: {named}",
             [{"file": unit.name, "problem": unit.refused} for unit in holding.bad],
         )
-    wipes = run.contract.source.empty_day_wipes
-    if not holding.records and not wipes and history.files(run.path(raw), ds=[str(run.ds)]):
-        raise ContractBroken(
-            f"{holding.place} has files but no rows, and {raw.path} holds rows for {run.ds}: they were kept. "
-            "Land the day again, or declare empty_day_wipes in the contract."
-        )
+    if not run.contract.source.empty_day_wipes:
+        _keep_what_emptied(run, holding, raw)
     return holding
+
+
+def _keep_what_emptied(run: Run, holding: Holding, raw: Table) -> None:
+    """An empty file says nothing: not that the rows which it held were never there."""
+    empty = [unit.name for unit in holding.good if not unit.records]
+    if not empty or not history.files(run.path(raw), ds=[str(run.ds)]):
+        return
+    if holding.records:
+        held = tables.read(run, raw, {"ds": [run.ds]}).where(F.col("file").isin(empty)).select("file").distinct()
+        empty = sorted(row["file"] for row in held.collect())
+    if empty:
+        raise ContractBroken(
+            f"{holding.place} has no rows in {', '.join(empty)}, and {raw.path} holds rows for {run.ds}: they were kept. "
+            "Land the day again; take a file away whose rows are to go, or declare empty_day_wipes in the contract."
+        )
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,7 @@ class Taken:
     holding: Holding
     records: DataFrame
     seen: dict[str, int]
+    drift: dict[str, list[str]]  # of each file the columns that the contract doesn't know
 
     def books(self) -> dict[str, Any]:
         counts = {
@@ -63,8 +73,8 @@ class Taken:
             "files": len(self.holding.good),
             "refused_files": len(self.holding.bad),
         }
-        drift = {unit.name: list(unit.extra) for unit in self.holding.units if unit.extra}
-        return {"counts": counts, "sources": {"files": [unit.name for unit in self.holding.good]}, "drift": drift}
+        files = [unit.name for unit in self.holding.good]
+        return {"counts": counts, "sources": {"files": files}, "drift": self.drift}
 
     def arrived(self) -> Wish:
         table = layout.raw(self.run.contract)
@@ -100,16 +110,19 @@ def take(run: Run, source: Source, holding: Holding) -> Taken:
         different_accepted=F.count_if(F.col("problem").isNull()),
         different_quarantined=F.count_if(F.col("problem") != ""),
         lines=tables.total("lines"),
-        extra=F.collect_set("extra"),
+        extra=F.collect_set(F.when(F.col("extra").isNotNull(), F.struct("file", "extra"))),
     )
     if seen["lines"] != holding.records:
         raise BooksDoNotBalance(
             f"the source counted {holding.records} records for {run.ds}, reading accounts for {seen['lines']}; "
             "nothing was committed. Was a file changed meanwhile? Run again."
         )
-    if seen["extra"]:
-        run.log.warning("columns that the contract doesn't know, left out: %s", sorted(seen["extra"]))
-    return Taken(run, holding, records, seen)
+    drift: dict[str, list[str]] = {unit.name: list(unit.extra) for unit in holding.units if unit.extra}
+    for file, extra in sorted(seen["extra"]):
+        drift.setdefault(file, []).append(extra)
+    for file, names in drift.items():
+        run.log.warning("%s has columns that the contract doesn't know, left out: %s", file, names)
+    return Taken(run, holding, records, seen, drift)
 
 
 def outcome(holding: Holding, books: Mapping[str, Any], changes: list[tuple[Table, Change]]) -> Outcome:

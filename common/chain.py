@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from datetime import date
 
+from common import history, layout
 from common.errors import NothingThere
 from common.job import Line, Step, run_day
 from common.run import Run
@@ -37,6 +38,9 @@ def _day(steps: list[Step], run: Run) -> Line:
         try:
             done = run_day(step.job, replace(run, job=step.job.name, options=dict(step.options)), quiet=True)
         except NothingThere as error:
+            if step is steps[0] and _was_taken(run):
+                run.log.warning("%s What was ingested before is used.", error)
+                continue
             run.log.warning("%s", error)
             return {**line, **missed(run, error), "stale": sorted(stale)}
         if done["outcome"] != "nothing":
@@ -50,6 +54,11 @@ def _day(steps: list[Step], run: Run) -> Line:
         stale |= set(done["stale"])
     line |= {"warnings": warnings} if warnings else {}
     return {**line, "stale": sorted(stale - {str(run.ds)})}
+
+
+def _was_taken(run: Run) -> bool:
+    """Sources may clear away what they have handed over; a day that is stale is made from what was taken then."""
+    return bool(history.files(run.path(layout.raw(run.contract)), ds=[str(run.ds)]))
 
 
 def missed(run: Run, error: NothingThere) -> Line:

@@ -87,16 +87,17 @@ def _answer(
     except PipelineError as error:
         line |= describe(error)
         code = error.exit_code
-        logging.getLogger("pipeline").error("%s", error)
+        logging.getLogger("pipeline").error("%s", line["message"])
     except Exception as error:
         line |= describe(error)
         logging.getLogger("pipeline").exception(
             "%s failed: %s", name, advice(error) or "a fault of the pipeline; see below"
         )
-    finally:
-        line["seconds"] = round(time.monotonic() - started, 1)
-        sys.stderr.flush()
-        print(json.dumps(line, default=str), flush=True)
+    except KeyboardInterrupt:
+        line |= {"error": "Interrupted", "message": "stopped by hand; the next run takes up where this one was"}
+    line["seconds"] = round(time.monotonic() - started, 1)
+    sys.stderr.flush()
+    print(json.dumps(line, default=str), flush=True)
     sys.exit(code)
 
 
@@ -125,9 +126,6 @@ def _run_or_miss(job: Job, run: Run, lone: bool) -> Line:
             raise
         run.log.warning("%s", error)
         return {"job": run.job, "ds": str(run.ds), "counts": {}, **missed(run, error)}
-    except PipelineError as error:
-        error.add_note(f"on {run.ds}")
-        raise
 
 
 def summary(ds: str, lines: list[Line]) -> Line:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from common.aggregates import Aggregate, Ratio, Windowed
+from common.aggregates import NUMERIC, Aggregate, Flag, OfColumn, Ratio, Windowed
 from common.errors import insist
 from common.rule import Drift, Freshness, Reference, Rule, Severity, Volume
 
@@ -15,7 +17,6 @@ TYPES = re.compile(r"string|int|long|double|boolean|date|timestamp|decimal\((\d{
 LONGEST_NAME = 63
 NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}")
 TABLES = ("raw", "processed", "features")
-NUMERIC = ("int", "long", "double", "decimal")
 # Columns that the pipeline adds to every dataset's tables.
 RESERVED = frozenset(
     {"ds", "event_date", "arrived", "superseded", "record_hash", "file", "copies", "reasons", "record", "job", "action"}
@@ -86,10 +87,27 @@ class Files:
             len(self.delimiter) == 1 and self.delimiter not in '"\r\n',
             f"delimiter {self.delimiter!r} is not one character",
         )
+        insist(_is_encoding(self.encoding), f"encoding {self.encoding!r} is none that Python knows, such as utf-8")
         insist(
             self.on_bad_file in ("fail", "quarantine"),
             f"on_bad_file {self.on_bad_file!r} is neither fail nor quarantine",
         )
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        return False
+    return True
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -153,7 +171,10 @@ class Contract:
         optional = [name for name in self.key if not self.column(name).required]
         insist(not optional, f"{said}: key columns {optional} are not required; a key is never missing")
         self._check_event_time(said)
-        insist(0 < self.refused_share <= 1, f"{said}: refused_share {self.refused_share} is not in (0, 1]")
+        for name in ("refused_share", "duplicate_share"):
+            insist(0 < getattr(self, name) <= 1, f"{said}: {name} {getattr(self, name)} is not in (0, 1]")
+        insist(_is_zone(self.zone), f"{said}: zone {self.zone!r} is no time zone's name, such as Europe/Berlin")
+        insist(self.features.version > 0, f"{said}: feature version {self.features.version} is not 1 or more")
         insist(self.lateness_days >= 0, f"{said}: lateness_days {self.lateness_days} is under 0")
         insist(self.retention_days > 7, f"{said}: retention_days {self.retention_days} is not over 7")
         self._check_features(said)
@@ -178,16 +199,32 @@ class Contract:
         clash = sorted({self.features.entity, "ds"} & set(names))
         insist(not clash, f"{said}: features {clash} are named like the table's key")
         windowed = self.features.window_days > 0
+        insist(
+            windowed or self.key == (self.features.entity,),
+            f"{said}: a snapshot has one row per entity, but its key is {self.key} and its entity {self.features.entity!r}",
+        )
         measures = [column.name for column in self.features.measures]
         for each in self.features.columns:
             fits = each.rule.fits_window if windowed else each.rule.fits_snapshot
             kind = "an event" if windowed else "a snapshot"
             insist(fits, f"{said}: feature {each.name!r} ({each.rule.words}) does not go with {kind} feature table")
             self._columns_exist(f"feature {each.name!r}", [name for name in each.rule.reads if name not in measures])
+            self._check_type(said, each)
             if isinstance(each.rule, Ratio):
                 parts = names if windowed else [*names, *(column.name for column in (*self.columns, *self.derived))]
                 unknown = [part for part in (each.rule.numerator, each.rule.divisor) if part not in parts]
                 insist(not unknown, f"{said}: feature {each.name!r} divides {unknown}, but there are {parts}")
+
+    def _check_type(self, said: str, feature: Feature) -> None:
+        rule, columns = feature.rule, (*self.columns, *self.derived, *self.features.measures)
+        if isinstance(rule, OfColumn | Flag):
+            column = next(column for column in columns if column.name == rule.column)
+            wanted = rule.of if isinstance(rule, OfColumn) else ()
+            fits = not wanted or column.base_type in wanted
+            insist(fits, f"{said}: feature {feature.name!r} ({rule.words}) needs {wanted}, but it is {column.type}")
+        if isinstance(rule, Flag):
+            known = rule.value in column.values or not column.values
+            insist(known, f"{said}: feature {feature.name!r} looks for {rule.value!r}, the values are {column.values}")
 
     def _check_quality(self, said: str) -> None:
         self._columns_exist("references", [each.column for each in self.references])

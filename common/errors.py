@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class PipelineError(Exception):
     """Says what was found, what was expected and what to do."""
@@ -67,6 +71,16 @@ def advice(error: Exception) -> str:
     """What to do about an error that is not ours; empty where nothing better is known than its own words."""
     said = f"{type(error).__name__}: {error}"
     return _RESTORE if any(sign in said for sign in _DAMAGED) else ""
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """For commands that answer people: an error of ours is what it says, and its exit code."""
+    try:
+        yield
+    except PipelineError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
 
 
 def insist(holds: bool, message: str) -> None:

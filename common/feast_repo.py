@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from common import datasets, files, history, layout, ledger, online
 from common.contract import Contract
 from common.days import parse_day
-from common.errors import BadArguments, PipelineError
+from common.errors import BadArguments, told
 from common.feast_texts import DEFINITIONS, ENTITY, FIELD, MADE, SETTINGS, STORE, VIEW
 from common.serving import DAYS
 from common.settings import ROOT, load_settings
@@ -148,6 +148,7 @@ def write(contracts: Sequence[Contract], out: Path, address: str) -> None:
         (out / name).write_text(text, encoding="utf-8")
 
 
+@told()
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m common.feast_repo", description=__doc__)
     arguments.add_argument("--lake", help="where the tables are; else as conf/local.yml says")
@@ -163,8 +164,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PipelineError as error:
-        print(error)
-        raise SystemExit(error.exit_code) from None
+    main()

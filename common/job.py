@@ -68,6 +68,7 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
             outcome = job.main(run)
         except Exception as error:
             runs.save_failure(run, describe(error))
+            error.add_note(f"{run.job} of {run.contract.name} {run.ds}")
             raise
         line = _line(run, outcome, depends, started)
         line["stale"] = sorted({*line["stale"], *unhealed})
@@ -151,7 +152,9 @@ def _line(run: Run, outcome: Outcome, depends: dict[str, int], started: float) -
 
 
 def describe(error: Exception) -> Line:
-    found: Line = {"error": type(error).__name__, "message": str(error).strip().split("\n\nJVM stacktrace")[0]}
+    where = [f"({note})" for note in getattr(error, "__notes__", [])]
+    message = " ".join([str(error).strip().split("\n\nJVM stacktrace")[0], *where])
+    found: Line = {"error": type(error).__name__, "message": message}
     if not isinstance(error, PipelineError) and (to_do := advice(error)):
         found["message"] = f"{found['message']}\n{to_do}"
     if isinstance(error, PipelineError) and getattr(error, "failures", None):

@@ -19,6 +19,7 @@ HAS_ZONE = r"(Z|[+-]\d{2}:\d{2})$"
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 PLAIN_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 WIDEST = "decimal(38,18)"
+NO_YEARS = (1, 9999)
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -29,7 +30,8 @@ def judge(rows: DataFrame, contract: Contract, ds: date) -> DataFrame:
     texts = received.withColumns({f"_text_{column.name}": trimmed(column) for column in contract.columns})
     wide = texts.withColumns({column.name: typed(column, contract.zone) for column in contract.columns})
     wide = wide.withColumn("event_date", event_date(contract, ds))
-    against = [each for column in contract.columns for each in objections(column)] + timely(contract, ds)
+    against = [each for column in contract.columns for each in objections(column)]
+    against += [*placeholders(contract), *timely(contract, ds)]
     refused = F.col("_refused")
     # Most rows are good: for them nothing but this is worked out.
     judged = wide.withColumn("_refused", reduce(or_, [F.coalesce(when, F.lit(False)) for when, _ in against]))
@@ -108,6 +110,13 @@ def objections(column: Column) -> list[Objection]:
     if column.pattern:
         found.append((~value.rlike(column.pattern), "not_of_the_pattern"))
     return [(when, f"{column.name}:{problem}") for when, problem in found]
+
+
+def placeholders(contract: Contract) -> list[Objection]:
+    """The first and the last year are what systems write that know no date; an event's own time is judged by its ds."""
+    dates = [each for each in contract.columns if each.base_type in ("date", "timestamp")]
+    others = [each.name for each in dates if each.name != contract.event_time]
+    return [(F.year(name).isin(*NO_YEARS), f"{name}:no_real_date") for name in others]
 
 
 def timely(contract: Contract, ds: date) -> list[Objection]:

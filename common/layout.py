@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from common.aggregates import Distinct, Last, Max, Mean, Min, MostFrequent, OfColumn, Share, Sum, sum_type
-from common.contract import Contract
+from common.contract import TABLES, Contract
 
 Columns = tuple[tuple[str, str], ...]
 # Why a file stands in quarantine as one record, which is what we say of it.
@@ -139,7 +139,7 @@ def published(contract: Contract) -> Table:
 
 
 # The tables that a day goes through, by name: the job that makes each, and its layout.
-STAGES = {"raw": ("ingest", raw), "processed": ("clean", processed), "features": ("features", features)}
+STAGES = dict(zip(TABLES, (("ingest", raw), ("clean", processed), ("features", features)), strict=True))
 
 
 def typed(contract: Contract) -> Columns:

@@ -9,52 +9,63 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from common import features, history, layout, runs, tables
 from common.converge import Wish, converge
 from common.days import around
+from common.errors import BooksDoNotBalance
 from common.job import Job, Watch, run_day
 from common.known import rows_known, versions_moved
 from common.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:
-    table = layout.partials(run.contract)
-    rows = tables.conform(arrived_partials(run).withColumn("ds", F.lit(run.ds)), table)
-    wish = Wish(table=table, where={"ds": [run.ds]}, desired=rows)
+    table, seen = layout.partials(run.contract), list[Observation]()
+    rows, made = tables.computed(arrived_partials(run, seen), partials=F.count(F.lit(1)), events=tables.total("events"))
+    events = sum(each.get["events"] for each in seen)
+    if made["events"] != events:
+        raise BooksDoNotBalance(
+            f"{events} events went into the partials of {run.ds}, {made['events']} came out; nothing was committed. "
+            "This is a fault of the pipeline or of a measure: a measure must neither drop nor add rows."
+        )
+    desired = tables.conform(rows.withColumn("ds", F.lit(run.ds)), table)
+    wish = Wish(table=table, where={"ds": [run.ds]}, desired=desired, size=made["partials"])
     change = converge(run, wish, {"sources": run.versions(features.sources(run.contract))})
     return Outcome.of({"partials_changed": change.rows}, [(table, change)])
 
 
-def arrived_partials(run: Run) -> DataFrame:
-    """The aggregates of every entity's day that the arrival of ds has touched."""
+def arrived_partials(run: Run, seen: list[Observation]) -> DataFrame:
+    """The aggregates of every entity's day that the arrival of ds has touched, and what counts the events in them."""
     entity = run.contract.features.entity
-    today = aggregate(run, rows_known(run, [run.ds], run.ds))
+    today = aggregate(run, rows_known(run, [run.ds], run.ds), seen)
     earlier = around(run.ds, run.contract.lateness_days)[:-1]
     if not earlier:
         return today
     touched = versions_moved(run, earlier, run.ds).select(entity, "event_date").distinct()
-    touched, seen = tables.computed(touched, dates=F.collect_set("event_date"))
-    dates = seen["dates"]
+    touched, found = tables.computed(touched, dates=F.collect_set("event_date"))
+    dates = found["dates"]
     if not dates:
         return today
     late = rows_known(run, dates, run.ds).join(F.broadcast(touched), [entity, "event_date"], "left_semi")
     # A correction may have moved an entity's last event of a day elsewhere: then the day holds no events.
-    whole = touched.join(aggregate(run, late), [entity, "event_date"], "left").fillna(0, ["events"])
+    whole = touched.join(aggregate(run, late, seen), [entity, "event_date"], "left").fillna(0, ["events"])
     return today.unionByName(whole)
 
 
-def aggregate(run: Run, rows: DataFrame) -> DataFrame:
+def aggregate(run: Run, rows: DataFrame, seen: list[Observation]) -> DataFrame:
     features = run.contract.features
     states = layout.states(run.contract)
-    measured = run.dataset.measure(rows)
+    seen.append(Observation())
+    measured, watched = run.dataset.measure(rows), rows.observe(seen[-1], F.count(F.lit(1)).alias("events"))
     plain = {name: _state(name, run.contract.event_time) for name in states if not name.startswith("values_")}
     counted = [name.removeprefix("values_") for name in states if name.startswith("values_")]
     by_day = [features.entity, "event_date"]
-    found = measured.groupBy(*by_day).agg(
-        F.count(F.lit(1)).alias("events"), *[column.alias(name) for name, column in plain.items()]
+    found = (
+        run.dataset.measure(watched)
+        .groupBy(*by_day)
+        .agg(F.count(F.lit(1)).alias("events"), *[column.alias(name) for name, column in plain.items()])
     )
     for column in counted:
         found = found.join(_value_counts(measured, by_day, column), by_day, "left")

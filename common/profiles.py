@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from common import ledger, masking, rules
-from common.contract import NUMERIC, Contract
+from common.aggregates import NUMERIC
+from common.contract import Contract
 from common.layout import Table
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from rich.table import Table as Shown
 from common import datasets, history, layout, ledger, masking
 from common.contract import Contract
 from common.days import parse_days
-from common.errors import PipelineError
+from common.errors import told
 from common.layout import FILE_REFUSED
 from common.settings import load_settings
 
@@ -61,13 +61,14 @@ def _day(text: str) -> Any:
     return parse_days(text)[0]
 
 
-if __name__ == "__main__":
+@told()
+def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--dataset", required=True)
     arguments.add_argument("--ds", help="a day or a range; else every day")
     given = arguments.parse_args()
-    try:
-        show(given.dataset, given.ds, load_settings("local").lake)
-    except PipelineError as error:
-        print(error)
-        raise SystemExit(error.exit_code) from None
+    show(given.dataset, given.ds, load_settings("local").lake)
+
+
+if __name__ == "__main__":
+    main()

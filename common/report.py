@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ import pyarrow.compute as pc
 from common import datasets, docs, history, ledger, plots, runs, status
 from common.contract import TABLES, Contract
 from common.days import LONGEST_RANGE, around, parse_day
-from common.errors import BadArguments, NothingThere, PipelineError
+from common.errors import BadArguments, NothingThere, told
 from common.files import list_files, local_path, read_json
 from common.settings import CONF, load_settings
 from common.status import STEPS, Day
@@ -224,6 +223,7 @@ def page(lake: str, window: list[str], out: Path) -> str:
     return drawing.get_template("report.html.j2").render(shown, datasets=found, made=datetime.now(UTC))
 
 
+@told()
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m common.report", description=__doc__)
     arguments.add_argument("--out", type=Path, default=Path("data/report.html"))
@@ -231,15 +231,11 @@ def main() -> None:
     arguments.add_argument("--days", type=int, default=30, help="how many days to show (default: 30)")
     arguments.add_argument("--env", default="local")
     given = arguments.parse_args()
-    try:
-        if not 1 <= given.days <= LONGEST_RANGE:
-            raise BadArguments(f"--days {given.days} is not from 1 to {LONGEST_RANGE}")
-        lake = load_settings(given.env).lake
-        window = window_of(lake, parse_day(given.ds) if given.ds else None, given.days)
-        text = page(lake, window, given.out)
-    except PipelineError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+    if not 1 <= given.days <= LONGEST_RANGE:
+        raise BadArguments(f"--days {given.days} is not from 1 to {LONGEST_RANGE}")
+    lake = load_settings(given.env).lake
+    window = window_of(lake, parse_day(given.ds) if given.ds else None, given.days)
+    text = page(lake, window, given.out)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(text, encoding="utf-8")
     print(given.out)

@@ -33,7 +33,7 @@ def reproduce(run: Run) -> Outcome:
     made = replace(run, at=facts["sources"])
     _insist_sources(made)
     window = run.contract.features.window_days
-    fresh = partials.aggregate(made, rows_known(made, around(run.ds, window - 1), run.ds)) if window else None
+    fresh = partials.aggregate(made, rows_known(made, around(run.ds, window - 1), run.ds), []) if window else None
     rows, counts = features.build(made, fresh)
     found = unlike(published, rows.toArrow(), declared.identity)
     if found is not None:

@@ -11,6 +11,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from common import datasets, runs
+from common.errors import told
 from common.runs import Record
 from common.settings import load_settings
 
@@ -90,6 +91,7 @@ def _shown(count: int | None) -> str:
     return "-" if count is None else f"{count:,}"
 
 
+@told()
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m common.status", description=__doc__)
     arguments.add_argument("--dataset", choices=datasets.names(), help="only this one")

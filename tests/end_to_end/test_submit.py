@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
+from common.locks import hold
 from tests.lake import Lake
 from tests.tables_as_text import assert_rows
 
@@ -69,6 +70,14 @@ def test_nothing_landed_is_4_and_a_broken_contract_3(lake: Lake) -> None:
     code, line, said = submit(lake, "ingest", "--dataset", "transactions", "--ds", DAY)
     assert (code, line["failures"][0]["file"]) == (3, "part.csv")
     assert "part.csv: its header lacks" in said
+
+
+def test_a_day_that_another_run_holds_is_5(lake: Lake) -> None:
+    lake.land(DAY, "transaction_id\na")
+    with hold(str(lake.root / "lake"), f"transactions/ingest/{DAY}", 0):
+        code, line, said = submit(lake, "ingest", "--dataset", "transactions", "--ds", DAY, LOCK_WAIT_SECONDS="0.1")
+    assert (code, line["error"]) == (5, "Busy")
+    assert f"held by process {os.getpid()}" in said
 
 
 def test_killed_in_the_middle_and_run_again_it_equals_a_clean_run(

@@ -1,7 +1,9 @@
 """A range in one session is the same as day by day, goes on where it stopped, and heals what it made stale."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +11,7 @@ from common.chain import run_chain
 from common.cli import summary
 from common.errors import ContractBroken
 from common.job import Line
-from common.status import days, report
+from common.status import STEPS, days, report
 from jobs.backfill import CHAIN
 from tests.lake import Lake
 from tests.tables_as_text import assert_rows
@@ -58,9 +60,16 @@ def test_it_goes_on_where_it_stopped_and_runs_the_days_that_it_made_stale(landed
     whole, stopped = landed(), landed()
     backfill(whole, *DAYS)
     backfill(stopped, "2026-01-05", "2026-01-06")
+    for cleared_away in ("2026-01-05", "2026-01-06"):
+        shutil.rmtree(stopped.folder(cleared_away))
     lines = backfill(stopped, "2026-01-04")
     assert [line["ds"] for line in lines] == list(DAYS)
     assert stopped.content() == whole.content()
+
+
+def test_status_knows_every_step_of_the_chain() -> None:
+    keys = [step.job.key(Lake(Path()).plan(step.job.name, DAYS[0], **step.options)) for step in CHAIN]
+    assert list(STEPS) == keys
 
 
 def test_a_bad_day_stops_before_anything_downstream_reads_it_and_status_says_so(landed: Callable[[], Lake]) -> None:

@@ -1,11 +1,18 @@
 """raw -> processed: typed, deduplicated, at home on their event date, and known since when."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+from pyspark.sql import DataFrame
 
 from common.cleaning import balance
+from common.datasets import Dataset
 from common.errors import BooksDoNotBalance, NothingThere
+from common.job import run_day
+from jobs.clean import CLEAN
+from jobs.features import FEATURES
 from tests.lake import Lake
 from tests.tables_as_text import assert_rows
 
@@ -198,24 +205,30 @@ def test_books_that_do_not_balance_stop_the_day() -> None:
         balance({"rows_in": 4, "accepted": 2, "quarantined": 1})
 
 
+class Forgetful(Dataset):
+    """Its transforms drop a row."""
+
+    @property
+    def derive(self) -> Callable[[DataFrame], DataFrame]:
+        return lambda rows: rows.where("transaction_id <> 'a'")
+
+    @property
+    def measure(self) -> Callable[[DataFrame], DataFrame]:
+        return lambda rows: super(Forgetful, self).measure(rows).where("transaction_id <> 'a'")
+
+
 def test_a_transform_that_drops_rows_is_found_out(lake: Lake) -> None:
-    from dataclasses import replace
-
-    from common.datasets import Dataset
-    from common.job import run_day
-    from jobs.clean import CLEAN
-
-    class Forgetful(Dataset):
-        @property
-        def derive(self):  # type: ignore[no-untyped-def]
-            return lambda rows: rows.where("transaction_id <> 'a'")
-
     lake.land(DAY, "transaction_id\na\nb")
     lake.ingest(DAY)
     run = lake.plan("clean", DAY)
+    forgetful = Forgetful(run.contract, run.dataset.package)
     with pytest.raises(BooksDoNotBalance):
-        run_day(CLEAN, replace(run, dataset=Forgetful(run.contract, run.dataset.package)))
+        run_day(CLEAN, replace(run, dataset=forgetful))
     assert "processed/transactions" not in lake.state()
+    lake.clean(DAY)
+    with pytest.raises(BooksDoNotBalance, match="2 events went into the partials of 2026-01-05, 1 came out"):
+        run_day(FEATURES, replace(lake.plan("features", DAY), dataset=forgetful))
+    assert not [path for path in lake.state() if path.startswith(("features", "partials"))]
 
 
 def test_a_day_that_was_never_ingested_is_not_cleaned(lake: Lake) -> None:

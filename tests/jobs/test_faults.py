@@ -129,7 +129,7 @@ FAULTS = [
     Fault("doubled volume", twice_as_many, USUAL),
     Fault("everything sent twice", lambda rows: text([*rows, *rows]), AGAIN),
     Fault("duplicated keys", every(1, transaction_id=lambda row: f"k{int(row['user_id'] or 0) % 40}"), AGAIN),
-    Fault("header and nothing else", lambda rows: text([]), "has files but no rows"),
+    Fault("header and nothing else", lambda rows: text([]), "has no rows in"),
     Fault("nothing landed", text, "NothingThere", file="_still-writing.csv"),
     Fault("a renamed column", lambda rows: text(rows, [*COLUMNS[:3], "amount", *COLUMNS[4:]]), "its header lacks"),
     Fault("a column twice", lambda rows: text(rows, [*COLUMNS, "user_id"]), "twice"),

@@ -62,6 +62,15 @@ def test_columns_are_mapped_by_name_and_an_unknown_one_is_recorded_as_drift(lake
     assert_rows(lake.rows("raw"), "transaction_id | payment_method\nt1 | card")
 
 
+def test_an_unknown_name_in_json_is_drift_too(lake: Lake) -> None:
+    lake.land(DAY, "transaction_id\na")
+    record = json.dumps({**PURCHASE, "transaction_id": "b", "colour": "red", "size": "L"})
+    lake.land_bytes(DAY, record.encode(), "more.jsonl")
+    found = lake.ingest(DAY)
+    assert found["drift"] == {"more.jsonl": ["colour", "size"]}
+    assert found["counts"]["accepted"] == 2
+
+
 def test_records_that_cannot_be_read_go_to_quarantine_with_their_text(lake: Lake) -> None:
     broken = [line() + ",x", "t2,1", '"t3"x,1', ""]
     lake.land_bytes(DAY, "\n".join([HEADER, line(), *broken]).encode())
@@ -143,6 +152,21 @@ def test_a_day_without_rows_is_its_own_outcome_and_never_wipes_a_good_one(lake: 
     with pytest.raises(ContractBroken, match="they were kept"):
         lake.ingest(DAY)
     assert lake.state() == before
+
+
+def test_a_file_that_comes_empty_beside_good_ones_takes_no_rows_away(lake: Lake) -> None:
+    lake.land(DAY, "transaction_id\na", "1.csv")
+    lake.land_bytes(DAY, HEADER.encode(), "never-any.csv")
+    path = lake.land(DAY, "transaction_id\nb", "2.csv")
+    lake.ingest(DAY)
+    path.write_text(HEADER)
+    before = lake.state()
+    with pytest.raises(ContractBroken, match=r"no rows in 2\.csv, and raw/transactions holds rows.*they were kept"):
+        lake.ingest(DAY)
+    assert lake.state() == before
+    path.unlink()
+    lake.ingest(DAY)
+    assert_rows(lake.rows("raw"), "transaction_id\na")
 
 
 def test_landing_that_changes_or_loses_a_file_converges_and_the_earlier_content_stays_readable(lake: Lake) -> None:

@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from common import datasets
+from common.contract import Column
 from common.judge import judge
 from tests.lake import PURCHASE
 
@@ -71,3 +72,13 @@ def test_nothing_is_guessed(spark: SparkSession, text: str) -> None:
 )
 def test_an_instant_out_of_reach_is_refused_with_the_limit(spark: SparkSession, text: str, reason: str) -> None:
     assert judged(spark, text, "2026-01-05")[2] == [reason]
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31"])
+def test_a_year_that_stands_for_no_date_is_refused(spark: SparkSession, text: str) -> None:
+    contract = datasets.load("transactions").contract
+    born = Column(name="born", type="date", description="")
+    contract = replace(contract, columns=(*contract.columns, born))
+    rows = spark.createDataFrame([{**PURCHASE, "born": text}, {**PURCHASE, "born": "1970-01-01"}])
+    found = [row["reasons"] for row in judge(rows, contract, date.fromisoformat("2026-01-05")).collect()]
+    assert found == [["born:no_real_date"], []]

@@ -19,7 +19,7 @@ from chispa import assert_df_equality
 from delta.exceptions import ConcurrentAppendException
 from pyspark.sql import SparkSession
 
-from common import converge, history, layout, locks, tables
+from common import compaction, converge, history, layout, locks, tables
 from common.converge import Wish, difference
 from common.errors import Busy, LakeNotWritable
 from common.job import describe
@@ -87,6 +87,29 @@ def test_a_days_reads_touch_the_days_partitions_alone(lake: Lake) -> None:
     assert {path.split("event_date=")[1][:10] for path in processed.inputFiles()} == {NEXT}
     raw = tables.read(run, layout.raw(run.contract), {"ds": [run.ds]})
     assert {path.split("ds=")[1][:10] for path in raw.inputFiles()} == {NEXT}
+
+
+def test_a_day_needs_no_file_of_a_day_beyond_its_windows(lake: Lake) -> None:
+    before, far = "2026-01-05", "2026-02-15"
+    lake.land(before, "transaction_id\na")
+    lake.day(before)
+    old = [path for path in (lake.root / "lake").rglob("*.parquet") if f"={before}" in str(path)]
+    assert {path.relative_to(lake.root / "lake").parts[0] for path in old} == {
+        "raw",
+        "processed",
+        "partials",
+        "features",
+    }
+    for path in old:
+        path.unlink()
+    lake.land(far, f"transaction_id | timestamp\nb | {far}T10:00:00Z\nc | 2026-02-10T10:00:00Z")
+    lake.day(far)
+    for table in ("raw", "processed"):
+        lake.validate(far, table)
+    lake.publish(far)
+    lake.compact(far)
+    found = lake.rows("features", f"ds = '{far}'", "published/transactions/v1")
+    assert_rows(found, "user_id | purchases_30d | active_days_30d\n1 | 2 | 2")
 
 
 def test_everyone_can_read_every_table(lake: Lake) -> None:
@@ -251,6 +274,33 @@ def test_compact_packs_a_partition_once_no_late_rows_can_come_and_keeps_every_ro
     assert lake.content() == rows
     assert lake.compact("2026-01-08")["outcome"] == "nothing"
     assert lake.clean("2026-01-03")["outcome"] == "nothing"
+
+
+def test_a_partition_that_is_packed_while_a_job_has_looked_at_it_loses_nothing(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from another machine: the files that the job has taken its difference from are others when it commits."""
+    for number in range(1, 4):
+        lake.land(f"2026-01-0{number}", f"transaction_id | timestamp\n{number} | 2026-01-01T0{number}:00:00Z")
+        lake.day(f"2026-01-0{number}")
+    late = "transaction_id | purchase_amount | timestamp\n1 | 99 | 2026-01-01T05:00:00Z\n4 | 7 | 2026-01-01T06:00:00Z"
+    lake.land("2026-01-08", late)
+    lake.ingest("2026-01-08")
+    for module in (tables, converge, clean, compaction):
+        monkeypatch.setattr(module, "committing", lambda lake, table: nullcontext())
+    merge, packed = converge._merge, []
+
+    def packed_meanwhile(run: Run, wish: converge.Wish, *rest: Any) -> None:
+        if wish.table.path == "processed/transactions" and not packed:
+            with ThreadPoolExecutor(1) as elsewhere:
+                packed.extend(elsewhere.submit(lake.compact, "2026-01-08").result()["packed"])
+        merge(run, wish, *rest)
+
+    monkeypatch.setattr(converge, "_merge", packed_meanwhile)
+    lake.clean("2026-01-08")
+    assert [each["files"] for each in packed] == [[3, 1]]
+    expected = "transaction_id | purchase_amount\n1 | 99.00\n2 | 10.00\n3 | 10.00\n4 | 7.00"
+    assert_rows(lake.rows("processed"), expected)
 
 
 def test_vacuum_keeps_what_the_retention_needs(lake: Lake) -> None:

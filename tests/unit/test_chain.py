@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from common.cli import run_chain_job, run_job
-from common.errors import NothingThere
+from common.errors import ContractBroken, NothingThere
 from common.job import Job, Step
 from common.run import Outcome, Run
 
@@ -64,6 +64,26 @@ def test_of_several_datasets_each_says_what_it_misses(said: Any) -> None:
     assert line["message"] == (
         "churn: nothing in landing for 2026-01-05; transactions: nothing in landing for 2026-01-05"
     )
+
+
+def test_a_range_that_fails_says_on_which_day_and_in_which_job(said: Any) -> None:
+    def main(run: Run) -> Outcome:
+        if str(run.ds) == "2026-01-06":
+            raise ContractBroken("two files are refused")
+        return Outcome("done", {})
+
+    job = Job("ingest", main, lambda run: [])
+    for work in (job, [Step(job)]):
+        code, line = said(work, "2026-01-05..2026-01-07")
+        assert code == 3
+        assert line["message"] == "two files are refused (ingest of churn 2026-01-06)"
+
+
+def test_help_is_help_and_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        run_job(ingest(), argv=["--help"])
+    shown = capsys.readouterr().out
+    assert (left.value.code, "--full-refresh" in shown, "outcome" in shown) == (0, True, False)
 
 
 def test_what_warned_on_the_way_is_said_with_its_day_and_once(said: Any) -> None:

@@ -1,9 +1,10 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from common import layout
-from common.aggregates import Count, Pick, Ratio, Sum
+from common.aggregates import Aggregate, Count, DatePart, Pick, Ratio, Share, Sum
 from common.contract import Column, Contract, Feature, Features, Files
 from common.contract_page import page
 from common.errors import ContractContradiction
@@ -59,6 +60,8 @@ def test_a_column_that_contradicts_itself_fails_where_it_stands(declared: dict[s
         ({"event_time": None, "lateness_days": 3}, "snapshot.*lateness_days"),
         ({"refused_share": 0}, "refused_share 0"),
         ({"retention_days": 7}, "retention_days 7"),
+        ({"duplicate_share": 1.5}, "duplicate_share 1.5"),
+        ({"zone": "Europe/Atlantis"}, "'Europe/Atlantis'.*Europe/Berlin"),
         ({"winner": ("size",)}, "size"),
         ({"columns": (column("id", "string", required=True), column("id", "string"))}, "declared twice"),
     ],
@@ -76,6 +79,8 @@ def test_a_contract_that_contradicts_itself_names_both_sides(declared: dict[str,
         ((Feature("id", Count(7)),), "'id'.*key"),
         ((Feature("n", Count(7)), Feature("share", Ratio("n", "m"))), r"divides \['m'\]"),
         ((Feature("n", Count(7)), Feature("amount", Pick("amount"))), "amount on ds.*event feature table"),
+        ((Feature("ids", Sum(7, "id")),), "'ids'.*needs.*'decimal'.*it is string"),
+        ((Feature("often", Share(7, "amount")),), "'often'.*needs.*'boolean'.*it is"),
     ],
 )
 def test_features_that_cannot_be_computed_fail_where_they_stand(columns: tuple[Feature, ...], both_sides: str) -> None:
@@ -83,11 +88,25 @@ def test_features_that_cannot_be_computed_fail_where_they_stand(columns: tuple[F
         contract(features=Features(version=1, entity="id", columns=columns))
 
 
+@pytest.mark.parametrize(("rule", "said"), [(lambda: Count(0), "last 0 days"), (lambda: DatePart("hour"), "'hour'")])
+def test_a_feature_that_means_nothing_fails_where_it_stands(rule: Callable[[], Aggregate], said: str) -> None:
+    with pytest.raises(ContractContradiction, match=said):
+        rule()
+
+
+def test_a_snapshot_has_one_row_per_entity() -> None:
+    columns = (Feature("name", Pick("id")),)
+    with pytest.raises(ContractContradiction, match="key is .*'id'.*entity 'amount'"):
+        contract(event_time=None, lateness_days=0, features=Features(version=1, entity="amount", columns=columns))
+
+
 def test_a_source_is_declared_in_known_words() -> None:
     with pytest.raises(ContractContradiction, match="ignore"):
         Files(on_bad_file="ignore")
     with pytest.raises(ContractContradiction, match="one character"):
         Files(delimiter="||")
+    with pytest.raises(ContractContradiction, match="utf-9"):
+        Files(encoding="utf-9")
 
 
 def test_features_that_share_a_state_share_it() -> None:

@@ -133,9 +133,9 @@ def test_columns_that_are_read_mean_what_they_meant(run: Run) -> None:
     # It is read by the transforms alone.
     upper = declared(run, columns=with_column(run.contract, "payment_method", lower=False))
     assert 'payment_method was "string; lower case; one of' in refused(upper)
-    measures = tuple(replace(each, type="long") for each in run.contract.features.measures)
-    longer = declared(run, features=replace(run.contract.features, measures=measures))
-    assert 'measure weekend was "boolean", is "long"' in refused(longer)
+    weekend, *_ = run.contract.features.measures
+    more = (weekend, replace(weekend, name="night", type="long"))
+    assert "measure night is new" in refused(declared(run, features=replace(run.contract.features, measures=more)))
 
 
 def test_what_nothing_reads_and_what_is_refused_may_be_mended(run: Run) -> None:

@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from common import history, training_store
+from common.errors import told
 from common.settings import load_settings
 from common.training import TIME
 
@@ -19,6 +20,7 @@ NAME, LABEL, ENTITY = "churn_baseline", "churn", "customer_id"
 PREDICTIONS = f"predictions/{NAME}"
 
 
+@told()
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m jobs.datasets.churn.baseline", description=__doc__)
     arguments.add_argument("--lake")

@@ -5,6 +5,7 @@ from common.contract import Column, Contract, Feature, Features
 from common.rule import Rule, Severity
 
 YES_NO = ("Yes", "No")
+DAYS_IN_A_MONTH = 30
 
 CONTRACT = Contract(
     name="churn",

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from common.days import parse_day
-from jobs.datasets.churn.contract import CONTRACT
+from common.errors import told
+from jobs.datasets.churn.contract import CONTRACT, DAYS_IN_A_MONTH
 
 COLUMNS = {
     "customerID": "customer_id",
@@ -23,9 +24,9 @@ COLUMNS = {
     "PaymentMethod": "payment_method",
     "Churn": "churn",
 }
-DAYS_IN_A_MONTH = 30
 
 
+@told()
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m jobs.datasets.churn.telco", description=__doc__)
     arguments.add_argument("file", type=Path)

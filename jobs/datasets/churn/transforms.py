@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-DAYS_IN_A_MONTH = 30
+from jobs.datasets.churn.contract import DAYS_IN_A_MONTH
 
 
 def derive(rows: DataFrame) -> DataFrame:

@@ -9,8 +9,8 @@ from datetime import date, datetime, timedelta
 from common.sampling import Row, main
 from jobs.datasets.transactions.contract import CONTRACT
 
-CATEGORIES = ("electronics", "clothing", "home", "food", "sports")
-PAYMENTS = ("card", "paypal", "cash", "transfer")
+CATEGORIES = CONTRACT.column("category").values
+PAYMENTS = CONTRACT.column("payment_method").values
 COLUMNS = [column.name for column in CONTRACT.columns]
 SECONDS_A_DAY = 86_400
 
