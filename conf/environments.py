@@ -21,6 +21,7 @@ from xml.sax.saxutils import quoteattr
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "conf" / "requirements"
 SPARK_CONF = ROOT / "conf" / "spark"
+WHEELS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "feature-pipeline" / "wheels"
 PLACES = {"spark": ROOT / ".venv", "airflow": ROOT / ".venv-airflow"}
 PYTHON = (3, 11)
 JAVA = 17
@@ -95,10 +96,16 @@ def install(place: Path, lock: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
     venv.create(place, with_pip=True)
     python = str(place / "bin" / "python")
-    call(python, "-m", "pip", "install", "-q", "--require-hashes", "-r", str(LOCKS / "uv.txt"))
+    pip, uv_lock = [python, "-m", "pip"], ["-q", "--require-hashes", "-r", str(LOCKS / "uv.txt")]
+    from_cache = [*pip, "install", "--no-index", "--find-links", str(WHEELS), *uv_lock]
+    if not works(*from_cache):
+        call(*pip, "download", "--dest", str(WHEELS), *uv_lock)
+        call(*from_cache)
     uv = [str(place / "bin" / "uv"), "pip", "install", "-q", "--python", python]
-    call(*uv, "--require-hashes", "-r", str(lock))
-    call(*uv, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    locked = [*uv, "--require-hashes", "-r", str(lock)]
+    if not works(*locked, "--offline"):
+        call(*locked)
+    call(*uv, "--offline", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
 
 
 def install_jars(jars: Path) -> None:
@@ -185,6 +192,11 @@ def compiled_meanwhile(place: Path) -> Iterator[None]:
 
 def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
+
+
+def works(*command: str) -> bool:
+    """Whether it can be done with what earlier set-ups have left in the caches of this user: then no network is needed."""
+    return not subprocess.run(command, env=environment(), check=False, capture_output=True).returncode
 
 
 def call(*command: str) -> None:

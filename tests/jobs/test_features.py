@@ -2,7 +2,7 @@
 
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -72,14 +72,14 @@ def computed(lake: Lake, ds: date) -> list[tuple[Any, ...]]:
     return sorted(tuple(cell(row[name]) for name in COLUMNS) for row in lake.feature_rows(str(ds)))
 
 
-def history(rng: random.Random, days: int) -> Iterator[dict[str, Any]]:
+def history(rng: random.Random, days: Iterable[int]) -> Iterator[dict[str, Any]]:
     """A small history with late events, corrections of the same instant, moved events and the same record again."""
     known: list[dict[str, Any]] = []
     number = 0
-    for ds in (FIRST + timedelta(days=n) for n in range(days)):
+    for ds in (FIRST + timedelta(days=n) for n in days):
         for _ in range(rng.randint(2, 7)):
             number += 1
-            back = rng.choice([0, 0, 0, 1, 3, 7])
+            back = rng.choice([0, 0, 0, 1, 3, 6, 7])
             record = {
                 "id": f"t{number}",
                 "user_id": rng.randint(1, 4),
@@ -126,7 +126,7 @@ def known_records(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_features_equal_an_independent_computation_in_any_order_of_days(
     lake: Lake, seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    records = list(history(random.Random(seed), 4))
+    records = list(history(random.Random(seed), range(4)))
     days = land(lake, records)
     for ds in days:
         lake.day(str(ds))
@@ -139,6 +139,26 @@ def test_features_equal_an_independent_computation_in_any_order_of_days(
     random.Random(seed).shuffle(days)
     run_until_nothing_is_stale(shuffled, [str(ds) for ds in days])
     assert shuffled.content() == in_order
+
+
+SLOW = pytest.mark.slow
+# What happened on the first of these days is just out of the windows of the others; a day later, it is the last in them.
+EDGES = {0, 7, 30}
+
+
+@pytest.mark.parametrize(("seed", "more"), [(29, 0), *(pytest.param(seed, 6, marks=SLOW) for seed in (5, 11, 30))])
+def test_features_equal_an_independent_computation_over_the_edges_of_their_windows(
+    lake: Lake, seed: int, more: int
+) -> None:
+    """Sparse days of five weeks: most days bring nothing, and what is old falls out all the same."""
+    rng = random.Random(seed)
+    records = list(history(rng, sorted(EDGES | {*rng.sample(range(37), more)})))
+    days = land(lake, records)
+    for ds in days:
+        lake.day(str(ds))
+        assert computed(lake, ds) == oracle(known_records(records), ds), ds
+    ages = {(ds - date.fromisoformat(r["happened"][:10])).days for ds in days for r in records if r["arrived"] <= ds}
+    assert {6, 7, 29, 30} <= ages
 
 
 def run_until_nothing_is_stale(lake: Lake, days: list[str]) -> None:

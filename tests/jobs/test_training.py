@@ -1,6 +1,9 @@
 """From published features to a training set, and the proof that nothing leaked."""
 
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -8,6 +11,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import SparkSession
 
 from common import history, pins, profiles, steadiness, training_sets, training_store
 from common.errors import BadArguments, ContractBroken, ContractContradiction
@@ -17,6 +21,7 @@ from common.training import From, Labels, Snapshot, Split, TrainingSet, pin_name
 from jobs.datasets.churn import baseline, telco
 from tests.lake import Lake
 from tests.offers import OFFERS, labels
+from tests.published_tables import publish
 from tests.tables_as_text import assert_rows
 
 DAY, NEXT = "2026-01-05", "2026-01-06"
@@ -215,6 +220,65 @@ def test_a_label_that_does_not_say_who_when_and_what_is_refused(churn: Lake, row
     assert churn.state() == before
 
 
+def test_labels_meet_two_tables_each_as_it_was_known(lake: Lake) -> None:
+    """Of visits only what was known a day before the label; a name that both have goes by its table, too."""
+    place = lake.root / "lake"
+    publish(place, "ds | user_id | spend | favourite\n2026-01-03 | 1 | 3.00 | food\n2026-01-04 | 1 | 4.00 | home")
+    visits = "ds | user_id | spend | mean\n2026-01-02 | 1 | 20.00 | 2\n2026-01-03 | 1 | 30.00 | 3"
+    publish(place, f"{visits}\n2026-01-04 | 1 | 40.00 | 4\n2026-01-01 | 2 | 50.00 | 5", table="visits/v1")
+    wanted = TrainingSet(
+        name="two_tables",
+        description="",
+        examples=Labels(entity="user_id", time="at", label="left"),
+        split=Split(train_until=date(2026, 1, 31), val_until=date(2026, 1, 31)),
+        features=(
+            From(table="purchases@v1", columns=("spend", "favourite")),
+            From(table="visits@v1", columns=("spend", "mean"), gap_hours=24),
+        ),
+    )
+    asked = "user_id | at | left\n1 | 2026-01-05T08:00:00 | 0\n1 | 2026-01-06T08:00:00 | 1\n2 | 2026-01-05T08:00:00 | 0"
+    manifest = build(lake, wanted, labels(lake, asked))
+    assert_rows(
+        read(lake, "two_tables", "train").to_pylist(),
+        """
+        user_id | left | spend | favourite | visits_spend | mean
+        1       | 0    | 4.00  | home      | 30.00        | 3.0
+        1       | 1    | 4.00  | home      | 40.00        | 4.0
+        2       | 0    | -     | -         | 50.00        | 5.0
+        """,
+    )
+    assert manifest["inputs"]["versions"] == {"purchases@v1": 0, "visits@v1": 0}
+    kept = [pins.kept_versions(str(place), f"published/{table}/v1") for table in ("purchases", "visits")]
+    assert kept == [[0], [0]]
+
+
+def test_the_same_rows_come_of_any_number_of_partitions(
+    churn: Lake, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    asked = [f"c{n:06d} | 2026-01-06T{n % 24:02d}:00:00 | {n % 2}" for n in range(60)]
+    apart = replace(OFFERS, split=Split(seed="s"))
+    found = []
+    for parts in (1, 5):
+        lake = Lake(tmp_path_factory.mktemp("parts"), "churn")
+        shutil.copytree(churn.root, lake.root, dirs_exist_ok=True)
+        given = labels(lake, "\n".join(["customer_id | asked_at | bought", *asked]))
+        with in_partitions(spark, parts):
+            made = [build(lake, declared(lake)), build(lake, apart, given)]
+        found.append([(each["splits"], each["fitted"], each["counts"]) for each in made])
+    assert found[0] == found[1]
+
+
+@contextmanager
+def in_partitions(spark: SparkSession, parts: int) -> Iterator[None]:
+    wanted = {"spark.sql.shuffle.partitions": str(parts), "spark.sql.adaptive.enabled": "false"}
+    before = {name: spark.conf.get(name) for name in wanted}
+    for name, value in wanted.items():
+        spark.conf.set(name, value)
+    yield
+    for name, value in before.items():
+        spark.conf.set(name, value)
+
+
 def test_a_training_set_that_contradicts_itself_says_so() -> None:
     split = Split(seed="s")
     with pytest.raises(ContractContradiction, match="bring their own features"):
@@ -252,6 +316,25 @@ def test_the_public_telco_file_runs_once_its_columns_are_mapped(lake: Lake, monk
     churn.day(DAY)
     wanted = "customer_id | tenure_months | total_charges | churn\n7590-VHVEG | 1 | 29.85 | 0\n"
     assert_rows(churn.feature_rows(DAY), wanted + "4472-LVYGI | 0 | - | 0\n3668-QPYBK | 2 | 108.15 | 1")
+
+
+def test_the_public_telco_file_passes_every_gate_and_makes_a_training_set(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head, *rows = TELCO.splitlines()
+    many = [row.replace("-", f"-{number:03d}", 1) for number in range(20) for row in rows]
+    churn = land_telco(lake, "\n".join([head, *many]) + "\n", monkeypatch)
+    churn.ingest(DAY)
+    churn.validate(DAY, "raw")
+    churn.clean(DAY)
+    churn.validate(DAY, "processed")
+    churn.features(DAY)
+    churn.publish(DAY)
+    manifest = training_sets.build([churn.plan("training_set", DAY)], declared(churn), None)
+    assert manifest["counts"]["examples"] == 60
+    train = read(churn, NAME, "train")
+    assert {"payment_method_electronic_check", "payment_method_mailed_check"} <= set(train.column_names)
+    assert train["total_charges"].null_count == 0
 
 
 def test_the_baseline_learns_from_train_and_predicts_what_it_has_not_seen(
