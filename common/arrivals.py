@@ -78,10 +78,8 @@ class Taken:
 
     def arrived(self) -> Wish:
         table = layout.raw(self.run.contract)
-        fields = [column.name for column in self.run.contract.columns]
         good = self.records.where(F.col("problem").isNull())
-        named = good.withColumn("ds", F.lit(self.run.ds)).withColumn("record_hash", record_hash(fields))
-        rows = tables.conform(named, table)
+        rows = tables.conform(good.withColumn("ds", F.lit(self.run.ds)), table)
         return Wish(table=table, where={"ds": [self.run.ds]}, desired=rows, size=self.seen["different_accepted"])
 
     def refused(self) -> Wish:
@@ -99,19 +97,24 @@ class Taken:
 
 def take(run: Run, source: Source, holding: Holding) -> Taken:
     columns = [column.name for column in run.contract.columns]
-    rows = source.read(run.spark, holding.good)
-    records = rows.groupBy("file", "problem", "record", "extra", *columns).agg(
-        F.count(F.lit(1)).alias("copies"), F.sum("lines").alias("lines")
-    )
-    records, seen = tables.computed(
-        records,
-        accepted=tables.total(F.when(F.col("problem").isNull(), F.col("copies"))),
-        quarantined=tables.total(F.when(F.col("problem") != "", F.col("copies"))),
-        different_accepted=F.count_if(F.col("problem").isNull()),
-        different_quarantined=F.count_if(F.col("problem") != ""),
+    read = source.read(run.spark, holding.good)
+    accepted, quarantined = F.col("problem").isNull(), F.col("problem") != ""
+    read, seen = tables.computed(
+        read.withColumn("record_hash", record_hash(columns)),
+        accepted=F.count_if(accepted),
+        quarantined=F.count_if(quarantined),
         lines=tables.total("lines"),
         extra=F.collect_set(F.when(F.col("extra").isNotNull(), F.struct("file", "extra"))),
     )
+    names = [name for name in read.columns if name != "lines"]
+    alone, alike = tables.apart(read.select(names), F.xxhash64("file", "problem", "record", "extra", "record_hash"))
+    several, copies = tables.computed(
+        alike.groupBy(*names).agg(F.count(F.lit(1)).alias("copies")),
+        accepted=tables.total(F.when(accepted, F.col("copies") - 1)),
+        quarantined=tables.total(F.when(quarantined, F.col("copies") - 1)),
+    )
+    records = alone.withColumn("copies", F.lit(1)).unionByName(several)
+    different = {f"different_{name}": seen[name] - copies[name] for name in copies}
     if seen["lines"] != holding.records:
         raise BooksDoNotBalance(
             f"the source counted {holding.records} records for {run.ds}, reading accounts for {seen['lines']}; "
@@ -122,7 +125,7 @@ def take(run: Run, source: Source, holding: Holding) -> Taken:
         drift.setdefault(file, []).append(extra)
     for file, names in drift.items():
         run.log.warning("%s has columns that the contract doesn't know, left out: %s", file, names)
-    return Taken(run, holding, records, seen, drift)
+    return Taken(run, holding, records, {**seen, **different}, drift)
 
 
 def outcome(holding: Holding, books: Mapping[str, Any], changes: list[tuple[Table, Change]]) -> Outcome:

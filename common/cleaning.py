@@ -27,6 +27,7 @@ class Day:
 
     run: Run
     judged: DataFrame
+    several: DataFrame  # those whose key came more than once, be it as the same record
     counts: dict[str, int]
 
     @property
@@ -53,21 +54,28 @@ def day(run: Run) -> Day:
     judged = judge(raw.observe(rows_in, tables.total("copies").alias("rows_in")), contract, run.ds)
     accepted = F.size("reasons") == 0
     # An accepted record is the same wherever it stood; a refused one is kept with its file.
-    for name in ("file", "record_hash"):
-        judged = judged.withColumn(name, F.when(~accepted, F.col(name)))
-    parts = int(run.spark.conf.get("spark.sql.shuffle.partitions") or 1)
-    names = [name for name in judged.columns if name != "copies"]
-    by_key = judged.repartition(parts, *contract.key)
-    distinct = by_key.groupBy(*names).agg(F.sum("copies").alias("copies"))
     values = [column.name for column in contract.columns]
-    distinct = distinct.withColumn("record_hash", F.coalesce("record_hash", record_hash(values)))
-    rows, counts = tables.computed(
-        distinct,
+    judged = judged.withColumns(
+        {
+            "file": F.when(~accepted, F.col("file")),
+            "record_hash": F.when(accepted, record_hash(values)).otherwise(F.col("record_hash")),
+        }
+    )
+    rows, seen = tables.computed(
+        judged,
         refused=F.count_if(~accepted),
         quarantined=tables.total(F.when(~accepted, F.col("copies"))),
         copies=tables.total(F.when(accepted, F.col("copies") - 1)),
     )
-    return Day(run, rows, {**rows_in.get, **counts})
+    alone, alike = tables.apart(rows, F.when(accepted, F.xxhash64(*contract.key)))
+    names = [name for name in rows.columns if name != "copies"]
+    several, again = tables.computed(
+        alike.groupBy(*names).agg(F.sum("copies").alias("copies"), F.count(F.lit(1)).alias("_records")),
+        records=tables.total(F.col("_records") - 1),
+    )
+    several = several.drop("_records")
+    counts = {**rows_in.get, **seen, "copies": seen["copies"] + again["records"]}
+    return Day(run, alone.unionByName(several), several, counts)
 
 
 @dataclass(frozen=True)
@@ -205,7 +213,7 @@ def settle_day(day: Day) -> Settled:
     again = _may_be_stored(run)
     stored, seen = tables.computed(_stored(run, versions, again), arrivals=F.collect_set(F.struct(ORIGIN, "arrived")))
     others = stored.where(F.col("arrived") != F.lit(run.ds))
-    twice = versions.groupBy(*key).count().where("count > 1").select(*key)
+    twice = day.several.groupBy(*key).count().where("count > 1").select(*key)
     keys = tables.small(twice.unionByName(others.select(*key)).distinct())
     contested = versions.join(keys, key, "left_semi").unionByName(others.drop(ORIGIN))
     settled, size = tables.computed(settle(contested, contract, run.ds), versions=F.count(F.lit(1)))

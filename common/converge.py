@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from common.run import Run
 
 ACTION = "action"
+ROWS_A_FILE = 500_000
 INSERT, UPDATE, DELETE = "insert", "update", "delete"
 ALL = (INSERT, UPDATE, DELETE)
 
@@ -151,7 +152,8 @@ def _merge(run: Run, wish: Wish, diff: DataFrame, change: Change, books: Mapping
     elif "arrived" in table.names:
         # New rows could only meet rows of the same arrival; by the statistics, the files of other days are not read.
         condition = condition & (F.col("t.arrived") == F.lit(run.ds))
-    if not change.inserted and change.rows <= BROADCAST_ROWS:
+    diff = _in_files(diff, change.rows)
+    if (change.updated or change.deleted) and change.rows <= BROADCAST_ROWS:
         # What is rewritten is not shuffled; of rows that come from memory Spark can't tell that they are few.
         diff = F.broadcast(diff)
     merge = target.merge(diff.alias("s"), condition)
@@ -164,6 +166,11 @@ def _merge(run: Run, wish: Wish, diff: DataFrame, change: Change, books: Mapping
         merge = merge.whenNotMatchedInsert(F.col(f"s.{ACTION}") == INSERT, values)
     with signed(run, books):
         merge.execute()
+
+
+def _in_files(rows: DataFrame, count: int) -> DataFrame:
+    """As many tasks as there shall be files: one, unless there is enough for all cores. Nothing is shuffled for it."""
+    return rows.coalesce(-(-count // ROWS_A_FILE))
 
 
 def _commit_books(run: Run, table: Table, books: Mapping[str, Any]) -> None:

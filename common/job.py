@@ -35,6 +35,8 @@ class Job:
     main: Callable[[Run], Outcome]
     watches: Callable[[Run], list[Watch]]
     source: Callable[[Run], str] = lambda run: ""
+    # Whether its runs always need Spark, which then starts while they read logs and landing.
+    on_spark: bool = False
     # For a job that does all the days of a range in one step, or none.
     together: Callable[[list[Run]], Outcome] | None = None
 
@@ -63,6 +65,8 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
         if not run.full_refresh and record.done and is_current(job, run, record, source):
             run.log.log(level, "nothing to do: nothing that this day depends on has changed")
             return {**record.line, "outcome": "nothing", "written": {}, "stale": unhealed, "seconds": _since(started)}
+        if job.on_spark:
+            run.begin_spark()
         depends = _depends(job, run)
         try:
             outcome = job.main(run)

@@ -62,7 +62,16 @@ class Run:
         """Started when first asked for: a run that has nothing to do never pays for it."""
         from common.session import open_session
 
-        return open_session(self.settings, f"{self.job} {self.contract.name}")
+        return open_session(self.settings, self._app)
+
+    def begin_spark(self) -> None:
+        from common.session import begin_session
+
+        begin_session(self.settings, self._app)
+
+    @property
+    def _app(self) -> str:
+        return f"{self.job} {self.contract.name}"
 
     def path(self, table: Table) -> str:
         return f"{self.settings.lake}/{table.path}"

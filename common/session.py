@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
@@ -22,6 +23,7 @@ MEANING = {
 
 
 _own = threading.local()
+_starting = threading.Lock()
 
 
 def open_session(settings: Settings, app: str) -> SparkSession:
@@ -34,7 +36,22 @@ def open_session(settings: Settings, app: str) -> SparkSession:
     return session
 
 
+def begin_session(settings: Settings, app: str) -> None:
+    """Starts Spark beside what its caller does next; who asks for the session waits for it."""
+
+    def begin() -> None:
+        with suppress(Exception):  # who asks for the session is told
+            _shared(settings, app)
+
+    threading.Thread(target=begin, daemon=True).start()
+
+
 def _shared(settings: Settings, app: str) -> SparkSession:
+    with _starting:
+        return _started(settings, app)
+
+
+def _started(settings: Settings, app: str) -> SparkSession:
     # The JVM first: PySpark starts one with all of a session's settings on its command line, the secret among them.
     SparkContext._ensure_initialized()
     if not is_standalone(settings):

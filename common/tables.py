@@ -16,7 +16,7 @@ from delta import exceptions
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
+from pyspark.sql.types import ArrayType, StructType
 
 from common import history
 from common.errors import ContractBroken
@@ -92,9 +92,24 @@ def small(rows: DataFrame) -> DataFrame:
     return F.broadcast(rows) if seen["count"] <= BROADCAST_ROWS else rows
 
 
+def apart(rows: DataFrame, alike: Column) -> tuple[DataFrame, DataFrame]:
+    """Of computed rows those that no other is like, and the others. The many, which stand alone, are not moved."""
+    hashed = rows.withColumn("_alike", alike)
+    several = hashed.where(F.col("_alike").isNotNull()).groupBy("_alike").count().where("count > 1").select("_alike")
+    several = small(several)
+    alone, others = (hashed.join(several, "_alike", kind).drop("_alike") for kind in ("left_anti", "left_semi"))
+    return alone, others
+
+
 def conform(rows: DataFrame, table: Table) -> DataFrame:
     """Ends a transformation with the table's columns, in their order and types."""
-    return rows.to(_schema(table.columns))
+    schema = _schema(table.columns)
+    # `to` would take each array apart, element by element, to say that what is never null may be so: seconds a day.
+    arrays = {
+        each.name: F.col(each.name).cast(each.dataType) for each in schema if isinstance(each.dataType, ArrayType)
+    }
+    there = set(rows.columns)
+    return rows.withColumns({name: cast for name, cast in arrays.items() if name in there}).to(schema)
 
 
 @cache
@@ -128,7 +143,7 @@ def create(run: Run, table: Table) -> None:
 def follow(run: Run, table: Table) -> None:
     """Gives a table that is there the columns that the contract has gained since."""
     path = run.path(table)
-    if history.exists(path) and _gained(table, history.columns(path)):
+    if history.exists(path) and _gained(run, table, history.columns(path)):
         with committing(run.settings.lake, table.path), signed(run, {}):
             empty(run.spark, table).write.format("delta").mode("append").option("mergeSchema", "true").save(path)
 
@@ -144,10 +159,10 @@ def _make(run: Run, table: Table) -> None:
             builder.execute()
 
 
-def _gained(table: Table, stored: Mapping[str, Any]) -> bool:
+def _gained(run: Run, table: Table, stored: Mapping[str, Any]) -> bool:
     """Whether the stored rows just lack columns: those can be null in them. Nothing else can be mended by adding to it."""
     before = {field.name: field.dataType.simpleString() for field in _as_stored(stored)}
-    now = {field.name: field.dataType.simpleString() for field in _schema(table.columns)}
+    now = {field.name: field.dataType.simpleString() for field in empty(run.spark, table).schema}
     differences = [
         f"{name} is {type_} in the table, but {now.get(name, 'not')} in the contract"
         for name, type_ in before.items()

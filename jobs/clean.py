@@ -40,6 +40,7 @@ def converge_day(run: Run, day: cleaning.Day) -> Outcome:
 CLEAN = Job(
     "clean",
     main,
+    on_spark=True,
     watches=lambda run: [
         Watch(layout.raw(run.contract), lambda day: day == run.ds),
         # An earlier arrival that was run later may have made one of this day's records a duplicate.

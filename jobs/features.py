@@ -25,6 +25,7 @@ def main(run: Run) -> Outcome:
 FEATURES = Job(
     "features",
     main,
+    on_spark=True,
     watches=lambda run: [
         *(Watch(table, lambda day: day in features.arrivals(run)) for table in features.sources(run.contract)),
         Watch(layout.features(run.contract), lambda day: False),

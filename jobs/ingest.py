@@ -21,6 +21,7 @@ def main(run: Run) -> Outcome:
 INGEST = Job(
     "ingest",
     main,
+    on_spark=True,
     watches=lambda run: [
         Watch(layout.raw(run.contract), lambda day: day == run.ds),
         Watch(layout.quarantine(run.contract), lambda day: False),

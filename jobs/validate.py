@@ -15,6 +15,7 @@ def main(run: Run) -> Outcome:
 VALIDATE = Job(
     "validate",
     main,
+    on_spark=True,
     watches=lambda run: [Watch(rules.table_of(run.contract, run.options["table"]), lambda day: day == run.ds)],
 )
 
