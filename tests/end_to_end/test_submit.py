@@ -80,6 +80,24 @@ def test_a_day_that_another_run_holds_is_5(lake: Lake) -> None:
     assert f"held by process {os.getpid()}" in said
 
 
+def test_the_next_day_by_commands_of_their_own_is_as_in_one_session(
+    lake: Lake, spark: object, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """On tables that are there already, and without a session that somebody else has opened."""
+    next_day, together = "2026-01-06", Lake(tmp_path_factory.mktemp("together"))
+    for each in (lake, together):
+        each.land(DAY, "transaction_id | purchase_amount\na | 1\nb | 2")
+        each.day(DAY)
+        each.land(
+            next_day, f"transaction_id | purchase_amount | timestamp\na | 9 | {DAY}T11:00:00Z\nc | 3 | {next_day}"
+        )
+    together.day(next_day)
+    for job in ("ingest", "clean", "features"):
+        code, _, said = submit(lake, job, "--dataset", "transactions", "--ds", next_day)
+        assert code == 0, said
+    assert lake.content() == together.content()
+
+
 def test_killed_in_the_middle_and_run_again_it_equals_a_clean_run(
     lake: Lake, spark: object, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
