@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 ACTION = "action"
 ROWS_A_FILE = 500_000
+ROWS_A_TASK = 50_000
 INSERT, UPDATE, DELETE = "insert", "update", "delete"
 ALL = (INSERT, UPDATE, DELETE)
 
@@ -170,7 +171,8 @@ def _merge(run: Run, wish: Wish, diff: DataFrame, change: Change, books: Mapping
 
 def _in_files(rows: DataFrame, count: int) -> DataFrame:
     """As many tasks as there shall be files: one, unless there is enough for all cores. Nothing is shuffled for it."""
-    return rows.coalesce(-(-count // ROWS_A_FILE))
+    cores = rows.sparkSession.sparkContext.defaultParallelism
+    return rows.coalesce(max(-(-count // ROWS_A_FILE), min(cores, count // ROWS_A_TASK), 1))
 
 
 def _commit_books(run: Run, table: Table, books: Mapping[str, Any]) -> None:

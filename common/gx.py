@@ -170,7 +170,8 @@ class _Counted(dict[Any, Any]):
         resolve = engine.resolve_metrics
 
         def listen(metrics_to_resolve: Any, **named: Any) -> Any:
-            wanted = list(metrics_to_resolve)
+            # In one order, whatever sets they have been through: Spark compiles the same query once.
+            wanted = sorted(metrics_to_resolve, key=lambda each: str(each.id))
             # A metric without a function of its own is an aggregate over the rows.
             others = [each for each in wanted if get_metric_provider(each.metric_name, engine)[1] is not None]
             found = resolve(metrics_to_resolve=others or wanted, **named)
