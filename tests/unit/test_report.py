@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from common import docs, plots, report
+from common import datasets, docs, plots, report
 from common.files import write_json
 from common.profiles import SCHEMA
 
@@ -64,8 +64,9 @@ def profiled(lake: Path, ds: str, *columns: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Path:
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three days: a good one, one that drifted, one that was stopped."""
+    monkeypatch.setattr(datasets, "names", lambda: ["churn", "transactions"])
     lake = tmp_path / "lake"
     for ds in ("2026-01-05", "2026-01-06"):
         ran(lake, ds, *report.STEPS)
