@@ -10,8 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from common import rules
 from common.contract import Contract
-from common.errors import BadArguments, ContractContradiction
+from common.errors import BadArguments, ContractContradiction, insist
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -79,4 +80,8 @@ def load(name: str) -> Dataset:
         raise ContractContradiction(
             f"the folder {name!r} declares a contract named {contract.name!r}; give both one name"
         )
+    for rule in contract.rules:
+        table = rules.table_of(contract, rule.table)
+        unknown = [column for column in rule.columns if column not in table.names]
+        insist(not unknown, f"contract {name!r}: {rule.words} names {unknown}, but {table.path} has {table.names}")
     return Dataset(contract, package)

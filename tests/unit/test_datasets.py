@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from common import datasets
-from common.errors import BadArguments
+from common.errors import BadArguments, ContractContradiction
+from common.rule import Rule
+from jobs.datasets.churn import contract
 
 
 def test_datasets_are_found_by_their_folders() -> None:
@@ -12,3 +16,12 @@ def test_datasets_are_found_by_their_folders() -> None:
 def test_an_unknown_dataset_is_refused_with_the_known_ones(name: str) -> None:
     with pytest.raises(BadArguments, match="churn, .*transactions"):
         datasets.load(name)
+
+
+def test_a_rule_about_a_column_that_its_table_has_not_is_refused_before_any_day_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    typo = Rule("ExpectColumnValuesToNotBeNull", {"column": "tenure"})
+    monkeypatch.setattr(contract, "CONTRACT", replace(contract.CONTRACT, rules=(typo,)))
+    with pytest.raises(ContractContradiction, match=r"names \['tenure'\], but processed/churn has .*tenure_days"):
+        datasets.load("churn")
