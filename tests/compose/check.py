@@ -214,8 +214,13 @@ def runs_days(stack: Stack) -> None:
 
 
 def published(stack: Stack, ds: str) -> int:
-    said = f"from common.published import Lake; print(Lake('/lake').features('{DATASET}').arrow(ds='{ds}').num_rows)"
-    return int(stack.inside("airflow-scheduler", ".venv/bin/python", "-c", said).split()[-1])
+    return int(stack.inside("airflow-scheduler", ".venv/bin/python", "-c", count_of("/lake", DATASET, ds)).split()[-1])
+
+
+def count_of(lake: str, dataset: str, ds: str) -> str:
+    return (
+        f"from common.published import Lake; print(Lake({lake!r}).features({dataset!r}).at().arrow(ds={ds!r}).num_rows)"
+    )
 
 
 def stops_and_goes_on(stack: Stack) -> None:

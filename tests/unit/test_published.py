@@ -16,6 +16,7 @@ from deltalake import DeltaTable, write_deltalake
 from common import pins, stored
 from common.errors import BadArguments, NothingThere
 from common.published import Features, Lake, moment
+from tests.compose.check import count_of
 from tests.published_tables import commit, date_commit, pack, publish, rows_of, split_files, vacuum
 from tests.tables_as_text import assert_rows
 
@@ -44,6 +45,11 @@ def table(tmp_path: Path) -> Features:
     date_commit(f"{tmp_path}/published/purchases/v1", pack(tmp_path), "2026-02-02T08:00")
     publish(tmp_path, "ds | user_id | spend\n2026-01-03 | 7 | 7.00", at="2026-02-03T06:00")
     return Lake(str(tmp_path)).features("purchases@v1")
+
+
+def test_what_the_compose_check_asks_of_a_lake_is_answered(table: Features, tmp_path: Path) -> None:
+    asked = [sys.executable, "-c", count_of(str(tmp_path), "purchases", "2026-01-02")]
+    assert subprocess.run(asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout == "2\n"
 
 
 def test_tables_are_named_by_feature_version(tmp_path: Path) -> None:
