@@ -95,11 +95,18 @@ class Airflow:
     def kill(self) -> None:
         """All of it, at once: nothing has time to say good-bye."""
         assert self.process
-        for pid in self.processes():
+        self.process.kill()  # first of all, for it starts again what ends
+        self.process.wait()
+        self.until(lambda: not self._killed(), "Airflow to be dead", 30)
+        self.process = None
+
+    def _killed(self) -> set[int]:
+        """Once more, for whatever the killed had started meanwhile, and has not let go of its port yet."""
+        left = self.processes()
+        for pid in left:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self.process.wait()
-        self.process = None
+        return left
 
     def processes(self) -> set[int]:
         return in_session(self.process.pid) if self.process else set()

@@ -42,8 +42,9 @@ def _all() -> list[int]:
 
 
 def _stat(pid: int) -> list[int]:
-    """State (left out), parent, process group, session."""
+    """State (left out), parent, process group, session: zeros for what has ended, though nobody may have asked how."""
     try:
-        return [0, *map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1:4])]
+        state, *numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:4]
     except OSError:
-        return [0, 0, 0, 0]
+        state, numbers = "Z", []
+    return [0, 0, 0, 0] if state in "ZX" else [0, *map(int, numbers)]
