@@ -40,11 +40,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
-def plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+def plain_surroundings(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     for name in (*(name for name in os.environ if name.lower().endswith("_proxy")), "ALERT_WEBHOOK"):
         monkeypatch.delenv(name, raising=False)
     # A job that ran in this process keeps its messages to itself.
     monkeypatch.setattr(logging.getLogger("pipeline"), "propagate", True)
+    # Spark, where it ran in this process, tells at any moment which of its objects it lets go.
+    caplog.set_level(logging.WARNING, "py4j")
 
 
 @pytest.fixture
