@@ -1,5 +1,5 @@
-"""Lays down more history under both ways at once: copies of a day that was really run, dated earlier, with keys of their
-own. `history.py LAKE DAY COPIES`, by spark-submit."""
+"""Lays down more history under both ways at once: copies of a day that was really run, dated before the day before it, with
+keys of their own. `history.py LAKE DAY COPIES`, by spark-submit."""
 
 import sys
 from datetime import date
@@ -22,8 +22,8 @@ TABLES = {
     "ours/processed/transactions": (["event_date", "arrived"], ["transaction_id"]),
     "ours/partials/transactions/v1": (["ds", "event_date"], []),
     "ours/features/transactions/v1": (["ds"], []),
-    "theirs/raw": (["ds"], ["row_hash"]),
-    "theirs/processed": (["event_date"], ["transaction_id"]),
+    "theirs/raw": (["ds"], ["record_hash"]),
+    "theirs/processed": (["event_date", "arrived"], ["transaction_id"]),
     "theirs/features": (["ds"], []),
 }
 for name, (dates, keys) in TABLES.items():
@@ -31,7 +31,7 @@ for name, (dates, keys) in TABLES.items():
     rows = spark.read.format("delta").load(path)
     columns = rows.columns
     rows = rows.where(F.lit(day) == F.greatest(*dates) if len(dates) > 1 else F.col(dates[0]) == F.lit(day))
-    rows = rows.crossJoin(F.broadcast(spark.range(1, copies + 1).withColumnRenamed("id", "_copy")))
+    rows = rows.crossJoin(F.broadcast(spark.range(2, copies + 2).withColumnRenamed("id", "_copy")))
     changed = {each: F.date_sub(each, F.col("_copy").cast("int")) for each in dates}
     changed |= {each: F.concat(each, F.lit("-"), F.col("_copy").cast("string")) for each in keys}
     if dict(rows.dtypes).get("timestamp") == "timestamp":
