@@ -4,10 +4,8 @@ export LAKE ?= data/lake
 export LANDING ?= data/landing
 export DATASET DS FROM TO REPROCESS
 PYTHON := .venv/bin/python
-# Small data, many short queries: interpreting them costs less than compiling them; many days in one session, so that
-# the optimising compiler pays for itself.
-SMALL := .venv/bin/spark-submit --conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN \
-	--conf spark.driver.extraJavaOptions=-XX:+UseParallelGC
+# Small data, many short queries: interpreting them costs less than compiling them.
+SMALL := .venv/bin/spark-submit --conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN
 # Of the 16 that it lands: the last two are for the first backfill through Airflow.
 DEMO_DAYS := 2026-01-01..2026-01-14
 # Docker, or what does its work, such as COMPOSE=podman-compose.
