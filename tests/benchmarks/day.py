@@ -16,6 +16,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,8 +63,8 @@ def insist_same(scratch: Path, ds: str) -> None:
     """Both ways did the same work: DuckDB finds the same features in both."""
     with duckdb.connect() as connection:
         for way, path in (("ours", "ours/features/transactions/v1"), ("theirs", "theirs/features")):
-            table = DeltaTable(str(scratch / path)).to_pyarrow_dataset(partitions=[("ds", "=", ds)])
-            connection.register(way, table.to_table())
+            table = DeltaTable(str(scratch / path)).to_pyarrow_dataset()
+            connection.register(way, table.to_table(filter=pc.field("ds") == date.fromisoformat(ds)))
         for one, other in (("ours", "theirs"), ("theirs", "ours")):
             rows = connection.sql(f"SELECT {SAME} FROM {one} EXCEPT ALL SELECT {SAME} FROM {other}")
             if len(rows):
