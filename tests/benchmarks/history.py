@@ -2,6 +2,7 @@
 keys of their own. `history.py LAKE DAY COPIES`, by spark-submit."""
 
 import json
+import shutil
 import sys
 from datetime import date, timedelta
 from pathlib import Path
@@ -44,9 +45,10 @@ for name, (dates, keys) in TABLES.items():
     shifted = rows.withColumns(changed).select(*columns).repartition(copies, dates[0])
     shifted.write.format("delta").mode("append").save(path)
     print(name, DeltaTable.forPath(spark, path).history(1).select("operationMetrics").first())
-# Partials say what was known of whole days, which no copy of one day can: the next run of features makes them.
-for ran in Path(lake, "ours/runs/transactions").glob(f"*/{day}.json"):
-    if ran.parent.name == "partials":
-        continue
+# Partials say what was known of whole days, which no copy of one day can, and of the real days' late rows they say less than
+# there is now: with their records gone, the next run of features makes all of its window.
+runs = Path(lake, "ours/runs/transactions")
+shutil.rmtree(runs / "partials")
+for ran in runs.glob(f"*/{day}.json"):
     for number in range(2, copies + 2):
         ran.with_stem(str(day - timedelta(days=number))).write_text(ran.read_text())

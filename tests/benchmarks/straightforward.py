@@ -164,7 +164,7 @@ def profile(rows: DataFrame, name: str, number: bool) -> tuple[Any, ...]:
         F.max(value).cast("string"),
         F.avg(numeric),
         F.stddev(numeric),
-        F.percentile_approx(numeric, [step / 100 for step in range(101)]),
+        F.percentile_approx(numeric, [share / 100 for share in range(101)]),
     ).first()
     top = rows.groupBy(value.cast("string").alias("value")).count().orderBy(F.desc("count")).limit(50).collect()
     return (name, *measured, top)
