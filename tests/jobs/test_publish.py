@@ -237,6 +237,15 @@ def test_a_changed_definition_under_the_same_version_is_refused_with_the_differe
     assert lake.state() == before
 
 
+def test_rows_of_another_definition_than_the_one_declared_are_not_published(lake: Lake) -> None:
+    land(lake, DAY, "transaction_id\na")
+    lake.validate(DAY, "features")
+    before = lake.state()
+    with pytest.raises(definition.DefinitionChanged, match="features of transactions 2026-01-05 .*run features again"):
+        run_day(PUBLISH, replace(lake.plan("publish", DAY), dataset=changed(lake)))
+    assert lake.state() == before
+
+
 def second(lake: Lake) -> Dataset:
     """The feature declared as a version of its own."""
     dataset = changed(lake)
