@@ -4,11 +4,11 @@ export LAKE ?= data/lake
 export LANDING ?= data/landing
 export DATASET DS FROM TO REPROCESS
 PYTHON := .venv/bin/python
-# Small data, many short queries: interpreting them costs less than compiling them. Many days in one session: the
-# optimising compiler pays for itself where it keeps to what is hot.
-SMALL := .venv/bin/spark-submit --conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN \
-	--conf "spark.driver.extraJavaOptions=-XX:+UseParallelGC -Xms2g -XX:ReservedCodeCacheSize=256m -XX:MetaspaceSize=256m \
-	-XX:Tier4InvocationThreshold=20000 -XX:Tier4MinInvocationThreshold=5000 -XX:Tier4CompileThreshold=40000"
+# Small data, many short queries: interpreting them costs less than compiling them.
+SMALL := .venv/bin/spark-submit --conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN
+# Many days in one session: Java's optimising compiler pays for itself where it keeps to what is hot.
+MANY_DAYS := --conf "spark.driver.extraJavaOptions=-XX:+UseParallelGC -Xms2g -XX:ReservedCodeCacheSize=256m \
+	-XX:MetaspaceSize=256m -XX:Tier4InvocationThreshold=20000 -XX:Tier4MinInvocationThreshold=5000 -XX:Tier4CompileThreshold=40000"
 # Of the 16 that it lands: the last two are for the first backfill through Airflow.
 DEMO_DAYS := 2026-01-01..2026-01-14
 # Docker, or what does its work, such as COMPOSE=podman-compose.
@@ -41,7 +41,7 @@ demo: setup ## 14 days of sample data through the whole chain
 		$(PYTHON) -m jobs.datasets.$$name.sample --days 16 --rows $${dataset#*:} --out $(LANDING)/.writing && \
 		mv $(LANDING)/.writing/$$name $(LANDING)/; } || exit 1; done
 	@echo "Running $(DEMO_DAYS) of both datasets, side by side:" >&2
-	@$(SMALL) jobs/backfill.py --dataset transactions churn --ds $(DEMO_DAYS) >/dev/null
+	@$(SMALL) $(MANY_DAYS) jobs/backfill.py --dataset transactions churn --ds $(DEMO_DAYS) >/dev/null
 	@$(SMALL) jobs/training_set.py --dataset churn --name churn_baseline --ds $(DEMO_DAYS) >/dev/null
 	@echo; $(PYTHON) -m common.status --short
 	@echo; $(PYTHON) -m jobs.datasets.churn.baseline

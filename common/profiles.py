@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -150,11 +151,19 @@ def _measures(values: Column, type_: str, shown: Shown) -> Iterator[Column]:
         numbers = values.cast("double")
         yield F.mean(numbers).alias("mean")
         yield F.stddev_pop(numbers).alias("deviation")
-        yield F.percentile_approx(numbers, QUANTILES, F.lit(1_000)).alias("quantiles")
+        yield F.percentile_approx(numbers, _quantiles(), F.lit(1_000)).alias("quantiles")
     if type_ == "string":
         yield F.call_function("approx_top_k", values, F.lit(TOP)).alias("top")
     if type_ == "boolean":
         yield F.count_if(values).alias("true")
+
+
+@cache
+def _quantiles() -> Column:
+    """Each number of a list is a call to the JVM: a hundred of them, for every column, table and day."""
+    from pyspark.sql import functions as F
+
+    return F.lit(QUANTILES)
 
 
 def _profile(ds: date, table: str, label: str, column: str, type_: str, rows: int, mine: dict[str, Any]) -> Profile:

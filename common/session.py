@@ -17,6 +17,8 @@ MEANING = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
+    # Java says what the lower case of a letter is: the other library takes half a second to start.
+    "spark.sql.icu.caseMappings.enabled": "false",
     "spark.databricks.delta.retentionDurationCheck.enabled": "true",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
 }

@@ -41,6 +41,7 @@ def main(name: str) -> None:
     if name == "spark":
         install_jars(next(place.glob("lib/python3*/site-packages/pyspark")) / "jars")
         link_spark_submit(place)
+        drop_zipped_python(place)
     with compiled_meanwhile(place):
         if name == "spark":
             archive_classes(place)
@@ -157,6 +158,12 @@ def link_spark_submit(place: Path) -> None:
     command = place / "bin" / "spark-submit"
     command.unlink()
     command.symlink_to(SPARK_CONF / "spark-submit")
+
+
+def drop_zipped_python(place: Path) -> None:
+    """Spark lets each Python that it starts read these rather than what is installed, and compile them anew each time."""
+    for zipped in place.glob("lib/python3*/site-packages/pyspark/python/lib/*.zip"):
+        zipped.unlink()
 
 
 def archive_classes(place: Path) -> None:

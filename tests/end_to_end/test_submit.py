@@ -63,6 +63,13 @@ def test_bad_arguments_touch_nothing(lake: Lake, arguments: list[str], said: str
     assert not (lake.root / "lake").exists()
 
 
+def test_what_is_submitted_reads_the_pyspark_that_is_installed_and_compiled(tmp_path: Path) -> None:
+    script = tmp_path / "where.py"
+    script.write_text("import py4j, pyspark; print(pyspark.__file__, py4j.__file__)")
+    done = subprocess.run([str(SUBMIT), str(script)], capture_output=True, text=True, check=True, timeout=60)
+    assert ".zip" not in done.stdout
+
+
 def test_nothing_landed_is_4_and_a_broken_contract_3(lake: Lake) -> None:
     code, line, _ = submit(lake, "ingest", "--dataset", "transactions", "--ds", DAY)
     assert (code, line["error"]) == (4, "NothingThere")
