@@ -18,12 +18,15 @@ BUILD ?= $(COMPOSE) build
 export AIRFLOW_PORT ?= 8080
 export LANDING_FOLDER = $(abspath $(LANDING))
 
-.PHONY: help setup setup-airflow demo test test-all lint bench status quarantine contracts report docs airflow backfill cluster cluster-down up down logs lock clean
+.PHONY: help setup environment setup-airflow demo days test test-all lint bench status quarantine contracts report docs airflow backfill cluster cluster-down up down logs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
-setup: ## make .venv, the environment of jobs and tests
+setup: environment ## make .venv, the environment of jobs and tests
+	@$(call with_python,conf/environments.py archive)
+
+environment:
 	@$(call with_python,conf/environments.py spark)
 
 setup-airflow: ## make .venv-airflow, Airflow's own environment
@@ -36,7 +39,16 @@ python=$$(command -v python3.11 || command -v python3) || \
 	"$$python" $(1)
 endef
 
-demo: setup ## 14 days of sample data through the whole chain
+demo: environment ## 14 days of sample data through the whole chain
+	@nice -n 19 $(MAKE) -s setup & setup=$$!; $(MAKE) -s days; code=$$?; wait $$setup && exit $$code
+	@echo; $(PYTHON) -m common.status --short
+	@echo; $(PYTHON) -m jobs.datasets.churn.baseline
+	@echo "The lake is $$(cd $(LAKE) && pwd). Worth trying next:"
+	@echo "  make status"
+	@echo "  .venv/bin/spark-submit jobs/features.py --dataset transactions --ds 2026-01-05"
+	@echo "  .venv/bin/features show transactions --ds 2026-01-05"
+
+days:
 	@for dataset in transactions:2000 churn:500; do \
 		name=$${dataset%:*}; [ -d $(LANDING)/$$name ] || { \
 		$(PYTHON) -m jobs.datasets.$$name.sample --days 16 --rows $${dataset#*:} --out $(LANDING)/.writing && \
@@ -44,12 +56,6 @@ demo: setup ## 14 days of sample data through the whole chain
 	@echo "Running $(DEMO_DAYS) of both datasets, side by side:" >&2
 	@$(SMALL) $(MANY_DAYS) jobs/backfill.py --dataset transactions churn --ds $(DEMO_DAYS) >/dev/null
 	@$(SMALL) jobs/training_set.py --dataset churn --name churn_baseline --ds $(DEMO_DAYS) >/dev/null
-	@echo; $(PYTHON) -m common.status --short
-	@echo; $(PYTHON) -m jobs.datasets.churn.baseline
-	@echo "The lake is $$(cd $(LAKE) && pwd). Worth trying next:"
-	@echo "  make status"
-	@echo "  .venv/bin/spark-submit jobs/features.py --dataset transactions --ds 2026-01-05"
-	@echo "  .venv/bin/features show transactions --ds 2026-01-05"
 
 # The DAGs' tests run where Airflow is, all others where Spark is.
 DAG_TESTS := .venv-airflow/bin/python -m pytest tests/dags --confcutdir=tests/dags -o timeout= -W ignore

@@ -1,4 +1,4 @@
-"""Builds the two environments, each from its hashed lock: `environments.py spark|airflow`.
+"""Builds the two environments, each from its hashed lock: `environments.py spark|airflow`; `archive` lets Spark start quicker.
 
 Standard library only: it runs before anything is installed.
 """
@@ -13,8 +13,6 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
@@ -29,9 +27,15 @@ JAVA = 17
 
 def main(name: str) -> None:
     check_python()
-    if name == "spark":
+    if name != "airflow":
         check_java()
-    place = PLACES[name]
+    if name == "archive":
+        archive_classes(PLACES["spark"])
+    else:
+        build(name, PLACES[name])
+
+
+def build(name: str, place: Path) -> None:
     ready = place / ".ready"
     wanted = fingerprint(name)
     if ready.exists() and ready.read_text() == wanted:
@@ -42,9 +46,7 @@ def main(name: str) -> None:
         install_jars(next(place.glob("lib/python3*/site-packages/pyspark")) / "jars")
         link_spark_submit(place)
         drop_zipped_python(place)
-    with compiled_meanwhile(place):
-        if name == "spark":
-            archive_classes(place)
+    compile_python(place)
     ready.write_text(wanted)
 
 
@@ -168,13 +170,16 @@ def drop_zipped_python(place: Path) -> None:
 
 def archive_classes(place: Path) -> None:
     """Runs one MERGE and keeps the loaded classes in an archive: each later start is seconds shorter."""
-    archive = place / "spark.jsa"
+    archive, writing = place / "spark.jsa", place / "spark.jsa.writing"
+    if archive.exists():
+        return
+    say("letting Spark start quicker (half a minute, once)")
     with tempfile.TemporaryDirectory() as scratch, (place / "archive.log").open("w") as log:
         done = subprocess.run(
             [place / "bin" / "spark-submit", SPARK_CONF / "warm_up.py", scratch],
             env={
                 **environment(),
-                "SPARK_SUBMIT_OPTS": f"-XX:ArchiveClassesAtExit={archive} -Xlog:cds=off -Xlog:cds+dynamic=off",
+                "SPARK_SUBMIT_OPTS": f"-XX:ArchiveClassesAtExit={writing} -Xlog:cds=off -Xlog:cds+dynamic=off",
             },
             stdout=log,
             stderr=log,
@@ -183,18 +188,14 @@ def archive_classes(place: Path) -> None:
     if done.returncode:
         said = Path(log.name).read_text().splitlines()[-5:]
         stop("\n".join(["Spark does not start in the new environment:", *said, f"The whole of it: {log.name}."]))
+    writing.replace(archive)
 
 
-@contextmanager
-def compiled_meanwhile(place: Path) -> Iterator[None]:
-    """Compiles what was installed, but for the packages' own tests: where Python writes no bytecode, as in most images, each start would do it again."""
+def compile_python(place: Path) -> None:
+    """All but the packages' own tests: where Python writes no bytecode, as in most images, each start would do it again."""
     packages = next(place.glob("lib/python3*/site-packages"))
-    command = [str(place / "bin" / "python"), "-m", "compileall", "-q", "-x", "/tests?/", str(packages)]
-    working = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        working.wait()  # a template that is no Python at all is no failure
+    command = [str(place / "bin" / "python"), "-m", "compileall", "-q", "-j", "0", "-x", "/tests?/", str(packages)]
+    works(*command)  # a template that is no Python at all is no failure
 
 
 def environment() -> dict[str, str]:
