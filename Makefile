@@ -18,7 +18,9 @@ BUILD ?= $(COMPOSE) build
 export AIRFLOW_PORT ?= 8080
 export LANDING_FOLDER = $(abspath $(LANDING))
 
-.PHONY: help setup environment setup-airflow demo days test test-all lint bench status quarantine contracts report docs airflow backfill cluster cluster-down up down logs lock clean
+.PHONY: help setup setup-airflow demo test test-all lint bench status quarantine contracts report docs airflow backfill cluster cluster-down up down logs lock clean
+# Parts of others.
+.PHONY: environment days
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16

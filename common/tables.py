@@ -162,7 +162,7 @@ def _make(run: Run, table: Table) -> None:
 def _gained(run: Run, table: Table, stored: Mapping[str, Any]) -> bool:
     """Whether the stored rows just lack columns: those can be null in them. Nothing else can be mended by adding to it."""
     before = {field.name: field.dataType.simpleString() for field in _as_stored(stored)}
-    now = {field.name: field.dataType.simpleString() for field in _schema(table.columns)}
+    now = {field.name: field.dataType.simpleString() for field in empty(run.spark, table).schema}
     differences = [
         f"{name} is {type_} in the table, but {now.get(name, 'not')} in the contract"
         for name, type_ in before.items()
