@@ -25,8 +25,8 @@ export LANDING_FOLDER = $(abspath $(LANDING))
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
-setup: environment ## make .venv, the environment of jobs and tests
-	@$(call with_python,conf/environments.py archive)
+setup: ## make .venv, the environment of jobs and tests
+	@$(call with_python,conf/environments.py spark archive)
 
 environment:
 	@$(call with_python,conf/environments.py spark)

@@ -1,4 +1,4 @@
-"""Builds the two environments, each from its hashed lock: `environments.py spark|airflow`; `archive` lets Spark start quicker.
+"""Builds the two environments, each from its hashed lock: `environments.py spark|airflow`; `spark archive` starts quicker.
 
 Standard library only: it runs before anything is installed.
 """
@@ -25,14 +25,15 @@ PYTHON = (3, 11)
 JAVA = 17
 
 
-def main(name: str) -> None:
+def main(*names: str) -> None:
     check_python()
-    if name != "airflow":
+    if "spark" in names:
         check_java()
-    if name == "archive":
-        archive_classes(PLACES["spark"])
-    else:
-        build(name, PLACES[name])
+    for name in names:
+        if name == "archive":
+            archive_classes(PLACES["spark"])
+        else:
+            build(name, PLACES[name])
 
 
 def build(name: str, place: Path) -> None:
@@ -170,8 +171,8 @@ def drop_zipped_python(place: Path) -> None:
 
 def archive_classes(place: Path) -> None:
     """Runs one MERGE and keeps the loaded classes in an archive: each later start is seconds shorter."""
-    archive, writing = place / "spark.jsa", place / "spark.jsa.writing"
-    if archive.exists():
+    writing, ready = place / "spark.jsa.writing", place / ".archived"
+    if ready.exists():
         return
     say("letting Spark start quicker (half a minute, once)")
     with tempfile.TemporaryDirectory() as scratch, (place / "archive.log").open("w") as log:
@@ -188,14 +189,17 @@ def archive_classes(place: Path) -> None:
     if done.returncode:
         said = Path(log.name).read_text().splitlines()[-5:]
         stop("\n".join(["Spark does not start in the new environment:", *said, f"The whole of it: {log.name}."]))
-    writing.replace(archive)
+    if writing.exists():  # a Java that keeps no archive starts Spark all the same
+        writing.replace(place / "spark.jsa")
+    ready.touch()
 
 
 def compile_python(place: Path) -> None:
     """All but the packages' own tests: where Python writes no bytecode, as in most images, each start would do it again."""
     packages = next(place.glob("lib/python3*/site-packages"))
     command = [str(place / "bin" / "python"), "-m", "compileall", "-q", "-j", "0", "-x", "/tests?/", str(packages)]
-    works(*command)  # a template that is no Python at all is no failure
+    # A template that is no Python at all is no failure.
+    subprocess.run(command, env=environment(), check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def environment() -> dict[str, str]:
@@ -222,4 +226,4 @@ def stop(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
