@@ -49,5 +49,16 @@ def write_json(uri: str, content: dict[str, Any]) -> None:
 def list_files(uri: str, recursive: bool = False) -> list[fs.FileInfo]:
     """The files below a folder by path; none where there is no such folder."""
     system, path = locate(uri)
-    found = system.get_file_info(fs.FileSelector(path, allow_not_found=True, recursive=recursive))
+    found = _look(system, fs.FileSelector(path, allow_not_found=True, recursive=recursive))
     return sorted((each for each in found if each.type == fs.FileType.File), key=lambda each: each.path)
+
+
+def _look(system: fs.FileSystem, folder: fs.FileSelector, again: int = 5) -> list[fs.FileInfo]:
+    """A folder that comes while one looks is neither found nor taken as absent: one looks again."""
+    try:
+        found: list[fs.FileInfo] = system.get_file_info(folder)
+    except FileNotFoundError:
+        if not again:
+            raise
+        return _look(system, folder, again - 1)
+    return found

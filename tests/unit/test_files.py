@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Event, Thread
+
+from common.files import list_files
+
+
+def test_a_folder_that_comes_and_goes_while_one_looks_is_there_or_not(tmp_path: Path) -> None:
+    folder, enough = tmp_path / "ds=2026-01-05", Event()
+
+    def come_and_go() -> None:
+        while not enough.is_set():
+            folder.mkdir()
+            folder.rmdir()
+
+    coming = Thread(target=come_and_go)
+    coming.start()
+    try:
+        assert not any(list_files(str(folder), recursive=True) for _ in range(20_000))
+    finally:
+        enough.set()
+        coming.join()
