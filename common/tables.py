@@ -68,7 +68,9 @@ def read(run: Run, table: Table, where: Slice) -> DataFrame:
 
 
 def empty(spark: SparkSession, table: Table) -> DataFrame:
-    return spark.createDataFrame([], _schema(table.columns))
+    """No rows, in a way that Spark knows of: what is united or joined with them is left out of its plans."""
+    nothing = spark.range(1).where(F.lit(False))
+    return nothing.select(F.lit(None).cast(_schema(spark, table.columns)).alias("row")).select("row.*")
 
 
 def computed(rows: DataFrame, **measures: Column) -> tuple[DataFrame, dict[str, Any]]:
@@ -103,7 +105,7 @@ def apart(rows: DataFrame, alike: Column) -> tuple[DataFrame, DataFrame]:
 
 def conform(rows: DataFrame, table: Table) -> DataFrame:
     """Ends a transformation with the table's columns, in their order and types."""
-    schema = _schema(table.columns)
+    schema = _schema(rows.sparkSession, table.columns)
     # `to` would take each array apart, element by element, to say that what is never null may be so: seconds a day.
     arrays = {
         each.name: F.col(each.name).cast(each.dataType) for each in schema if isinstance(each.dataType, ArrayType)
@@ -113,7 +115,8 @@ def conform(rows: DataFrame, table: Table) -> DataFrame:
 
 
 @cache
-def _schema(columns: Columns) -> StructType:
+def _schema(spark: SparkSession, columns: Columns) -> StructType:
+    """The session is named because Spark reads the types of a declaration with one."""
     schema = StructType.fromDDL(", ".join(f"`{name}` {type_}" for name, type_ in columns))
     assert isinstance(schema, StructType)
     return schema
@@ -162,7 +165,7 @@ def _make(run: Run, table: Table) -> None:
 def _gained(run: Run, table: Table, stored: Mapping[str, Any]) -> bool:
     """Whether the stored rows just lack columns: those can be null in them. Nothing else can be mended by adding to it."""
     before = {field.name: field.dataType.simpleString() for field in _as_stored(stored)}
-    now = {field.name: field.dataType.simpleString() for field in empty(run.spark, table).schema}
+    now = {field.name: field.dataType.simpleString() for field in _schema(run.spark, table.columns)}
     differences = [
         f"{name} is {type_} in the table, but {now.get(name, 'not')} in the contract"
         for name, type_ in before.items()
