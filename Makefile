@@ -4,12 +4,12 @@ export LAKE ?= data/lake
 export LANDING ?= data/landing
 export DATASET DS FROM TO REPROCESS
 PYTHON := .venv/bin/python
-# Small data, many short queries: interpreting them costs less than compiling them, and one task is enough.
+# Small data, many short queries: interpreting them costs less than compiling them; one task is enough, and small pages.
 SMALL := .venv/bin/spark-submit --conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN \
-	--conf spark.sql.shuffle.partitions=1 --conf spark.default.parallelism=1
+	--conf spark.sql.shuffle.partitions=1 --conf spark.default.parallelism=1 --conf spark.buffer.pageSize=128k
 # Many days in one session: Java's optimising compiler pays for itself where it keeps to what is hot.
-MANY_DAYS := --conf "spark.driver.extraJavaOptions=-XX:+UseParallelGC -Xms2g -XX:ReservedCodeCacheSize=256m \
-	-XX:MetaspaceSize=256m -XX:Tier4InvocationThreshold=20000 -XX:Tier4MinInvocationThreshold=5000 -XX:Tier4CompileThreshold=40000"
+MANY_DAYS := --conf "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=4 \
+	-XX:Tier4InvocationThreshold=20000 -XX:Tier4MinInvocationThreshold=5000 -XX:Tier4CompileThreshold=40000"
 # Of the 16 that it lands: the last two are for the first backfill through Airflow.
 DEMO_DAYS := 2026-01-01..2026-01-14
 # Docker, or what does its work, such as COMPOSE=podman-compose.
