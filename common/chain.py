@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from datetime import date
 
@@ -11,32 +13,72 @@ from common.errors import NothingThere
 from common.job import Line, Step, run_day
 from common.run import Run
 
+Done = Line | Exception
 
-def run_chain(steps: list[Step], runs: list[Run]) -> list[Line]:
-    """Runs every day's steps, earliest day first, and again the days that an earlier one has made stale."""
+
+def run_chain(steps: list[Step], runs: list[Run], spare: Executor | None = None) -> list[Line]:
+    """Runs every day's steps, earliest day first, and again the days that an earlier one has made stale.
+
+    A spare worker, once there is one, does the first steps of the next day beside the others of today.
+    """
     waiting = {run.ds: run for run in runs}
+    begun: dict[date, Future[list[Done]]] = {}
     lines: dict[date, Line] = {}
     started = time.monotonic()
     total = len(waiting)
-    while waiting:
-        ds = min(waiting)
-        run = waiting.pop(ds)
-        lines[ds] = line = _day(steps, run)
-        new = {day for day in map(date.fromisoformat, line["stale"]) if day not in waiting}
-        waiting |= {day: replace(runs[0], ds=day, full_refresh=False) for day in new}
-        total += len(new)
-        _tell(run, line, total - len(waiting), total, started)
+
+    def look_ahead() -> None:
+        if spare and waiting and (ds := min(waiting)) not in begun:
+            begun[ds] = spare.submit(_ahead, steps, waiting[ds])
+
+    try:
+        while waiting:
+            ds = min(waiting)
+            run = waiting.pop(ds)
+            lines[ds] = line = _day(steps, run, _done_ahead(begun.pop(ds, None)), look_ahead)
+            new = {day for day in map(date.fromisoformat, line["stale"]) if day not in waiting}
+            waiting |= {day: replace(runs[0], ds=day, full_refresh=False) for day in new}
+            total += len(new)
+            _tell(run, line, total - len(waiting), total, started)
+    finally:
+        for each in begun.values():
+            each.cancel()
     return [lines[ds] for ds in sorted(lines)]
 
 
-def _day(steps: list[Step], run: Run) -> Line:
+def _ahead(steps: list[Step], run: Run) -> list[Done]:
+    """What came of the steps that can be done ahead; what went wrong is said when the day's turn has come."""
+    done: list[Done] = []
+    for step in steps:
+        if not step.ahead:
+            break
+        try:
+            done.append(_do(step, run))
+        except Exception as error:
+            return [*done, error]
+    return done
+
+
+def _done_ahead(begun: Future[list[Done]] | None) -> list[Done]:
+    return [] if begun is None or begun.cancel() else begun.result()
+
+
+def _do(step: Step, run: Run) -> Line:
+    return run_day(step.job, replace(run, job=step.job.name, options=dict(step.options)), quiet=True)
+
+
+def _day(steps: list[Step], run: Run, ahead: list[Done], look_ahead: Callable[[], None]) -> Line:
     line: Line = {"job": "backfill", "dataset": run.contract.name, "ds": str(run.ds), "outcome": "nothing"}
     line |= {"counts": {}, "read": {}, "written": {}, "seconds": 0.0}
     stale: set[str] = set()
     warnings: list[dict[str, object]] = []
     for step in steps:
+        if not step.ahead:
+            look_ahead()
         try:
-            done = run_day(step.job, replace(run, job=step.job.name, options=dict(step.options)), quiet=True)
+            done = ahead.pop(0) if ahead else _do(step, run)
+            if isinstance(done, Exception):
+                raise done
         except NothingThere as error:
             if step is steps[0] and _was_taken(run):
                 run.log.warning("%s What was ingested before is used.", error)

@@ -10,7 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -64,9 +64,11 @@ def run_chain_job(steps: list[Step], argv: list[str] | None = None) -> NoReturn:
     def work(given: dict[str, Any]) -> Line:
         plans = {name: plan("backfill", {**given, "dataset": name}) for name in dict.fromkeys(given["dataset"])}
         if len(plans) == 1:
-            return summary(given["ds"], run_chain(steps, *plans.values()))
+            [runs] = plans.values()
+            return summary(given["ds"], run_chain(steps, runs))
         with ThreadPoolExecutor(len(plans)) as pool:
-            running = {name: pool.submit(run_chain, steps, runs) for name, runs in plans.items()}
+            running = {name: pool.submit(run_chain, steps, runs, pool) for name, runs in plans.items()}
+            wait(running.values())  # until then the pool takes what a chain begins ahead
         return side_by_side({name: summary(given["ds"], found.result()) for name, found in running.items()})
 
     _answer("backfill", work, parser("backfill", nargs="+"), argv)

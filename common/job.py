@@ -48,10 +48,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Step:
-    """A job in a chain, with the options that it is given there."""
+    """A job in a chain, with the options that it is given there.
+
+    One that can be done ahead reads nothing that the day before has still to write; it is among a chain's first.
+    """
 
     job: Job
     options: dict[str, Any] = field(default_factory=dict)
+    ahead: bool = False
 
 
 def run_day(job: Job, run: Run, quiet: bool = False) -> Line:

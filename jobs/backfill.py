@@ -12,8 +12,8 @@ from jobs.publish import PUBLISH
 from jobs.validate import VALIDATE
 
 CHAIN = [
-    Step(INGEST),
-    Step(VALIDATE, {"table": "raw"}),
+    Step(INGEST, ahead=True),
+    Step(VALIDATE, {"table": "raw"}, ahead=True),
     Step(CLEAN),
     Step(VALIDATE, {"table": "processed"}),
     Step(FEATURES),

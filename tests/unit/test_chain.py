@@ -1,15 +1,22 @@
 """What a chain says of its days: which the source had nothing for, and which rules warned. Without Spark."""
 
 import json
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
+from common import datasets
+from common.chain import run_chain
 from common.cli import run_chain_job, run_job
 from common.errors import ContractBroken, NothingThere
 from common.job import Job, Step
 from common.run import Outcome, Run
+from common.settings import load_settings
 
 DRIFT = {"expectation": "drift", "column": "age", "severity": "warn"}
 
@@ -66,6 +73,16 @@ def test_of_several_datasets_each_says_what_it_misses(said: Any) -> None:
     )
 
 
+def test_a_range_of_several_datasets_runs_every_day_of_each(said: Any) -> None:
+    steps = [Step(ingest(), ahead=True), Step(VALIDATE, {"table": "raw"})]
+    code, line = said(steps, "2026-01-05..2026-01-07", "churn", "transactions")
+    days = dict.fromkeys(["2026-01-05", "2026-01-06", "2026-01-07"], "done")
+    assert (code, {name: each["days"] for name, each in line["datasets"].items()}) == (
+        0,
+        {"churn": days, "transactions": days},
+    )
+
+
 def test_a_range_that_fails_says_on_which_day_and_in_which_job(said: Any) -> None:
     def main(run: Run) -> Outcome:
         if str(run.ds) == "2026-01-06":
@@ -94,3 +111,89 @@ def test_what_warned_on_the_way_is_said_with_its_day_and_once(said: Any) -> None
     assert line["warnings"] == [{**DRIFT, "ds": "2026-01-06"}] * 2, "the day before has nothing new to say"
     _, line = said(steps, "2026-01-05..2026-01-06")
     assert (line["outcome"], "warnings" in line) == ("nothing", False)
+
+
+class Diary:
+    """A chain of two steps, the first of which can be done ahead, and in what order its days' steps began and ended."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.tmp_path = tmp_path
+        self.said: list[str] = []
+        self.began = {"ingest 05": Event(), "ingest 06": Event()}
+        self.fails: set[str] = set()
+        # That it begins only then is what a test waits for.
+        self.awaits: dict[str, str] = {}
+
+    def run(self, spare: Executor | None = None) -> list[Any]:
+        settings = load_settings("local", lake=str(self.tmp_path / "lake"))
+        days = [date(2026, 1, day) for day in (4, 5, 6)]
+        runs = [Run("backfill", datasets.load("churn"), day, settings, "run", "code") for day in days]
+        return run_chain([Step(self._job("ingest"), ahead=True), Step(self._job("clean"))], runs, spare)
+
+    def _job(self, name: str) -> Job:
+        def main(run: Run) -> Outcome:
+            step = f"{name} {run.ds:%d}"
+            self.said.append(step)
+            if step in self.began:
+                self.began[step].set()
+            if step in self.awaits:
+                assert self.began[self.awaits[step]].wait(20), f"{self.awaits[step]} did not begin beside {step}"
+            if step in self.fails:
+                raise ContractBroken(f"{step} is bad")
+            self.said.append(f"{step} done")
+            return Outcome("done", {"landed": 3})
+
+        return Job(name, main, lambda run: [])
+
+
+@pytest.fixture
+def diary(tmp_path: Path) -> Diary:
+    return Diary(tmp_path)
+
+
+@pytest.fixture
+def worker() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+IN_ORDER = [
+    f"{step} {day}{done}" for day in ("04", "05", "06") for step in ("ingest", "clean") for done in ("", " done")
+]
+
+
+def test_a_spare_worker_begins_the_next_day_beside_todays_other_steps(diary: Diary, worker: Executor) -> None:
+    diary.awaits = {"clean 04": "ingest 05", "clean 05": "ingest 06"}
+    lines = diary.run(worker)
+    assert sorted(diary.said) == sorted(IN_ORDER), "and each step is done once"
+    assert [(line["ds"], line["outcome"]) for line in lines] == [
+        (day, "done") for day in ("2026-01-04", "2026-01-05", "2026-01-06")
+    ]
+    assert lines[1]["counts"] == {"ingest_landed": 3, "clean_landed": 3}
+
+
+def test_with_no_worker_to_spare_days_run_one_after_the_other(diary: Diary, worker: Executor) -> None:
+    enough = Event()
+    busy = worker.submit(enough.wait, 20)
+    diary.run(worker)
+    enough.set()
+    assert busy.result() and diary.said == IN_ORDER
+
+
+def test_a_bad_day_that_was_begun_ahead_fails_when_its_turn_has_come(diary: Diary, worker: Executor) -> None:
+    diary.awaits, diary.fails = {"clean 04": "ingest 05"}, {"ingest 05"}
+    with pytest.raises(ContractBroken, match="ingest 05 is bad"):
+        diary.run(worker)
+    assert "clean 04 done" in diary.said
+    assert [step for step in diary.said if step.startswith(("ingest 05", "clean 05", "ingest 06"))] == ["ingest 05"]
+
+
+def test_after_a_bad_day_nothing_more_is_begun(diary: Diary, worker: Executor) -> None:
+    enough = Event()
+    worker.submit(enough.wait, 20)
+    diary.fails = {"clean 04"}
+    with pytest.raises(ContractBroken, match="clean 04 is bad"):
+        diary.run(worker)
+    enough.set()
+    worker.shutdown()
+    assert diary.said == ["ingest 04", "ingest 04 done", "clean 04"]
