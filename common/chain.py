@@ -16,10 +16,10 @@ from common.run import Run
 Done = Line | Exception
 
 
-def run_chain(steps: list[Step], runs: list[Run], spare: Executor | None = None) -> list[Line]:
+def run_chain(steps: list[Step], runs: list[Run], workers: Executor | None = None) -> list[Line]:
     """Runs every day's steps, earliest day first, and again the days that an earlier one has made stale.
 
-    A spare worker, once there is one, does the first steps of the next day beside the others of today.
+    Where workers are shared with other chains, one of them does a day; one that is free meanwhile, the first steps of the next.
     """
     waiting = {run.ds: run for run in runs}
     begun: dict[date, Future[list[Done]]] = {}
@@ -28,21 +28,24 @@ def run_chain(steps: list[Step], runs: list[Run], spare: Executor | None = None)
     total = len(waiting)
 
     def look_ahead() -> None:
-        if spare and waiting and (ds := min(waiting)) not in begun:
-            begun[ds] = spare.submit(_ahead, steps, waiting[ds])
+        if workers and waiting and (ds := min(waiting)) not in begun:
+            begun[ds] = workers.submit(_ahead, steps, waiting[ds])
 
-    try:
-        while waiting:
-            ds = min(waiting)
-            run = waiting.pop(ds)
-            lines[ds] = line = _day(steps, run, _done_ahead(begun.pop(ds, None)), look_ahead)
-            new = {day for day in map(date.fromisoformat, line["stale"]) if day not in waiting}
-            waiting |= {day: replace(runs[0], ds=day, full_refresh=False) for day in new}
-            total += len(new)
-            _tell(run, line, total - len(waiting), total, started)
-    finally:
-        for each in begun.values():
-            each.cancel()
+    def one_day(run: Run, ahead: list[Done]) -> Line:
+        try:
+            return _day(steps, run, ahead, look_ahead)
+        finally:
+            for each in begun.values():  # what no worker was free for comes in its turn
+                each.cancel()
+
+    while waiting:
+        ds = min(waiting)
+        run, ahead = waiting.pop(ds), _done_ahead(begun.pop(ds, None))
+        lines[ds] = line = workers.submit(one_day, run, ahead).result() if workers else one_day(run, ahead)
+        new = {day for day in map(date.fromisoformat, line["stale"]) if day not in waiting}
+        waiting |= {day: replace(runs[0], ds=day, full_refresh=False) for day in new}
+        total += len(new)
+        _tell(run, line, total - len(waiting), total, started)
     return [lines[ds] for ds in sorted(lines)]
 
 
@@ -60,7 +63,7 @@ def _ahead(steps: list[Step], run: Run) -> list[Done]:
 
 
 def _done_ahead(begun: Future[list[Done]] | None) -> list[Done]:
-    return [] if begun is None or begun.cancel() else begun.result()
+    return [] if begun is None or begun.cancelled() else begun.result()
 
 
 def _do(step: Step, run: Run) -> Line:

@@ -10,7 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -66,9 +66,8 @@ def run_chain_job(steps: list[Step], argv: list[str] | None = None) -> NoReturn:
         if len(plans) == 1:
             [runs] = plans.values()
             return summary(given["ds"], run_chain(steps, runs))
-        with ThreadPoolExecutor(len(plans)) as pool:
-            running = {name: pool.submit(run_chain, steps, runs, pool) for name, runs in plans.items()}
-            wait(running.values())  # until then the pool takes what a chain begins ahead
+        with ThreadPoolExecutor(len(plans)) as workers, ThreadPoolExecutor(len(plans)) as chains:
+            running = {name: chains.submit(run_chain, steps, runs, workers) for name, runs in plans.items()}
         return side_by_side({name: summary(given["ds"], found.result()) for name, found in running.items()})
 
     _answer("backfill", work, parser("backfill", nargs="+"), argv)

@@ -35,9 +35,9 @@ def landed(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Callable[
     return land
 
 
-def backfill(lake: Lake, *ds: str, spare: Executor | None = None, **options: bool) -> list[Line]:
+def backfill(lake: Lake, *ds: str, workers: Executor | None = None, **options: bool) -> list[Line]:
     runs = [replace(lake.plan("backfill", day, **options), run_id=f"backfill {day}") for day in ds]
-    return run_chain(CHAIN, runs, spare)
+    return run_chain(CHAIN, runs, workers)
 
 
 def test_a_range_equals_its_days_one_by_one_and_again_it_changes_nothing(landed: Callable[[], Lake]) -> None:
@@ -48,8 +48,8 @@ def test_a_range_equals_its_days_one_by_one_and_again_it_changes_nothing(landed:
         for table in ("raw", "processed"):
             by_day.validate(ds, table)
         by_day.publish(ds)
-    with ThreadPoolExecutor(1) as spare:
-        lines = backfill(ranged, *DAYS, spare=spare)
+    with ThreadPoolExecutor(2) as workers:
+        lines = backfill(ranged, *DAYS, workers=workers)
     assert ranged.content() == by_day.content()
     line = summary("all", lines)
     assert line["days"] == dict.fromkeys(DAYS, "done")

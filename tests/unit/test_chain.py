@@ -124,11 +124,11 @@ class Diary:
         # That it begins only then is what a test waits for.
         self.awaits: dict[str, str] = {}
 
-    def run(self, spare: Executor | None = None) -> list[Any]:
+    def run(self, workers: Executor) -> list[Any]:
         settings = load_settings("local", lake=str(self.tmp_path / "lake"))
         days = [date(2026, 1, day) for day in (4, 5, 6)]
         runs = [Run("backfill", datasets.load("churn"), day, settings, "run", "code") for day in days]
-        return run_chain([Step(self._job("ingest"), ahead=True), Step(self._job("clean"))], runs, spare)
+        return run_chain([Step(self._job("ingest"), ahead=True), Step(self._job("clean"))], runs, workers)
 
     def _job(self, name: str) -> Job:
         def main(run: Run) -> Outcome:
@@ -152,9 +152,15 @@ def diary(tmp_path: Path) -> Diary:
 
 
 @pytest.fixture
-def worker() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
+def one() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as workers:
+        yield workers
+
+
+@pytest.fixture
+def two() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as workers:
+        yield workers
 
 
 IN_ORDER = [
@@ -162,9 +168,9 @@ IN_ORDER = [
 ]
 
 
-def test_a_spare_worker_begins_the_next_day_beside_todays_other_steps(diary: Diary, worker: Executor) -> None:
+def test_a_free_worker_begins_the_next_day_beside_todays_other_steps(diary: Diary, two: Executor) -> None:
     diary.awaits = {"clean 04": "ingest 05", "clean 05": "ingest 06"}
-    lines = diary.run(worker)
+    lines = diary.run(two)
     assert sorted(diary.said) == sorted(IN_ORDER), "and each step is done once"
     assert [(line["ds"], line["outcome"]) for line in lines] == [
         (day, "done") for day in ("2026-01-04", "2026-01-05", "2026-01-06")
@@ -172,28 +178,22 @@ def test_a_spare_worker_begins_the_next_day_beside_todays_other_steps(diary: Dia
     assert lines[1]["counts"] == {"ingest_landed": 3, "clean_landed": 3}
 
 
-def test_with_no_worker_to_spare_days_run_one_after_the_other(diary: Diary, worker: Executor) -> None:
-    enough = Event()
-    busy = worker.submit(enough.wait, 20)
-    diary.run(worker)
-    enough.set()
-    assert busy.result() and diary.said == IN_ORDER
+def test_with_no_worker_to_spare_days_run_one_after_the_other(diary: Diary, one: Executor) -> None:
+    diary.run(one)
+    assert diary.said == IN_ORDER
 
 
-def test_a_bad_day_that_was_begun_ahead_fails_when_its_turn_has_come(diary: Diary, worker: Executor) -> None:
+def test_a_bad_day_that_was_begun_ahead_fails_when_its_turn_has_come(diary: Diary, two: Executor) -> None:
     diary.awaits, diary.fails = {"clean 04": "ingest 05"}, {"ingest 05"}
     with pytest.raises(ContractBroken, match="ingest 05 is bad"):
-        diary.run(worker)
+        diary.run(two)
     assert "clean 04 done" in diary.said
     assert [step for step in diary.said if step.startswith(("ingest 05", "clean 05", "ingest 06"))] == ["ingest 05"]
 
 
-def test_after_a_bad_day_nothing_more_is_begun(diary: Diary, worker: Executor) -> None:
-    enough = Event()
-    worker.submit(enough.wait, 20)
+def test_after_a_bad_day_nothing_more_is_begun(diary: Diary, one: Executor) -> None:
     diary.fails = {"clean 04"}
     with pytest.raises(ContractBroken, match="clean 04 is bad"):
-        diary.run(worker)
-    enough.set()
-    worker.shutdown()
+        diary.run(one)
+    one.shutdown()
     assert diary.said == ["ingest 04", "ingest 04 done", "clean 04"]
