@@ -1,0 +1,49 @@
+"""What a table's log says, beside what deltalake says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from common import history
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    for number in range(4):
+        write_deltalake(tmp_path / "table", pa.table({"number": [number]}), mode="append")
+    return tmp_path / "table"
+
+
+def newest(table: Path) -> tuple[int, int]:
+    return history.version(str(table)), DeltaTable(table).version()
+
+
+def test_the_newest_version_is_the_last_commit(table: Path) -> None:
+    assert newest(table) == (3, 3)
+
+
+def test_a_checkpoint_stands_for_the_commits_that_were_cleared_away(table: Path) -> None:
+    DeltaTable(table).create_checkpoint()
+    for commit in (table / "_delta_log").glob("*.json"):
+        commit.unlink()
+    assert newest(table) == (3, 3)
+
+
+def test_what_is_being_written_is_no_version_yet(table: Path) -> None:
+    for name in (".00000000000000000004.json.tmp", "00000000000000000004.json.tmp", "00000000000000000003.crc"):
+        (table / "_delta_log" / name).touch()
+    assert newest(table) == (3, 3)
+
+
+def test_where_there_is_no_table_there_is_no_version(tmp_path: Path) -> None:
+    assert history.version(str(tmp_path / "table")) == history.NOWHERE
+    assert history.commits_since(str(tmp_path / "table"), history.NOWHERE) == []
+
+
+def test_commits_since_a_version_are_those_after_it(table: Path) -> None:
+    assert [commit.version for commit in history.commits_since(str(table), 1)] == [3, 2]
+    assert history.commits_since(str(table), 3) == []
