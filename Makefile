@@ -42,7 +42,7 @@ python=$$(command -v python3.11 || command -v python3) || \
 endef
 
 demo: environment ## 14 days of sample data through the whole chain
-	@nice -n 19 $(MAKE) -s setup & setup=$$!; $(MAKE) -s days; code=$$?; wait $$setup && exit $$code
+	@$(MAKE) -s setup & setup=$$!; $(MAKE) -s days; code=$$?; wait $$setup && exit $$code
 	@echo; $(PYTHON) -m common.status --short
 	@echo; $(PYTHON) -m jobs.datasets.churn.baseline
 	@echo "The lake is $$(cd $(LAKE) && pwd). Worth trying next:"
