@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pyarrow import fs
+
+LOOKS = 6
 
 
 def locate(uri: str) -> tuple[fs.FileSystem, str]:
@@ -48,17 +51,20 @@ def write_json(uri: str, content: dict[str, Any]) -> None:
 
 def list_files(uri: str, recursive: bool = False) -> list[fs.FileInfo]:
     """The files below a folder by path; none where there is no such folder."""
-    system, path = locate(uri)
-    found = _look(system, fs.FileSelector(path, allow_not_found=True, recursive=recursive))
+    found = _look(uri, recursive)
     return sorted((each for each in found if each.type == fs.FileType.File), key=lambda each: each.path)
 
 
-def _look(system: fs.FileSystem, folder: fs.FileSelector, again: int = 5) -> list[fs.FileInfo]:
+def list_folders(uri: str) -> list[str]:
+    """The names of the folders in a folder; none where there is no such folder."""
+    return sorted(each.base_name for each in _look(uri) if each.type == fs.FileType.Directory)
+
+
+def _look(uri: str, recursive: bool = False) -> list[fs.FileInfo]:
     """A folder that comes while one looks is neither found nor taken as absent: one looks again."""
-    try:
-        found: list[fs.FileInfo] = system.get_file_info(folder)
-    except FileNotFoundError:
-        if not again:
-            raise
-        return _look(system, folder, again - 1)
-    return found
+    system, path = locate(uri)
+    folder = fs.FileSelector(path, allow_not_found=True, recursive=recursive)
+    for _ in range(LOOKS - 1):
+        with suppress(FileNotFoundError):
+            return list(system.get_file_info(folder))
+    return list(system.get_file_info(folder))

@@ -10,12 +10,10 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pyarrow import fs
-
 from common import history, stored
 from common.contract import NAME
 from common.errors import BadArguments, NothingThere
-from common.files import locate
+from common.files import list_folders
 from common.history import Commit
 from common.view import Version, View
 
@@ -63,18 +61,12 @@ class Lake:
         return Features(self.uri, form[1], number)
 
     def _datasets(self) -> list[str]:
-        return [name for name in _folders(f"{self.uri}/{FOLDER}") if NAME.fullmatch(name)]
+        return [name for name in list_folders(f"{self.uri}/{FOLDER}") if NAME.fullmatch(name)]
 
     def _numbers(self, dataset: str) -> list[int]:
         place = f"{self.uri}/{FOLDER}/{dataset}"
-        found = [_VERSION.fullmatch(name) for name in _folders(place) if history.exists(f"{place}/{name}")]
+        found = [_VERSION.fullmatch(name) for name in list_folders(place) if history.exists(f"{place}/{name}")]
         return [int(each[1]) for each in found if each]
-
-
-def _folders(uri: str) -> list[str]:
-    system, path = locate(uri)
-    found = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
-    return sorted(each.base_name for each in found if each.type == fs.FileType.Directory)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
-from common.files import list_files
+import pytest
+
+from common.files import list_files, list_folders
 
 
-def test_a_folder_that_comes_and_goes_while_one_looks_is_there_or_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("look", [lambda folder: list_files(folder, recursive=True), list_folders])
+def test_a_folder_that_comes_and_goes_while_one_looks_is_there_or_not(tmp_path: Path, look: Any) -> None:
     folder, enough = tmp_path / "ds=2026-01-05", Event()
 
     def come_and_go() -> None:
@@ -17,7 +21,7 @@ def test_a_folder_that_comes_and_goes_while_one_looks_is_there_or_not(tmp_path: 
     coming = Thread(target=come_and_go)
     coming.start()
     try:
-        assert not any(list_files(str(folder), recursive=True) for _ in range(20_000))
+        assert not any(look(str(folder)) for _ in range(20_000))
     finally:
         enough.set()
         coming.join()
