@@ -26,7 +26,7 @@ for name in ("LAKE", "LANDING", "DATASETS"):
 # The session starts within this process, without spark-submit: what that would bring comes from here.
 # Many days in one session: here the optimising compiler pays for itself.
 os.environ["PYSPARK_SUBMIT_ARGS"] = (
-    f"--properties-file {ROOT}/conf/spark/spark-defaults.conf --driver-java-options=-XX:+UseParallelGC pyspark-shell"
+    f"--properties-file {ROOT}/conf/spark/spark-defaults.conf --driver-java-options=-XX:TieredStopAtLevel=4 pyspark-shell"
 )
 os.environ["SPARK_SUBMIT_OPTS"] = (
     f"-Dlog4j2.configurationFile=file:{ROOT}/conf/spark/log4j2.properties "
