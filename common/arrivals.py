@@ -9,11 +9,12 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from common import history, layout, tables
-from common.converge import Change, Wish
+from common.contracts import layout
+from common.contracts.layout import FILE_REFUSED, Table
 from common.errors import BooksDoNotBalance, ContractBroken, NothingThere
-from common.layout import FILE_REFUSED, Table
-from common.run import Outcome, Run
+from common.lake import delta_log, spark_tables
+from common.lake.merge import Change, Wish
+from common.runtime.run import Outcome, Run
 from common.sources import Holding, Source
 from common.versions import record_hash
 
@@ -43,10 +44,10 @@ def check(run: Run, holding: Holding) -> Holding:
 def _keep_what_emptied(run: Run, holding: Holding, raw: Table) -> None:
     """An empty file says nothing: not that the rows which it held were never there."""
     empty = [unit.name for unit in holding.good if not unit.records]
-    if not empty or not history.files(run.path(raw), ds=[str(run.ds)]):
+    if not empty or not delta_log.files(run.path(raw), ds=[str(run.ds)]):
         return
     if holding.records:
-        held = tables.read(run, raw, {"ds": [run.ds]}).where(F.col("file").isin(empty)).select("file").distinct()
+        held = spark_tables.read(run, raw, {"ds": [run.ds]}).where(F.col("file").isin(empty)).select("file").distinct()
         empty = sorted(row["file"] for row in held.collect())
     if empty:
         raise ContractBroken(
@@ -79,7 +80,7 @@ class Taken:
     def arrived(self) -> Wish:
         table = layout.raw(self.run.contract)
         good = self.records.where(F.col("problem").isNull())
-        rows = tables.conform(good.withColumn("ds", F.lit(self.run.ds)), table)
+        rows = spark_tables.conform(good.withColumn("ds", F.lit(self.run.ds)), table)
         return Wish(table=table, where={"ds": [self.run.ds]}, desired=rows, size=self.seen["different_accepted"])
 
     def refused(self) -> Wish:
@@ -92,26 +93,28 @@ class Taken:
         )
         named = rows.withColumns({**self.run.refused_by, "record_hash": F.md5("record")})
         size = self.seen["different_quarantined"] + len(files)
-        return Wish(table=table, where=self.run.refusals, desired=tables.conform(named, table), size=size)
+        return Wish(table=table, where=self.run.refusals, desired=spark_tables.conform(named, table), size=size)
 
 
 def take(run: Run, source: Source, holding: Holding) -> Taken:
     columns = [column.name for column in run.contract.columns]
     read = source.read(run.spark, holding.good)
     accepted, quarantined = F.col("problem").isNull(), F.col("problem") != ""
-    read, seen = tables.computed(
+    read, seen = spark_tables.computed(
         read.withColumn("record_hash", record_hash(columns)),
         accepted=F.count_if(accepted),
         quarantined=F.count_if(quarantined),
-        lines=tables.total("lines"),
+        lines=spark_tables.total("lines"),
         extra=F.collect_set(F.when(F.col("extra").isNotNull(), F.struct("file", "extra"))),
     )
     names = [name for name in read.columns if name != "lines"]
-    alone, alike = tables.apart(read.select(names), F.xxhash64("file", "problem", "record", "extra", "record_hash"))
-    several, copies = tables.computed(
+    alone, alike = spark_tables.apart(
+        read.select(names), F.xxhash64("file", "problem", "record", "extra", "record_hash")
+    )
+    several, copies = spark_tables.computed(
         alike.groupBy(*names).agg(F.count(F.lit(1)).alias("copies")),
-        accepted=tables.total(F.when(accepted, F.col("copies") - 1)),
-        quarantined=tables.total(F.when(quarantined, F.col("copies") - 1)),
+        accepted=spark_tables.total(F.when(accepted, F.col("copies") - 1)),
+        quarantined=spark_tables.total(F.when(quarantined, F.col("copies") - 1)),
     )
     records = alone.withColumn("copies", F.lit(1)).unionByName(several)
     different = {f"different_{name}": seen[name] - copies[name] for name in copies}

@@ -8,10 +8,11 @@ from concurrent.futures import Executor, Future
 from dataclasses import replace
 from datetime import date
 
-from common import history, layout
+from common.contracts import layout
 from common.errors import NothingThere
 from common.job import Line, Step, run_day
-from common.run import Run
+from common.lake import delta_log
+from common.runtime.run import Run
 
 Done = Line | Exception
 
@@ -103,7 +104,7 @@ def _day(steps: list[Step], run: Run, ahead: list[Done], look_ahead: Callable[[]
 
 def _was_taken(run: Run) -> bool:
     """Sources may clear away what they have handed over; a day that is stale is made from what was taken then."""
-    return bool(history.files(run.path(layout.raw(run.contract)), ds=[str(run.ds)]))
+    return bool(delta_log.files(run.path(layout.raw(run.contract)), ds=[str(run.ds)]))
 
 
 def missed(run: Run, error: NothingThere) -> Line:

@@ -8,16 +8,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from common import datasets, history, layout, ledger, masking, quality, runs, tables, volume
-from common.layout import FILE_REFUSED
+from common import masking, quality, runs, volume
+from common.contracts import datasets, layout
+from common.contracts.expectations import Reference, Severity
+from common.contracts.layout import FILE_REFUSED
+from common.lake import delta_log, small_tables, spark_tables
 from common.profiles import Profile
 from common.quality import EXAMPLES, Result
-from common.rule import Reference, Severity
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from common.run import Run
+    from common.runtime.run import Run
 
 HOUR = 3600
 
@@ -52,7 +54,7 @@ def _refused_files(run: Run, counts: dict[str, int]) -> Result:
 def _books(run: Run, name: str) -> dict[str, int]:
     """How the day's rows add up, as the commit that made them says; empty where none does."""
     job, table = layout.STAGES[name]
-    commit = history.newest(run.path(table(run.contract)), job, str(run.ds))
+    commit = delta_log.newest(run.path(table(run.contract)), job, str(run.ds))
     counts: dict[str, int] = commit.books.get("counts", {}) if commit else {}
     return counts
 
@@ -82,7 +84,7 @@ def _reasons(run: Run, name: str) -> list[str]:
 
 def _refusals(run: Run, jobs: list[str], columns: list[str]) -> list[dict[str, Any]]:
     path = run.path(layout.quarantine(run.contract))
-    found: list[dict[str, Any]] = ledger.read(path, {"ds": [run.ds], "job": jobs}, columns).to_pylist()
+    found: list[dict[str, Any]] = small_tables.read(path, {"ds": [run.ds], "job": jobs}, columns).to_pylist()
     return found
 
 
@@ -188,9 +190,9 @@ def _reference(run: Run, rows: DataFrame, rule: Reference) -> Result:
     strangers = asked
     # What a better row has replaced since was known on ds all the same.
     for table in (layout.processed(other), layout.superseded(other)):
-        known = tables.read(run, table, {}).where(F.col("arrived") <= F.lit(run.ds))
+        known = spark_tables.read(run, table, {}).where(F.col("arrived") <= F.lit(run.ds))
         strangers = strangers.join(known.select(F.col(rule.key).alias(rule.column)), rule.column, "left_anti")
-    strangers, seen = tables.computed(strangers, count=F.count(F.lit(1)))
+    strangers, seen = spark_tables.computed(strangers, count=F.count(F.lit(1)))
     shown = seen["count"] and rule.column not in masking.sensitive_names(run.contract, "processed")
     examples = strangers.distinct().sort(rule.column).limit(EXAMPLES).collect() if shown else []
     return Result(

@@ -9,13 +9,14 @@ from functools import cached_property
 from pyspark.sql import Column, DataFrame, Observation, Row, Window
 from pyspark.sql import functions as F
 
-from common import history, layout, tables
-from common.converge import DELETE, INSERT, UPDATE, Wish
+from common.contracts import layout
+from common.contracts.layout import Table
 from common.days import around
 from common.errors import BooksDoNotBalance
 from common.judge import judge
-from common.layout import Table
-from common.run import Run
+from common.lake import delta_log, spark_tables
+from common.lake.merge import DELETE, INSERT, UPDATE, Wish
+from common.runtime.run import Run
 from common.versions import known_on, record_hash, settle
 
 ORIGIN = "superseded_table"
@@ -35,7 +36,7 @@ class Day:
         table = layout.quarantine(self.run.contract)
         bad = self.judged.where(F.size("reasons") > 0)
         named = bad.withColumns(self.run.refused_by)
-        rows = tables.conform(named, table)
+        rows = spark_tables.conform(named, table)
         return Wish(table=table, where=self.run.refusals, desired=rows, size=self.counts["refused"])
 
     @cached_property
@@ -44,14 +45,14 @@ class Day:
         contract = self.run.contract
         good = self.judged.where(F.size("reasons") == 0).transform(self.run.dataset.derive)
         named = good.withColumns({"arrived": F.lit(self.run.ds), "superseded": F.lit(None).cast("date")})
-        return tables.conform(named, layout.superseded(contract))
+        return spark_tables.conform(named, layout.superseded(contract))
 
 
 def day(run: Run) -> Day:
     contract = run.contract
     rows_in = Observation()
-    raw = tables.read(run, layout.raw(contract), {"ds": [run.ds]}).drop("ds")
-    judged = judge(raw.observe(rows_in, tables.total("copies").alias("rows_in")), contract, run.ds)
+    raw = spark_tables.read(run, layout.raw(contract), {"ds": [run.ds]}).drop("ds")
+    judged = judge(raw.observe(rows_in, spark_tables.total("copies").alias("rows_in")), contract, run.ds)
     accepted = F.size("reasons") == 0
     # An accepted record is the same wherever it stood; a refused one is kept with its file.
     values = [column.name for column in contract.columns]
@@ -61,17 +62,17 @@ def day(run: Run) -> Day:
             "record_hash": F.when(accepted, record_hash(values)).otherwise(F.col("record_hash")),
         }
     )
-    rows, seen = tables.computed(
+    rows, seen = spark_tables.computed(
         judged,
         refused=F.count_if(~accepted),
-        quarantined=tables.total(F.when(~accepted, F.col("copies"))),
-        copies=tables.total(F.when(accepted, F.col("copies") - 1)),
+        quarantined=spark_tables.total(F.when(~accepted, F.col("copies"))),
+        copies=spark_tables.total(F.when(accepted, F.col("copies") - 1)),
     )
-    alone, alike = tables.apart(rows, F.when(accepted, F.xxhash64(*contract.key)))
+    alone, alike = spark_tables.apart(rows, F.when(accepted, F.xxhash64(*contract.key)))
     names = [name for name in rows.columns if name != "copies"]
-    several, again = tables.computed(
+    several, again = spark_tables.computed(
         alike.groupBy(*names).agg(F.sum("copies").alias("copies"), F.count(F.lit(1)).alias("_records")),
-        records=tables.total(F.col("_records") - 1),
+        records=spark_tables.total(F.col("_records") - 1),
     )
     several = several.drop("_records")
     counts = {**rows_in.get, **seen, "copies": seen["copies"] + again["records"]}
@@ -97,7 +98,7 @@ class Settled:
             return [self._against_stored(table, rows.unionByName(self.alone))]
         dates, desired = {"event_date": self._tally["fresh_on"]}, self.alone.unionByName(self._unheard_of)
         size = self._tally["fresh"]
-        fresh = Wish(table=table, where=dates, desired=tables.conform(desired, table), size=size, new=True)
+        fresh = Wish(table=table, where=dates, desired=spark_tables.conform(desired, table), size=size, new=True)
         if not self._has_stored(table):
             return [fresh]
         return [
@@ -141,13 +142,13 @@ class Settled:
         return any(path == table.path for path, _ in self.stored_arrivals)
 
     @property
-    def _reach(self) -> tables.Slice:
+    def _reach(self) -> spark_tables.Slice:
         days = self.run.contract.lateness_days
         return {"event_date": around(self.run.ds, 2 * days, days)}
 
     def _against_stored(self, table: Table, rows: DataFrame) -> Wish:
         stored = self.stored.where(F.col(ORIGIN) == F.lit(table.path))
-        desired, existing = tables.conform(rows, table), tables.conform(stored, table)
+        desired, existing = spark_tables.conform(rows, table), spark_tables.conform(stored, table)
         return Wish(table=table, where=self._reach, desired=desired, existing=existing)
 
     @cached_property
@@ -211,12 +212,14 @@ def settle_day(day: Day) -> Settled:
     run, contract = day.run, day.run.contract
     key, versions = list(contract.key), day.versions
     again = _may_be_stored(run)
-    stored, seen = tables.computed(_stored(run, versions, again), arrivals=F.collect_set(F.struct(ORIGIN, "arrived")))
+    stored, seen = spark_tables.computed(
+        _stored(run, versions, again), arrivals=F.collect_set(F.struct(ORIGIN, "arrived"))
+    )
     others = stored.where(F.col("arrived") != F.lit(run.ds))
     twice = day.several.groupBy(*key).count().where("count > 1").select(*key)
-    keys = tables.small(twice.unionByName(others.select(*key)).distinct())
+    keys = spark_tables.small(twice.unionByName(others.select(*key)).distinct())
     contested = versions.join(keys, key, "left_semi").unionByName(others.drop(ORIGIN))
-    settled, size = tables.computed(settle(contested, contract, run.ds), versions=F.count(F.lit(1)))
+    settled, size = spark_tables.computed(settle(contested, contract, run.ds), versions=F.count(F.lit(1)))
     alone = versions.join(keys, key, "left_anti")
     return Settled(run, again, alone, settled, size["versions"], stored, [tuple(row) for row in seen["arrivals"]])
 
@@ -225,10 +228,10 @@ def _stored(run: Run, versions: DataFrame, again: bool) -> DataFrame:
     """The stored versions of the day's keys, from the event dates that can hold any."""
     contract = run.contract
     reach = contract.lateness_days
-    where: tables.Slice = {"event_date": around(run.ds, 2 * reach if again else reach, reach)}
+    where: spark_tables.Slice = {"event_date": around(run.ds, 2 * reach if again else reach, reach)}
     current, aside = layout.processed(contract), layout.superseded(contract)
-    known = tables.read(run, current, where).withColumn(ORIGIN, F.lit(current.path))
-    replaced = tables.read(run, aside, where).withColumn(ORIGIN, F.lit(aside.path))
+    known = spark_tables.read(run, current, where).withColumn(ORIGIN, F.lit(current.path))
+    replaced = spark_tables.read(run, aside, where).withColumn(ORIGIN, F.lit(aside.path))
     every = replaced.unionByName(known, allowMissingColumns=True)
     key = F.xxhash64(*contract.key)
     keys = versions.select(key.alias("_key"))
@@ -242,9 +245,9 @@ def _stored(run: Run, versions: DataFrame, again: bool) -> DataFrame:
 def _may_be_stored(run: Run) -> bool:
     """Whether rows of this arrival day may be stored, or rows that it superseded: by the files' statistics."""
     contract, ds = run.contract, str(run.ds)
-    where = tables.as_text({"event_date": around(run.ds, contract.lateness_days)})
+    where = spark_tables.as_text({"event_date": around(run.ds, contract.lateness_days)})
     for table in (layout.processed(contract), layout.superseded(contract)):
-        for file in history.files(run.path(table), **where):
+        for file in delta_log.files(run.path(table), **where):
             if any(file.covers(column, ds) for column in table.stats):
                 return True
     return False

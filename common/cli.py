@@ -14,14 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
-from common import datasets
 from common.chain import missed, run_chain
+from common.contracts import datasets
 from common.days import FORM, parse_days
 from common.errors import BadArguments, NothingThere, PipelineError, advice
 from common.job import Job, Line, Step, describe, run_day, run_together
-from common.revision import code_fingerprint
-from common.run import Run
-from common.settings import load_settings
+from common.runtime.code_version import code_fingerprint
+from common.runtime.run import Run
+from common.runtime.settings import load_settings
 
 
 class _Parser(argparse.ArgumentParser):

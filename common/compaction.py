@@ -10,13 +10,14 @@ from typing import Any
 
 from deltalake import CommitProperties, DeltaTable
 
-from common import history, layout, pins
+from common.contracts import layout
+from common.contracts.layout import Table
 from common.days import around
-from common.files import list_files
-from common.history import File
-from common.layout import Table
-from common.locks import committing
-from common.run import Outcome, Run
+from common.lake import delta_log, pins
+from common.lake.delta_log import File
+from common.lake.files import list_files
+from common.lake.locks import committing
+from common.runtime.run import Outcome, Run
 
 # Late rows bring small files to a partition day by day: it is packed once they have all come, or when it has many.
 MANY = 8
@@ -58,7 +59,7 @@ def crowded(run: Run) -> list[Crowd]:
 
 def _crowds(run: Run, table: Table, where: dict[str, list[str]], settled: list[date]) -> list[Crowd]:
     groups: dict[tuple[tuple[str, str], ...], list[File]] = {}
-    for file in history.files(run.path(table), **where):
+    for file in delta_log.files(run.path(table), **where):
         groups.setdefault(tuple(file.partition.items()), []).append(file)
     crowds = [Crowd(table, dict(partition), files) for partition, files in groups.items()]
     return [crowd for crowd in crowds if _pays(crowd, _large_bytes(run), settled)]
@@ -83,7 +84,7 @@ def pack(run: Run, crowd: Crowd) -> dict[str, Any]:
         DeltaTable(uri).optimize.compact(chosen, target_size=_large_bytes(run), commit_properties=_signed(run))
     after = [
         file
-        for file in history.files(uri, **{name: [value] for name, value in crowd.partition.items()})
+        for file in delta_log.files(uri, **{name: [value] for name, value in crowd.partition.items()})
         if file.partition == crowd.partition
     ]
     line = {
@@ -92,7 +93,7 @@ def pack(run: Run, crowd: Crowd) -> dict[str, Any]:
         "bytes": [crowd.bytes, sum(file.bytes for file in after)],
     }
     run.log.info("%s: files %d -> %d, bytes %s -> %s", crowd.name, *line["files"], *(f"{b:,}" for b in line["bytes"]))
-    return {**line, "table": crowd.table.path, "version": history.version(uri)}
+    return {**line, "table": crowd.table.path, "version": delta_log.version(uri)}
 
 
 def _signed(run: Run) -> CommitProperties:
@@ -111,7 +112,7 @@ def vacuum(run: Run, older_than_hours: int | None = None) -> dict[str, int]:
         layout.published,
     )
     mine = [table(run.contract) for table in every]
-    there = [table for table in mine if history.exists(run.path(table))]
+    there = [table for table in mine if delta_log.exists(run.path(table))]
     return {table.path: _vacuum(run, table, older_than_hours) for table in there}
 
 

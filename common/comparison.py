@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from common.content import Bytes, canonical, encoded
 from common.errors import ContractBroken
+from common.lake.content_hash import Bytes, canonical, encoded
 from common.view import View
 
 LARGEST = 10

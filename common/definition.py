@@ -7,12 +7,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from common import history, layout
-from common.aggregates import Ratio
-from common.contract import Column, Contract
-from common.datasets import Dataset
+from common.contracts import layout
+from common.contracts.aggregates import Ratio
+from common.contracts.contract import Column, Contract
+from common.contracts.datasets import Dataset
 from common.errors import BadArguments
-from common.run import Run
+from common.lake import delta_log
+from common.runtime.run import Run
 from common.transforms import Transforms, transforms_of
 
 
@@ -86,7 +87,7 @@ def insist_unchanged(run: Run) -> Definition:
     """The definition of this run's features; refused where rows of that version were made by another."""
     now = define(run.dataset)
     table = layout.features(run.contract)
-    made = history.newest(run.path(table), "features")
+    made = delta_log.newest(run.path(table), "features")
     before = made.books if made else {}
     if before.get("definition", now.fingerprint) == now.fingerprint:
         return now

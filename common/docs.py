@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from common import gx
-from common.files import is_local, local_path
-from common.settings import load_settings
+from common.lake.files import is_local, local_path
+from common.runtime.settings import load_settings
 
 PAGE = Path("gx/uncommitted/data_docs/local_site/index.html")
 

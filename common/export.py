@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import types
 
-from common.content import Content, of_parts
 from common.errors import BadArguments, LakeNotWritable
+from common.lake.content_hash import Content, of_parts
 from common.view import Chosen, View
 
 FORMATS = (".parquet", ".csv", ".arrow")

@@ -17,13 +17,15 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from common import datasets, files, history, layout, ledger, online
-from common.contract import Contract
+from common import online
+from common.contracts import datasets, layout
+from common.contracts.contract import Contract
 from common.days import parse_day
 from common.errors import BadArguments, told
 from common.feast_texts import DEFINITIONS, ENTITY, FIELD, MADE, SETTINGS, STORE, VIEW
+from common.lake import delta_log, files, small_tables
+from common.runtime.settings import ROOT, load_settings
 from common.serving import DAYS
-from common.settings import ROOT, load_settings
 
 # A row says what was known at the end of ds: to ask for it earlier would be to look ahead.
 KNOWN_AT = "known_at"
@@ -105,9 +107,9 @@ def export(lake: str, contract: Contract, out: Path) -> tuple[int, int]:
     table = f"{lake}/{layout.published(contract).path}"
     folder, notes = out / "data" / view(contract), out / "data" / f"{view(contract)}.json"
     folder.mkdir(parents=True, exist_ok=True)
-    version = history.version(table)
+    version = delta_log.version(table)
     days: dict[str, list[str]] = {}
-    for file in history.files(table, version):
+    for file in delta_log.files(table, version):
         days.setdefault(file.partition["ds"], []).append(file.path)
     days = {day: sorted(paths) for day, paths in days.items()}
     # A data file never changes: the same files are the same rows.
@@ -117,7 +119,7 @@ def export(lake: str, contract: Contract, out: Path) -> tuple[int, int]:
         if found.stem not in days:
             found.unlink()
     for day in changed:
-        rows = _as_feast_reads(ledger.read(table, {"ds": [parse_day(day)]}, version=version), parse_day(day))
+        rows = _as_feast_reads(small_tables.read(table, {"ds": [parse_day(day)]}, version=version), parse_day(day))
         aside = folder.parent / f"{view(contract)}.{day}.tmp"
         pq.write_table(rows, aside)
         aside.replace(folder / f"{day}.parquet")

@@ -8,14 +8,15 @@ from datetime import date, timedelta
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
-from common import aggregates as agg
-from common import layout, tables
-from common.contract import Contract
+from common.contracts import aggregates as agg
+from common.contracts import layout
+from common.contracts.contract import Contract
+from common.contracts.layout import Table
 from common.days import around
 from common.errors import BooksDoNotBalance
 from common.known import rows_known
-from common.layout import Table
-from common.run import Run
+from common.lake import spark_tables
+from common.runtime.run import Run
 
 # How many entity days a feature row was made of: what went in must come out.
 PARTS = "_parts"
@@ -28,7 +29,7 @@ def build(run: Run, partials: DataFrame | None = None) -> tuple[DataFrame, dict[
         rows = windows(run, seen, newest_partials(run) if partials is None else partials)
     else:
         rows = snapshot(run, seen)
-    rows, made = tables.computed(rows, features=F.count(F.lit(1)), parts=tables.total(PARTS))
+    rows, made = spark_tables.computed(rows, features=F.count(F.lit(1)), parts=spark_tables.total(PARTS))
     parts = seen.get["parts"]
     if made["parts"] != parts:
         raise BooksDoNotBalance(
@@ -36,7 +37,7 @@ def build(run: Run, partials: DataFrame | None = None) -> tuple[DataFrame, dict[
             "Nothing was committed: this is a fault of the pipeline or of a measure."
         )
     counts = {"entity_days": parts, "features": made["features"]}
-    return tables.conform(rows.withColumn("ds", F.lit(run.ds)), layout.features(run.contract)), counts
+    return spark_tables.conform(rows.withColumn("ds", F.lit(run.ds)), layout.features(run.contract)), counts
 
 
 def sources(contract: Contract) -> list[Table]:
@@ -83,7 +84,7 @@ def newest_partials(run: Run) -> DataFrame:
     features = run.contract.features
     key = [features.entity, "event_date"]
     days = around(run.ds, features.window_days - 1)
-    partials = tables.read(run, layout.partials(run.contract), {"ds": days})
+    partials = spark_tables.read(run, layout.partials(run.contract), {"ds": days})
     partials = partials.where(F.col("event_date") >= F.lit(days[0]))
     # Only a day that somebody was late for has several, so only those are looked up.
     newest = partials.where(F.col("ds") > F.col("event_date")).groupBy(*key).agg(F.max("ds").alias("newest"))

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from common import checks, gx, ledger, masking, profiles, quality, rules, runs, stale, steadiness, tables
+from common import checks, gx, masking, profiles, quality, runs, stale, steadiness
+from common.contracts import suite
+from common.contracts.expectations import Severity
 from common.days import around
 from common.errors import ContractBroken
-from common.files import write_json
 from common.known import rows_known
+from common.lake import small_tables, spark_tables
+from common.lake.files import write_json
 from common.quality import Result
-from common.rule import Severity
-from common.run import Outcome, Run
+from common.runtime.run import Outcome, Run
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -27,11 +29,11 @@ def check(run: Run) -> list[Result]:
     gx.import_meanwhile()
     try:
         # Looked at several times: by the rules, for what is unique, for the profile.
-        rows, _ = tables.computed(rows_of(run, name))
+        rows, _ = spark_tables.computed(rows_of(run, name))
     except quality.CANNOT_RUN as error:
         return [quality.unable("RowsToBeReadable()", error)]
-    suite, masked = f"{contract.name}.{name}", masking.sensitive_names(contract, name)
-    found = quality.check(rows, rules.rules_of(contract, name), suite, run.settings.lake, masked)
+    suite_name, masked = f"{contract.name}.{name}", masking.sensitive_names(contract, name)
+    found = quality.check(rows, suite.rules_of(contract, name), suite_name, run.settings.lake, masked)
     if name == "raw":
         return [*checks.refused(run, name), checks.volume_of(run), *found]
     found += _over_time(run, name, rows)
@@ -43,7 +45,7 @@ def check(run: Run) -> list[Result]:
 def rows_of(run: Run, name: str) -> DataFrame:
     """As they were known on ds: a later correction changes nothing of what is said of this day."""
     if name != "processed":
-        return tables.read(run, rules.table_of(run.contract, name), {"ds": [run.ds]})
+        return spark_tables.read(run, suite.table_of(run.contract, name), {"ds": [run.ds]})
     rows = rows_known(run, around(run.ds, run.contract.lateness_days), run.ds)
     return rows.where(F.col("arrived") == F.lit(run.ds))
 
@@ -56,7 +58,7 @@ def _over_time(run: Run, name: str, rows: DataFrame) -> list[Result]:
         return [quality.unable("ColumnsToBeMeasurable()", error)]
     try:
         profiles.keep(run, name, measured)
-    except ledger.CANNOT_BE_KEPT as error:
+    except small_tables.CANNOT_BE_KEPT as error:
         run.log.warning("the profiles could not be kept, so later days can't be compared with this one: %s", error)
     found = list(steadiness.drifted(run, name, measured))
     return [*found, checks.freshness(run, measured)] if name == "processed" else found
@@ -90,7 +92,7 @@ def _keep(run: Run, results: list[Result], success: bool) -> None:
         "ds": str(run.ds),
         "run_id": run.run_id,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "version": run.version(rules.table_of(run.contract, name)),
+        "version": run.version(suite.table_of(run.contract, name)),
         "success": success,
         "results": [{**result.facts(), "success": result.success} for result in results],
     }

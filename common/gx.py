@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common import masking
+from common.contracts.expectations import Rule
 from common.errors import BadArguments
-from common.rule import Rule
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from common import history, runs
+from common import runs
+from common.contracts.layout import Table
 from common.errors import PipelineError, advice
-from common.layout import Table
-from common.locks import hold
-from common.run import Outcome, Run
+from common.lake import delta_log
+from common.lake.locks import hold
+from common.runtime.run import Outcome, Run
 
 Line = dict[str, Any]
 # Their commits leave every row what it was.
@@ -131,10 +132,10 @@ def moved(run: Run, watch: Watch, record: runs.Record) -> bool:
     # A table that it knew nothing of, as that of another feature version, is another.
     if before is None or now < before:
         return True
-    return any(_matters(commit, watch, record) for commit in history.commits_since(run.path(watch.table), before))
+    return any(_matters(commit, watch, record) for commit in delta_log.commits_since(run.path(watch.table), before))
 
 
-def _matters(commit: history.Commit, watch: Watch, record: runs.Record) -> bool:
+def _matters(commit: delta_log.Commit, watch: Watch, record: runs.Record) -> bool:
     """Somebody else's commit always matters; ours does by its day, unless it only packed the same rows anew."""
     if not commit.ours:
         return True

@@ -8,8 +8,9 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from common import layout, tables
-from common.run import Run
+from common.contracts import layout
+from common.lake import spark_tables
+from common.runtime.run import Run
 from common.versions import known_on
 
 
@@ -17,8 +18,8 @@ def rows_known(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
     """Processed rows of those event dates, and in the place of what came later the rows that it replaced."""
     processed, aside = layout.processed(run.contract), layout.superseded(run.contract)
     where = {"event_date": list(event_dates)}
-    replaced = tables.read(run, aside, where).where(known_on(on)).drop("superseded")
-    current = tables.read(run, processed, where).where(F.col("arrived") <= F.lit(on))
+    replaced = spark_tables.read(run, aside, where).where(known_on(on)).drop("superseded")
+    current = spark_tables.read(run, processed, where).where(F.col("arrived") <= F.lit(on))
     # A clean that was killed between its commits leaves a row in both tables; it counts once.
     identity = ["event_date", *run.contract.key, "record_hash", "arrived"]
     return _with(current.join(replaced.select(*identity), identity, "left_anti"), replaced)
@@ -36,6 +37,8 @@ def versions_moved(run: Run, event_dates: Sequence[date], on: date) -> DataFrame
     """The versions that arrived on that day, and those that it superseded."""
     processed, aside = layout.processed(run.contract), layout.superseded(run.contract)
     where = {"event_date": list(event_dates)}
-    arrived = tables.read(run, processed, where).where(F.col("arrived") == F.lit(on))
-    moved = tables.read(run, aside, where).where((F.col("arrived") == F.lit(on)) | (F.col("superseded") == F.lit(on)))
+    arrived = spark_tables.read(run, processed, where).where(F.col("arrived") == F.lit(on))
+    moved = spark_tables.read(run, aside, where).where(
+        (F.col("arrived") == F.lit(on)) | (F.col("superseded") == F.lit(on))
+    )
     return _with(arrived, moved)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from common import content, tables
 from common.errors import BadArguments, ContractBroken
+from common.lake import content_hash, spark_tables
 from common.training import TIME, Labels
 
 if TYPE_CHECKING:
-    from common.run import Run
+    from common.runtime.run import Run
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ def read(run: Run, declared: Labels, file: str, first: date, last: date) -> Give
         for what, name in zip(columns, (declared.entity, TIME, declared.label), strict=True)
     }
     asked = F.to_date(TIME).between(F.lit(first), F.lit(last))
-    rows, seen = tables.computed(rows, used=F.count_if(asked), outside=F.count_if(~asked), **empty)
+    rows, seen = spark_tables.computed(rows, used=F.count_if(asked), outside=F.count_if(~asked), **empty)
     _insist_whole(file, {name: seen[what] for what, name in columns.items()})
     used = rows.where(asked)
-    hashed = content.of_rows(used.toArrow(), [declared.entity, TIME])
+    hashed = content_hash.of_rows(used.toArrow(), [declared.entity, TIME])
     return Given(file, used, hashed, seen["used"], seen["outside"])
 
 

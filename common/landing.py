@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.batches import parquet_batch, plain_batch, record_batch, refused_batch
-from common.contract import Column, Contract
-from common.files import list_files, locate
+from common.contracts.contract import Column, Contract
 from common.json_lines import json_batches
+from common.lake.files import list_files, locate
 from common.parsing import (
     BadFile,
     Batch,

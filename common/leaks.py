@@ -15,14 +15,16 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import functions as F
 
-from common import layout, ledger, runs, tables
-from common.contract import Column, Contract
-from common.converge import Wish, converge
+from common import runs
+from common.contracts import layout
+from common.contracts.contract import Column, Contract
 from common.days import around
 from common.errors import ContractBroken, NothingProven, NothingThere
 from common.features import arrivals
-from common.run import Run
-from common.sameness import unlike
+from common.lake import small_tables, spark_tables
+from common.lake.merge import Wish, converge
+from common.lake.row_diff import unlike
+from common.runtime.run import Run
 
 LARGEST = {"int": 2**31 - 1, "long": 2**63 - 1}
 POISONED = 200  # stored rows that the poison is made from
@@ -42,7 +44,7 @@ def check_features(run: Run, future: Sequence[Compute], compute: Compute) -> dic
         found = []
         for each in (clean, poisoned):
             compute(each)
-            found.append(ledger.read(each.path(table), {"ds": [run.ds]}))
+            found.append(small_tables.read(each.path(table), {"ds": [run.ds]}))
     _insist_same(run, found[0], found[1], table.identity)
     return {"rows": found[0].num_rows, "poisoned": len(poison), "taken_in": taken, "leaks": 0}
 
@@ -55,7 +57,7 @@ def _beside(run: Run, name: str) -> Iterator[Run]:
         other = replace(run, settings=settings)
         dates = arrivals(run)
         for table in (layout.processed(run.contract), layout.superseded(run.contract)):
-            rows = tables.read(run, table, {"event_date": dates}).where(F.col("arrived") <= F.lit(run.ds))
+            rows = spark_tables.read(run, table, {"event_date": dates}).where(F.col("arrived") <= F.lit(run.ds))
             converge(other, Wish(table=table, where={"event_date": dates}, desired=rows), {"counts": {}})
         runs.copy(run, other, "clean", dates)
         yield other
@@ -77,7 +79,7 @@ def _poison(run: Run) -> list[dict[str, str | None]]:
     """Records of the day after the cutoff: later events, late ones, and corrections of what is known, with other values."""
     contract = run.contract
     dates = around(run.ds, contract.lateness_days)
-    known = tables.read(run, layout.processed(contract), {"event_date": dates})
+    known = spark_tables.read(run, layout.processed(contract), {"event_date": dates})
     rows = [row.asDict() for row in known.orderBy(*contract.key).limit(POISONED).collect()]
     if not rows:
         raise NothingThere(

@@ -9,12 +9,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from common import compaction, datasets, docs, history, pins, runs
+from common import compaction, docs, runs
+from common.contracts import datasets
 from common.errors import ContractBroken, PipelineError
-from common.files import is_local, list_files, local_path, locate, read_json
-from common.locks import hold
-from common.pins import Pin
-from common.run import Outcome, Run
+from common.lake import delta_log, pins
+from common.lake.files import is_local, list_files, local_path, locate, read_json
+from common.lake.locks import hold
+from common.lake.pins import Pin
+from common.runtime.run import Outcome, Run
 
 # Which days these have run for is asked for good: what a change makes stale, whose partials a window needs, where a
 # reference begins, what is published. The others' records are history, and make a day that runs again quicker.
@@ -33,7 +35,7 @@ def maintain(run: Run) -> Outcome:
         files = compaction.vacuum(run)
         results = prune(run)
     counts = {"files_removed": sum(files.values()), "results_removed": results, "pins_verified": verified}
-    written = {path: history.version(f"{lake}/{path}") for path, removed in files.items() if removed}
+    written = {path: delta_log.version(f"{lake}/{path}") for path, removed in files.items() if removed}
     return Outcome("done" if written or results else "nothing", counts, written)
 
 

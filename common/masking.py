@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from common.aggregates import Aggregate, Ratio
-from common.contract import Contract
+from common.contracts.aggregates import Aggregate, Ratio
+from common.contracts.contract import Contract
 
 MASK = "(masked)"
 # What a result of Great Expectations may say of personal values. All else in it is values, or is made of them.

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from common.contract import NAME
+from common.contracts.contract import NAME
 from common.errors import BadArguments, ContractBroken
 
 Row = dict[str, Any]

@@ -12,7 +12,7 @@ from common.days import parse_day
 from common.errors import BadArguments, ContractBroken, NothingThere, PipelineError
 from common.published import Features, Lake
 from common.questions import named, said_of, sources_of, view_of
-from common.settings import load_settings
+from common.runtime.settings import load_settings
 from common.view import Version
 
 
@@ -38,7 +38,7 @@ def why(lake: Lake, given: argparse.Namespace) -> Answer:
 
 def reproduce(lake: Lake, given: argparse.Namespace) -> Answer:
     """By the job of that name, which needs Spark: a day of each table that the run made."""
-    from common.settings import ROOT
+    from common.runtime.settings import ROOT
 
     published = [
         Published(table, each, day)

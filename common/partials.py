@@ -12,25 +12,29 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
-from common import features, history, layout, runs, tables
-from common.converge import Wish, converge
+from common import features, runs
+from common.contracts import layout
 from common.days import around
 from common.errors import BooksDoNotBalance
 from common.job import Job, Watch, run_day
 from common.known import rows_known, versions_moved
-from common.run import Outcome, Run
+from common.lake import delta_log, spark_tables
+from common.lake.merge import Wish, converge
+from common.runtime.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:
     table, seen = layout.partials(run.contract), list[Observation]()
-    rows, made = tables.computed(arrived_partials(run, seen), partials=F.count(F.lit(1)), events=tables.total("events"))
+    rows, made = spark_tables.computed(
+        arrived_partials(run, seen), partials=F.count(F.lit(1)), events=spark_tables.total("events")
+    )
     events = sum(each.get["events"] for each in seen)
     if made["events"] != events:
         raise BooksDoNotBalance(
             f"{events} events went into the partials of {run.ds}, {made['events']} came out; nothing was committed. "
             "This is a fault of the pipeline or of a measure: a measure must neither drop nor add rows."
         )
-    desired = tables.conform(rows.withColumn("ds", F.lit(run.ds)), table)
+    desired = spark_tables.conform(rows.withColumn("ds", F.lit(run.ds)), table)
     wish = Wish(table=table, where={"ds": [run.ds]}, desired=desired, size=made["partials"])
     change = converge(run, wish, {"sources": run.versions(features.sources(run.contract))})
     return Outcome.of({"partials_changed": change.rows}, [(table, change)])
@@ -44,7 +48,7 @@ def arrived_partials(run: Run, seen: list[Observation]) -> DataFrame:
     if not earlier:
         return today
     touched = versions_moved(run, earlier, run.ds).select(entity, "event_date").distinct()
-    touched, found = tables.computed(touched, dates=F.collect_set("event_date"))
+    touched, found = spark_tables.computed(touched, dates=F.collect_set("event_date"))
     dates = found["dates"]
     if not dates:
         return today
@@ -117,7 +121,7 @@ PARTIALS = Job(
 
 def _arrived(run: Run) -> set[date]:
     """By the table: the log of runs may be lost."""
-    return {date.fromisoformat(file.partition["ds"]) for file in history.files(run.path(layout.raw(run.contract)))}
+    return {date.fromisoformat(file.partition["ds"]) for file in delta_log.files(run.path(layout.raw(run.contract)))}
 
 
 def bring_up_to_date(run: Run) -> None:

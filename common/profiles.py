@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from common import ledger, masking, rules
-from common.aggregates import NUMERIC
-from common.contract import Contract
-from common.layout import Table
+from common import masking
+from common.contracts import suite
+from common.contracts.aggregates import NUMERIC
+from common.contracts.contract import Contract
+from common.contracts.layout import Table
+from common.lake import small_tables
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-    from common.run import Run
+    from common.runtime.run import Run
 
 STEPS = 100
 QUANTILES = [step / STEPS for step in range(STEPS + 1)]
@@ -95,7 +97,7 @@ def measure(rows: DataFrame, run: Run, name: str) -> list[Profile]:
     from pyspark.sql import functions as F
 
     contract = run.contract
-    types = rules.table_of(contract, name).columns
+    types = suite.table_of(contract, name).columns
     labels = [EVERYBODY, *_labels(contract, name)]
     wanted = [(label, column, type_) for label in labels for column, type_ in types]
     measures = [
@@ -209,10 +211,10 @@ def keep(run: Run, name: str, found: Sequence[Profile]) -> None:
     """What may not be told is left out."""
     told = {each.column: _told(run.contract, name, each.column) for each in found}
     rows = [vars(each if told[each.column] else replace(each, largest=None)) for each in found]
-    ledger.record(run, table_of(run.contract), SCHEMA, rows, {"ds": [run.ds], "table": [name]})
+    small_tables.record(run, table_of(run.contract), SCHEMA, rows, {"ds": [run.ds], "table": [name]})
 
 
 def known(run: Run, name: str, days: Sequence[date]) -> list[Profile]:
     """The profiles of those days, as far as they were taken."""
-    found = ledger.read(run.path(table_of(run.contract)), {"ds": days, "table": [name]})
+    found = small_tables.read(run.path(table_of(run.contract)), {"ds": days, "table": [name]})
     return [Profile(**row) for row in found.to_pylist()]

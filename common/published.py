@@ -10,11 +10,11 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from common import history, stored
-from common.contract import NAME
+from common.contracts.contract import NAME
 from common.errors import BadArguments, NothingThere
-from common.files import list_folders
-from common.history import Commit
+from common.lake import delta_log, snapshot
+from common.lake.delta_log import Commit
+from common.lake.files import list_folders
 from common.view import Version, View
 
 FOLDER = "published"
@@ -65,7 +65,7 @@ class Lake:
 
     def _numbers(self, dataset: str) -> list[int]:
         place = f"{self.uri}/{FOLDER}/{dataset}"
-        found = [_VERSION.fullmatch(name) for name in list_folders(place) if history.exists(f"{place}/{name}")]
+        found = [_VERSION.fullmatch(name) for name in list_folders(place) if delta_log.exists(f"{place}/{name}")]
         return [int(each[1]) for each in found if each]
 
 
@@ -91,7 +91,7 @@ class Features:
 
     def versions(self) -> list[Version]:
         """The publications, newest first."""
-        return _publications(stored.commits(self.uri))
+        return _publications(snapshot.commits(self.uri))
 
     def at(self, *, version: int | None = None, as_of: datetime | str | None = None, pin: str | None = None) -> View:
         """The table at a version, as it was at a time, or as it was pinned; if none is named, as it is now.
@@ -100,7 +100,7 @@ class Features:
         """
         if [version, as_of, pin].count(None) < 2:
             raise BadArguments(f"version {version}, as_of {as_of} and pin {pin} exclude each other; name one")
-        commits = stored.commits(self.uri)
+        commits = snapshot.commits(self.uri)
         if as_of is not None:
             version = self._version_at(parse_moment(as_of), commits)
         elif pin is not None:
@@ -108,7 +108,7 @@ class Features:
         elif version is None:
             version = commits[0].version
         made = [each for each in _publications(commits) if each.version <= version]
-        return View(self.name, stored.open_version(self.uri, version), made)
+        return View(self.name, snapshot.open_version(self.uri, version), made)
 
     def _version_at(self, at: datetime, commits: list[Commit]) -> int:
         first = next(reversed(_publications(commits)), None)
@@ -121,7 +121,7 @@ class Features:
         return newest
 
     def _version_of(self, name: str) -> int:
-        from common.pins import find  # which reads any table of the lake itself
+        from common.lake.pins import find  # which reads any table of the lake itself
 
         found = find(self.lake, name)
         if found.table != self.path:

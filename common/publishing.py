@@ -12,15 +12,17 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from pyarrow import fs
 
-from common import content, definition, history, layout, runs, stale
+from common import definition, runs, stale
+from common.contracts import layout
 from common.definition import Definition
 from common.errors import ContractBroken, NothingThere
-from common.files import locate
-from common.history import Commit
 from common.job import Watch, moved
-from common.ledger import read
-from common.locks import committing
-from common.run import Outcome, Run
+from common.lake import content_hash, delta_log
+from common.lake.delta_log import Commit
+from common.lake.files import locate
+from common.lake.locks import committing
+from common.lake.small_tables import read
+from common.runtime.run import Outcome, Run
 
 FOR_GOOD = "interval 36500 days"
 
@@ -44,7 +46,7 @@ class Ready:
         rows = self.rows
         return {
             "rows": rows.num_rows,
-            "hash": content.of_rows(rows, layout.features(self.run.contract).identity),
+            "hash": content_hash.of_rows(rows, layout.features(self.run.contract).identity),
             "features_version": self.version,
             **{
                 name: self.made.books.get(name)
@@ -65,7 +67,7 @@ def publish(days: Sequence[Run]) -> Outcome:
     with committing(run.settings.lake, table.path):
         facts = {str(each.run.ds): each.facts for each in ready}
         # A new day is in no commit, so that the log, which only grows, need not be read for it.
-        seen = history.files(uri, ds=list(facts)) or not all(each["rows"] for each in facts.values())
+        seen = delta_log.files(uri, ds=list(facts)) or not all(each["rows"] for each in facts.values())
         before = facts_by_day(uri) if seen else {}
         changed = [each for each in ready if _differs(facts[str(each.run.ds)], before.get(str(each.run.ds)))]
         counts = {"published": len(changed), "rows": sum(each["rows"] for each in facts.values())}
@@ -78,13 +80,13 @@ def publish(days: Sequence[Run]) -> Outcome:
             "days": {str(each.run.ds): facts[str(each.run.ds)] for each in changed},
         }
         _write(uri, changed, books)
-    return Outcome("done", counts, {table.path: history.version(uri)})
+    return Outcome("done", counts, {table.path: delta_log.version(uri)})
 
 
 def facts_by_day(uri: str) -> dict[str, dict[str, Any]]:
     """What the newest publication of each day says of it."""
     found: dict[str, dict[str, Any]] = {}
-    for commit in history.commits(uri):
+    for commit in delta_log.commits(uri):
         for day, facts in commit.books.get("days", {}).items():
             found.setdefault(day, facts)
     return found
@@ -104,7 +106,7 @@ def _ready(run: Run, version: int, meaning: Definition) -> Ready:
         )
     if not record.line or moved(run, Watch(table, lambda day: day == run.ds), record):
         raise NothingThere(f"{said} have not been validated since they were last written; run: {again}")
-    made = history.newest(run.path(table), "features", str(run.ds))
+    made = delta_log.newest(run.path(table), "features", str(run.ds))
     if made is None:
         raise NothingThere(
             f"no commit of {table.path} says that features made {said}; run: spark-submit jobs/features.py "
@@ -140,7 +142,7 @@ def _write(uri: str, days: Sequence[Ready], books: dict[str, Any]) -> None:
         "delta.dataSkippingStatsColumns": contract.features.entity,
     }
     signed = CommitProperties(custom_metadata={"userMetadata": json.dumps(books, default=str)})
-    there = history.exists(uri)
+    there = delta_log.exists(uri)
     # Dates only, never anything that a user or the data says.
     chosen = f"ds IN ({', '.join(repr(str(each.run.ds)) for each in days)})"
     write_deltalake(

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from pyspark.errors import PySparkException
 
 from common import gx
+from common.contracts.expectations import Rule, Severity
 from common.errors import BadArguments, ContractContradiction
-from common.files import is_local, local_path
-from common.locks import hold
-from common.rule import Rule, Severity
+from common.lake.files import is_local, local_path
+from common.lake.locks import hold
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -10,12 +10,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Shown
 
-from common import datasets, history, layout, ledger, masking
-from common.contract import Contract
+from common import masking
+from common.contracts import datasets, layout
+from common.contracts.contract import Contract
+from common.contracts.layout import FILE_REFUSED
 from common.days import parse_days
 from common.errors import told
-from common.layout import FILE_REFUSED
-from common.settings import load_settings
+from common.lake import delta_log, small_tables
+from common.runtime.settings import load_settings
 
 EXAMPLES = 3
 LONGEST = 160
@@ -42,8 +44,8 @@ def by_reason(rows: Sequence[dict[str, Any]], contract: Contract) -> list[tuple[
 def show(dataset: str, ds: str | None, lake: str) -> None:
     contract = datasets.load(dataset).contract
     path = f"{lake}/{layout.quarantine(contract).path}"
-    days = parse_days(ds) if ds else sorted({_day(file.partition["ds"]) for file in history.files(path)})
-    rows = ledger.read(path, {"ds": days}).to_pylist()
+    days = parse_days(ds) if ds else sorted({_day(file.partition["ds"]) for file in delta_log.files(path)})
+    rows = small_tables.read(path, {"ds": days}).to_pylist()
     console = Console()
     if not rows:
         console.print(f"Nothing of {dataset}{f' {ds}' if ds else ''} is in quarantine.")

@@ -7,9 +7,9 @@ from collections.abc import Sized
 from dataclasses import asdict
 from typing import Any
 
-from common import pins
 from common.answer import Answer, grid
 from common.days import parse_days
+from common.lake import pins
 from common.published import Features, Lake, moment
 from common.view import Chosen, Version, View
 

@@ -12,7 +12,7 @@ from common import origins, questions
 from common.answer import Answer
 from common.errors import ContractBroken, PipelineError
 from common.published import Lake
-from common.settings import load_settings
+from common.runtime.settings import load_settings
 
 
 def _count(text: str) -> int:

@@ -18,12 +18,14 @@ from urllib.parse import quote
 import jinja2
 import pyarrow.compute as pc
 
-from common import datasets, docs, history, ledger, plots, runs, status
-from common.contract import TABLES, Contract
+from common import docs, plots, runs, status
+from common.contracts import datasets
+from common.contracts.contract import TABLES, Contract
 from common.days import LONGEST_RANGE, around, parse_day
 from common.errors import BadArguments, NothingThere, told
-from common.files import list_files, local_path, read_json
-from common.settings import CONF, load_settings
+from common.lake import delta_log, small_tables
+from common.lake.files import list_files, local_path, read_json
+from common.runtime.settings import CONF, load_settings
 from common.status import STEPS, Day
 
 STATES = ("failed", "unable", "warned", "passed", "none")  # the worst first
@@ -163,7 +165,7 @@ def _state(result: dict[str, Any]) -> str:
 def reasons(lake: str, dataset: str, window: Sequence[str]) -> dict[str, list[int]]:
     """Refused rows of each day by reason, the most frequent reason first."""
     found: dict[str, dict[str, int]] = defaultdict(Counter)
-    rows = ledger.read(f"{lake}/quarantine/{dataset}", {"ds": _dates(window)}, ["ds", "copies", "reasons"])
+    rows = small_tables.read(f"{lake}/quarantine/{dataset}", {"ds": _dates(window)}, ["ds", "copies", "reasons"])
     if not rows.num_rows:
         return {}
     rows = rows.combine_chunks()
@@ -178,8 +180,8 @@ def reasons(lake: str, dataset: str, window: Sequence[str]) -> dict[str, list[in
 def profile(lake: str, dataset: str, window: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
     """The newest day that was profiled, and its columns, each with its means by label."""
     uri = f"{lake}/profiles/{dataset}"
-    day = max((file.partition["ds"] for file in history.files(uri, ds=list(window))), default="")
-    rows = ledger.read(uri, {"ds": _dates([day])}).to_pylist() if day else []
+    day = max((file.partition["ds"] for file in delta_log.files(uri, ds=list(window))), default="")
+    rows = small_tables.read(uri, {"ds": _dates([day])}).to_pylist() if day else []
     means: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
     for row in rows:
         means[row["table"], row["column"]][row["label"]] = row["mean"]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from common import definition, features, layout, partials, stored
+from common import definition, features, partials
+from common.contracts import layout
 from common.days import around
 from common.errors import ContractBroken
-from common.history import NOWHERE
 from common.known import rows_known
+from common.lake import snapshot
+from common.lake.delta_log import NOWHERE
+from common.lake.row_diff import unlike
 from common.published import Lake
-from common.revision import code_revision
-from common.run import Outcome, Run
-from common.sameness import unlike
+from common.runtime.code_version import code_revision
+from common.runtime.run import Outcome, Run
 
 
 def reproduce(run: Run) -> Outcome:
@@ -51,4 +53,4 @@ def _insist_sources(run: Run) -> None:
     for table in features.sources(run.contract):
         version = run.at.get(table.path, NOWHERE)
         if version != NOWHERE:
-            stored.open_version(run.path(table), version).insist_there(dates)
+            snapshot.open_version(run.path(table), version).insist_there(dates)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from common.files import list_files, read_json, write_json
+from common.lake.files import list_files, read_json, write_json
 
 if TYPE_CHECKING:
-    from common.run import Run
+    from common.runtime.run import Run
 
 FOLDER = "runs"
 RESULTS = "results"

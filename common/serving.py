@@ -6,14 +6,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from common import layout, stored, training_store
-from common.contract import Contract
+from common import training_store
+from common.contracts import layout
+from common.contracts.contract import Contract
 from common.errors import BadArguments, ContractBroken, NothingThere
 from common.fitting import Fitted
+from common.lake import snapshot
 from common.online import Store, compare, open_store
 from common.online_rows import Row
 from common.published import Features, Lake, moment
-from common.run import Outcome, Run
+from common.runtime.run import Outcome, Run
 from common.view import Version
 
 # Who had no row for so many published days is no longer served: a load reads what it needs, not all history.
@@ -75,7 +77,7 @@ class Server:
             raise NothingThere(f"online {view} does not say of what type its {facts['entity']} is; load it again")
         self._store, self._view, self._fitted = store, view, fitted
         self._entity: str = facts["entity"]
-        self._type: pa.DataType = stored.arrow_type(facts["entity_type"])
+        self._type: pa.DataType = snapshot.arrow_type(facts["entity_type"])
 
     def vector(self, entity: object) -> Row:
         """One entity's features as a model takes them."""

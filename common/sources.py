@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from common.run import Run
+    from common.runtime.run import Run
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from common import history, runs
-from common.converge import Change
+from common import runs
+from common.contracts.layout import STAGES
 from common.errors import ContractBroken, NothingThere
-from common.files import read_json
 from common.job import Watch, moved
-from common.layout import STAGES
-from common.run import Run
+from common.lake import delta_log
+from common.lake.files import read_json
+from common.lake.merge import Change
+from common.runtime.run import Run
 
 
 def insist_made(run: Run, name: str) -> None:
@@ -21,7 +22,7 @@ def insist_made(run: Run, name: str) -> None:
     # A run that made another feature version of the day says nothing of this one.
     if table.path in runs.load_of(run, job, run.ds).depends:
         return
-    if history.files(run.path(table), **{table.partition[0]: [str(run.ds)]}):
+    if delta_log.files(run.path(table), **{table.partition[0]: [str(run.ds)]}):
         return
     raise NothingThere(
         f"{job} has not run for {run.contract.name} of {run.ds}; run: "
@@ -34,7 +35,7 @@ def insist_fit(run: Run, name: str) -> None:
     insist_made(run, name)
     job, layout = STAGES[name]
     table, dataset = layout(run.contract), run.contract.name
-    stored = history.columns(run.path(table))
+    stored = delta_log.columns(run.path(table))
     lacking = [column for column in table.names if column not in stored] if stored else []
     if lacking:
         raise ContractBroken(

@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from common import datasets, runs
+from common import runs
+from common.contracts import datasets
 from common.errors import told
 from common.runs import Record
-from common.settings import load_settings
+from common.runtime.settings import load_settings
 
 STEPS = ("ingest", "validate-raw", "clean", "validate-processed", "features", "validate-features", "publish", "compact")
 # Narrower, the columns would lose their figures.

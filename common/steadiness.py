@@ -8,14 +8,14 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from common import drift, profiles, runs, training_store
+from common.contracts.expectations import Drift
 from common.days import around
-from common.files import read_json
+from common.lake.files import read_json
 from common.profiles import EVERYBODY, Profile
 from common.quality import EXAMPLES, Result
-from common.rule import Drift
 
 if TYPE_CHECKING:
-    from common.run import Run
+    from common.runtime.run import Run
 
 # A value that this share of the reference has is missed when nobody has it any more.
 COMMON = 0.02

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from common.contract import LONGEST_NAME, NAME
+from common.contracts.contract import LONGEST_NAME, NAME
 from common.days import EARLIEST
 from common.errors import insist
 from common.step import Step

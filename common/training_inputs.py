@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from common.content import of_parts
 from common.errors import BadArguments
 from common.labels import Given
 from common.labels import read as read_labels
+from common.lake.content_hash import of_parts
 from common.published import Lake
 from common.training import Labels, TrainingSet
 from common.view import View
 
 if TYPE_CHECKING:
-    from common.run import Run
+    from common.runtime.run import Run
 
 
 @dataclass(frozen=True)

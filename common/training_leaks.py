@@ -12,7 +12,7 @@ from pyspark.sql import types as T
 from common.errors import ContractBroken
 from common.examples import SPLIT, first_unknown
 from common.fitting import Fitted
-from common.sameness import EXAMPLES, unlike
+from common.lake.row_diff import EXAMPLES, unlike
 from common.training import TIME, From
 
 LATER_DAYS = 3  # of other rows, for each entity

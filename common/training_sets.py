@@ -11,18 +11,19 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from common import content, pins, profiles, tables, training_leaks
+from common import profiles, training_leaks
 from common.errors import BadArguments, ContractBroken
 from common.examples import SPLIT, as_of, known_at, newest_known, split_of
-from common.files import write_json
 from common.fitting import Fitted, fit
-from common.locks import hold
+from common.lake import content_hash, pins, spark_tables
+from common.lake.files import write_json
+from common.lake.locks import hold
 from common.training import SPLITS, TIME, From, Labels, Snapshot, TrainingSet, pin_name
 from common.training_inputs import Inputs, inputs_of
 from common.training_store import FOLDER, delta, export, manifests, place
 
 if TYPE_CHECKING:
-    from common.run import Run
+    from common.runtime.run import Run
 
 LEFT_OUT = "left_out"
 Later = Callable[[DataFrame, DataFrame, str, From], DataFrame]
@@ -79,7 +80,7 @@ def assemble(run: Run, inputs: Inputs, later: Later | None = None) -> tuple[Data
     day = F.to_date(TIME) if inputs.labels else newest_known(F.col(TIME))
     rows = rows.withColumn(SPLIT, F.coalesce(split_of(declared.split, inputs.entity, day), F.lit(LEFT_OUT)))
     measures = {split: F.count_if(F.col(SPLIT) == split) for split in (*SPLITS, LEFT_OUT)}
-    rows, counts = tables.computed(rows, examples=F.count(F.lit(1)), **measures)
+    rows, counts = spark_tables.computed(rows, examples=F.count(F.lit(1)), **measures)
     if not counts["train"]:
         raise ContractBroken(
             f"training set {declared.name}: none of {counts['examples']} examples of {inputs.days[0]}..{inputs.days[-1]} "
@@ -157,10 +158,10 @@ def _write(rows: DataFrame, fitted: Fitted, split: str, here: str) -> dict[str, 
     mine = rows.where(F.col(SPLIT) == split).drop(SPLIT)
     key = [mine.columns[0], TIME]
     done = mine.mapInArrow(apply, from_arrow_schema(fitted.output_schema))
-    tables.write_whole(done, f"{here}/{split}")
+    spark_tables.write_whole(done, f"{here}/{split}")
     found = delta(f"{here}/{split}")
     export(found, f"{here}/export/{split}.parquet")
-    return {"rows": found.num_rows, "hash": content.of_rows(found, key)}
+    return {"rows": found.num_rows, "hash": content_hash.of_rows(found, key)}
 
 
 def _pin_inputs(lake: str, inputs: Inputs, version: int) -> list[str]:

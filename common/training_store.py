@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from common.errors import BadArguments, NothingThere
-from common.files import list_files, locate, read_json
 from common.fitting import Fitted
+from common.lake.files import list_files, locate, read_json
 from common.training import SPLITS, TIME
 
 FOLDER = "training_sets"

@@ -15,7 +15,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from common.contract import Contract
+from common.contracts.contract import Contract
 
 
 def known_on(ds: date) -> Column:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from common.days import parse_days
 from common.errors import BadArguments, NothingThere
-from common.stored import Stored
+from common.lake.snapshot import Stored
 
 if TYPE_CHECKING:
     import pandas

@@ -6,12 +6,13 @@ from datetime import date, timedelta
 from statistics import median
 from typing import TYPE_CHECKING
 
-from common import history, layout
-from common.history import Commit
-from common.rule import Volume
+from common.contracts import layout
+from common.contracts.expectations import Volume
+from common.lake import delta_log
+from common.lake.delta_log import Commit
 
 if TYPE_CHECKING:
-    from common.run import Run
+    from common.runtime.run import Run
 
 # From the median absolute deviation to the standard deviation of a normal distribution.
 NORMAL = 1.4826
@@ -27,7 +28,7 @@ def landed(run: Run) -> dict[date, int]:
     wanted = {run.ds, *same_weekdays(run.contract.volume, run.ds)}
     path, reach = run.path(layout.raw(run.contract)), len(wanted) * 7 * COMMITS_A_DAY
     while True:
-        commits = history.commits(path, reach)
+        commits = delta_log.commits(path, reach)
         found = _by_day(commits)
         over = len(commits) < reach or reach >= LONGEST or commits[-1].at.date() < min(wanted)
         if over or wanted <= found.keys():

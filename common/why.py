@@ -9,11 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common import datasets, definition, layout, stored
-from common.contract import Contract
+from common import definition
+from common.contracts import datasets, layout
+from common.contracts.contract import Contract
 from common.days import around
 from common.errors import NothingThere
-from common.history import NOWHERE
+from common.lake import snapshot
+from common.lake.delta_log import NOWHERE
 from common.view import View
 
 SUPERSEDED = "superseded"
@@ -59,5 +61,5 @@ def _read(lake: str, table: layout.Table, sources: dict[str, int], days: list[da
     version = sources.get(table.path, NOWHERE)
     if version == NOWHERE:
         return pa.table({})
-    found = stored.open_version(f"{lake}/{table.path}", version)
+    found = snapshot.open_version(f"{lake}/{table.path}", version)
     return pa.concat_tables([found.read(str(day), where=mine) for day in days])

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup, chain, task
 
-from common import datasets
+from common.contracts import datasets
 from dags import docs, telling
 from dags.assets import published
 from dags.day import asked, day, in_ranges

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from common.settings import ROOT
+from common.runtime.settings import ROOT
 
 if TYPE_CHECKING:
-    from common.contract import Contract
+    from common.contracts.contract import Contract
     from dags.schedule import Daily, Training
 
 WAIT = "Waits until the landing folder holds something for the day. It holds no worker meanwhile."

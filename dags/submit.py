@@ -14,7 +14,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from common.errors import BadArguments, ContractBroken, NothingThere
-from common.settings import ROOT
+from common.runtime.settings import ROOT
 from dags import telling
 from dags.day import DAY
 from dags.schedule import ENV

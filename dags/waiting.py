@@ -71,7 +71,7 @@ class Wait(BaseOperator):
 def has_landed(dataset: str, landing: str, ds: str) -> bool:
     from datetime import date
 
-    from common import datasets
+    from common.contracts import datasets
     from common.landing import Landing
 
     return Landing(datasets.load(dataset).contract, landing, date.fromisoformat(ds)).arrived

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from common import cleaning, layout, stale, tables
+from common import cleaning, stale
 from common.cli import run_job
-from common.converge import converge
+from common.contracts import layout
 from common.days import around
 from common.job import Job, Watch
-from common.locks import committing
-from common.run import Outcome, Run
+from common.lake import spark_tables
+from common.lake.locks import committing
+from common.lake.merge import converge
+from common.runtime.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:
     stale.insist_fit(run, "raw")
-    tables.follow(run, layout.processed(run.contract))
+    spark_tables.follow(run, layout.processed(run.contract))
     day = cleaning.day(run)
     with committing(run.settings.lake, layout.processed(run.contract).path):
-        return tables.retried(lambda: converge_day(run, day))
+        return spark_tables.retried(lambda: converge_day(run, day))
 
 
 def converge_day(run: Run, day: cleaning.Day) -> Outcome:

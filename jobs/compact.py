@@ -5,7 +5,7 @@ from __future__ import annotations
 from common import compaction
 from common.cli import run_job
 from common.job import Job
-from common.run import Outcome, Run
+from common.runtime.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from common import definition, features, layout, stale
+from common import definition, features, stale
 from common.cli import run_job
-from common.converge import Wish, converge
+from common.contracts import layout
 from common.job import Job, Watch
+from common.lake.merge import Wish, converge
 from common.partials import bring_up_to_date
-from common.run import Outcome, Run
+from common.runtime.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from common import arrivals, layout, sources
+from common import arrivals, sources
 from common.cli import run_job
-from common.converge import converge
+from common.contracts import layout
 from common.job import Job, Watch
-from common.run import Outcome, Run
+from common.lake.merge import converge
+from common.runtime.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:

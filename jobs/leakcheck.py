@@ -8,7 +8,7 @@ from functools import partial
 from common import leaks, training_sets
 from common.cli import parser, run_job
 from common.job import Job, run_day
-from common.run import Outcome, Run
+from common.runtime.run import Outcome, Run
 from jobs.clean import CLEAN
 from jobs.features import FEATURES
 from jobs.ingest import INGEST

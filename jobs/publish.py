@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from common import layout, publishing
+from common import publishing
 from common.cli import parser, run_job
+from common.contracts import layout
 from common.job import Job, Watch
-from common.run import Outcome, Run
+from common.runtime.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:

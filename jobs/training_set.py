@@ -5,7 +5,7 @@ from __future__ import annotations
 from common import training_sets
 from common.cli import parser, run_whole
 from common.job import Line
-from common.run import Run
+from common.runtime.run import Run
 
 
 def main(days: list[Run]) -> Line:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from common import gate, layout, rules
+from common import gate
 from common.cli import parser, run_job
+from common.contracts import layout, suite
 from common.job import Job, Watch
-from common.run import Outcome, Run
+from common.runtime.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:
@@ -16,7 +17,7 @@ VALIDATE = Job(
     "validate",
     main,
     on_spark=True,
-    watches=lambda run: [Watch(rules.table_of(run.contract, run.options["table"]), lambda day: day == run.ds)],
+    watches=lambda run: [Watch(suite.table_of(run.contract, run.options["table"]), lambda day: day == run.ds)],
 )
 
 if __name__ == "__main__":

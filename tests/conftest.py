@@ -36,8 +36,8 @@ os.environ["SPARK_SUBMIT_OPTS"] = (
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[object]:
-    from common.session import open_session
-    from common.settings import load_settings
+    from common.runtime.session import open_session
+    from common.runtime.settings import load_settings
 
     settings = load_settings("local")
     # Small data: interpreting a plan is quicker than compiling it.

@@ -12,11 +12,12 @@ from typing import Any
 import duckdb
 from deltalake import DeltaTable
 
-from common import datasets, published
-from common.contract import Column, Contract
+from common import published
+from common.contracts import datasets
+from common.contracts.contract import Column, Contract
 from common.job import Job, Line, run_day
-from common.run import Run
-from common.settings import load_settings
+from common.runtime.run import Run
+from common.runtime.settings import load_settings
 from jobs.clean import CLEAN
 from jobs.compact import COMPACT
 from jobs.datasets.churn import sample

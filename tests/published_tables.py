@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
-from common import content
+from common.lake import content_hash
 from tests.tables_as_text import parse
 
 Mode = Literal["append", "overwrite"]
@@ -73,7 +73,7 @@ def _facts(rows: pa.Table, day: str) -> dict[str, Any]:
     made |= {"counts": {"events": 3, "features": mine.num_rows}}
     return {
         "rows": mine.num_rows,
-        "hash": content.of_rows(mine, ["ds", "user_id"]),
+        "hash": content_hash.of_rows(mine, ["ds", "user_id"]),
         "run_id": "run of features",
         **made,
     }

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.cluster import masters
 from common.errors import PipelineError
-from common.settings import ROOT, Settings, Standalone, load_settings
+from common.runtime.cluster import masters
+from common.runtime.settings import ROOT, Settings, Standalone, load_settings
 
 HERE = "127.0.0.1"
 START_SECONDS = 90

@@ -6,8 +6,8 @@ from delta.tables import DeltaTable
 from pyspark.sql import Observation, Window
 from pyspark.sql import functions as F
 
-from common.session import open_session
-from common.settings import load_settings
+from common.runtime.session import open_session
+from common.runtime.settings import load_settings
 
 spark = open_session(load_settings("local"), "warm-up")
 table = f"{sys.argv[1]}/table"

@@ -16,10 +16,10 @@ from statistics import median
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from common.contracts.expectations import Rule
 from common.quality import check
-from common.rule import Rule
-from common.session import open_session
-from common.settings import load_settings
+from common.runtime.session import open_session
+from common.runtime.settings import load_settings
 
 ROUNDS = 7
 NUMBERS = [f"n{place}" for place in range(7)]

@@ -14,7 +14,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import ParamValidationError
 
-from common import datasets
+from common.contracts import datasets
 
 ROOT = Path(__file__).resolve().parents[2]
 DAGS = ROOT / "dags"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from common.locks import hold
+from common.lake.locks import hold
 from tests.airflow_here import Airflow
 from tests.lake import Lake
 from tests.processes import parent

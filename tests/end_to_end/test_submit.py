@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from common.locks import hold
+from common.lake.locks import hold
 from tests.lake import Lake
 from tests.tables_as_text import assert_rows
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from common.contract import Column
+from common.contracts.contract import Column
 from common.errors import ContractBroken
 from tests.lake import PURCHASE, Lake
 from tests.tables_as_text import assert_rows

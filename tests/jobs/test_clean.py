@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame
 
 from common.cleaning import balance
-from common.datasets import Dataset
+from common.contracts.datasets import Dataset
 from common.errors import BooksDoNotBalance, NothingThere
 from common.job import run_day
 from jobs.clean import CLEAN

@@ -7,10 +7,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from common import gx
+from common.contracts.expectations import Rule, Severity
 from common.errors import ContractBroken, NothingThere
 from common.job import run_day
 from common.quality import check
-from common.rule import Rule, Severity
 from jobs.validate import VALIDATE
 from tests.lake import Lake
 

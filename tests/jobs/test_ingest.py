@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from common.contract import Files
+from common.contracts.contract import Files
 from common.errors import BooksDoNotBalance, ContractBroken, NothingThere
 from common.job import run_day
 from common.landing import Landing

@@ -7,8 +7,8 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from common import datasets
-from common.contract import Column
+from common.contracts import datasets
+from common.contracts.contract import Column
 from common.judge import judge
 from tests.lake import PURCHASE
 

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from pyspark.sql import functions as F
 
-from common import datasets, known, leaks, training_sets
+from common import known, leaks, training_sets
+from common.contracts import datasets
 from common.errors import ContractBroken, NothingProven, NothingThere
 from common.examples import as_of
 from common.fitting import fit
 from common.job import Job, run_day
-from common.run import Run
+from common.runtime.run import Run
 from common.steps import Impute, MinMax
 from common.training import From
 from jobs import leakcheck

@@ -6,11 +6,11 @@ from datetime import date
 import pytest
 
 from common import docs, profiles
-from common.aggregates import Last
-from common.contract import Feature
+from common.contracts.aggregates import Last
+from common.contracts.contract import Feature
+from common.contracts.expectations import Reference, Rule, Severity
 from common.errors import ContractBroken
 from common.masking import MASK
-from common.rule import Reference, Rule, Severity
 from tests.lake import Lake
 
 DAY = "2026-01-05"

@@ -8,11 +8,12 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from common import gx, tables
+from common import gx
+from common.contracts.expectations import Drift, Rule, Severity
+from common.contracts.layout import STAGES
 from common.errors import ContractBroken
-from common.layout import STAGES
+from common.lake import spark_tables
 from common.quality import check
-from common.rule import Drift, Rule, Severity
 from tests.lake import Lake
 
 DAY, NEXT = "2026-01-05", "2026-01-06"
@@ -69,7 +70,7 @@ def test_numbers_without_end_are_judged_like_others(lake: Lake, monkeypatch: pyt
     doubles = lake.saying(columns=lake.columns("age", type="double", minimum=None, maximum=None))
     doubles.land(DAY, "transaction_id\na\nb")
     doubles.day(DAY)
-    monkeypatch.setattr(tables, "read", endless(tables.read, value))
+    monkeypatch.setattr(spark_tables, "read", endless(spark_tables.read, value))
     assert through(doubles, DAY) == {"raw": [], "processed": [], "features": []}
     bounded = lake.saying(columns=lake.columns("age", type="double"))
     with pytest.raises(ContractBroken, match=f"on age failed: 2 of 2 rows, .* for example {value}"):
@@ -97,7 +98,9 @@ MANY = [
 
 
 def jobs_of(spark: SparkSession, name: str, rules: list[Rule]) -> int:
-    rows = tables.computed(spark.createDataFrame([("a", 5, "x"), ("b", 6, "y")], "id string, age int, kind string"))[0]
+    rows = spark_tables.computed(
+        spark.createDataFrame([("a", 5, "x"), ("b", 6, "y")], "id string, age int, kind string")
+    )[0]
     spark.sparkContext.setJobGroup(name, name)
     try:
         assert all(each.success for each in check(rows, rules, name))

@@ -11,14 +11,15 @@ import pytest
 from deltalake import write_deltalake
 from pyspark.sql import SparkSession
 
-from common import compaction, definition, pins, published, publishing
-from common.aggregates import Sum
+from common import compaction, definition, published, publishing
 from common.comparison import compare
-from common.contract import Feature
-from common.datasets import Dataset
+from common.contracts.aggregates import Sum
+from common.contracts.contract import Feature
+from common.contracts.datasets import Dataset
+from common.contracts.expectations import Rule, Severity
 from common.errors import ContractBroken, NothingThere
 from common.job import Job, Line, run_day, run_together
-from common.rule import Rule, Severity
+from common.lake import pins
 from common.why import why
 from jobs.features import FEATURES
 from jobs.publish import ONLINE, PUBLISH

@@ -10,11 +10,11 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from common import docs, gx, masking, profiles, quality
-from common.contract import Column, Contract
+from common.contracts.contract import Column, Contract
+from common.contracts.expectations import Drift, Reference, Rule, Severity, Volume
+from common.contracts.layout import processed
 from common.errors import ContractBroken
 from common.job import Line, run_day
-from common.layout import processed
-from common.rule import Drift, Reference, Rule, Severity, Volume
 from jobs.validate import VALIDATE
 from tests.lake import Lake
 from tests.tables_as_text import assert_rows

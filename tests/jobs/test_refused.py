@@ -5,7 +5,7 @@ import shutil
 import pytest
 from deltalake import write_deltalake
 
-from common.contract import Files
+from common.contracts.contract import Files
 from common.errors import ContractBroken
 from jobs.clean import CLEAN
 from jobs.ingest import INGEST

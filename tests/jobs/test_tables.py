@@ -19,13 +19,15 @@ from chispa import assert_df_equality
 from delta.exceptions import ConcurrentAppendException
 from pyspark.sql import SparkSession
 
-from common import compaction, converge, history, layout, locks, tables
-from common.converge import Wish, difference
+from common import compaction
+from common.contracts import layout
 from common.errors import Busy, LakeNotWritable
 from common.job import describe
 from common.known import rows_known
-from common.locks import hold
-from common.run import Run
+from common.lake import delta_log, locks, merge, spark_tables
+from common.lake.locks import hold
+from common.lake.merge import Wish, difference
+from common.runtime.run import Run
 from jobs import clean
 from jobs.maintain import MAINTAIN
 from tests.lake import Lake
@@ -60,7 +62,7 @@ def test_the_difference_is_what_to_insert_update_and_delete(lake: Lake, spark: S
 
 def test_a_value_that_moves_to_the_next_column_is_a_difference(spark: SparkSession) -> None:
     rows = spark.createDataFrame([("a", None), (None, "a")], "one string, two string")
-    assert rows.select(converge.fingerprint(["one", "two"]).alias("hash")).distinct().count() == 2
+    assert rows.select(merge.fingerprint(["one", "two"]).alias("hash")).distinct().count() == 2
 
 
 def test_a_merge_reads_and_rewrites_the_files_of_its_own_partition_alone(lake: Lake) -> None:
@@ -85,7 +87,7 @@ def test_a_days_reads_touch_the_days_partitions_alone(lake: Lake) -> None:
     run = lake.plan("features", NEXT)
     processed = rows_known(run, [run.ds], run.ds)
     assert {path.split("event_date=")[1][:10] for path in processed.inputFiles()} == {NEXT}
-    raw = tables.read(run, layout.raw(run.contract), {"ds": [run.ds]})
+    raw = spark_tables.read(run, layout.raw(run.contract), {"ds": [run.ds]})
     assert {path.split("ds=")[1][:10] for path in raw.inputFiles()} == {NEXT}
 
 
@@ -152,9 +154,9 @@ def test_a_row_that_a_killed_clean_left_in_both_tables_counts_once(lake: Lake) -
     before = lake.feature_rows(DAY)
     run = lake.plan("clean", NEXT)
     aside = layout.superseded(run.contract)
-    stored = tables.read(run, layout.processed(run.contract), {"event_date": [date.fromisoformat(DAY)]})
-    half = tables.conform(stored.selectExpr("*", f"DATE'{NEXT}' AS superseded"), aside)
-    converge.converge(run, Wish(table=aside, where={"event_date": [date.fromisoformat(DAY)]}, desired=half), {})
+    stored = spark_tables.read(run, layout.processed(run.contract), {"event_date": [date.fromisoformat(DAY)]})
+    half = spark_tables.conform(stored.selectExpr("*", f"DATE'{NEXT}' AS superseded"), aside)
+    merge.converge(run, Wish(table=aside, where={"event_date": [date.fromisoformat(DAY)]}, desired=half), {})
     assert lake.features(DAY, full_refresh=True)["outcome"] == "nothing"
     assert lake.feature_rows(DAY) == before
     lake.land(NEXT, "transaction_id\nb")
@@ -203,7 +205,7 @@ def test_a_lake_that_cannot_be_written_is_said_before_anything_is_done(tmp_path:
 
 def test_a_conflict_is_tried_again_and_nothing_else_is(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     lake.land(DAY, "transaction_id\na")
-    real, tries = converge._converge_once, []
+    real, tries = merge._converge_once, []
 
     def conflict(*given: object) -> object:
         tries.append(given)
@@ -211,10 +213,10 @@ def test_a_conflict_is_tried_again_and_nothing_else_is(lake: Lake, monkeypatch: 
             raise ConcurrentAppendException("somebody was quicker")
         return real(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(converge, "_converge_once", conflict)
-    monkeypatch.setattr(tables.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(merge, "_converge_once", conflict)
+    monkeypatch.setattr(spark_tables.time, "sleep", lambda seconds: None)
     assert lake.ingest(DAY)["outcome"] == "done"
-    monkeypatch.setattr(converge, "_converge_once", lambda *given: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(merge, "_converge_once", lambda *given: (_ for _ in ()).throw(OSError("disk full")))
     lake.land(NEXT, "transaction_id\na")
     with pytest.raises(OSError, match="disk full"):
         lake.ingest(NEXT)
@@ -231,16 +233,16 @@ def test_two_drivers_that_know_nothing_of_each_other_leave_each_row_once(
         NEXT, f"transaction_id | purchase_amount | timestamp\na | 5.00 | {DAY}T11:00:00Z\nc | 3.00 | {NEXT}T10:00:00Z"
     )
     lake.ingest(NEXT)
-    both, met, merge = threading.Barrier(2, timeout=120), set(), converge._merge
+    both, met, original = threading.Barrier(2, timeout=120), set(), merge._merge
 
-    def together(run: Run, wish: converge.Wish, *rest: Any) -> None:
+    def together(run: Run, wish: merge.Wish, *rest: Any) -> None:
         if (run.run_id, wish.table.path) not in met:
             met.add((run.run_id, wish.table.path))
             both.wait()
-        merge(run, wish, *rest)
+        original(run, wish, *rest)
 
-    monkeypatch.setattr(converge, "_merge", together)
-    for module in (tables, converge, clean):
+    monkeypatch.setattr(merge, "_merge", together)
+    for module in (spark_tables, merge, clean):
         monkeypatch.setattr(module, "committing", lambda lake, table: nullcontext())
     runs = [replace(lake.plan("clean", NEXT), run_id=f"driver {number}") for number in (1, 2)]
     with ThreadPoolExecutor(2) as drivers:
@@ -286,17 +288,17 @@ def test_a_partition_that_is_packed_while_a_job_has_looked_at_it_loses_nothing(
     late = "transaction_id | purchase_amount | timestamp\n1 | 99 | 2026-01-01T05:00:00Z\n4 | 7 | 2026-01-01T06:00:00Z"
     lake.land("2026-01-08", late)
     lake.ingest("2026-01-08")
-    for module in (tables, converge, clean, compaction):
+    for module in (spark_tables, merge, clean, compaction):
         monkeypatch.setattr(module, "committing", lambda lake, table: nullcontext())
-    merge, packed = converge._merge, []
+    original, packed = merge._merge, []
 
-    def packed_meanwhile(run: Run, wish: converge.Wish, *rest: Any) -> None:
+    def packed_meanwhile(run: Run, wish: merge.Wish, *rest: Any) -> None:
         if wish.table.path == "processed/transactions" and not packed:
             with ThreadPoolExecutor(1) as elsewhere:
                 packed.extend(elsewhere.submit(lake.compact, "2026-01-08").result()["packed"])
-        merge(run, wish, *rest)
+        original(run, wish, *rest)
 
-    monkeypatch.setattr(converge, "_merge", packed_meanwhile)
+    monkeypatch.setattr(merge, "_merge", packed_meanwhile)
     lake.clean("2026-01-08")
     assert [each["files"] for each in packed] == [[3, 1]]
     expected = "transaction_id | purchase_amount\n1 | 99.00\n2 | 10.00\n3 | 10.00\n4 | 7.00"
@@ -326,5 +328,5 @@ def test_a_corrupt_data_file_fails_loudly_and_by_name(lake: Lake) -> None:
 
 def test_a_file_covers_what_lies_between_its_smallest_and_largest(lake: Lake) -> None:
     two_days(lake)
-    files = history.files(str(lake.root / "lake" / "processed" / "transactions"), event_date=[DAY])
+    files = delta_log.files(str(lake.root / "lake" / "processed" / "transactions"), event_date=[DAY])
     assert [(file.covers("arrived", DAY), file.covers("arrived", NEXT)) for file in files] == [(True, False)]

@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from common import history, pins, profiles, steadiness, training_sets, training_store
+from common import profiles, steadiness, training_sets, training_store
+from common.contracts.expectations import Drift
 from common.errors import BadArguments, ContractBroken, ContractContradiction
-from common.rule import Drift
+from common.lake import delta_log, pins
 from common.steps import Impute
 from common.training import From, Labels, Snapshot, Split, TrainingSet, pin_name
 from jobs.datasets.churn import baseline, telco
@@ -346,7 +347,7 @@ def test_the_baseline_learns_from_train_and_predicts_what_it_has_not_seen(
     predicted = churn.rows("predictions", path="predictions/churn_baseline")
     assert {row["customer_id"] for row in predicted} == set(read(churn, NAME, "test")["customer_id"].to_pylist())
     assert all(0 < row["chance"] < 1 for row in predicted)
-    said = history.commits(str(churn.root / "lake/predictions/churn_baseline"))[0].books
+    said = delta_log.commits(str(churn.root / "lake/predictions/churn_baseline"))[0].books
     assert said["training_set"] == "churn_baseline/v1"
     assert said["inputs"] == {"churn@v1": churn.published.at().version}
     before = churn.state()

@@ -10,9 +10,9 @@ import pytest
 from deltalake import write_deltalake
 from pyspark.sql import SparkSession
 
+from common.contracts.expectations import Reference, Rule, Severity
 from common.errors import BadArguments, ContractBroken
 from common.quality import check
-from common.rule import Reference, Rule, Severity
 from tests.lake import Lake
 
 DAY = "2026-01-05"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from common.settings import CONF
+from common.runtime.settings import CONF
 from tests.processes import in_session
 
 PARTS = ("api-server", "dag-processor", "scheduler", "triggerer")

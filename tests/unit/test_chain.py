@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from common import datasets
 from common.chain import run_chain
 from common.cli import run_chain_job, run_job
+from common.contracts import datasets
 from common.errors import ContractBroken, NothingThere
 from common.job import Job, Step
-from common.run import Outcome, Run
-from common.settings import load_settings
+from common.runtime.run import Outcome, Run
+from common.runtime.settings import load_settings
 
 DRIFT = {"expectation": "drift", "column": "age", "severity": "warn"}
 

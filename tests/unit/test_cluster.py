@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from pyspark import SparkContext
 
-from common import cluster
 from common.errors import ClusterNotThere
-from common.session import _shared
-from common.settings import ROOT, Settings, load_settings
+from common.runtime import cluster
+from common.runtime.session import _shared
+from common.runtime.settings import ROOT, Settings, load_settings
 
 
 def settings(master: str = "spark://127.0.0.1:1", secret_file: str | None = None) -> Settings:

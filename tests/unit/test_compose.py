@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from common.revision import code_revision
-from common.settings import CONF, ROOT
+from common.runtime.code_version import code_revision
+from common.runtime.settings import CONF, ROOT
 
 STACK = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]

@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from common import layout
-from common.aggregates import Aggregate, Count, DatePart, Pick, Ratio, Share, Sum
-from common.contract import Column, Contract, Feature, Features, Files
-from common.contract_page import page
+from common.contracts import layout
+from common.contracts.aggregates import Aggregate, Count, DatePart, Pick, Ratio, Share, Sum
+from common.contracts.contract import Column, Contract, Feature, Features, Files
+from common.contracts.page import page
+from common.contracts.suite import rules_of
 from common.errors import ContractContradiction
-from common.rules import rules_of
 from jobs.datasets.transactions.contract import CONTRACT
 
 

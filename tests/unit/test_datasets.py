@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from common import datasets
+from common.contracts import datasets
+from common.contracts.expectations import Rule
 from common.errors import BadArguments, ContractContradiction
-from common.rule import Rule
 from jobs.datasets.churn import contract
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from common import definition
-from common.contract import Column, Contract
-from common.datasets import Dataset
-from common.run import Run
+from common.contracts.contract import Column, Contract
+from common.contracts.datasets import Dataset
+from common.runtime.run import Run
 from tests.lake import Lake
 from tests.published_tables import commit, rows_of
 

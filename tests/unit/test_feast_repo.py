@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import write_deltalake
 
-from common import datasets, feast_repo, layout, online
-from common.aggregates import Pick
-from common.contract import TYPES, Column, Contract, Feature, Features
+from common import feast_repo, online
+from common.contracts import datasets, layout
+from common.contracts.aggregates import Pick
+from common.contracts.contract import TYPES, Column, Contract, Feature, Features
 from common.errors import BadArguments
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -233,9 +234,9 @@ def test_feast_is_given_the_rows_of_our_own_online_store(tmp_path: Path) -> None
 
 
 def load_online(address: str, lake: Path, of: Contract) -> None:
-    from common import ledger
+    from common.lake import small_tables
 
-    rows = ledger.read(f"{lake}/{layout.published(of).path}", {"ds": [DAY]})
+    rows = small_tables.read(f"{lake}/{layout.published(of).path}", {"ds": [DAY]})
     online.open_store(address).load(feast_repo.view(of), "person", rows.to_batches(), {})
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from common import history
+from common.lake import delta_log
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def table(tmp_path: Path) -> Path:
 
 
 def newest(table: Path) -> tuple[int, int]:
-    return history.version(str(table)), DeltaTable(table).version()
+    return delta_log.version(str(table)), DeltaTable(table).version()
 
 
 def test_the_newest_version_is_the_last_commit(table: Path) -> None:
@@ -40,10 +40,10 @@ def test_what_is_being_written_is_no_version_yet(table: Path) -> None:
 
 
 def test_where_there_is_no_table_there_is_no_version(tmp_path: Path) -> None:
-    assert history.version(str(tmp_path / "table")) == history.NOWHERE
-    assert history.commits_since(str(tmp_path / "table"), history.NOWHERE) == []
+    assert delta_log.version(str(tmp_path / "table")) == delta_log.NOWHERE
+    assert delta_log.commits_since(str(tmp_path / "table"), delta_log.NOWHERE) == []
 
 
 def test_commits_since_a_version_are_those_after_it(table: Path) -> None:
-    assert [commit.version for commit in history.commits_since(str(table), 1)] == [3, 2]
-    assert history.commits_since(str(table), 3) == []
+    assert [commit.version for commit in delta_log.commits_since(str(table), 1)] == [3, 2]
+    assert delta_log.commits_since(str(table), 3) == []

@@ -10,13 +10,15 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from common import datasets, history, layout, pins, runs, stale
-from common.converge import Change
+from common import runs, stale
+from common.contracts import datasets, layout
 from common.errors import ContractBroken
-from common.files import write_json
 from common.job import Job, Watch, run_day
-from common.run import Outcome
+from common.lake import delta_log, pins
+from common.lake.files import write_json
+from common.lake.merge import Change
 from common.runs import Record
+from common.runtime.run import Outcome
 from jobs.maintain import MAINTAIN
 from tests.lake import Lake
 from tests.published_tables import publish
@@ -195,7 +197,7 @@ def test_unneeded_files_go_pinned_ones_stay_and_each_pin_is_read(published: Lake
     line = published.run(MAINTAIN, DS)
     assert line["counts"]["pins_verified"] == 2
     assert line["counts"]["files_removed"] >= 1
-    assert line["written"] == {PATH: history.version(str(place(published) / PATH))}
+    assert line["written"] == {PATH: delta_log.version(str(place(published) / PATH))}
     assert (kept.exists(), gone.exists()) == (True, False)
     assert published.published.at(pin="first").arrow().num_rows == 2
     before = published.state()

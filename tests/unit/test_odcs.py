@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft201909Validator
 from open_data_contract_standard.model import DataQuality, OpenDataContractStandard, SchemaProperty
 
-from common import contract_page, datasets, layout, odcs, odcs_reading
-from common.contract import Column, Contract
+from common import odcs_reading
+from common.contracts import datasets, layout, odcs, page
+from common.contracts.contract import Column, Contract
+from common.contracts.expectations import Freshness, Rule, Severity
+from common.contracts.suite import rules_of
 from common.errors import ContractContradiction
-from common.rule import Freshness, Rule, Severity
-from common.rules import rules_of
 from jobs.datasets.churn.contract import CONTRACT as SNAPSHOT
 from jobs.datasets.transactions.contract import CONTRACT as EVENTS
 
@@ -262,6 +263,6 @@ def test_the_promises_are_numbers_with_units() -> None:
 
 def test_the_pages_are_written_with_their_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["contract_page", "--out", str(tmp_path)])
-    contract_page.main()
+    page.main()
     assert {path.name for path in tmp_path.iterdir()} >= {"churn.md", "churn.odcs.yaml", "transactions.odcs.yaml"}
     assert OpenDataContractStandard.from_file(str(tmp_path / "churn.odcs.yaml")) == odcs.document(SNAPSHOT)

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from common import content, pins
 from common.errors import BadArguments, ContractBroken, NothingThere, PipelineError
-from common.files import read_json, write_json
+from common.lake import content_hash, pins
+from common.lake.files import read_json, write_json
 from tests.published_tables import pack, publish, rows_of, vacuum
 
 FIRST = """
@@ -44,7 +44,7 @@ def test_a_pin_says_what_its_version_was(lake: str) -> None:
     days = {
         day: rows_of(FIRST).filter([str(each) == day for each in rows_of(FIRST)["ds"].to_pylist()]) for day in made.days
     }
-    assert made.days == {day: content.of_rows(rows) for day, rows in days.items()}
+    assert made.days == {day: content_hash.of_rows(rows) for day, rows in days.items()}
     assert set(days) == {"2026-01-01", "2026-01-02"}
     assert read_json(f"{lake}/pins/january.json") == vars(made)
     assert pins.find(lake, "january") == made
@@ -98,7 +98,7 @@ def test_a_pinned_version_that_is_gone_is_told_apart(lake: str) -> None:
 def test_files_that_are_removed_while_a_pin_is_made_are_not_pinned(lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def too_late(parts: dict[str, str]) -> str:
         vacuum(Path(lake))
-        return content.of_parts(parts)
+        return content_hash.of_parts(parts)
 
     monkeypatch.setattr(pins, "of_parts", too_late)
     with pytest.raises(NothingThere, match="its files were removed"):

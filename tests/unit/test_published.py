@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from common import pins, stored
 from common.errors import BadArguments, NothingThere
+from common.lake import pins, snapshot
 from common.published import Features, Lake, moment
 from tests.compose.check import count_of
 from tests.published_tables import commit, date_commit, pack, publish, rows_of, split_files, vacuum
@@ -187,7 +187,7 @@ def test_a_version_whose_files_were_removed_is_answered_with_those_that_are_ther
     with pytest.raises(NothingThere, match=r"no version 3 \(its files were removed\). There are 1, 5\.\.\d\."):
         table.at(version=3).arrow()
     assert table.at(version=3).arrow(ds="2026-01-02").num_rows == 2
-    assert stored.there(table.uri)[:2] == [1, 5]
+    assert snapshot.there(table.uri)[:2] == [1, 5]
 
 
 def test_only_the_files_of_the_day_are_read(table: Features) -> None:

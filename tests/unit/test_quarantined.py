@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from common import datasets, quarantined
+from common import quarantined
+from common.contracts import datasets
 
 CONTRACT = datasets.load("transactions").contract
 DAY = date(2026, 1, 5)

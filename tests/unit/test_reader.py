@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import write_deltalake
 
-from common import content, origins, reader
+from common import origins, reader
+from common.lake import content_hash
 from common.online import open_store
 from tests.published_tables import pack, publish, rows_of, vacuum
 from tests.tables_as_text import assert_rows
@@ -167,7 +168,7 @@ def test_get_writes_the_named_days_with_their_types(lake: Path, capsys: Capture)
     schema = pq.read_schema(out)
     assert schema.equals(rows_of(SECOND).schema)
     assert schema.metadata[b"table"] == b"purchases@v1"
-    assert found["days"] == {"2026-01-02": content.of_rows(rows_of(SECOND))}
+    assert found["days"] == {"2026-01-02": content_hash.of_rows(rows_of(SECOND))}
     assert duckdb.sql(f"SELECT count(*) FROM '{out}'").fetchall() == [(2,)]
 
 

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from common import datasets, docs, plots, report
-from common.files import write_json
+from common import docs, plots, report
+from common.contracts import datasets
+from common.lake.files import write_json
 from common.profiles import SCHEMA
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

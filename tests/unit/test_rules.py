@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from common import datasets, gx, rules
-from common.aggregates import Ratio, Sum
-from common.contract import Feature, Features
-from common.layout import STAGES
+from common import gx
+from common.contracts import datasets, suite
+from common.contracts.aggregates import Ratio, Sum
+from common.contracts.contract import Feature, Features
+from common.contracts.layout import STAGES
 
 GOLDEN = Path(__file__).parent / "rules"
 
@@ -19,7 +20,7 @@ def said(dataset: str) -> str:
     lines = [
         f"{table} | {rule.column or '-'} | {rule.words} | {rule.severity}"
         for table in STAGES
-        for rule in rules.rules_of(contract, table)
+        for rule in suite.rules_of(contract, table)
     ]
     limits = ("refused_share", "refused_severity", "duplicate_share", "duplicate_severity")
     more = (*limits, "freshness", "volume", "drift", "label", "references")
@@ -34,7 +35,7 @@ def test_the_rules_of_a_dataset_are_these(dataset: str) -> None:
 def shares(**changed: Any) -> set[str]:
     """The features that are declared to be between 0 and 1, where the contract says otherwise in something."""
     contract = replace(datasets.load("transactions").contract, **changed)
-    found = [rule for rule in rules.rules_of(contract, "features") if rule.arguments.get("max_value") == 1]
+    found = [rule for rule in suite.rules_of(contract, "features") if rule.arguments.get("max_value") == 1]
     return {str(rule.column) for rule in found}
 
 
@@ -80,5 +81,5 @@ def test_every_declared_rule_is_one_that_great_expectations_knows() -> None:
     for dataset in datasets.names():
         contract = datasets.load(dataset).contract
         for table in STAGES:
-            for place, rule in enumerate(rules.rules_of(contract, table)):
+            for place, rule in enumerate(suite.rules_of(contract, table)):
                 assert gx.expectation(rule, place).meta == {"rule": place}

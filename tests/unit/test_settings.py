@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from common import settings
 from common.errors import BadArguments
-from common.settings import load_settings
+from common.runtime import settings
+from common.runtime.settings import load_settings
 
 
 def test_flags_win_over_the_environment_and_the_environment_over_conf(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from common import profiles, runs, steadiness
+from common.contracts.expectations import Drift, Severity
 from common.errors import ContractContradiction
-from common.files import write_json
+from common.lake.files import write_json
 from common.profiles import TOP, Profile
 from common.quality import Result
-from common.rule import Drift, Severity
 from tests.lake import Lake
 
 TODAY = date(2026, 1, 20)

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from common import checks, history, volume
+from common import checks, volume
+from common.contracts.expectations import Drift, Volume
 from common.errors import ContractContradiction
-from common.history import Commit
+from common.lake import delta_log
+from common.lake.delta_log import Commit
 from common.quality import Result
-from common.rule import Drift, Volume
 from common.volume import usual
 from tests.lake import Lake
 
@@ -54,7 +55,7 @@ def judged(
         newest_first = reversed(list(enumerate(commits)))
         return [_commit(number, *each) for number, each in newest_first][:limit]
 
-    monkeypatch.setattr(history, "commits", told)
+    monkeypatch.setattr(delta_log, "commits", told)
     return checks.volume_of(lake.plan("validate", str(ds), table="raw")), reads[-1]
 
 

@@ -11,9 +11,10 @@ from deltalake import CommitProperties, write_deltalake
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from common import history, training_store
+from common import training_store
 from common.errors import told
-from common.settings import load_settings
+from common.lake import delta_log
+from common.runtime.settings import load_settings
 from common.training import TIME
 
 NAME, LABEL, ENTITY = "churn_baseline", "churn", "customer_id"
@@ -64,7 +65,7 @@ def _said(facts: dict[str, Any]) -> str:
 def _known(uri: str, version: int) -> dict[str, Any] | None:
     """What the commit says that predicted from this training set, if there is one."""
     wanted = f"{NAME}/v{version}"
-    return next((each.books for each in history.commits(uri) if each.books.get("training_set") == wanted), None)
+    return next((each.books for each in delta_log.commits(uri) if each.books.get("training_set") == wanted), None)
 
 
 def _write(uri: str, rows: pa.Table, version: int, made_from: dict[str, Any]) -> None:
@@ -74,7 +75,7 @@ def _write(uri: str, rows: pa.Table, version: int, made_from: dict[str, Any]) ->
         uri,
         named,
         mode="overwrite",
-        predicate=f"training_set_version = {version}" if history.exists(uri) else None,
+        predicate=f"training_set_version = {version}" if delta_log.exists(uri) else None,
         partition_by=["training_set_version"],
         commit_properties=CommitProperties(custom_metadata={"userMetadata": json.dumps(made_from)}),
     )

@@ -1,8 +1,8 @@
 """The customer base, whole, once a day."""
 
-from common.aggregates import DatePart, Flag, Pick, Ratio
-from common.contract import Column, Contract, Feature, Features
-from common.rule import Rule, Severity
+from common.contracts.aggregates import DatePart, Flag, Pick, Ratio
+from common.contracts.contract import Column, Contract, Feature, Features
+from common.contracts.expectations import Rule, Severity
 
 YES_NO = ("Yes", "No")
 DAYS_IN_A_MONTH = 30

@@ -1,6 +1,6 @@
 """Purchases, one event each; corrections come as the same transaction_id again."""
 
-from common.aggregates import (
+from common.contracts.aggregates import (
     ActiveDays,
     Count,
     DaysSinceLast,
@@ -13,7 +13,7 @@ from common.aggregates import (
     Share,
     Sum,
 )
-from common.contract import Column, Contract, Feature, Features
+from common.contracts.contract import Column, Contract, Feature, Features
 
 CONTRACT = Contract(
     name="transactions",

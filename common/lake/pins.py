@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from common import history, stored
-from common.content import of_parts
-from common.contract import NAME
+from common.contracts.contract import NAME
 from common.errors import BadArguments, ContractBroken, PipelineError
-from common.files import list_files, locate, read_json, write_json
-from common.locks import committing
-from common.stored import Stored, Unreadable
+from common.lake import delta_log, snapshot
+from common.lake.content_hash import of_parts
+from common.lake.files import list_files, locate, read_json, write_json
+from common.lake.locks import committing
+from common.lake.snapshot import Stored, Unreadable
 
 FOLDER = "pins"
 
@@ -132,9 +132,9 @@ def _pinned_before(lake: str, name: str, table_path: str, version: int) -> Pin |
 
 def _open(lake: str, table_path: str, version: int) -> Stored:
     whole = all(NAME.fullmatch(each) for each in table_path.split("/"))
-    if not whole or not history.exists(f"{lake}/{table_path}"):
+    if not whole or not delta_log.exists(f"{lake}/{table_path}"):
         raise BadArguments(f"{table_path!r} is no table of {lake}; expected a path like published/name/v1")
-    return stored.open_version(f"{lake}/{table_path}", version)
+    return snapshot.open_version(f"{lake}/{table_path}", version)
 
 
 def _load(lake: str, name: str) -> Pin:

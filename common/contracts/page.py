@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from common import datasets, layout, odcs
-from common.contract import Column, Contract
-from common.rules import rules_of
+from common.contracts import datasets, layout, odcs
+from common.contracts.contract import Column, Contract
+from common.contracts.suite import rules_of
 
 
 def page(contract: Contract) -> str:

@@ -8,8 +8,8 @@ import os
 import subprocess
 from functools import cache
 
-from common import datasets
-from common.settings import CONF, ROOT
+from common.contracts import datasets
+from common.runtime.settings import CONF, ROOT
 
 
 @cache

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import ClusterNotThere
-from common.settings import Settings
+from common.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

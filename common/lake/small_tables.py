@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from common import history
+from common.contracts.layout import Table
 from common.errors import LakeNotWritable
-from common.layout import Table
-from common.locks import committing
+from common.lake import delta_log
+from common.lake.locks import committing
 
 if TYPE_CHECKING:
-    from common.run import Run
+    from common.runtime.run import Run
 
 Slice = Mapping[str, Sequence[Any]]
 # What a lake that can't be written, or a table in it that can't be read, makes of it.
@@ -30,7 +30,7 @@ def record(run: Run, table: Table, schema: pa.Schema, rows: Sequence[dict[str, A
     path = run.path(table)
     wanted = _ordered(pa.Table.from_pylist(list(rows), schema=schema), table)
     with committing(run.settings.lake, table.path):
-        there = history.exists(path)
+        there = delta_log.exists(path)
         if there and _same(_ordered(read(path, where), table), wanted):
             return False
         # Dates and declared names, never anything that a user or the data says.
@@ -49,7 +49,7 @@ def record(run: Run, table: Table, schema: pa.Schema, rows: Sequence[dict[str, A
 
 def read(path: str, where: Slice, columns: list[str] | None = None, version: int | None = None) -> pa.Table:
     """The rows with those values; those of the partition columns choose the files. Without a table, none."""
-    if not history.exists(path):
+    if not delta_log.exists(path):
         return pa.table({})
     conditions = [pc.field(name).isin(list(values)) for name, values in where.items()]
     chosen = reduce(lambda one, other: one & other, conditions)

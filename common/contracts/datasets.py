@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common import rules
-from common.contract import Contract
+from common.contracts import suite
+from common.contracts.contract import Contract
 from common.errors import BadArguments, ContractContradiction, insist
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def load(name: str) -> Dataset:
             f"the folder {name!r} declares a contract named {contract.name!r}; give both one name"
         )
     for rule in contract.rules:
-        table = rules.table_of(contract, rule.table)
+        table = suite.table_of(contract, rule.table)
         unknown = [column for column in rule.columns if column not in table.names]
         insist(not unknown, f"contract {name!r}: {rule.words} names {unknown}, but {table.path} has {table.names}")
     return Dataset(contract, package)

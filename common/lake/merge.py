@@ -12,10 +12,10 @@ from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from common import history
-from common.layout import Table
-from common.locks import committing
-from common.tables import (
+from common.contracts.layout import Table
+from common.lake import delta_log
+from common.lake.locks import committing
+from common.lake.spark_tables import (
     BROADCAST_ROWS,
     Slice,
     as_text,
@@ -30,7 +30,7 @@ from common.tables import (
 )
 
 if TYPE_CHECKING:
-    from common.run import Run
+    from common.runtime.run import Run
 
 ACTION = "action"
 ROWS_A_FILE = 500_000
@@ -86,7 +86,7 @@ def converge(run: Run, wish: Wish, books: Mapping[str, Any]) -> Change:
 
 
 def _converge_once(run: Run, wish: Wish, books: Mapping[str, Any]) -> Change:
-    blank = wish.existing is None and not history.files(run.path(wish.table), **as_text(wish.where))
+    blank = wish.existing is None and not delta_log.files(run.path(wish.table), **as_text(wish.where))
     if wish.new or blank:
         diff = _to_insert(wish.desired, wish.table)
         if wish.size is not None:
@@ -110,7 +110,7 @@ def _commit(run: Run, wish: Wish, diff: DataFrame, change: Change, books: Mappin
     elif books_changed:
         _commit_books(run, wish.table, books)
     if change.rows or books_changed:
-        change.version = history.version(run.path(wish.table))
+        change.version = delta_log.version(run.path(wish.table))
     return change
 
 
@@ -178,7 +178,7 @@ def _in_files(rows: DataFrame, count: int) -> DataFrame:
 def _commit_books(run: Run, table: Table, books: Mapping[str, Any]) -> None:
     """A commit without rows. Delta leaves out one that holds nothing, so it holds a transaction mark of this day."""
     path = run.path(table)
-    mark = {"txnAppId": f"books of {run.job} {run.ds}", "txnVersion": str(history.version(path) + 1)}
+    mark = {"txnAppId": f"books of {run.job} {run.ds}", "txnVersion": str(delta_log.version(path) + 1)}
     with signed(run, books):
         empty(run.spark, table).write.format("delta").mode("append").options(**mark).save(path)
 
@@ -187,5 +187,5 @@ def _books_changed(run: Run, table: Table, books: Mapping[str, Any]) -> bool:
     """Whether the counts that this job last committed for this day are other than these."""
     if not table.keeps_books:
         return False
-    last = history.newest(run.path(table), run.job, str(run.ds))
+    last = delta_log.newest(run.path(table), run.job, str(run.ds))
     return last is None or bool(last.books.get("counts") != books.get("counts"))

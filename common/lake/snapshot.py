@@ -15,11 +15,11 @@ from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import DeltaError
 from deltalake.schema import PrimitiveType
 
-from common import history
-from common.content import Content
 from common.errors import NothingThere, PipelineError
-from common.files import list_files, locate
-from common.history import Commit
+from common.lake import delta_log
+from common.lake.content_hash import Content
+from common.lake.delta_log import Commit
+from common.lake.files import list_files, locate
 
 
 class Unreadable(PipelineError):  # noqa: N818  (the domain's words, not Python's)
@@ -34,7 +34,7 @@ def commits(uri: str) -> list[Commit]:
     found: list[Commit] = []
     latest = datetime.min.replace(tzinfo=UTC)
     with _log_readable(uri):
-        made = history.commits(uri)
+        made = delta_log.commits(uri)
     for commit in reversed(made):
         latest = max(latest, commit.at)
         found.append(replace(commit, at=latest))
@@ -148,7 +148,7 @@ def _log_readable(uri: str) -> Iterator[None]:
 def there(uri: str) -> list[int]:
     """The versions whose files are all there, by looking at every one of them."""
     present = _present(uri)
-    return [version for version in range(history.version(uri) + 1) if _whole(uri, version, present)]
+    return [version for version in range(delta_log.version(uri) + 1) if _whole(uri, version, present)]
 
 
 def _present(uri: str) -> set[str]:

@@ -18,13 +18,13 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StructType
 
-from common import history
+from common.contracts.layout import Columns, Table
 from common.errors import ContractBroken
-from common.layout import Columns, Table
-from common.locks import committing
+from common.lake import delta_log
+from common.lake.locks import committing
 
 if TYPE_CHECKING:
-    from common.run import Run
+    from common.runtime.run import Run
 
 T = TypeVar("T")
 # Partition column to the values that are meant: always literals, so that Delta can prune by them.
@@ -59,7 +59,7 @@ def read(run: Run, table: Table, where: Slice) -> DataFrame:
     Delta's own reader would start three Spark jobs to learn the same from the log, which small days feel.
     """
     uri, at = run.path(table), run.at.get(table.path)
-    part = None if at == history.NOWHERE else history.part(uri, at, **as_text(where))
+    part = None if at == delta_log.NOWHERE else delta_log.part(uri, at, **as_text(where))
     if part is None or not part.files:
         return empty(run.spark, table)
     schema = _as_stored(part.columns)
@@ -137,7 +137,7 @@ def as_text(where: Slice) -> dict[str, list[str]]:
 
 
 def create(run: Run, table: Table) -> None:
-    if history.exists(run.path(table)):
+    if delta_log.exists(run.path(table)):
         follow(run, table)
     else:
         _make(run, table)
@@ -146,7 +146,7 @@ def create(run: Run, table: Table) -> None:
 def follow(run: Run, table: Table) -> None:
     """Gives a table that is there the columns that the contract has gained since."""
     path = run.path(table)
-    if history.exists(path) and _gained(run, table, history.columns(path)):
+    if delta_log.exists(path) and _gained(run, table, delta_log.columns(path)):
         with committing(run.settings.lake, table.path), signed(run, {}):
             empty(run.spark, table).write.format("delta").mode("append").option("mergeSchema", "true").save(path)
 

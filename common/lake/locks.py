@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from common.errors import Busy, LakeNotWritable
-from common.files import is_local, local_path
+from common.lake.files import is_local, local_path
 
 POLL_SECONDS = 0.05
 COMMIT_SECONDS = 600

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from common import content
+from common.lake import content_hash
 
 EXAMPLES = 5
 ROW = "the row itself"
@@ -34,7 +34,7 @@ class Unlike:
 
 def unlike(before: pa.Table, after: pa.Table, key: Sequence[str]) -> Unlike | None:
     """None where both say the same, whatever their order and packing."""
-    if content.of_rows(before, key) == content.of_rows(after, key):
+    if content_hash.of_rows(before, key) == content_hash.of_rows(after, key):
         return None
     one, other = _by_key(before, key), _by_key(after, key)
     found: dict[str, list[str]] = defaultdict(list)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from common.aggregates import Distinct, Last, Max, Mean, Min, MostFrequent, OfColumn, Share, Sum, sum_type
-from common.contract import TABLES, Contract
+from common.contracts.aggregates import Distinct, Last, Max, Mean, Min, MostFrequent, OfColumn, Share, Sum, sum_type
+from common.contracts.contract import TABLES, Contract
 
 Columns = tuple[tuple[str, str], ...]
 # Why a file stands in quarantine as one record, which is what we say of it.

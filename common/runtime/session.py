@@ -8,8 +8,8 @@ from contextlib import suppress
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
-from common.cluster import accepted, authentication, await_executor, insist_answers, is_standalone
-from common.settings import Settings
+from common.runtime.cluster import accepted, authentication, await_executor, insist_answers, is_standalone
+from common.runtime.settings import Settings
 
 # What a job's result depends on, and so the same everywhere; the rest is in conf/<env>.yml.
 MEANING = {

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from common.aggregates import NUMERIC, Aggregate, Flag, OfColumn, Ratio, Windowed
+from common.contracts.aggregates import NUMERIC, Aggregate, Flag, OfColumn, Ratio, Windowed
+from common.contracts.expectations import Drift, Freshness, Reference, Rule, Severity, Volume
 from common.errors import insist
-from common.rule import Drift, Freshness, Reference, Rule, Severity, Volume
 
 TYPES = re.compile(r"string|int|long|double|boolean|date|timestamp|decimal\((\d{1,2}),(\d{1,2})\)")
 LONGEST_NAME = 63

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from common import aggregates as agg
-from common.contract import Column, Contract
-from common.layout import STAGES, Table
-from common.rule import Rule
+from common.contracts import aggregates as agg
+from common.contracts.contract import Column, Contract
+from common.contracts.expectations import Rule
+from common.contracts.layout import STAGES, Table
 
 # Spark's own names of the types that tables have.
 SPARK_TYPES = {

@@ -9,17 +9,17 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from common import history
-from common.layout import Table
-from common.revision import code_revision, lock_revision
-from common.settings import Settings
+from common.contracts.layout import Table
+from common.lake import delta_log
+from common.runtime.code_version import code_revision, lock_revision
+from common.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, SparkSession
 
-    from common.contract import Contract
-    from common.converge import Change
-    from common.datasets import Dataset
+    from common.contracts.contract import Contract
+    from common.contracts.datasets import Dataset
+    from common.lake.merge import Change
 
 
 @dataclass
@@ -60,12 +60,12 @@ class Run:
     @cached_property
     def spark(self) -> SparkSession:
         """Started when first asked for: a run that has nothing to do never pays for it."""
-        from common.session import open_session
+        from common.runtime.session import open_session
 
         return open_session(self.settings, self._app)
 
     def begin_spark(self) -> None:
-        from common.session import begin_session
+        from common.runtime.session import begin_session
 
         begin_session(self.settings, self._app)
 
@@ -77,7 +77,7 @@ class Run:
         return f"{self.settings.lake}/{table.path}"
 
     def version(self, table: Table) -> int:
-        return history.version(self.path(table))
+        return delta_log.version(self.path(table))
 
     def versions(self, tables: Iterable[Table]) -> dict[str, int]:
         return {table.path: self.version(table) for table in tables}

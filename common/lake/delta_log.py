@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from common.files import is_local, list_files, local_path
+from common.lake.files import is_local, list_files, local_path
 
 # A day that is run again is mostly found among so many commits; years of them are looked through for an old one alone.
 RECENT = 100
