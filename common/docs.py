@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from common import gx
 from common.lake.files import is_local, local_path
+from common.quality import gx
 from common.runtime.settings import load_settings
 
 PAGE = Path("gx/uncommitted/data_docs/local_site/index.html")

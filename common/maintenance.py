@@ -9,13 +9,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from common import compaction, docs, runs
+from common import compaction, docs
 from common.contracts import datasets
 from common.errors import ContractBroken, PipelineError
 from common.lake import delta_log, pins
 from common.lake.files import is_local, list_files, local_path, locate, read_json
 from common.lake.locks import hold
 from common.lake.pins import Pin
+from common.orchestration import run_log
 from common.runtime.run import Outcome, Run
 
 # Which days these have run for is asked for good: what a change makes stale, whose partials a window needs, where a
@@ -74,12 +75,12 @@ def _damage(lake: str, pin: Pin) -> dict[str, Any] | None:
 def prune(run: Run) -> int:
     """Removes records of runs, verdicts of the gate and Great Expectations' results that are older than is declared."""
     lake, name = run.settings.lake, run.contract.name
-    newest = max(runs.days(lake, name, "ingest"), default=run.ds)
+    newest = max(run_log.days(lake, name, "ingest"), default=run.ds)
     # A day by mistake far ahead does not make the last results old ones. Partials of a window are asked for daily.
     kept = max(run.settings.keep_results_days, run.contract.features.window_days)
     before = min(run.ds, newest) - timedelta(days=kept)
-    records = [each for each in _old(f"{lake}/{runs.FOLDER}/{name}", before) if each.split("/")[-2] not in LASTING]
-    verdicts = [*_old(f"{lake}/{runs.RESULTS}/{name}", before)]
+    records = [each for each in _old(f"{lake}/{run_log.FOLDER}/{name}", before) if each.split("/")[-2] not in LASTING]
+    verdicts = [*_old(f"{lake}/{run_log.RESULTS}/{name}", before)]
     system, _ = locate(lake)
     for path in (*records, *verdicts):
         system.delete_file(path)

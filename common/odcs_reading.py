@@ -14,11 +14,11 @@ from open_data_contract_standard.model import (
     ServiceLevelAgreementProperty,
 )
 
-from common import gx
 from common.contracts import odcs
 from common.contracts.contract import Column
 from common.contracts.expectations import Freshness, Rule, Severity
 from common.errors import insist
+from common.quality import gx
 
 
 def column_of(shown: SchemaProperty) -> Column:

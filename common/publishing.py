@@ -12,16 +12,17 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from pyarrow import fs
 
-from common import definition, runs, stale
 from common.contracts import layout
-from common.definition import Definition
 from common.errors import ContractBroken, NothingThere
-from common.job import Watch, moved
+from common.features import definition
+from common.features.definition import Definition
 from common.lake import content_hash, delta_log
 from common.lake.delta_log import Commit
 from common.lake.files import locate
 from common.lake.locks import committing
 from common.lake.small_tables import read
+from common.orchestration import run_log, staleness
+from common.orchestration.job import Watch, moved
 from common.runtime.run import Outcome, Run
 
 FOR_GOOD = "interval 36500 days"
@@ -94,10 +95,10 @@ def facts_by_day(uri: str) -> dict[str, dict[str, Any]]:
 
 def _ready(run: Run, version: int, meaning: Definition) -> Ready:
     """The day's rows, if the gate has passed them as they are now."""
-    stale.insist_made(run, "features")
+    staleness.insist_made(run, "features")
     table, said = layout.features(run.contract), f"features of {run.contract.name} {run.ds}"
     again = f"spark-submit jobs/validate.py --dataset {run.contract.name} --ds {run.ds} --table features"
-    record = runs.load_of(run, "validate-features", run.ds)
+    record = run_log.load_of(run, "validate-features", run.ds)
     if record.failure:
         raise ContractBroken(
             f"{said} failed their validation ({record.failure.get('message', '')}); nothing was published, and readers keep "

@@ -10,13 +10,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Shown
 
-from common import masking
 from common.contracts import datasets, layout
 from common.contracts.contract import Contract
 from common.contracts.layout import FILE_REFUSED
 from common.days import parse_days
 from common.errors import told
 from common.lake import delta_log, small_tables
+from common.quality import masking
 from common.runtime.settings import load_settings
 
 EXAMPLES = 3

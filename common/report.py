@@ -18,13 +18,14 @@ from urllib.parse import quote
 import jinja2
 import pyarrow.compute as pc
 
-from common import docs, plots, runs, status
+from common import docs, plots, status
 from common.contracts import datasets
 from common.contracts.contract import TABLES, Contract
 from common.days import LONGEST_RANGE, around, parse_day
 from common.errors import BadArguments, NothingThere, told
 from common.lake import delta_log, small_tables
 from common.lake.files import list_files, local_path, read_json
+from common.orchestration import run_log
 from common.runtime.settings import CONF, load_settings
 from common.status import STEPS, Day
 
@@ -145,7 +146,7 @@ def results(lake: str, dataset: str, window: Sequence[str]) -> list[Track]:
     """Every rule that was checked in those days, in the order of the tables and of their rules."""
     found: dict[tuple[str, ...], Track] = {}
     for table, day in product(TABLES, window):
-        content = read_json(runs.results_place(lake, dataset, table, day)) or {}
+        content = read_json(run_log.results_place(lake, dataset, table, day)) or {}
         for said in content.get("results", []):
             result = {**UNSAID, "kind": "rows", "severity": "error", **said}
             # The arguments of a rule on rows tell it from others; elsewhere they are limits, which may move.
@@ -197,7 +198,7 @@ def window_of(lake: str, until: date | None, days: int) -> list[str]:
     """The days to show: so many to the last, from the first that anything has run for."""
     names = [
         file.base_name
-        for place in (runs.FOLDER, runs.RESULTS)
+        for place in (run_log.FOLDER, run_log.RESULTS)
         for file in list_files(f"{lake}/{place}", recursive=True)
     ]
     known = {name.removesuffix(".json") for name in names if re.fullmatch(r"\d{4}-\d{2}-\d{2}\.json", name)}

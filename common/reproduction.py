@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from common import definition, features, partials
+from common.clean.as_of import rows_known
 from common.contracts import layout
 from common.days import around
 from common.errors import ContractBroken
-from common.known import rows_known
+from common.features import build, definition, partials
 from common.lake import snapshot
 from common.lake.delta_log import NOWHERE
 from common.lake.row_diff import unlike
@@ -36,7 +36,7 @@ def reproduce(run: Run) -> Outcome:
     _insist_sources(made)
     window = run.contract.features.window_days
     fresh = partials.aggregate(made, rows_known(made, around(run.ds, window - 1), run.ds), []) if window else None
-    rows, counts = features.build(made, fresh)
+    rows, counts = build.build(made, fresh)
     found = unlike(published, rows.toArrow(), declared.identity)
     if found is not None:
         raise ContractBroken(
@@ -50,7 +50,7 @@ def reproduce(run: Run) -> Outcome:
 
 def _insist_sources(run: Run) -> None:
     dates = [str(day) for day in around(run.ds, max(0, run.contract.features.window_days - 1))]
-    for table in features.sources(run.contract):
+    for table in build.sources(run.contract):
         version = run.at.get(table.path, NOWHERE)
         if version != NOWHERE:
             snapshot.open_version(run.path(table), version).insist_there(dates)

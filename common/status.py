@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from common import runs
 from common.contracts import datasets
 from common.errors import told
-from common.runs import Record
+from common.orchestration import run_log
+from common.orchestration.run_log import Record
 from common.runtime.settings import load_settings
 
 STEPS = ("ingest", "validate-raw", "clean", "validate-processed", "features", "validate-features", "publish", "compact")
@@ -66,7 +66,7 @@ class Day:
 
 def days(lake: str, dataset: str) -> list[Day]:
     by_day: dict[str, dict[str, Record]] = {}
-    for (ds, job), record in runs.of_dataset(lake, dataset).items():
+    for (ds, job), record in run_log.of_dataset(lake, dataset).items():
         if job in STEPS:
             by_day.setdefault(ds, {})[job] = record
     return [Day(ds, by_day[ds]) for ds in sorted(by_day)]

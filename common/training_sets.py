@@ -11,13 +11,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from common import profiles, training_leaks
+from common import training_leaks
 from common.errors import BadArguments, ContractBroken
 from common.examples import SPLIT, as_of, known_at, newest_known, split_of
 from common.fitting import Fitted, fit
 from common.lake import content_hash, pins, spark_tables
 from common.lake.files import write_json
 from common.lake.locks import hold
+from common.quality import profiles
 from common.training import SPLITS, TIME, From, Labels, Snapshot, TrainingSet, pin_name
 from common.training_inputs import Inputs, inputs_of
 from common.training_store import FOLDER, delta, export, manifests, place

@@ -9,11 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common import definition
 from common.contracts import datasets, layout
 from common.contracts.contract import Contract
 from common.days import around
 from common.errors import NothingThere
+from common.features import definition
 from common.lake import snapshot
 from common.lake.delta_log import NOWHERE
 from common.view import View

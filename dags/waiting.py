@@ -72,6 +72,6 @@ def has_landed(dataset: str, landing: str, ds: str) -> bool:
     from datetime import date
 
     from common.contracts import datasets
-    from common.landing import Landing
+    from common.sources.landing import Landing
 
     return Landing(datasets.load(dataset).contract, landing, date.fromisoformat(ds)).arrived

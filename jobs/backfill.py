@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from common.cli import run_chain_job
-from common.job import Step
+from common.orchestration.cli import run_chain_job
+from common.orchestration.job import Step
 from jobs.clean import CLEAN
 from jobs.compact import COMPACT
 from jobs.features import FEATURES

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from common import cleaning, stale
-from common.cli import run_job
+from common.clean import settlement
 from common.contracts import layout
 from common.days import around
-from common.job import Job, Watch
 from common.lake import spark_tables
 from common.lake.locks import committing
 from common.lake.merge import converge
+from common.orchestration import staleness
+from common.orchestration.cli import run_job
+from common.orchestration.job import Job, Watch
 from common.runtime.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:
-    stale.insist_fit(run, "raw")
+    staleness.insist_fit(run, "raw")
     spark_tables.follow(run, layout.processed(run.contract))
-    day = cleaning.day(run)
+    day = settlement.day(run)
     with committing(run.settings.lake, layout.processed(run.contract).path):
         return spark_tables.retried(lambda: converge_day(run, day))
 
 
-def converge_day(run: Run, day: cleaning.Day) -> Outcome:
-    raw, settled = layout.raw(run.contract), cleaning.settle_day(day)
+def converge_day(run: Run, day: settlement.Day) -> Outcome:
+    raw, settled = layout.raw(run.contract), settlement.settle_day(day)
     sources = {"sources": {raw.path: run.version(raw)}}
     books = {"counts": settled.counts(day), **sources}
     *parts, whole = settled.current()
@@ -35,7 +36,7 @@ def converge_day(run: Run, day: cleaning.Day) -> Outcome:
         *[(wish, sources) for wish in settled.taken_back()],
     ]
     changes = [(wish.table, converge(run, wish, said)) for wish, said in wishes]
-    out_of_date = {*stale.features_after(run, [change for _, change in changes[1:]]), *settled.later_arrivals()}
+    out_of_date = {*staleness.features_after(run, [change for _, change in changes[1:]]), *settled.later_arrivals()}
     return Outcome.of(books["counts"], changes, out_of_date)
 
 

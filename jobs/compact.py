@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from common import compaction
-from common.cli import run_job
-from common.job import Job
+from common.orchestration.cli import run_job
+from common.orchestration.job import Job
 from common.runtime.run import Outcome, Run
 
 

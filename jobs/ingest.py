@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from common import arrivals, sources
-from common.cli import run_job
 from common.contracts import layout
-from common.job import Job, Watch
 from common.lake.merge import converge
+from common.orchestration.cli import run_job
+from common.orchestration.job import Job, Watch
 from common.runtime.run import Outcome, Run
+from common.sources import arrivals, source
 
 
 def main(run: Run) -> Outcome:
-    source = sources.open_source(run)
+    source = source.open_source(run)
     holding = arrivals.check(run, source.holds())
     taken = arrivals.take(run, source, holding)
     books = taken.books()
@@ -27,7 +27,7 @@ INGEST = Job(
         Watch(layout.raw(run.contract), lambda day: day == run.ds),
         Watch(layout.quarantine(run.contract), lambda day: False),
     ],
-    source=lambda run: sources.open_source(run).fingerprint(),
+    source=lambda run: source.open_source(run).fingerprint(),
 )
 
 if __name__ == "__main__":

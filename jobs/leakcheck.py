@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from common import leaks, training_sets
-from common.cli import parser, run_job
-from common.job import Job, run_day
+from common import training_sets
+from common.features import leak_check
+from common.orchestration.cli import parser, run_job
+from common.orchestration.job import Job, run_day
 from common.runtime.run import Outcome, Run
 from jobs.clean import CLEAN
 from jobs.features import FEATURES
@@ -23,7 +24,7 @@ def check(days: list[Run]) -> Outcome:
     if name:
         return Outcome("done", training_sets.check(days, days[0].dataset.training_set(name), days[0].options["labels"]))
     found = [
-        leaks.check_features(run, [partial(_day_of, INGEST), partial(_day_of, CLEAN)], partial(_day_of, FEATURES))
+        leak_check.check_features(run, [partial(_day_of, INGEST), partial(_day_of, CLEAN)], partial(_day_of, FEATURES))
         for run in days
     ]
     return Outcome("done", {name: sum(each[name] for each in found) for name in found[0]})

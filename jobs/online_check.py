@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from common import serving
-from common.cli import run_job
-from common.job import Job
+from common.orchestration.cli import run_job
+from common.orchestration.job import Job
 
 # Asked for, it always looks.
 ONLINE_CHECK = Job("online_check", serving.check, watches=lambda run: [], source=lambda run: run.run_id)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from common import publishing
-from common.cli import parser, run_job
 from common.contracts import layout
-from common.job import Job, Watch
+from common.orchestration.cli import parser, run_job
+from common.orchestration.job import Job, Watch
 from common.runtime.run import Outcome, Run
 
 

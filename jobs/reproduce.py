@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from common import reproduction
-from common.cli import parser, run_job
-from common.job import Job
+from common.orchestration.cli import parser, run_job
+from common.orchestration.job import Job
 from common.runtime.run import Outcome, Run
 
 

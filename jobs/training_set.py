@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from common import training_sets
-from common.cli import parser, run_whole
-from common.job import Line
+from common.orchestration.cli import parser, run_whole
+from common.orchestration.job import Line
 from common.runtime.run import Run
 
 

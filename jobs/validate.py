@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from common import gate
-from common.cli import parser, run_job
 from common.contracts import layout, suite
-from common.job import Job, Watch
+from common.orchestration.cli import parser, run_job
+from common.orchestration.job import Job, Watch
+from common.quality import gate
 from common.runtime.run import Outcome, Run
 
 

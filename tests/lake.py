@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 from common import published
 from common.contracts import datasets
 from common.contracts.contract import Column, Contract
-from common.job import Job, Line, run_day
+from common.orchestration.job import Job, Line, run_day
 from common.runtime.run import Run
 from common.runtime.settings import load_settings
 from jobs.clean import CLEAN

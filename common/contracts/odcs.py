@@ -19,12 +19,12 @@ from open_data_contract_standard.model import (
     ServiceLevelAgreementProperty,
 )
 
-from common import masking
 from common.contracts import layout
 from common.contracts.contract import Column, Contract
 from common.contracts.expectations import Rule, Severity
 from common.contracts.layout import Table
 from common.contracts.suite import rules_of
+from common.quality import masking
 
 STANDARD = "v3.2.0"
 ENGINE = "great-expectations"

@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from common.contracts.expectations import Rule
-from common.quality import check
+from common.quality.result import check
 from common.runtime.session import open_session
 from common.runtime.settings import load_settings
 

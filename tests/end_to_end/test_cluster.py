@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from common.chain import run_chain
+from common.orchestration.chain import run_chain
 from jobs.backfill import CHAIN
 from tests.lake import Lake
 from tests.processes import listening, parent

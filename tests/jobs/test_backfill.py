@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from common.chain import run_chain
-from common.cli import summary
 from common.errors import ContractBroken
-from common.job import Line
+from common.orchestration.chain import run_chain
+from common.orchestration.cli import summary
+from common.orchestration.job import Line
 from common.status import STEPS, days, report
 from jobs.backfill import CHAIN
 from tests.lake import Lake

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from pyspark.sql import DataFrame
 
-from common.cleaning import balance
+from common.clean.settlement import balance
 from common.contracts.datasets import Dataset
 from common.errors import BooksDoNotBalance, NothingThere
-from common.job import run_day
+from common.orchestration.job import run_day
 from jobs.clean import CLEAN
 from jobs.features import FEATURES
 from tests.lake import Lake

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from common.errors import ContractBroken, NothingThere
-from common.job import Step
 from common.lake.files import read_json
+from common.orchestration.job import Step
 from jobs.backfill import CHAIN
 from jobs.datasets.transactions.sample import COLUMNS, generate
 from tests.lake import Lake

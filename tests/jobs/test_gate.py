@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from pyspark.sql import SparkSession
 
-from common import gx
 from common.contracts.expectations import Rule, Severity
 from common.errors import ContractBroken, NothingThere
-from common.job import run_day
-from common.quality import check
+from common.orchestration.job import run_day
+from common.quality import gx
+from common.quality.result import check
 from jobs.validate import VALIDATE
 from tests.lake import Lake
 

@@ -11,9 +11,9 @@ import pytest
 
 from common.contracts.contract import Files
 from common.errors import BooksDoNotBalance, ContractBroken, NothingThere
-from common.job import run_day
-from common.landing import Landing
-from common.sources import Holding
+from common.orchestration.job import run_day
+from common.sources.landing import Landing
+from common.sources.source import Holding
 from jobs.ingest import INGEST
 from tests.lake import PURCHASE, Lake
 from tests.tables_as_text import assert_rows

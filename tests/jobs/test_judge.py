@@ -7,9 +7,9 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from common.clean.casting import judge
 from common.contracts import datasets
 from common.contracts.contract import Column
-from common.judge import judge
 from tests.lake import PURCHASE
 
 

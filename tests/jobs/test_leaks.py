@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from pyspark.sql import functions as F
 
-from common import known, leaks, training_sets
+from common import training_sets
+from common.clean import as_of
 from common.contracts import datasets
 from common.errors import ContractBroken, NothingProven, NothingThere
 from common.examples import as_of
+from common.features import leak_check
 from common.fitting import fit
-from common.job import Job, run_day
+from common.orchestration.job import Job, run_day
 from common.runtime.run import Run
 from common.steps import Impute, MinMax
 from common.training import From
@@ -46,8 +48,8 @@ def test_an_engine_that_sees_later_arrivals_is_caught_by_column_and_entity(
 ) -> None:
     lake.land(DAY, "transaction_id | user_id\na | 41\nb | 42\nc | 43")
     lake.day(DAY)
-    monkeypatch.setattr(known, "known_on", lambda ds: F.col("superseded").isNull())
-    real = known.rows_known
+    monkeypatch.setattr(as_of, "known_on", lambda ds: F.col("superseded").isNull())
+    real = as_of.rows_known
 
     def all_that_is_stored(run, dates, on):  # type: ignore[no-untyped-def]
         return real(run, dates, date(2999, 1, 1))
@@ -66,7 +68,7 @@ def test_a_check_whose_poison_was_refused_proves_nothing_and_says_so(
 ) -> None:
     lake.land(DAY, "transaction_id\na")
     lake.day(DAY)
-    monkeypatch.setattr(leaks, "_other", lambda column, value: "?")
+    monkeypatch.setattr(leak_check, "_other", lambda column, value: "?")
     with pytest.raises(NothingProven, match="none of the 1 rows of poison .* was taken in .*'quarantined': 1") as vain:
         lake.run(LEAKCHECK, DAY, training_set=None)
     assert vain.value.exit_code == 1
@@ -88,7 +90,7 @@ def test_poison_has_new_events_too_where_a_key_is_a_number(lake: Lake, monkeypat
         landed.extend(json.loads(line) for line in file.read_text().splitlines())
 
     jobs = [partial(run_one, job) for job in (INGEST, CLEAN)]
-    counts = leaks.check_features(lake.plan("leakcheck", DAY), [look, *jobs], partial(run_one, FEATURES))
+    counts = leak_check.check_features(lake.plan("leakcheck", DAY), [look, *jobs], partial(run_one, FEATURES))
     assert (counts["poisoned"], counts["taken_in"]) == (3, 3)
     # One of tomorrow and one that comes late, both new, and a correction.
     said = [(each["transaction_id"], each["user_id"], each["timestamp"][:10]) for each in landed]

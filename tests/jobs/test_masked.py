@@ -5,12 +5,13 @@ from datetime import date
 
 import pytest
 
-from common import docs, profiles
+from common import docs
 from common.contracts.aggregates import Last
 from common.contracts.contract import Feature
 from common.contracts.expectations import Reference, Rule, Severity
 from common.errors import ContractBroken
-from common.masking import MASK
+from common.quality import profiles
+from common.quality.masking import MASK
 from tests.lake import Lake
 
 DAY = "2026-01-05"

@@ -8,12 +8,12 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from common import gx
 from common.contracts.expectations import Drift, Rule, Severity
 from common.contracts.layout import STAGES
 from common.errors import ContractBroken
 from common.lake import spark_tables
-from common.quality import check
+from common.quality import gx
+from common.quality.result import check
 from tests.lake import Lake
 
 DAY, NEXT = "2026-01-05", "2026-01-06"

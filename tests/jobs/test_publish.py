@@ -11,15 +11,16 @@ import pytest
 from deltalake import write_deltalake
 from pyspark.sql import SparkSession
 
-from common import compaction, definition, published, publishing
+from common import compaction, published, publishing
 from common.comparison import compare
 from common.contracts.aggregates import Sum
 from common.contracts.contract import Feature
 from common.contracts.datasets import Dataset
 from common.contracts.expectations import Rule, Severity
 from common.errors import ContractBroken, NothingThere
-from common.job import Job, Line, run_day, run_together
+from common.features import definition
 from common.lake import pins
+from common.orchestration.job import Job, Line, run_day, run_together
 from common.why import why
 from jobs.features import FEATURES
 from jobs.publish import ONLINE, PUBLISH

@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from common import docs, gx, masking, profiles, quality
+from common import docs
 from common.contracts.contract import Column, Contract
 from common.contracts.expectations import Drift, Reference, Rule, Severity, Volume
 from common.contracts.layout import processed
 from common.errors import ContractBroken
-from common.job import Line, run_day
+from common.orchestration.job import Line, run_day
+from common.quality import gx, masking, profiles, result
 from jobs.validate import VALIDATE
 from tests.lake import Lake
 from tests.tables_as_text import assert_rows
@@ -200,7 +201,7 @@ def test_a_feature_that_goes_with_the_label_otherwise_than_before_is_told(lake: 
 def test_examples_of_personal_columns_are_masked_wherever_they_are_kept(spark: SparkSession, lake: Lake) -> None:
     rows = spark.createDataFrame([("secret-1", 5), ("secret-1", 6)], "id string, n int")
     rules = [Rule("ExpectColumnValuesToBeUnique", {"column": "id"})]
-    (found,) = quality.check(rows, rules, "people", str(lake.root / "lake"), frozenset({"id"}))
+    (found,) = result.check(rows, rules, "people", str(lake.root / "lake"), frozenset({"id"}))
     assert (found.failed, found.examples) == (2, [masking.MASK])
     kept = [path.read_text() for path in (lake.root / "lake" / "gx").rglob("*.json")]
     assert kept
@@ -243,7 +244,7 @@ def test_the_same_rules_ask_spark_the_same_query(spark: SparkSession, monkeypatc
     rules += [Rule("ExpectColumnMaxToBeBetween", {"column": name, "max_value": 9}) for name in ("a", "c")]
     monkeypatch.setattr(type(rows), "agg", agg)
     for _ in range(3):
-        quality.check(rows, rules, "same")
+        result.check(rows, rules, "same")
     assert len(asked) > 2 and len(set(asked)) == len(asked) / 3, asked
 
 

@@ -20,13 +20,13 @@ from delta.exceptions import ConcurrentAppendException
 from pyspark.sql import SparkSession
 
 from common import compaction
+from common.clean.as_of import rows_known
 from common.contracts import layout
 from common.errors import Busy, LakeNotWritable
-from common.job import describe
-from common.known import rows_known
 from common.lake import delta_log, locks, merge, spark_tables
 from common.lake.locks import hold
 from common.lake.merge import Wish, difference
+from common.orchestration.job import describe
 from common.runtime.run import Run
 from jobs import clean
 from jobs.maintain import MAINTAIN

@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from common import profiles, steadiness, training_sets, training_store
+from common import training_sets, training_store
 from common.contracts.expectations import Drift
 from common.errors import BadArguments, ContractBroken, ContractContradiction
 from common.lake import delta_log, pins
+from common.quality import drift, profiles
 from common.steps import Impute
 from common.training import From, Labels, Snapshot, Split, TrainingSet, pin_name
 from jobs.datasets.churn import baseline, telco
@@ -361,7 +362,7 @@ def test_a_day_is_held_against_what_the_model_learnt_from(churn: Lake) -> None:
     drifting = replace(run.dataset.contract, drift=Drift(training_set=NAME))
     run = replace(run, dataset=replace(run.dataset, contract=drifting))
     today = profiles.known(run, "features", [date.fromisoformat(NEXT)])
-    results = list(steadiness.drifted(run, "features", today))
+    results = list(drift.drifted(run, "features", today))
     assert len(results) > 10
     assert [each.words for each in results if not each.success] == []
     dearer = [
@@ -370,7 +371,7 @@ def test_a_day_is_held_against_what_the_model_learnt_from(churn: Lake) -> None:
         else each
         for each in today
     ]
-    failed = {each.column for each in steadiness.drifted(run, "features", dearer) if not each.success}
+    failed = {each.column for each in drift.drifted(run, "features", dearer) if not each.success}
     assert "monthly_charges" in failed
 
 

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from common.contracts.expectations import Reference, Rule, Severity
 from common.errors import BadArguments, ContractBroken
-from common.quality import check
+from common.quality.result import check
 from tests.lake import Lake
 
 DAY = "2026-01-05"

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from common.chain import run_chain
-from common.cli import run_chain_job, run_job
 from common.contracts import datasets
 from common.errors import ContractBroken, NothingThere
-from common.job import Job, Step
+from common.orchestration.chain import run_chain
+from common.orchestration.cli import run_chain_job, run_job
+from common.orchestration.job import Job, Step
 from common.runtime.run import Outcome, Run
 from common.runtime.settings import load_settings
 

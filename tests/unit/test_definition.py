@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from common import definition
 from common.contracts.contract import Column, Contract
 from common.contracts.datasets import Dataset
+from common.features import definition
 from common.runtime.run import Run
 from tests.lake import Lake
 from tests.published_tables import commit, rows_of

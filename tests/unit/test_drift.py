@@ -9,8 +9,8 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2, ks_2samp
 
-from common import drift
-from common.profiles import QUANTILES, TOP, Profile
+from common.quality import distances
+from common.quality.profiles import QUANTILES, TOP, Profile
 
 RNG = np.random.default_rng(7)
 
@@ -32,9 +32,9 @@ def words(text: str) -> Profile:
 
 
 def stability(reference: list[Profile], day: Profile) -> float:
-    found = drift.shares(reference, [day])
+    found = distances.shares(reference, [day])
     assert found is not None
-    return drift.psi(found, drift.sizes(reference, [day]))
+    return distances.psi(found, distances.sizes(reference, [day]))
 
 
 def test_the_same_days_are_no_distance_apart() -> None:
@@ -55,7 +55,7 @@ def test_a_rare_value_that_a_small_day_lacks_is_no_other_population() -> None:
 
 def test_psi_of_numbers_is_near_that_of_the_values_themselves() -> None:
     past, now = RNG.normal(0, 1, 20_000), RNG.normal(0.7, 1.3, 20_000)
-    edges = [-np.inf, *np.quantile(past, np.linspace(0, 1, drift.BINS + 1)[1:-1]), np.inf]
+    edges = [-np.inf, *np.quantile(past, np.linspace(0, 1, distances.BINS + 1)[1:-1]), np.inf]
     shares = [np.histogram(each, edges)[0] / len(each) for each in (past, now)]
     exact = float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
     assert stability([numbers(past)], numbers(now)) == pytest.approx(exact, rel=0.05)
@@ -75,26 +75,26 @@ def test_numbers_with_many_equal_values_are_compared_right() -> None:
 
 
 def test_the_other_distances_are_those_of_scipy() -> None:
-    found = drift.shares([words("a a a b c")], [words("a b b b c d")])
+    found = distances.shares([words("a a a b c")], [words("a b b b c d")])
     assert found is not None
     past, now = zip(*found.values(), strict=True)
-    assert drift.jensen_shannon(found) == pytest.approx(jensenshannon(past, now, base=2))
+    assert distances.jensen_shannon(found) == pytest.approx(jensenshannon(past, now, base=2))
     before, after = RNG.normal(0, 1, 20_000), RNG.normal(0.5, 1, 20_000)
     exact = ks_2samp(before, after).statistic
-    assert drift.kolmogorov_smirnov([numbers(before)], [numbers(after)]) == pytest.approx(exact, abs=0.005)
-    assert drift.kolmogorov_smirnov([numbers(before)], [numbers(after + 100)]) == 1
+    assert distances.kolmogorov_smirnov([numbers(before)], [numbers(after)]) == pytest.approx(exact, abs=0.005)
+    assert distances.kolmogorov_smirnov([numbers(before)], [numbers(after + 100)]) == 1
 
 
 def over_the_limits(past: list[Profile], day: Profile) -> set[str]:
     """What is further away than chance alone would bring it, at most once in a thousand times."""
-    found, sizes = drift.shares(past, [day]), drift.sizes(past, [day])
+    found, sizes = distances.shares(past, [day]), distances.sizes(past, [day])
     assert found is not None
     distances = {
-        "psi": (drift.psi(found, sizes), drift.chance(found, sizes)),
-        "js": (drift.jensen_shannon(found), drift.chance_jensen_shannon(found, sizes)),
+        "psi": (distances.psi(found, sizes), distances.chance(found, sizes)),
+        "js": (distances.jensen_shannon(found), distances.chance_jensen_shannon(found, sizes)),
     }
     if day.quantiles:
-        distances["ks"] = (drift.kolmogorov_smirnov(past, [day]), drift.chance_kolmogorov_smirnov(sizes))
+        distances["ks"] = (distances.kolmogorov_smirnov(past, [day]), distances.chance_kolmogorov_smirnov(sizes))
     return {name for name, (distance, limit) in distances.items() if distance > limit}
 
 
@@ -103,10 +103,10 @@ def test_small_samples_of_one_population_stay_within_what_chance_gives() -> None
     past = [numbers(RNG.choice(population, 200)) for _ in range(14)]
     over = [over_the_limits(past, numbers(RNG.choice(population, 200))) for _ in range(300)]
     assert sum("psi" in each for each in over) + sum("ks" in each for each in over) <= 2
-    found, sizes = drift.shares(past, past[:1]), drift.sizes(past, past[:1])
+    found, sizes = distances.shares(past, past[:1]), distances.sizes(past, past[:1])
     assert found is not None
     exact = chi2.ppf(0.999, len(found) - 1) * (1 / 2800 + 1 / 200)
-    assert drift.chance(found, sizes) == pytest.approx(exact, rel=0.02)
+    assert distances.chance(found, sizes) == pytest.approx(exact, rel=0.02)
 
 
 def drawn(*shares: float, count: int = 400) -> Profile:
@@ -131,7 +131,7 @@ def test_values_that_became_countless_are_far_from_the_few_that_were() -> None:
     for ids in (many("id", 100), many("id", 3000), replace(many("id", 100), rows=40_000, top=[])):
         assert stability(few, ids) > 2, "further than any limit"
         assert stability([ids] * 14, few[0]) > 2
-    found = drift.shares(few, [many("id", 3000)])
+    found = distances.shares(few, [many("id", 3000)])
     assert found is not None
     assert found["card"][1] <= 2 / 3000
     assert found[None] == pytest.approx((0, 2950 / 3000), abs=0.05)
@@ -152,7 +152,7 @@ def test_what_is_no_number_lies_beyond_all_numbers() -> None:
 
 def test_a_share_swings_as_far_as_chance_swings_it() -> None:
     past, now = RNG.binomial(2800, 0.05, 2000) / 2800, RNG.binomial(40, 0.05, 2000) / 40
-    over = [abs(one - other) > drift.swing(one, other, (2800, 40)) for one, other in zip(past, now, strict=True)]
+    over = [abs(one - other) > distances.swing(one, other, (2800, 40)) for one, other in zip(past, now, strict=True)]
     assert sum(over) <= 40
-    assert drift.swing(0.05, 0, (2800, 40)) > 0.05, "forty rows may lack what one in twenty has"
-    assert drift.swing(0.05, 0, (2800, 400)) < 0.05, "four hundred may not"
+    assert distances.swing(0.05, 0, (2800, 40)) > 0.05, "forty rows may lack what one in twenty has"
+    assert distances.swing(0.05, 0, (2800, 400)) < 0.05, "four hundred may not"

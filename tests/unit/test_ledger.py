@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from common import profiles
-from common.profiles import Profile
+from common.quality import profiles
+from common.quality.profiles import Profile
 from tests.lake import Lake
 
 DAY = date(2026, 1, 5)

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from common import runs, stale
 from common.contracts import datasets, layout
 from common.errors import ContractBroken
-from common.job import Job, Watch, run_day
 from common.lake import delta_log, pins
 from common.lake.files import write_json
 from common.lake.merge import Change
-from common.runs import Record
+from common.orchestration import run_log, staleness
+from common.orchestration.job import Job, Watch, run_day
+from common.orchestration.run_log import Record
 from common.runtime.run import Outcome
 from jobs.maintain import MAINTAIN
 from tests.lake import Lake
@@ -119,13 +119,13 @@ def test_which_days_have_run_is_told_however_old_they_are(lake: Lake) -> None:
     next_day = str(date.fromisoformat(OLD) + timedelta(days=1))
     record(lake, "features", next_day)
     before = {
-        job: runs.days(str(place(lake)), "transactions", job) for job in ("ingest", "clean", "features", "publish")
+        job: run_log.days(str(place(lake)), "transactions", job) for job in ("ingest", "clean", "features", "publish")
     }
     assert counts(lake)["results_removed"] == 3
-    assert {job: runs.days(str(place(lake)), "transactions", job) for job in before} == before
+    assert {job: run_log.days(str(place(lake)), "transactions", job) for job in before} == before
     # A late event of a day that is older than the log of runs still reaches the days whose window holds it.
     changed = Change(3, inserted=1, partitions=[{"event_date": date.fromisoformat(OLD)}])
-    assert stale.features_after(lake.plan("clean", OLD), [changed]) == [
+    assert staleness.features_after(lake.plan("clean", OLD), [changed]) == [
         date.fromisoformat(OLD),
         date.fromisoformat(next_day),
     ]
@@ -292,7 +292,7 @@ def test_removing_files_makes_no_day_run_again(published: Lake) -> None:
 
 def test_maintenance_is_filed_like_any_job_and_always_looks(lake: Lake) -> None:
     lake.run(MAINTAIN, DS)
-    filed = runs.of_dataset(str(place(lake)), "transactions")[(DS, "maintain")]
+    filed = run_log.of_dataset(str(place(lake)), "transactions")[(DS, "maintain")]
     assert isinstance(filed, Record)
     assert filed.done
     path = verdict(lake, "raw", OLD)

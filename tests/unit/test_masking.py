@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from common import masking
 from common.contracts import datasets
 from common.contracts.aggregates import Pick, Ratio
 from common.contracts.contract import Contract, Feature
+from common.quality import masking
 
 CHURN = datasets.load("churn").contract
 EVENTS = datasets.load("transactions").contract

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common import parsing
-from common.batches import parquet_batch, plain_batch
-from common.json_lines import json_batches
-from common.parsing import BadFile, Batch, check_header, csv_batches, csv_header, read_lines, split_header
+from common.sources import text_records
+from common.sources.arrow_batches import parquet_batch, plain_batch
+from common.sources.json_lines import json_batches
+from common.sources.text_records import BadFile, Batch, check_header, csv_batches, csv_header, read_lines, split_header
 
 
 def read_csv(content: bytes | str, wanted: tuple[str, ...] = ("a", "b"), encoding: str = "utf-8") -> Batch:
@@ -45,7 +45,7 @@ def together(batches: object) -> Batch:
 @pytest.fixture(params=[7, 1 << 20])
 def chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Files arrive in blocks; where a block ends must not matter."""
-    monkeypatch.setattr(parsing, "CHUNK", request.param)
+    monkeypatch.setattr(text_records, "CHUNK", request.param)
     return int(request.param)
 
 
@@ -144,13 +144,13 @@ def test_whatever_a_csv_writer_writes_is_read_back(rows: list[tuple[str, str]]) 
 @given(st.binary(max_size=200), st.integers(1, 50))
 def test_any_bytes_are_accounted_for_line_by_line_or_refused_whole(content: bytes, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parsing, "CHUNK", size)
+        patch.setattr(text_records, "CHUNK", size)
         try:
-            expected = parsing.count_lines(read_lines(io.BytesIO(content), "utf-8"))
+            expected = text_records.count_lines(read_lines(io.BytesIO(content), "utf-8"))
             found = read_csv(b"a,b\n" + content.removeprefix(b"\xef\xbb\xbf"))
         except BadFile:
             return
-        assert found.lines == parsing.count_lines(
+        assert found.lines == text_records.count_lines(
             read_lines(io.BytesIO(content.removeprefix(b"\xef\xbb\xbf")), "utf-8")
         )
         assert expected in (found.lines, found.lines + 1)

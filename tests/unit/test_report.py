@@ -15,7 +15,7 @@ from deltalake import write_deltalake
 from common import docs, plots, report
 from common.contracts import datasets
 from common.lake.files import write_json
-from common.profiles import SCHEMA
+from common.quality.profiles import SCHEMA
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 EVIL = "<script>alert('x')</script>"

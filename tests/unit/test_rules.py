@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from common import gx
 from common.contracts import datasets, suite
 from common.contracts.aggregates import Ratio, Sum
 from common.contracts.contract import Feature, Features
 from common.contracts.layout import STAGES
+from common.quality import gx
 
 GOLDEN = Path(__file__).parent / "rules"
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from common import profiles, runs, steadiness
 from common.contracts.expectations import Drift, Severity
 from common.errors import ContractContradiction
 from common.lake.files import write_json
-from common.profiles import TOP, Profile
-from common.quality import Result
+from common.orchestration import run_log
+from common.quality import drift, profiles
+from common.quality.profiles import TOP, Profile
+from common.quality.result import Result
 from tests.lake import Lake
 
 TODAY = date(2026, 1, 20)
@@ -54,7 +55,7 @@ def judge(lake: Lake, today: Sequence[Profile], **declared: Any) -> list[Result]
     run = lake.plan("validate", str(TODAY))
     contract = replace(run.contract, drift=Drift(**{"days": 7, **declared}))
     run = replace(run, dataset=replace(run.dataset, contract=contract))
-    found = list(steadiness.drifted(run, "processed", today))
+    found = list(drift.drifted(run, "processed", today))
     json.dumps([each.facts() for each in found])  # as the results are kept
     return found
 
@@ -155,9 +156,9 @@ def test_a_day_that_was_stopped_is_no_measure_for_later_ones(tmp_path: Path) -> 
     assert alarms(judged(tmp_path, good, good)) == {}
     for day in WEEK[1:]:
         keep(lake, day, bad)
-        write_json(runs.results_place(f"{tmp_path}/lake", "transactions", "processed", day), {"success": False})
+        write_json(run_log.results_place(f"{tmp_path}/lake", "transactions", "processed", day), {"success": False})
     assert alarms(judge(lake, good)) == {}
     assert "NewValuesToBeAtMost(0) kind" in alarms(judge(lake, bad))
     for day in WEEK[1:]:
-        write_json(runs.results_place(f"{tmp_path}/lake", "transactions", "processed", day), {"success": True})
+        write_json(run_log.results_place(f"{tmp_path}/lake", "transactions", "processed", day), {"success": True})
     assert "NewValuesToBeAtMost(0) kind" not in alarms(judge(lake, bad))

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from common import checks, volume
 from common.contracts.expectations import Drift, Volume
 from common.errors import ContractContradiction
 from common.lake import delta_log
 from common.lake.delta_log import Commit
-from common.quality import Result
-from common.volume import usual
+from common.quality import checks, volume
+from common.quality.result import Result
+from common.quality.volume import usual
 from tests.lake import Lake
 
 MONDAY = date(2026, 2, 2)

@@ -14,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
-from common.chain import missed, run_chain
 from common.contracts import datasets
 from common.days import FORM, parse_days
 from common.errors import BadArguments, NothingThere, PipelineError, advice
-from common.job import Job, Line, Step, describe, run_day, run_together
+from common.orchestration.chain import missed, run_chain
+from common.orchestration.job import Job, Line, Step, describe, run_day, run_together
 from common.runtime.code_version import code_fingerprint
 from common.runtime.run import Run
 from common.runtime.settings import load_settings

@@ -9,15 +9,15 @@ from functools import cached_property
 from pyspark.sql import Column, DataFrame, Observation, Row, Window
 from pyspark.sql import functions as F
 
+from common.clean.casting import judge
+from common.clean.versions import known_on, record_hash, settle
 from common.contracts import layout
 from common.contracts.layout import Table
 from common.days import around
 from common.errors import BooksDoNotBalance
-from common.judge import judge
 from common.lake import delta_log, spark_tables
 from common.lake.merge import DELETE, INSERT, UPDATE, Wish
 from common.runtime.run import Run
-from common.versions import known_on, record_hash, settle
 
 ORIGIN = "superseded_table"
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from common.batches import parquet_batch, plain_batch, record_batch, refused_batch
 from common.contracts.contract import Column, Contract
-from common.json_lines import json_batches
 from common.lake.files import list_files, locate
-from common.parsing import (
+from common.sources.arrow_batches import parquet_batch, plain_batch, record_batch, refused_batch
+from common.sources.json_lines import json_batches
+from common.sources.source import Holding, Unit
+from common.sources.text_records import (
     BadFile,
     Batch,
     check_header,
@@ -27,7 +28,6 @@ from common.parsing import (
     read_lines,
     split_header,
 )
-from common.sources import Holding, Unit
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -12,9 +12,9 @@ from common.contracts.aggregates import Ratio
 from common.contracts.contract import Column, Contract
 from common.contracts.datasets import Dataset
 from common.errors import BadArguments
+from common.features.transforms_source import Transforms, transforms_of
 from common.lake import delta_log
 from common.runtime.run import Run
-from common.transforms import Transforms, transforms_of
 
 
 class DefinitionChanged(BadArguments):

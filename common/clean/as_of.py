@@ -8,10 +8,10 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from common.clean.versions import known_on
 from common.contracts import layout
 from common.lake import spark_tables
 from common.runtime.run import Run
-from common.versions import known_on
 
 
 def rows_known(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:

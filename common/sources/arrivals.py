@@ -9,14 +9,14 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from common.clean.versions import record_hash
 from common.contracts import layout
 from common.contracts.layout import FILE_REFUSED, Table
 from common.errors import BooksDoNotBalance, ContractBroken, NothingThere
 from common.lake import delta_log, spark_tables
 from common.lake.merge import Change, Wish
 from common.runtime.run import Outcome, Run
-from common.sources import Holding, Source
-from common.versions import record_hash
+from common.sources.source import Holding, Source
 
 
 def check(run: Run, holding: Holding) -> Holding:

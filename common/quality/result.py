@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.errors import PySparkException
 
-from common import gx
 from common.contracts.expectations import Rule, Severity
 from common.errors import BadArguments, ContractContradiction
 from common.lake.files import is_local, local_path

@@ -10,8 +10,8 @@ from datetime import date
 
 from common.contracts import layout
 from common.errors import NothingThere
-from common.job import Line, Step, run_day
 from common.lake import delta_log
+from common.orchestration.job import Line, Step, run_day
 from common.runtime.run import Run
 
 Done = Line | Exception

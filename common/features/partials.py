@@ -12,14 +12,15 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
-from common import features, runs
+from common.clean.as_of import rows_known, versions_moved
 from common.contracts import layout
 from common.days import around
 from common.errors import BooksDoNotBalance
-from common.job import Job, Watch, run_day
-from common.known import rows_known, versions_moved
+from common.features import build
 from common.lake import delta_log, spark_tables
 from common.lake.merge import Wish, converge
+from common.orchestration import run_log
+from common.orchestration.job import Job, Watch, run_day
 from common.runtime.run import Outcome, Run
 
 
@@ -36,7 +37,7 @@ def main(run: Run) -> Outcome:
         )
     desired = spark_tables.conform(rows.withColumn("ds", F.lit(run.ds)), table)
     wish = Wish(table=table, where={"ds": [run.ds]}, desired=desired, size=made["partials"])
-    change = converge(run, wish, {"sources": run.versions(features.sources(run.contract))})
+    change = converge(run, wish, {"sources": run.versions(build.sources(run.contract))})
     return Outcome.of({"partials_changed": change.rows}, [(table, change)])
 
 
@@ -112,7 +113,7 @@ PARTIALS = Job(
     watches=lambda run: (
         [
             Watch(table, lambda day: day in around(run.ds, run.contract.lateness_days))
-            for table in features.sources(run.contract)
+            for table in build.sources(run.contract)
         ]
         + [Watch(layout.partials(run.contract), lambda day: False)]
     ),
@@ -129,7 +130,7 @@ def bring_up_to_date(run: Run) -> None:
     window = run.contract.features.window_days
     if not window:
         return
-    cleaned = set(runs.days(run.settings.lake, run.contract.name, "clean")) | _arrived(run)
+    cleaned = set(run_log.days(run.settings.lake, run.contract.name, "clean")) | _arrived(run)
     for day in around(run.ds, window - 1):
         if day in cleaned:
             run_day(PARTIALS, replace(run, ds=day, full_refresh=run.full_refresh and day == run.ds), quiet=True)

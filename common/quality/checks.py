@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from common import masking, quality, runs, volume
 from common.contracts import datasets, layout
 from common.contracts.expectations import Reference, Severity
 from common.contracts.layout import FILE_REFUSED
 from common.lake import delta_log, small_tables, spark_tables
-from common.profiles import Profile
-from common.quality import EXAMPLES, Result
+from common.orchestration import run_log
+from common.quality import masking, result, volume
+from common.quality.profiles import Profile
+from common.quality.result import EXAMPLES, Result
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -153,15 +154,15 @@ def _since_newest_event(run: Run, found: Sequence[Profile]) -> float | None:
 
 def _since_last_change(run: Run) -> float:
     """A snapshot that is the same as the day before is as old as that one."""
-    mine = runs.load_of(run, "ingest", run.ds).source
+    mine = run_log.load_of(run, "ingest", run.ds).source
     days = 1
-    while mine and runs.load_of(run, "ingest", run.ds - timedelta(days=days)).source == mine and days < 30:
+    while mine and run_log.load_of(run, "ingest", run.ds - timedelta(days=days)).source == mine and days < 30:
         days += 1
     return 24.0 * days
 
 
 def _source_unknown(run: Run) -> str:
-    if runs.load_of(run, "ingest", run.ds).source:
+    if run_log.load_of(run, "ingest", run.ds).source:
         return ""
     return f"the log of runs does not say what the source held on {run.ds}; run ingest of that day again"
 
@@ -172,8 +173,8 @@ def references(run: Run, rows: DataFrame) -> list[Result]:
     for each in run.contract.references:
         try:
             found.append(_reference(run, rows, each))
-        except quality.CANNOT_RUN as error:
-            found.append(quality.unable(_exists(each), error, each.column))
+        except result.CANNOT_RUN as error:
+            found.append(result.unable(_exists(each), error, each.column))
     return found
 
 

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from common import checks, gx, masking, profiles, quality, runs, stale, steadiness
+from common.clean.as_of import rows_known
 from common.contracts import suite
 from common.contracts.expectations import Severity
 from common.days import around
 from common.errors import ContractBroken
-from common.known import rows_known
 from common.lake import small_tables, spark_tables
 from common.lake.files import write_json
-from common.quality import Result
+from common.orchestration import run_log, staleness
+from common.quality import checks, drift, gx, masking, profiles, result
+from common.quality.result import Result
 from common.runtime.run import Outcome, Run
 
 if TYPE_CHECKING:
@@ -25,15 +26,15 @@ if TYPE_CHECKING:
 def check(run: Run) -> list[Result]:
     """Everything that is expected of the table's rows that the run of ds has brought."""
     name, contract = run.options["table"], run.contract
-    stale.insist_made(run, name)
+    staleness.insist_made(run, name)
     gx.import_meanwhile()
     try:
         # Looked at several times: by the rules, for what is unique, for the profile.
         rows, _ = spark_tables.computed(rows_of(run, name))
-    except quality.CANNOT_RUN as error:
-        return [quality.unable("RowsToBeReadable()", error)]
+    except result.CANNOT_RUN as error:
+        return [result.unable("RowsToBeReadable()", error)]
     suite_name, masked = f"{contract.name}.{name}", masking.sensitive_names(contract, name)
-    found = quality.check(rows, suite.rules_of(contract, name), suite_name, run.settings.lake, masked)
+    found = result.check(rows, suite.rules_of(contract, name), suite_name, run.settings.lake, masked)
     if name == "raw":
         return [*checks.refused(run, name), checks.volume_of(run), *found]
     found += _over_time(run, name, rows)
@@ -54,13 +55,13 @@ def _over_time(run: Run, name: str, rows: DataFrame) -> list[Result]:
     """What a day's profiles tell: how old it is, and how it differs from other days."""
     try:
         measured = profiles.measure(rows, run, name)
-    except quality.CANNOT_RUN as error:
-        return [quality.unable("ColumnsToBeMeasurable()", error)]
+    except result.CANNOT_RUN as error:
+        return [result.unable("ColumnsToBeMeasurable()", error)]
     try:
         profiles.keep(run, name, measured)
     except small_tables.CANNOT_BE_KEPT as error:
         run.log.warning("the profiles could not be kept, so later days can't be compared with this one: %s", error)
-    found = list(steadiness.drifted(run, name, measured))
+    found = list(drift.drifted(run, name, measured))
     return [*found, checks.freshness(run, measured)] if name == "processed" else found
 
 
@@ -97,6 +98,6 @@ def _keep(run: Run, results: list[Result], success: bool) -> None:
         "results": [{**result.facts(), "success": result.success} for result in results],
     }
     try:
-        write_json(runs.results_place(run.settings.lake, run.contract.name, name, run.ds), kept)
+        write_json(run_log.results_place(run.settings.lake, run.contract.name, name, run.ds), kept)
     except OSError as error:
         run.log.warning("the results could not be kept: %s", error)

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.parsing import Batch, count_lines
+from common.sources.text_records import Batch, count_lines
 
 
 def record_batch(name: str, values: list[Any], columns: list[str], count: int) -> pa.RecordBatch:

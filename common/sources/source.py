@@ -57,6 +57,6 @@ class Source(Protocol):
 
 
 def open_source(run: Run) -> Source:
-    from common.landing import Landing
+    from common.sources.landing import Landing
 
     return Landing(run.contract, run.settings.landing, run.ds)

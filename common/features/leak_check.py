@@ -15,15 +15,15 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import functions as F
 
-from common import runs
 from common.contracts import layout
 from common.contracts.contract import Column, Contract
 from common.days import around
 from common.errors import ContractBroken, NothingProven, NothingThere
-from common.features import arrivals
+from common.features.build import arrivals
 from common.lake import small_tables, spark_tables
 from common.lake.merge import Wish, converge
 from common.lake.row_diff import unlike
+from common.orchestration import run_log
 from common.runtime.run import Run
 
 LARGEST = {"int": 2**31 - 1, "long": 2**63 - 1}
@@ -59,13 +59,13 @@ def _beside(run: Run, name: str) -> Iterator[Run]:
         for table in (layout.processed(run.contract), layout.superseded(run.contract)):
             rows = spark_tables.read(run, table, {"event_date": dates}).where(F.col("arrived") <= F.lit(run.ds))
             converge(other, Wish(table=table, where={"event_date": dates}, desired=rows), {"counts": {}})
-        runs.copy(run, other, "clean", dates)
+        run_log.copy(run, other, "clean", dates)
         yield other
 
 
 def _taken_in(after: Run, landed: int) -> int:
     """How much of the poison counts as events. Refused, it could not have shown in any feature."""
-    counts = runs.load_of(after, "clean", after.ds).line["counts"]
+    counts = run_log.load_of(after, "clean", after.ds).line["counts"]
     taken = sum(counts[name] for name in ("accepted", "late", "superseded"))
     if not taken:
         raise NothingProven(

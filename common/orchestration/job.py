@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from common import runs
 from common.contracts.layout import Table
 from common.errors import PipelineError, advice
 from common.lake import delta_log
 from common.lake.locks import hold
+from common.orchestration import run_log
 from common.runtime.run import Outcome, Run
 
 Line = dict[str, Any]
@@ -65,8 +65,8 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
     level = logging.DEBUG if quiet else logging.INFO
     run = replace(run, job=job.key(run))
     with _one_at_a_time(run):
-        record = runs.load(run)
-        source, unhealed = job.source(run), runs.still_stale(run, record)
+        record = run_log.load(run)
+        source, unhealed = job.source(run), run_log.still_stale(run, record)
         if not run.full_refresh and record.done and is_current(job, run, record, source):
             run.log.log(level, "nothing to do: nothing that this day depends on has changed")
             return {**record.line, "outcome": "nothing", "written": {}, "stale": unhealed, "seconds": _since(started)}
@@ -76,12 +76,12 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
         try:
             outcome = job.main(run)
         except Exception as error:
-            runs.save_failure(run, describe(error))
+            run_log.save_failure(run, describe(error))
             error.add_note(f"{run.job} of {run.contract.name} {run.ds}")
             raise
         line = _line(run, outcome, depends, started)
         line["stale"] = sorted({*line["stale"], *unhealed})
-        runs.save(run, line, depends, source)
+        run_log.save(run, line, depends, source)
         run.log.log(
             level, "%s %s", outcome.outcome, " ".join(f"{name}={count:,}" for name, count in outcome.counts.items())
         )
@@ -103,11 +103,11 @@ def run_together(job: Job, days: list[Run]) -> Line:
             outcome = job.together(days)
         except Exception as error:
             for run in days:
-                runs.save_failure(run, describe(error))
+                run_log.save_failure(run, describe(error))
             raise
         line = _line(first, outcome, depends, started)
         for run in days:
-            runs.save(run, {**line, "ds": str(run.ds)}, depends, job.source(run))
+            run_log.save(run, {**line, "ds": str(run.ds)}, depends, job.source(run))
     first.log.info("%s..%s: %s %s", first.ds, last.ds, outcome.outcome, outcome.counts)
     return {**line, "ds": f"{first.ds}..{last.ds}"}
 
@@ -120,13 +120,13 @@ def _depends(job: Job, run: Run) -> dict[str, int]:
     return {watch.table.path: run.version(watch.table) for watch in job.watches(run)}
 
 
-def is_current(job: Job, run: Run, record: runs.Record, source: str) -> bool:
+def is_current(job: Job, run: Run, record: run_log.Record, source: str) -> bool:
     if record.code != run.code or record.source != source:
         return False
     return not any(moved(run, watch, record) for watch in job.watches(run))
 
 
-def moved(run: Run, watch: Watch, record: runs.Record) -> bool:
+def moved(run: Run, watch: Watch, record: run_log.Record) -> bool:
     """Whether what a run depended on there is another since."""
     before, now = record.depends.get(watch.table.path), run.version(watch.table)
     # A table that it knew nothing of, as that of another feature version, is another.
@@ -135,7 +135,7 @@ def moved(run: Run, watch: Watch, record: runs.Record) -> bool:
     return any(_matters(commit, watch, record) for commit in delta_log.commits_since(run.path(watch.table), before))
 
 
-def _matters(commit: delta_log.Commit, watch: Watch, record: runs.Record) -> bool:
+def _matters(commit: delta_log.Commit, watch: Watch, record: run_log.Record) -> bool:
     """Somebody else's commit always matters; ours does by its day, unless it only packed the same rows anew."""
     if not commit.ours:
         return True

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from common.parsing import Batch, Lines, is_blank
+from common.sources.text_records import Batch, Lines, is_blank
 
 
 def json_batches(blocks: Lines, wanted: Sequence[str]) -> Iterator[Batch]:

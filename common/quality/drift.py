@@ -7,12 +7,14 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from common import drift, profiles, runs, training_store
+from common import training_store
 from common.contracts.expectations import Drift
 from common.days import around
 from common.lake.files import read_json
-from common.profiles import EVERYBODY, Profile
-from common.quality import EXAMPLES, Result
+from common.orchestration import run_log
+from common.quality import distances, profiles
+from common.quality.profiles import EVERYBODY, Profile
+from common.quality.result import EXAMPLES, Result
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
@@ -35,7 +37,7 @@ def drifted(run: Run, name: str, found: Sequence[Profile]) -> Iterator[Result]:
         if not before or not _watched(run, day):
             continue
         yield _nulls(rule, before, day)
-        side_by_side = drift.shares(before, [day])
+        side_by_side = distances.shares(before, [day])
         if side_by_side is None or day.rows == day.nulls:
             continue
         yield _stability(rule, before, day, side_by_side)
@@ -58,7 +60,7 @@ def _reference_profiles(run: Run, name: str, rule: Drift) -> list[Profile]:
     if burn_in:
         # A window holds other weekdays every day, but the same ones a week later.
         days = [run.ds - timedelta(weeks=back) for back in range(max(1, rule.days // 7), 0, -1)]
-    first = min(runs.days(run.settings.lake, run.contract.name, "ingest"), default=run.ds)
+    first = min(run_log.days(run.settings.lake, run.contract.name, "ingest"), default=run.ds)
     if days[0] < first + timedelta(days=burn_in):
         return []
     return profiles.known(run, name, [day for day in days if not _stopped(run, name, day)])
@@ -66,7 +68,7 @@ def _reference_profiles(run: Run, name: str, rule: Drift) -> list[Profile]:
 
 def _stopped(run: Run, name: str, day: date) -> bool:
     """What was too bad to be read is no measure for what comes after it; a day that only warned is one."""
-    verdict = read_json(runs.results_place(run.settings.lake, run.contract.name, name, day)) or {}
+    verdict = read_json(run_log.results_place(run.settings.lake, run.contract.name, name, day)) or {}
     return verdict.get("success") is False
 
 
@@ -79,27 +81,27 @@ def _watched(run: Run, day: Profile) -> bool:
 
 
 def _nulls(rule: Drift, before: Sequence[Profile], day: Profile) -> Result:
-    past, now = drift.null_share(before), drift.null_share([day])
-    swing = drift.swing(past, now, (max(1, sum(each.rows for each in before)), max(1, day.rows)))
+    past, now = distances.null_share(before), distances.null_share([day])
+    swing = distances.swing(past, now, (max(1, sum(each.rows for each in before)), max(1, day.rows)))
     change = f"NullShareToChangeByAtMost({rule.nulls:g})"
     return _measured(rule, day, change, now - past, rule.nulls + swing)
 
 
-def _stability(rule: Drift, before: Sequence[Profile], day: Profile, found: drift.Shares) -> Result:
-    sizes = drift.sizes(before, [day])
-    limit = rule.psi + drift.chance(found, sizes)
-    return _measured(rule, day, f"PsiToBeAtMost({rule.psi:g})", drift.psi(found, sizes), limit)
+def _stability(rule: Drift, before: Sequence[Profile], day: Profile, found: distances.Shares) -> Result:
+    sizes = distances.sizes(before, [day])
+    limit = rule.psi + distances.chance(found, sizes)
+    return _measured(rule, day, f"PsiToBeAtMost({rule.psi:g})", distances.psi(found, sizes), limit)
 
 
-def _distances(rule: Drift, before: Sequence[Profile], day: Profile, found: drift.Shares) -> Iterator[Result]:
+def _distances(rule: Drift, before: Sequence[Profile], day: Profile, found: distances.Shares) -> Iterator[Result]:
     """Of numbers and of values each has one of its own, where the contract declares it."""
-    sizes = drift.sizes(before, [day])
+    sizes = distances.sizes(before, [day])
     if day.top is None and rule.ks is not None:
-        limit = rule.ks + drift.chance_kolmogorov_smirnov(sizes)
-        yield _measured(rule, day, f"KsToBeAtMost({rule.ks:g})", drift.kolmogorov_smirnov(before, [day]), limit)
+        limit = rule.ks + distances.chance_kolmogorov_smirnov(sizes)
+        yield _measured(rule, day, f"KsToBeAtMost({rule.ks:g})", distances.kolmogorov_smirnov(before, [day]), limit)
     if day.top is not None and rule.js is not None:
-        limit = rule.js + drift.chance_jensen_shannon(found, sizes)
-        yield _measured(rule, day, f"JsToBeAtMost({rule.js:g})", drift.jensen_shannon(found), limit)
+        limit = rule.js + distances.chance_jensen_shannon(found, sizes)
+        yield _measured(rule, day, f"JsToBeAtMost({rule.js:g})", distances.jensen_shannon(found), limit)
 
 
 def _measured(rule: Drift, day: Profile, expectation: str, distance: float, limit: float) -> Result:
@@ -115,8 +117,8 @@ def _measured(rule: Drift, day: Profile, expectation: str, distance: float, limi
     )
 
 
-def _values(rule: Drift, before: Sequence[Profile], day: Profile, found: drift.Shares) -> Iterator[Result]:
-    sizes, there = drift.sizes(before, [day]), {each["value"] for each in day.top or [] if each["count"]}
+def _values(rule: Drift, before: Sequence[Profile], day: Profile, found: distances.Shares) -> Iterator[Result]:
+    sizes, there = distances.sizes(before, [day]), {each["value"] for each in day.top or [] if each["count"]}
     known = {each["value"] for profile in before for each in profile.top or []}
     named = [(value, past, now) for value, (past, now) in found.items() if value is not None]
     new = [value for value, past, now in named if not past and now and value not in known]
@@ -124,7 +126,7 @@ def _values(rule: Drift, before: Sequence[Profile], day: Profile, found: drift.S
     gone = [
         value
         for value, past, now in named
-        if value not in there and past >= COMMON and past - now > drift.swing(past, now, sizes)
+        if value not in there and past >= COMMON and past - now > distances.swing(past, now, sizes)
     ]
     for expectation, values in ((f"NewValuesToBeAtMost({rule.new_values})", new), ("CommonValuesToStay", gone)):
         allowed = rule.new_values if values is new else 0
@@ -150,7 +152,7 @@ def _concepts(
         before = _of(past, column, said)
         if said == EVERYBODY or column == label or not before or not _watched(run, day) or day.rows == day.nulls:
             continue
-        side_by_side = drift.shares(before, [day])
+        side_by_side = distances.shares(before, [day])
         if side_by_side is not None:
             made = _stability(rule, before, day, side_by_side)
             yield replace(made, kind="concept", expectation=f"{made.expectation} where {label}={said}")
@@ -180,5 +182,5 @@ def _information(rule: Drift, column: str, having: Split, without: Split) -> Res
 
 def _told(without: Sequence[Profile], having: Sequence[Profile]) -> tuple[float, float]:
     """How much the column tells of the label, and how much it would by chance."""
-    found, sizes = drift.shares(without, having), drift.sizes(without, having)
-    return (0.0, 0.0) if found is None else (drift.psi(found, sizes), drift.chance(found, sizes))
+    found, sizes = distances.shares(without, having), distances.sizes(without, having)
+    return (0.0, 0.0) if found is None else (distances.psi(found, sizes), distances.chance(found, sizes))

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from common import masking
 from common.contracts import suite
 from common.contracts.aggregates import NUMERIC
 from common.contracts.contract import Contract
 from common.contracts.layout import Table
 from common.lake import small_tables
+from common.quality import masking
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

@@ -16,9 +16,9 @@ from functools import cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common import masking
 from common.contracts.expectations import Rule
 from common.errors import BadArguments
+from common.quality import masking
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from common import runs
 from common.contracts.layout import STAGES
 from common.errors import ContractBroken, NothingThere
-from common.job import Watch, moved
 from common.lake import delta_log
 from common.lake.files import read_json
 from common.lake.merge import Change
+from common.orchestration import run_log
+from common.orchestration.job import Watch, moved
 from common.runtime.run import Run
 
 
@@ -20,7 +20,7 @@ def insist_made(run: Run, name: str) -> None:
     job, layout = STAGES[name]
     table = layout(run.contract)
     # A run that made another feature version of the day says nothing of this one.
-    if table.path in runs.load_of(run, job, run.ds).depends:
+    if table.path in run_log.load_of(run, job, run.ds).depends:
         return
     if delta_log.files(run.path(table), **{table.partition[0]: [str(run.ds)]}):
         return
@@ -42,11 +42,11 @@ def insist_fit(run: Run, name: str) -> None:
             f"{table.path} lacks {', '.join(lacking)}, which the contract has; run: "
             f"spark-submit jobs/{job}.py --dataset {dataset} --ds {run.ds}"
         )
-    verdict = read_json(runs.results_place(run.settings.lake, dataset, name, run.ds)) or {}
+    verdict = read_json(run_log.results_place(run.settings.lake, dataset, name, run.ds)) or {}
     # Verdicts say of which version they are; without that, nothing is known of these rows.
     if verdict.get("success", True) or "version" not in verdict:
         return
-    judged = runs.Record(line={"run_id": verdict["run_id"]}, depends={table.path: verdict["version"]})
+    judged = run_log.Record(line={"run_id": verdict["run_id"]}, depends={table.path: verdict["version"]})
     if not moved(run, Watch(table, lambda day: day == run.ds), judged):
         failed = [each["expectation"] for each in verdict["results"] if not each["success"]]
         raise ContractBroken(
@@ -62,5 +62,5 @@ def features_after(run: Run, changes: Iterable[Change]) -> list[date]:
     if not changed:
         return []
     last = max(changed) + timedelta(days=max(0, run.contract.features.window_days - 1))
-    computed = runs.days(run.settings.lake, run.contract.name, "features")
+    computed = run_log.days(run.settings.lake, run.contract.name, "features")
     return [day for day in computed if run.ds <= day <= max(last, run.ds)]

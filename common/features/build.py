@@ -8,13 +8,13 @@ from datetime import date, timedelta
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
+from common.clean.as_of import rows_known
 from common.contracts import aggregates as agg
 from common.contracts import layout
 from common.contracts.contract import Contract
 from common.contracts.layout import Table
 from common.days import around
 from common.errors import BooksDoNotBalance
-from common.known import rows_known
 from common.lake import spark_tables
 from common.runtime.run import Run
 

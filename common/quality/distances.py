@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from common.profiles import TOP, Profile
+from common.quality.profiles import TOP, Profile
 
 BINS = 10
 # What nobody has may still be there: in a sample it counts as half a row, or every distance would be infinite.
