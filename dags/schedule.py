@@ -12,10 +12,10 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from common.alerts import Receivers
 from common.contracts import datasets
 from common.errors import BadArguments
 from common.runtime.settings import CONF, Settings, environments, load_settings
+from dags.alerts import Receivers
 
 # SCHEDULE: another file than the project's own.
 FILE = Path(os.environ.get("SCHEDULE") or CONF / "airflow" / "schedule.yml")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
 
-from common.alerts import Alert, tell
+from dags.alerts import Alert, tell
 from dags.schedule import Timed, schedule
 
 Kind = Literal["failed", "late", "warning"]

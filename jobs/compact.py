@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common import compaction
+from common.maintenance import compaction
 from common.orchestration.cli import run_job
 from common.orchestration.job import Job
 from common.runtime.run import Outcome, Run

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from common import training_sets
 from common.features import leak_check
 from common.orchestration.cli import parser, run_job
 from common.orchestration.job import Job, run_day
 from common.runtime.run import Outcome, Run
+from common.training import build
 from jobs.clean import CLEAN
 from jobs.features import FEATURES
 from jobs.ingest import INGEST
@@ -22,7 +22,7 @@ def main(run: Run) -> Outcome:
 def check(days: list[Run]) -> Outcome:
     name = days[0].options.get("training_set")
     if name:
-        return Outcome("done", training_sets.check(days, days[0].dataset.training_set(name), days[0].options["labels"]))
+        return Outcome("done", build.check(days, days[0].dataset.training_set(name), days[0].options["labels"]))
     found = [
         leak_check.check_features(run, [partial(_day_of, INGEST), partial(_day_of, CLEAN)], partial(_day_of, FEATURES))
         for run in days

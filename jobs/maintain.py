@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from common import maintenance
+from common.maintenance import maintain
 from common.orchestration.cli import run_job
 from common.orchestration.job import Job
 from common.runtime.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:
-    return maintenance.maintain(run)
+    return maintain.maintain(run)
 
 
 # Asked for, it always looks.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common import serving
+from common.online import serving
 from common.orchestration.cli import run_job
 from common.orchestration.job import Job
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import sys
 
-from common import publishing
 from common.contracts import layout
 from common.orchestration.cli import parser, run_job
 from common.orchestration.job import Job, Watch
+from common.published import publish
 from common.runtime.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:
-    return publishing.publish([run])
+    return publish.publish([run])
 
 
 def publish_online(days: list[Run]) -> Outcome:
     """And then the latest rows to the online store, all at once."""
-    from common import serving
+    from common.online import serving
 
-    outcome = publishing.publish(days)
+    outcome = publish.publish(days)
     loaded = serving.load(days[0])
     return Outcome("done" if loaded["online"] else outcome.outcome, {**outcome.counts, **loaded}, outcome.written)
 
@@ -31,7 +31,7 @@ def watches(run: Run) -> list[Watch]:
     ]
 
 
-PUBLISH = Job("publish", main, watches, together=publishing.publish)
+PUBLISH = Job("publish", main, watches, together=publish.publish)
 # A publication like any other, so it bears that name. The store says itself what it holds, so this one always looks.
 ONLINE = Job(
     "publish",

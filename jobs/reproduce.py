@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from common import reproduction
 from common.orchestration.cli import parser, run_job
 from common.orchestration.job import Job
+from common.published import reproduce
 from common.runtime.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:
-    return reproduction.reproduce(run)
+    return reproduce.reproduce(run)
 
 
 # Asked for, it always looks.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from common import training_sets
 from common.orchestration.cli import parser, run_whole
 from common.orchestration.job import Line
 from common.runtime.run import Run
+from common.training import build
 
 
 def main(days: list[Run]) -> Line:
     run = days[0]
     declared = run.dataset.training_set(run.options["name"])
-    return training_sets.line(days, training_sets.build(days, declared, run.options["labels"]))
+    return build.line(days, build.build(days, declared, run.options["labels"]))
 
 
 if __name__ == "__main__":

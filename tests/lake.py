@@ -12,10 +12,10 @@ from typing import Any
 import duckdb
 from deltalake import DeltaTable
 
-from common import published
 from common.contracts import datasets
 from common.contracts.contract import Column, Contract
 from common.orchestration.job import Job, Line, run_day
+from common.published import catalog
 from common.runtime.run import Run
 from common.runtime.settings import load_settings
 from jobs.clean import CLEAN
@@ -126,8 +126,8 @@ class Lake:
         return self.run(PUBLISH, ds)
 
     @property
-    def published(self) -> published.Features:
-        return published.Lake(str(self.root / "lake")).features(self.dataset)
+    def published(self) -> catalog.Features:
+        return catalog.Lake(str(self.root / "lake")).features(self.dataset)
 
     def day(self, ds: str) -> dict[str, Line]:
         """A day from landing to features."""

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from common.training import From, Labels, Split, TrainingSet
+from common.training.training_set import From, Labels, Split, TrainingSet
 from tests.lake import Lake
 
 OFFERS = TrainingSet(

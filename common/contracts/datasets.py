@@ -17,7 +17,7 @@ from common.errors import BadArguments, ContractContradiction, insist
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from common.training import TrainingSet
+    from common.training.training_set import TrainingSet
 
 PACKAGE = "jobs.datasets"
 

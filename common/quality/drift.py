@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from common import training_store
 from common.contracts.expectations import Drift
 from common.days import around
 from common.lake.files import read_json
@@ -15,6 +14,7 @@ from common.orchestration import run_log
 from common.quality import distances, profiles
 from common.quality.profiles import EVERYBODY, Profile
 from common.quality.result import EXAMPLES, Result
+from common.training import store
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
@@ -53,7 +53,7 @@ def _reference_profiles(run: Run, name: str, rule: Drift) -> list[Profile]:
     if rule.since is not None:
         return profiles.known(run, name, [rule.since])
     if rule.training_set is not None and name == "features":
-        built = training_store.manifests(run.settings.lake, rule.training_set)
+        built = store.manifests(run.settings.lake, rule.training_set)
         return [profiles.from_json(each) for manifest in built[-1:] for each in manifest["profiles"]]
     days = around(run.ds, rule.days)[:-1]
     burn_in = run.contract.features.window_days if name == "features" else 0

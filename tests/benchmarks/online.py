@@ -12,10 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from common.fitting import fit
-from common.online import compare, open_store
-from common.serving import Server
-from common.steps import Clip, Impute, OneHot, Standard
+from common.online.serving import Server
+from common.online.store import compare, open_store
+from common.training.fitting import fit
+from common.training.steps import Clip, Impute, OneHot, Standard
 
 VIEW, ENTITIES, GETS, BATCH = "benchmark_v1", 200_000, 20_000, 20_000
 MONEY = pa.decimal128(22, 2)

@@ -12,7 +12,7 @@ from common.errors import ContractBroken
 from common.orchestration.chain import run_chain
 from common.orchestration.cli import summary
 from common.orchestration.job import Line
-from common.status import STEPS, days, report
+from common.reports.status import STEPS, days, report
 from jobs.backfill import CHAIN
 from tests.lake import Lake
 from tests.tables_as_text import assert_rows

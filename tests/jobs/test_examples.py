@@ -10,8 +10,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from common.errors import ContractContradiction
-from common.examples import as_of, split_of
-from common.training import TIME, From, Split
+from common.training.as_of_join import as_of, split_of
+from common.training.training_set import TIME, From, Split
 
 FIRST = date(2026, 1, 1)
 

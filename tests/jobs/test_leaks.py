@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 from pyspark.sql import functions as F
 
-from common import training_sets
 from common.clean import as_of
 from common.contracts import datasets
 from common.errors import ContractBroken, NothingProven, NothingThere
-from common.examples import as_of
 from common.features import leak_check
-from common.fitting import fit
 from common.orchestration.job import Job, run_day
 from common.runtime.run import Run
-from common.steps import Impute, MinMax
-from common.training import From
+from common.training import build
+from common.training.as_of_join import as_of
+from common.training.fitting import fit
+from common.training.steps import Impute, MinMax
+from common.training.training_set import From
 from jobs import leakcheck
 from jobs.clean import CLEAN
 from jobs.features import FEATURES
@@ -109,7 +109,7 @@ def test_nothing_outside_train_changes_what_is_fitted(churn: Lake) -> None:
 
 def test_a_scaler_that_was_fitted_on_all_rows_is_caught(churn: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        training_sets,
+        build,
         "fit_on_train",
         lambda rows, declared: fit((MinMax("tenure_days"),), rows.drop("split").toArrow()),
     )
@@ -120,7 +120,7 @@ def test_a_scaler_that_was_fitted_on_all_rows_is_caught(churn: Lake, monkeypatch
 
 def test_a_leak_of_a_step_is_named_by_its_column(churn: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        training_sets,
+        build,
         "fit_on_train",
         lambda rows, declared: fit(
             (MinMax("monthly_charges"), Impute("total_charges", by="mean", group="gender")),
@@ -146,7 +146,7 @@ BEHIND = replace(OFFERS, features=(*OFFERS.features, From(table="churn@v1", colu
 
 
 def check_offers(lake: Lake) -> dict[str, int]:
-    return training_sets.check([lake.plan("leakcheck", ds) for ds in (DAY, NEXT)], BEHIND, labels(lake, ASKED))
+    return build.check([lake.plan("leakcheck", ds) for ds in (DAY, NEXT)], BEHIND, labels(lake, ASKED))
 
 
 def test_no_example_changes_with_what_was_known_after_its_label(churn: Lake) -> None:

@@ -5,13 +5,13 @@ from datetime import date
 
 import pytest
 
-from common import docs
 from common.contracts.aggregates import Last
 from common.contracts.contract import Feature
 from common.contracts.expectations import Reference, Rule, Severity
 from common.errors import ContractBroken
 from common.quality import profiles
 from common.quality.masking import MASK
+from common.reports import gx_docs
 from tests.lake import Lake
 
 DAY = "2026-01-05"
@@ -62,7 +62,7 @@ def test_nothing_tells_a_sensitive_value_whatever_the_rule_looks_at(
     failed = [each for line in lines for each in line.get("warnings", [])]
     assert len(failed) == len(RULES) + 1, "each rule fails, and so does the reference"
     assert not any(each.get("problem") for each in failed)
-    docs.build(people.root / "lake")
+    gx_docs.build(people.root / "lake")
     assert SECRET not in str(lines)
     assert SECRET not in told(people)
     assert SECRET not in caplog.text

@@ -11,8 +11,6 @@ import pytest
 from deltalake import write_deltalake
 from pyspark.sql import SparkSession
 
-from common import compaction, published, publishing
-from common.comparison import compare
 from common.contracts.aggregates import Sum
 from common.contracts.contract import Feature
 from common.contracts.datasets import Dataset
@@ -20,8 +18,11 @@ from common.contracts.expectations import Rule, Severity
 from common.errors import ContractBroken, NothingThere
 from common.features import definition
 from common.lake import pins
+from common.maintenance import compaction
 from common.orchestration.job import Job, Line, run_day, run_together
-from common.why import why
+from common.published import catalog, publish
+from common.published.lineage import why
+from common.published.version_diff import compare
 from jobs.features import FEATURES
 from jobs.publish import ONLINE, PUBLISH
 from jobs.reproduce import REPRODUCE
@@ -269,7 +270,7 @@ def test_the_next_version_lives_beside_the_one_before(lake: Lake) -> None:
     land(lake, DAY, "transaction_id | timestamp\na | 2025-12-29T10:00:00Z\nb | 2025-12-30T10:00:00Z")
     lake.publish(DAY)
     publish_second(lake, DAY)
-    both = published.Lake(str(lake.root / "lake"))
+    both = catalog.Lake(str(lake.root / "lake"))
     assert both.tables() == ["transactions@v1", "transactions@v2"]
     for name, spend in (("transactions@v1", "10.00"), ("transactions@v2", "20.00")):
         assert_rows(both.features(name).at().arrow().to_pylist(), f"ds | spend_7d\n{DAY} | {spend}")
@@ -289,7 +290,7 @@ def test_what_was_validated_of_another_version_is_not_published_under_this_one(l
         run_second(lake, PUBLISH, DAY)
     with pytest.raises(NothingThere, match=never_ran):
         run_second(lake, VALIDATE, NEXT, table="features")
-    assert published.Lake(str(lake.root / "lake")).tables() == ["transactions@v1"]
+    assert catalog.Lake(str(lake.root / "lake")).tables() == ["transactions@v1"]
 
 
 def test_a_published_day_is_made_again_from_its_sources_whatever_has_come_since(lake: Lake) -> None:
@@ -302,7 +303,7 @@ def test_a_published_day_is_made_again_from_its_sources_whatever_has_come_since(
         f"transaction_id | purchase_amount | timestamp\na | 99.00 | {DAY}T11:00:00Z\nd | 5.00 | {DAY}T12:00:00Z",
     )
     line = lake.run(REPRODUCE, DAY)
-    assert line["hash"] == publishing.facts_by_day(str(lake.root / "lake" / PATH))[DAY]["hash"]
+    assert line["hash"] == publish.facts_by_day(str(lake.root / "lake" / PATH))[DAY]["hash"]
     assert line["counts"]["features"] == 2
 
 
@@ -330,7 +331,7 @@ def test_rows_of_another_definition_are_not_made_again_by_this_one_but_by_their_
     refused = f"v1.* of {DAY} was made by definition .* now declares version 2 .*git checkout {revision}"
     with pytest.raises(definition.DefinitionChanged, match=refused):
         run_second(lake, REPRODUCE, DAY, feature_version=1)
-    first = published.Lake(str(lake.root / "lake")).features("transactions@v1").at()
+    first = catalog.Lake(str(lake.root / "lake")).features("transactions@v1").at()
     declared = second(lake)
     monkeypatch.setattr("common.datasets.load", lambda name: declared)
     with pytest.raises(definition.DefinitionChanged, match=refused):

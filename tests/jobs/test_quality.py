@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from common import docs
 from common.contracts.contract import Column, Contract
 from common.contracts.expectations import Drift, Reference, Rule, Severity, Volume
 from common.contracts.layout import processed
 from common.errors import ContractBroken
 from common.orchestration.job import Line, run_day
 from common.quality import gx, masking, profiles, result
+from common.reports import gx_docs
 from jobs.validate import VALIDATE
 from tests.lake import Lake
 from tests.tables_as_text import assert_rows
@@ -217,7 +217,7 @@ def test_great_expectations_keeps_suites_results_and_pages(lake: Lake) -> None:
     results = json.loads(kept.read_text())["results"]
     amount = next(each for each in results if "above" in str(each) or "strict_min" in str(each))
     assert amount["result"]["element_count"] == 2, "counts are kept for what holds, too"
-    page = docs.build(lake.root / "lake")
+    page = gx_docs.build(lake.root / "lake")
     assert "transactions.processed" in page.read_text()
 
 

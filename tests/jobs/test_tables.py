@@ -19,13 +19,13 @@ from chispa import assert_df_equality
 from delta.exceptions import ConcurrentAppendException
 from pyspark.sql import SparkSession
 
-from common import compaction
 from common.clean.as_of import rows_known
 from common.contracts import layout
 from common.errors import Busy, LakeNotWritable
 from common.lake import delta_log, locks, merge, spark_tables
 from common.lake.locks import hold
 from common.lake.merge import Wish, difference
+from common.maintenance import compaction
 from common.orchestration.job import describe
 from common.runtime.run import Run
 from jobs import clean

@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from common import training_sets, training_store
 from common.contracts.expectations import Drift
 from common.errors import BadArguments, ContractBroken, ContractContradiction
 from common.lake import delta_log, pins
 from common.quality import drift, profiles
-from common.steps import Impute
-from common.training import From, Labels, Snapshot, Split, TrainingSet, pin_name
+from common.training import build, store
+from common.training.steps import Impute
+from common.training.training_set import From, Labels, Snapshot, Split, TrainingSet, pin_name
 from jobs.datasets.churn import baseline, telco
 from tests.lake import Lake
 from tests.offers import OFFERS, labels
@@ -31,11 +31,11 @@ NAME = "churn_baseline"
 
 
 def build(lake: Lake, declared: TrainingSet, labels: str | None = None) -> dict[str, object]:
-    return training_sets.build([lake.plan("training_set", ds) for ds in (DAY, NEXT)], declared, labels)
+    return build.build([lake.plan("training_set", ds) for ds in (DAY, NEXT)], declared, labels)
 
 
 def read(lake: Lake, name: str, split: str) -> pa.Table:
-    return training_store.read(str(lake.root / "lake"), name, split)
+    return store.read(str(lake.root / "lake"), name, split)
 
 
 def declared(lake: Lake) -> TrainingSet:
@@ -105,9 +105,9 @@ def test_the_same_inputs_make_no_second_version_and_new_ones_do(churn: Lake) -> 
     before = churn.state()
     again = build(churn, declared(churn))
     assert (again["outcome"], again["version"], churn.state()) == ("nothing", 1, before)
-    other = training_sets.build([churn.plan("training_set", DAY)], declared(churn), None)
+    other = build.build([churn.plan("training_set", DAY)], declared(churn), None)
     assert (other["outcome"], other["version"]) == ("done", 2)
-    assert [each["version"] for each in training_store.manifests(str(churn.root / "lake"), NAME)] == [1, 2]
+    assert [each["version"] for each in store.manifests(str(churn.root / "lake"), NAME)] == [1, 2]
     assert first["splits"] == again["splits"]
 
 
@@ -148,7 +148,7 @@ def test_its_inputs_are_pinned(churn: Lake) -> None:
 
 
 def test_a_later_row_is_served_by_the_same_fitted_steps(churn: Lake) -> None:
-    fitted = training_store.fitted(build(churn, declared(churn)))
+    fitted = store.fitted(build(churn, declared(churn)))
     (row,) = churn.published.at().arrow(ds=NEXT).slice(3, 1).to_pylist()
     served = fitted.apply_row({**row, "example_time": None})
     stored = {
@@ -332,7 +332,7 @@ def test_the_public_telco_file_passes_every_gate_and_makes_a_training_set(
     churn.validate(DAY, "processed")
     churn.features(DAY)
     churn.publish(DAY)
-    manifest = training_sets.build([churn.plan("training_set", DAY)], declared(churn), None)
+    manifest = build.build([churn.plan("training_set", DAY)], declared(churn), None)
     assert manifest["counts"]["examples"] == 60
     train = read(churn, NAME, "train")
     assert {"payment_method_electronic_check", "payment_method_mailed_check"} <= set(train.column_names)
@@ -378,7 +378,7 @@ def test_a_day_is_held_against_what_the_model_learnt_from(churn: Lake) -> None:
 def test_the_fitted_steps_are_plain_json(churn: Lake) -> None:
     manifest = build(churn, declared(churn))
     assert json.loads(manifest["fitted"])
-    assert training_store.fitted(manifest).to_json() == manifest["fitted"]
+    assert store.fitted(manifest).to_json() == manifest["fitted"]
 
 
 def test_a_build_that_was_killed_is_made_anew_under_the_same_version(
@@ -388,10 +388,10 @@ def test_a_build_that_was_killed_is_made_anew_under_the_same_version(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr(training_sets, "write_json", killed)
+        broken.setattr(build, "write_json", killed)
         with pytest.raises(KeyboardInterrupt):
             build(churn, declared(churn))
-    assert training_store.manifests(str(churn.root / "lake"), NAME) == []
+    assert store.manifests(str(churn.root / "lake"), NAME) == []
     assert build(churn, declared(churn))["version"] == 1
 
 
@@ -406,7 +406,7 @@ def test_a_build_that_was_killed_is_made_anew_though_its_table_has_moved_on(
     place, path = str(churn.root / "lake"), "published/churn/v1"
     before = churn.published.at().version
     with monkeypatch.context() as broken:
-        broken.setattr(training_sets, "write_json", killed)
+        broken.setattr(build, "write_json", killed)
         with pytest.raises(KeyboardInterrupt):
             build(churn, declared(churn))
     assert pins.kept_versions(place, path) == [before]

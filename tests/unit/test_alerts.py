@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from common import alerts
-from common.alerts import Alert, Email, Receivers, tell
+from dags import alerts
+from dags.alerts import Alert, Email, Receivers, tell
 from tests.receivers import Post, dripping, listening, silent, web
 
 ALERT = Alert(

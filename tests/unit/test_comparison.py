@@ -15,9 +15,9 @@ from deltalake import write_deltalake
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.comparison import Diff, compare
 from common.errors import ContractBroken
-from common.published import Lake
+from common.published.catalog import Lake
+from common.published.version_diff import Diff, compare
 from tests.published_tables import SCHEMA, commit, pack, publish, rows_of
 
 FIRST = """

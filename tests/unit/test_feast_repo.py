@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import write_deltalake
 
-from common import feast_repo, online
 from common.contracts import datasets, layout
 from common.contracts.aggregates import Pick
 from common.contracts.contract import TYPES, Column, Contract, Feature, Features
 from common.errors import BadArguments
+from common.online import feast_repo, store
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = date(2026, 1, 5)
@@ -83,7 +83,7 @@ def feast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(out: Path, *contracts: Contract) -> dict[str, Any]:
-    feast_repo.write(contracts, out, online.DEFAULT)
+    feast_repo.write(contracts, out, store.DEFAULT)
     return runpy.run_path(str(out / "definitions.py"))
 
 
@@ -237,7 +237,7 @@ def load_online(address: str, lake: Path, of: Contract) -> None:
     from common.lake import small_tables
 
     rows = small_tables.read(f"{lake}/{layout.published(of).path}", {"ds": [DAY]})
-    online.open_store(address).load(feast_repo.view(of), "person", rows.to_batches(), {})
+    store.open_store(address).load(feast_repo.view(of), "person", rows.to_batches(), {})
 
 
 ASKED = """

@@ -7,10 +7,10 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
-from common import compaction
-from common.compaction import Crowd
 from common.contracts import layout
 from common.lake import content_hash, delta_log, pins
+from common.maintenance import compaction
+from common.maintenance.compaction import Crowd
 from common.runtime.run import Run
 from tests.lake import Lake
 

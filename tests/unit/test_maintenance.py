@@ -304,7 +304,7 @@ def test_the_moment_in_a_path_is_that_of_great_expectations() -> None:
     """The form in which it names its results, so that another one is noticed."""
     from great_expectations.core.run_identifier import RunIdentifier
 
-    from common.maintenance import MOMENT
+    from common.maintenance.maintain import MOMENT
 
     made = RunIdentifier(run_time=datetime(2026, 1, 5, 23, tzinfo=UTC))
     (_, moment) = made.to_tuple()

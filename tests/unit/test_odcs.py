@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from jsonschema import Draft201909Validator
 from open_data_contract_standard.model import DataQuality, OpenDataContractStandard, SchemaProperty
 
-from common import odcs_reading
 from common.contracts import datasets, layout, odcs, page
 from common.contracts.contract import Column, Contract
 from common.contracts.expectations import Freshness, Rule, Severity
@@ -23,6 +22,7 @@ from common.contracts.suite import rules_of
 from common.errors import ContractContradiction
 from jobs.datasets.churn.contract import CONTRACT as SNAPSHOT
 from jobs.datasets.transactions.contract import CONTRACT as EVENTS
+from tests.unit import odcs_reading
 
 
 @cache

@@ -19,10 +19,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common import online
 from common.errors import BadArguments, Busy, ContractBroken, NothingThere, PipelineError
-from common.online import Difference, Store, compare, open_store
-from common.online_rows import decode, encode
+from common.online import store
+from common.online.row_codec import decode, encode
+from common.online.store import Difference, Store, compare, open_store
 from tests.postgres import NotHere, postgres
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,7 +123,7 @@ def kept(store: Store) -> int:
 
 
 def online_redis_store() -> type[Store]:
-    from common.online_redis import RedisStore
+    from common.online.redis import RedisStore
 
     return RedisStore
 
@@ -443,7 +443,7 @@ def test_a_store_whose_library_is_absent_says_what_to_install(
     def absent(name: str) -> Any:
         raise ImportError(name)
 
-    monkeypatch.setattr(online.importlib, "import_module", absent)
+    monkeypatch.setattr(store.importlib, "import_module", absent)
     with pytest.raises(BadArguments) as error:
         open_store(address)
     assert str(error.value) == f"the online store needs a library that is not installed: {install}"
@@ -460,10 +460,10 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(scheme: str
 
 
 SECRETS: list[tuple[Callable[[], str], str]] = [
-    (lambda: online.shown("redis://me:hush@there:6379/0?password=hush"), "redis://there:6379/0"),
-    (lambda: online.shown("postgresql://me:h@ush@there/x#hush"), "postgresql://there/x"),
+    (lambda: store.shown("redis://me:hush@there:6379/0?password=hush"), "redis://there:6379/0"),
+    (lambda: store.shown("postgresql://me:h@ush@there/x#hush"), "postgresql://there/x"),
     (lambda: repr(open_store("sqlite:////tmp/online.db")), "SqliteStore(sqlite:////tmp/online.db)"),
-    (lambda: str(online.unreachable("redis://me:h%24sh@there", ValueError("h$sh h%24sh"))), "(*** ***)"),
+    (lambda: str(store.unreachable("redis://me:h%24sh@there", ValueError("h$sh h%24sh"))), "(*** ***)"),
 ]
 
 

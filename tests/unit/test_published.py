@@ -15,7 +15,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from common.errors import BadArguments, NothingThere
 from common.lake import pins, snapshot
-from common.published import Features, Lake, moment
+from common.published.catalog import Features, Lake, moment
 from tests.compose.check import count_of
 from tests.published_tables import commit, date_commit, pack, publish, rows_of, split_files, vacuum
 from tests.tables_as_text import assert_rows

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from common import quarantined
 from common.contracts import datasets
+from common.reports import quarantine
 
 CONTRACT = datasets.load("transactions").contract
 DAY = date(2026, 1, 5)
@@ -22,7 +22,7 @@ def row(*reasons: str, **changed: Any) -> dict[str, Any]:
 
 def test_reasons_are_told_day_by_day_the_commonest_first() -> None:
     rows = [row("age:over_120"), row("user_id:missing", copies=3), row("age:over_120", ds=date(2026, 1, 4))]
-    found = [(ds, reason, count) for ds, reason, count, _ in quarantined.by_reason(rows, CONTRACT)]
+    found = [(ds, reason, count) for ds, reason, count, _ in quarantine.by_reason(rows, CONTRACT)]
     assert found == [
         ("2026-01-04", "age:over_120", 1),
         ("2026-01-05", "user_id:missing", 3),
@@ -31,14 +31,14 @@ def test_reasons_are_told_day_by_day_the_commonest_first() -> None:
 
 
 def test_a_record_with_two_reasons_is_told_of_under_both() -> None:
-    found = quarantined.by_reason([row("age:over_120", "user_id:missing")], CONTRACT)
+    found = quarantine.by_reason([row("age:over_120", "user_id:missing")], CONTRACT)
     assert [(reason, count) for _, reason, count, _ in found] == [("age:over_120", 1), ("user_id:missing", 1)]
 
 
 def test_a_few_records_are_shown_with_the_file_that_they_came_in() -> None:
     rows = [row("age:over_120", record=f"record {number}") for number in range(9)] + [row("age:over_120", file=None)]
-    ((_, _, count, shown),) = quarantined.by_reason(rows, CONTRACT)
-    assert (count, len(shown)) == (10, quarantined.EXAMPLES)
+    ((_, _, count, shown),) = quarantine.by_reason(rows, CONTRACT)
+    assert (count, len(shown)) == (10, quarantine.EXAMPLES)
     assert shown[0] == "a.csv record 0"
 
 
@@ -49,14 +49,14 @@ def test_sensitive_values_are_not_shown() -> None:
         row("wrong_number_of_fields", record="200,torn"),
         row("file_refused", record="not utf-8"),
     ]
-    found = quarantined.by_reason(rows, replace(CONTRACT, columns=columns))
+    found = quarantine.by_reason(rows, replace(CONTRACT, columns=columns))
     assert [shown for *_, shown in found] == [['a.csv {"age":"(masked)"}'], ["a.csv not utf-8"], ["a.csv (masked)"]]
 
 
 def test_what_is_shown_is_what_the_table_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    quarantined.show("transactions", None, str(tmp_path))
+    quarantine.show("transactions", None, str(tmp_path))
     assert "Nothing of transactions is in quarantine" in capsys.readouterr().out
     rows = pa.Table.from_pylist([{**row("age:over_120"), "job": "clean"}])
     write_deltalake(str(tmp_path / "quarantine/transactions"), rows, partition_by=["ds", "job"])
-    quarantined.show("transactions", "2026-01-05", str(tmp_path))
+    quarantine.show("transactions", "2026-01-05", str(tmp_path))
     assert "age:over_120" in capsys.readouterr().out

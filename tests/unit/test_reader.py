@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import write_deltalake
 
-from common import origins, reader
 from common.lake import content_hash
-from common.online import open_store
+from common.online.store import open_store
+from common.reader import cli, lineage_commands
 from tests.published_tables import pack, publish, rows_of, vacuum
 from tests.tables_as_text import assert_rows
 
@@ -45,18 +45,18 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ask(capsys: Capture, *words: object) -> dict[str, Any]:
-    assert reader.main([*map(str, words), "--json"]) == 0
+    assert cli.main([*map(str, words), "--json"]) == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     return found
 
 
 def lines(capsys: Capture, *words: object) -> list[str]:
-    assert reader.main([*map(str, words)]) == 0
+    assert cli.main([*map(str, words)]) == 0
     return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
 
 
 def refused(capsys: Capture, code: int, *words: object) -> str:
-    assert reader.main([*map(str, words)]) == code
+    assert cli.main([*map(str, words)]) == code
     said = capsys.readouterr()
     assert said.out == ""
     return said.err
@@ -133,7 +133,7 @@ def test_rows_of_packed_files_are_shown_with_their_publication(lake: Path, capsy
 
 
 def test_json_has_no_nan(lake: Path, capsys: Capture) -> None:
-    reader.main(["show", "purchases", "--version", "0", "--json"])
+    cli.main(["show", "purchases", "--version", "0", "--json"])
     text = capsys.readouterr().out
     assert [row["mean"] for row in json.loads(text, parse_constant=lambda _: pytest.fail(text))["rows"]] == [1.5, "nan"]
 
@@ -182,7 +182,7 @@ def test_get_of_the_same_rows_writes_the_same_bytes(lake: Path, capsys: Capture)
 
 def test_get_says_which_days_somebody_else_changed(lake: Path, capsys: Capture) -> None:
     write_deltalake(f"{lake}/published/purchases/v1", rows_of("ds | user_id\n2026-01-01 | 9"), mode="append")
-    assert reader.main(["get", "purchases", "--out", str(lake.parent / "x.csv")]) == 0
+    assert cli.main(["get", "purchases", "--out", str(lake.parent / "x.csv")]) == 0
     said = capsys.readouterr()
     assert "the rows of 2026-01-01 are not those that were published" in said.err
     assert "2026-01-02 are" not in said.err
@@ -243,7 +243,7 @@ def test_a_pinned_version_that_differs_ends_with_three_and_names_the_days(lake: 
     found = pq.read_table(file)
     pq.write_table(found.set_column(0, "user_id", pa.array([5])), file)
     assert "differs from what was pinned on 2026-01-01" in refused(capsys, 3, "verify", "january")
-    assert reader.main(["verify", "january", "--json"]) == 3
+    assert cli.main(["verify", "january", "--json"]) == 3
     said = json.loads(capsys.readouterr().out)
     assert (said["exit_code"], [each["day"] for each in said["failures"]]) == (3, ["2026-01-01"])
 
@@ -302,7 +302,7 @@ def submitted(lake: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         found.append(command[command.index("--dataset") :])
         return SimpleNamespace(returncode=0)
 
-    monkeypatch.setattr(origins.subprocess, "run", submit)
+    monkeypatch.setattr(lineage_commands.subprocess, "run", submit)
     return found
 
 
@@ -332,7 +332,7 @@ def test_a_run_that_is_none_or_several_is_said(submitted: list[list[str]], capsy
 def test_a_run_that_can_not_be_made_again_ends_as_the_job_does(
     submitted: list[list[str]], capsys: Capture, monkeypatch: pytest.MonkeyPatch, code: int, ends: int
 ) -> None:
-    monkeypatch.setattr(origins.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=code))
+    monkeypatch.setattr(lineage_commands.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=code))
     said = refused(capsys, ends, "reproduce", ran("two"))
     assert f"visits@v1 of 2026-01-04, published as version 1 could not be made again (exit {code}, see above)" in said
 
@@ -364,6 +364,6 @@ def _seconds_of_a_first_row() -> float:
 @pytest.mark.parametrize("words", ["", "show", "show x --limit -1", "show x --version 1 --pin p", "get x", "diff x 1"])
 def test_words_that_make_no_command_end_with_two(lake: Path, capsys: Capture, words: str) -> None:
     with pytest.raises(SystemExit) as stopped:
-        reader.main(words.split())
+        cli.main(words.split())
     assert stopped.value.code == 2
     assert "usage: features" in capsys.readouterr().err

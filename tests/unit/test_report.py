@@ -12,10 +12,10 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from common import docs, plots, report
 from common.contracts import datasets
 from common.lake.files import write_json
 from common.quality.profiles import SCHEMA
+from common.reports import gx_docs, report, svg
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 EVIL = "<script>alert('x')</script>"
@@ -155,10 +155,10 @@ def test_the_page_needs_nothing_but_itself(lake: Path) -> None:
 
 
 def test_data_docs_are_linked_where_there_are_some(lake: Path) -> None:
-    index = lake / docs.PAGE
+    index = lake / gx_docs.PAGE
     index.parent.mkdir(parents=True)
     index.touch()
-    assert f'href="lake/{docs.PAGE}"' in draw(lake)
+    assert f'href="lake/{gx_docs.PAGE}"' in draw(lake)
 
 
 def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
@@ -262,15 +262,15 @@ def test_the_command_writes_the_page_and_prints_its_path(
 
 
 def test_a_histogram_is_as_high_as_its_values_are_dense() -> None:
-    heights = re.findall(r"v-([\d.]+)", plots.histogram([0, 1, 2, 3, 4, 16], "ages"))
+    heights = re.findall(r"v-([\d.]+)", svg.histogram([0, 1, 2, 3, 4, 16], "ages"))
     assert heights[:4] == ["24"] * 4
     assert set(heights[4:]) == {"2"}
-    assert plots.histogram([5, 5, 5], "all the same") == ""
+    assert svg.histogram([5, 5, 5], "all the same") == ""
 
 
 def test_what_is_no_number_is_not_drawn() -> None:
-    assert plots.number(float("nan")) is None
-    assert plots.number(True) is None
-    assert plots.number("7") is None
-    assert plots.spark_line([None, None], None, "nothing") == ""
-    assert plots.bands([[1, 2], [1, float("inf")], None, 3]) == [(1, 2), None, None, None]
+    assert svg.number(float("nan")) is None
+    assert svg.number(True) is None
+    assert svg.number("7") is None
+    assert svg.spark_line([None, None], None, "nothing") == ""
+    assert svg.bands([[1, 2], [1, float("inf")], None, 3]) == [(1, 2), None, None, None]

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from common.errors import BadArguments, NothingThere
-from common.online import Store, open_store
-from common.serving import Server
+from common.online.serving import Server
+from common.online.store import Store, open_store
 
 OF_TYPE = {
     "string": (pa.string(), "a7", "a7"),

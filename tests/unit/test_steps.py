@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import ContractBroken, ContractContradiction
-from common.fitting import Fitted, columns_read, fit
-from common.step import Step
-from common.steps import Clip, DateParts, Drop, Impute, Log, MinMax, OneHot, Ordinal, Ratio, Standard
+from common.training.fitting import Fitted, columns_read, fit
+from common.training.step_base import Step
+from common.training.steps import Clip, DateParts, Drop, Impute, Log, MinMax, OneHot, Ordinal, Ratio, Standard
 
 NAN, INF = math.nan, math.inf
 SCHEMA = pa.schema(

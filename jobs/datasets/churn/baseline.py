@@ -11,11 +11,11 @@ from deltalake import CommitProperties, write_deltalake
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from common import training_store
 from common.errors import told
 from common.lake import delta_log
 from common.runtime.settings import load_settings
-from common.training import TIME
+from common.training import store
+from common.training.training_set import TIME
 
 NAME, LABEL, ENTITY = "churn_baseline", "churn", "customer_id"
 PREDICTIONS = f"predictions/{NAME}"
@@ -26,14 +26,14 @@ def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m jobs.datasets.churn.baseline", description=__doc__)
     arguments.add_argument("--lake")
     lake = load_settings("local", lake=arguments.parse_args().lake).lake
-    manifest = training_store.manifest(lake, NAME)
+    manifest = store.manifest(lake, NAME)
     known = _known(f"{lake}/{PREDICTIONS}", manifest["version"])
     print(f"nothing to do: {_said(known)}" if known else _said(learn(lake, manifest)))
 
 
 def learn(lake: str, manifest: dict[str, Any]) -> dict[str, Any]:
     """Fits the model, writes what it predicts of the test split, and says from what."""
-    splits = {split: training_store.read(lake, NAME, split, manifest["version"]) for split in ("train", "test")}
+    splits = {split: store.read(lake, NAME, split, manifest["version"]) for split in ("train", "test")}
     columns = [name for name in splits["train"].column_names if name not in (ENTITY, TIME, LABEL)]
     train, test = (rows.to_pandas() for rows in splits.values())
     model = LogisticRegression(max_iter=1_000).fit(train[columns].astype(float), train[LABEL])

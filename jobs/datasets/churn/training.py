@@ -1,7 +1,7 @@
 """What a churn model learns from."""
 
-from common.steps import Drop, Impute, MinMax, OneHot
-from common.training import Snapshot, Split, TrainingSet
+from common.training.steps import Drop, Impute, MinMax, OneHot
+from common.training.training_set import Snapshot, Split, TrainingSet
 
 TRAINING_SETS = (
     TrainingSet(

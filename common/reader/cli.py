@@ -8,10 +8,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from common import origins, questions
-from common.answer import Answer
 from common.errors import ContractBroken, PipelineError
-from common.published import Lake
+from common.published.catalog import Lake
+from common.reader.output import Answer
 from common.runtime.settings import load_settings
 
 
@@ -41,38 +40,40 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--pin", metavar="NAME", help="as it was pinned")
         return found
 
-    command("list", questions.list_tables, "every published table")
-    found = command("log", questions.log, "the versions of a table, newest first")
+    command("list", commands.list_tables, "every published table")
+    found = command("log", commands.log, "the versions of a table, newest first")
     found.add_argument("table", metavar="TABLE")
     found.add_argument("--long", action="store_true", help="with what made each: columns, definition, sources")
-    found = with_version(command("show", questions.show, "rows of a day (the newest, if none is named)"))
+    found = with_version(command("show", commands.show, "rows of a day (the newest, if none is named)"))
     found.add_argument("--ds", help="a day, or A..B")
     found.add_argument("--entity", action="append", metavar="ID", help="only this one, of all days; may be repeated")
     found.add_argument("--columns", metavar="A,B", help="only these")
     found.add_argument("--limit", type=_count, default=20, help="so many rows (default: %(default)s)")
-    found = with_version(command("get", questions.get, "rows to a file"))
+    found = with_version(command("get", commands.get, "rows to a file"))
     found.add_argument("--ds", help="a day, or A..B; else all days")
     found.add_argument("--out", type=Path, required=True, metavar="FILE", help=".parquet, .csv or .arrow")
-    found = command("diff", questions.diff, "what changed from one version to another")
+    found = command("diff", commands.diff, "what changed from one version to another")
     found.add_argument("table", metavar="TABLE")
     found.add_argument("before", type=int, metavar="BEFORE")
     found.add_argument("after", type=int, metavar="AFTER")
     found.add_argument("--ds", help="a day, or A..B; else all days")
-    found = with_version(command("why", origins.why, "which run, sources and events made a row"))
+    found = with_version(command("why", lineage_commands.why, "which run, sources and events made a row"))
     found.add_argument("--entity", required=True, metavar="ID", help="whose row")
     found.add_argument("--ds", required=True, help="of which day")
-    found = command("reproduce", origins.reproduce, "make what a run made again, from its sources, and compare")
+    found = command(
+        "reproduce", lineage_commands.reproduce, "make what a run made again, from its sources, and compare"
+    )
     found.add_argument("run_id", metavar="RUN")
-    found = command("vector", origins.vector, "one entity's row from the online store")
+    found = command("vector", lineage_commands.vector, "one entity's row from the online store")
     found.add_argument("table", metavar="TABLE")
     found.add_argument("entity", metavar="ID")
     found.add_argument("--training-set", metavar="NAME", help="with the steps that were fitted for it")
-    found = command("pin", questions.pin, "keep a version under a name")
+    found = command("pin", commands.pin, "keep a version under a name")
     found.add_argument("name", metavar="NAME")
     with_version(found).add_argument("--note", default="", help="why")
-    command("pins", questions.list_pins, "what is pinned")
-    command("release", questions.release, "let a pinned version go").add_argument("name", metavar="NAME")
-    command("verify", questions.verify, "read a pinned version again, and compare").add_argument("name", metavar="NAME")
+    command("pins", commands.list_pins, "what is pinned")
+    command("release", commands.release, "let a pinned version go").add_argument("name", metavar="NAME")
+    command("verify", commands.verify, "read a pinned version again, and compare").add_argument("name", metavar="NAME")
     return parser
 
 

@@ -9,7 +9,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from common import compaction, docs
 from common.contracts import datasets
 from common.errors import ContractBroken, PipelineError
 from common.lake import delta_log, pins
@@ -17,13 +16,14 @@ from common.lake.files import is_local, list_files, local_path, locate, read_jso
 from common.lake.locks import hold
 from common.lake.pins import Pin
 from common.orchestration import run_log
+from common.reports import gx_docs
 from common.runtime.run import Outcome, Run
 
 # Which days these have run for is asked for good: what a change makes stale, whose partials a window needs, where a
 # reference begins, what is published. The others' records are history, and make a day that runs again quicker.
 LASTING = ("ingest", "clean", "features", "publish")
 # Of Great Expectations: its results, and the pages that were made of them.
-STORES = (Path("gx/uncommitted/validations"), docs.PAGE.parent / "validations")
+STORES = (Path("gx/uncommitted/validations"), gx_docs.PAGE.parent / "validations")
 DAY = re.compile(r"(\d{4}-\d{2}-\d{2})\.json")
 MOMENT = re.compile(r"(\d{8})T\d{6}\.\d+Z")
 

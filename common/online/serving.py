@@ -6,17 +6,17 @@ from typing import Any
 
 import pyarrow as pa
 
-from common import training_store
 from common.contracts import layout
 from common.contracts.contract import Contract
 from common.errors import BadArguments, ContractBroken, NothingThere
-from common.fitting import Fitted
 from common.lake import snapshot
-from common.online import Store, compare, open_store
-from common.online_rows import Row
-from common.published import Features, Lake, moment
+from common.online.row_codec import Row
+from common.online.store import Store, compare, open_store
+from common.published.catalog import Features, Lake, moment
+from common.published.view import Version
 from common.runtime.run import Outcome, Run
-from common.view import Version
+from common.training import store
+from common.training.fitting import Fitted
 
 # Who had no row for so many published days is no longer served: a load reads what it needs, not all history.
 DAYS = 30
@@ -96,7 +96,7 @@ class Server:
 
 
 def fitted_of(lake: str, name: str) -> Fitted:
-    return training_store.fitted(training_store.manifest(lake, name))
+    return store.fitted(store.manifest(lake, name))
 
 
 def _table(run: Run) -> Features:

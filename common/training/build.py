@@ -11,17 +11,17 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from common import training_leaks
 from common.errors import BadArguments, ContractBroken
-from common.examples import SPLIT, as_of, known_at, newest_known, split_of
-from common.fitting import Fitted, fit
 from common.lake import content_hash, pins, spark_tables
 from common.lake.files import write_json
 from common.lake.locks import hold
 from common.quality import profiles
-from common.training import SPLITS, TIME, From, Labels, Snapshot, TrainingSet, pin_name
-from common.training_inputs import Inputs, inputs_of
-from common.training_store import FOLDER, delta, export, manifests, place
+from common.training import leak_check
+from common.training.as_of_join import SPLIT, as_of, known_at, newest_known, split_of
+from common.training.fitting import Fitted, fit
+from common.training.inputs import Inputs, inputs_of
+from common.training.store import FOLDER, delta, export, manifests, place
+from common.training.training_set import SPLITS, TIME, From, Labels, Snapshot, TrainingSet, pin_name
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
@@ -110,10 +110,10 @@ def check(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> dic
     """That nothing outside the train split changes what is fitted, and nothing after a label what it is joined to."""
     run, inputs = days[0], inputs_of(days, declared, labels)
     rows, _ = assemble(run, inputs)
-    counts = training_leaks.check_fit(rows, lambda each: fit_on_train(each, declared))
+    counts = leak_check.check_fit(rows, lambda each: fit_on_train(each, declared))
     if inputs.labels:
-        others, _ = assemble(run, inputs, training_leaks.later)
-        counts |= training_leaks.check_join(rows, others, inputs.entity)
+        others, _ = assemble(run, inputs, leak_check.later)
+        counts |= leak_check.check_join(rows, others, inputs.entity)
     return counts
 
 

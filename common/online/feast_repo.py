@@ -17,15 +17,15 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from common import online
 from common.contracts import datasets, layout
 from common.contracts.contract import Contract
 from common.days import parse_day
 from common.errors import BadArguments, told
-from common.feast_texts import DEFINITIONS, ENTITY, FIELD, MADE, SETTINGS, STORE, VIEW
 from common.lake import delta_log, files, small_tables
+from common.online import store
+from common.online.feast_templates import DEFINITIONS, ENTITY, FIELD, MADE, SETTINGS, STORE, VIEW
+from common.online.serving import DAYS
 from common.runtime.settings import ROOT, load_settings
-from common.serving import DAYS
 
 # A row says what was known at the end of ds: to ask for it earlier would be to look ahead.
 KNOWN_AT = "known_at"
@@ -158,7 +158,7 @@ def main() -> None:
     given = arguments.parse_args()
     contracts = [datasets.load(name).contract for name in datasets.names()]
     lake = load_settings("local", lake=given.lake).lake
-    write(contracts, given.out, os.environ.get("ONLINE") or online.DEFAULT)
+    write(contracts, given.out, os.environ.get("ONLINE") or store.DEFAULT)
     for contract in contracts:
         days, changed = export(lake, contract, given.out)
         print(f"{view(contract)}: {days} published days, {changed} written anew")

@@ -15,7 +15,7 @@ from pyarrow import types
 
 from common.errors import BadArguments, LakeNotWritable
 from common.lake.content_hash import Content, of_parts
-from common.view import Chosen, View
+from common.published.view import Chosen, View
 
 FORMATS = (".parquet", ".csv", ".arrow")
 

@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from common.errors import Busy
-from common.online import Store, unreachable
-from common.online_rows import Pair
+from common.online.row_codec import Pair
+from common.online.store import Store, unreachable
 
 PROJECT = Path(__file__).resolve().parent.parent
 WAIT_SECONDS = 30

@@ -18,7 +18,6 @@ from urllib.parse import quote
 import jinja2
 import pyarrow.compute as pc
 
-from common import docs, plots, status
 from common.contracts import datasets
 from common.contracts.contract import TABLES, Contract
 from common.days import LONGEST_RANGE, around, parse_day
@@ -26,8 +25,9 @@ from common.errors import BadArguments, NothingThere, told
 from common.lake import delta_log, small_tables
 from common.lake.files import list_files, local_path, read_json
 from common.orchestration import run_log
+from common.reports import gx_docs, status, svg
+from common.reports.status import STEPS, Day
 from common.runtime.settings import CONF, load_settings
-from common.status import STEPS, Day
 
 STATES = ("failed", "unable", "warned", "passed", "none")  # the worst first
 # What a result may leave out.
@@ -58,7 +58,7 @@ class Track:
     def rank(self) -> tuple[bool, bool, float]:
         """Orders measures of drift: the PSI of all rows before others, the largest first."""
         psi = self.latest["expectation"].startswith("Psi")
-        return self.kind != "drift", not psi, -(plots.number(self.latest["observed"]) or 0)
+        return self.kind != "drift", not psi, -(svg.number(self.latest["observed"]) or 0)
 
 
 @dataclass(frozen=True)
@@ -218,10 +218,10 @@ def page(lake: str, window: list[str], out: Path) -> str:
     loader = jinja2.FileSystemLoader(CONF)
     drawing = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     drawing.trim_blocks = drawing.lstrip_blocks = True
-    drawing.filters |= {"figure": plots.figure, "number": plots.number, "day": plots.day, "shortly": plots.shortly}
-    index = local_path(lake) / docs.PAGE
+    drawing.filters |= {"figure": svg.figure, "number": svg.number, "day": svg.day, "shortly": svg.shortly}
+    index = local_path(lake) / gx_docs.PAGE
     link = quote(os.path.relpath(index, out.parent)) if index.is_file() else ""
-    shown = {"window": window, "steps": STEPS, "tables": TABLES, "plots": plots, "docs": link, "lake": lake}
+    shown = {"window": window, "steps": STEPS, "tables": TABLES, "plots": svg, "docs": link, "lake": lake}
     found = [facts(lake, name, window) for name in datasets.names()]
     return drawing.get_template("report.html.j2").render(shown, datasets=found, made=datetime.now(UTC))
 

@@ -10,10 +10,10 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from common.errors import ContractBroken
-from common.examples import SPLIT, first_unknown
-from common.fitting import Fitted
 from common.lake.row_diff import EXAMPLES, unlike
-from common.training import TIME, From
+from common.training.as_of_join import SPLIT, first_unknown
+from common.training.fitting import Fitted
+from common.training.training_set import TIME, From
 
 LATER_DAYS = 3  # of other rows, for each entity
 

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 
 from common.errors import BadArguments, Busy, NothingThere, PipelineError
-from common.online_rows import Pair, Row, checked_name, decode, encode, newer
+from common.online.row_codec import Pair, Row, checked_name, decode, encode, newer
 
 DEFAULT = "sqlite:///data/online.db"
 FORMS = "sqlite:///path/online.db, redis://host:port/0 or postgresql://host:port/database"
@@ -121,15 +121,15 @@ def open_store(address: str | None = None) -> Store:
     address = address or os.environ.get("ONLINE") or DEFAULT
     scheme = address.partition("://")[0]
     if scheme == "sqlite" and address.startswith("sqlite:///"):
-        from common.online_sql import SqliteStore
+        from common.online.sql import SqliteStore
 
         return SqliteStore(address)
     if scheme in ("redis", "rediss"):
-        from common.online_redis import RedisStore
+        from common.online.redis import RedisStore
 
         return RedisStore(address)
     if scheme in ("postgresql", "postgres"):
-        from common.online_postgres import PostgresStore
+        from common.online.postgres import PostgresStore
 
         return PostgresStore(address)
     raise BadArguments(f"the online store {shown(address)} is of no known kind; expected {FORMS}")

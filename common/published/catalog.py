@@ -15,7 +15,7 @@ from common.errors import BadArguments, NothingThere
 from common.lake import delta_log, snapshot
 from common.lake.delta_log import Commit
 from common.lake.files import list_folders
-from common.view import Version, View
+from common.published.view import Version, View
 
 FOLDER = "published"
 _NUMBER = r"v(0|[1-9][0-9]{0,5})"

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from common.errors import BadArguments, NothingThere
-from common.fitting import Fitted
 from common.lake.files import list_files, locate, read_json
-from common.training import SPLITS, TIME
+from common.training.fitting import Fitted
+from common.training.training_set import SPLITS, TIME
 
 FOLDER = "training_sets"
 

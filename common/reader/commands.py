@@ -7,11 +7,11 @@ from collections.abc import Sized
 from dataclasses import asdict
 from typing import Any
 
-from common.answer import Answer, grid
 from common.days import parse_days
 from common.lake import pins
-from common.published import Features, Lake, moment
-from common.view import Chosen, Version, View
+from common.published.catalog import Features, Lake, moment
+from common.published.view import Chosen, Version, View
+from common.reader.output import Answer, grid
 
 
 def list_tables(lake: Lake, given: argparse.Namespace) -> Answer:
@@ -120,7 +120,7 @@ def show(lake: Lake, given: argparse.Namespace) -> Answer:
 
 
 def get(lake: Lake, given: argparse.Namespace) -> Answer:
-    from common.export import export
+    from common.published.export import export
 
     view = view_of(lake, given)
     found = export(view, given.out, _chosen(given))
@@ -134,7 +134,7 @@ def get(lake: Lake, given: argparse.Namespace) -> Answer:
 
 
 def diff(lake: Lake, given: argparse.Namespace) -> Answer:
-    from common.comparison import compare
+    from common.published.version_diff import compare
 
     table = lake.features(given.table)
     before, after = table.at(version=given.before), table.at(version=given.after)

@@ -14,7 +14,7 @@ from pyarrow import types
 
 from common.errors import ContractBroken
 from common.lake.content_hash import Bytes, canonical, encoded
-from common.view import View
+from common.published.view import View
 
 LARGEST = 10
 

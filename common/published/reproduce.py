@@ -12,7 +12,7 @@ from common.features import build, definition, partials
 from common.lake import snapshot
 from common.lake.delta_log import NOWHERE
 from common.lake.row_diff import unlike
-from common.published import Lake
+from common.published.catalog import Lake
 from common.runtime.code_version import code_revision
 from common.runtime.run import Outcome, Run
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from common import steps as declarable
 from common.errors import ContractBroken, insist
-from common.step import NOT_OF_TYPE, Columns, Params, Step, exact
+from common.training import steps as declarable
+from common.training.step_base import NOT_OF_TYPE, Columns, Params, Step, exact
 
 FORMAT = 1
 

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from common.errors import BadArguments, ContractBroken
 from common.lake import content_hash, spark_tables
-from common.training import TIME, Labels
+from common.training.training_set import TIME, Labels
 
 if TYPE_CHECKING:
     from common.runtime.run import Run

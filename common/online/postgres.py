@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from common.online import library, unreachable
-from common.online_rows import Pair
-from common.online_sql import ALL, SqlStore
+from common.online.row_codec import Pair
+from common.online.sql import ALL, SqlStore
+from common.online.store import library, unreachable
 
 WAIT_SECONDS = 10
 # One load at a time writes or makes tables, for a chunk of rows; readers are not held up. The number is ours alone.

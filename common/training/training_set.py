@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from common.contracts.contract import LONGEST_NAME, NAME
 from common.days import EARLIEST
 from common.errors import insist
-from common.step import Step
+from common.training.step_base import Step
 
 SPLITS = ("train", "val", "test")
 TIME = "example_time"

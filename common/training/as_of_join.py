@@ -7,7 +7,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from common.training import SPLITS, TIME, From, Split
+from common.training.training_set import SPLITS, TIME, From, Split
 
 SPLIT = "split"
 # Seeded, and the same on any machine: eight hex digits of an MD5, as a share of all that there are.

@@ -7,17 +7,17 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-from common.answer import Answer, grid
 from common.days import parse_day
 from common.errors import BadArguments, ContractBroken, NothingThere, PipelineError
-from common.published import Features, Lake
-from common.questions import named, said_of, sources_of, view_of
+from common.published.catalog import Features, Lake
+from common.published.view import Version
+from common.reader.commands import named, said_of, sources_of, view_of
+from common.reader.output import Answer, grid
 from common.runtime.settings import load_settings
-from common.view import Version
 
 
 def why(lake: Lake, given: argparse.Namespace) -> Answer:
-    from common.why import why as explain
+    from common.published.lineage import why as explain
 
     view = view_of(lake, given)
     found = explain(lake.uri, view, given.entity, parse_day(given.ds))
@@ -99,8 +99,8 @@ def _refused(each: Published, code: int) -> PipelineError:
 
 def vector(lake: Lake, given: argparse.Namespace) -> Answer:
     """From the online store, as a model would be served."""
-    from common import serving
-    from common.online import open_store
+    from common.online import serving
+    from common.online.store import open_store
 
     table = lake.features(given.table)
     fitted = serving.fitted_of(lake.uri, given.training_set) if given.training_set else None

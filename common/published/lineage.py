@@ -16,7 +16,7 @@ from common.errors import NothingThere
 from common.features import definition
 from common.lake import snapshot
 from common.lake.delta_log import NOWHERE
-from common.view import View
+from common.published.view import View
 
 SUPERSEDED = "superseded"
 

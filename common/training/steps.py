@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from common import step
 from common.errors import ContractBroken, insist
-from common.step import Columns, InPlace, Numbers, OfColumn, OfNumbers, Params, Step, Value
+from common.training import step_base
+from common.training.step_base import Columns, InPlace, Numbers, OfColumn, OfNumbers, Params, Step, Value
 
 PARTS = ("year", "month", "day", "dayofweek", "quarter")
 
@@ -34,7 +34,7 @@ class MinMax(OfNumbers):
         return {"low": float(known[0]), "span": float(known[-1] - known[0])}
 
     def made(self, numbers: Numbers, params: Params) -> Numbers:
-        scaled = step.per(numbers - params["low"], params["span"])
+        scaled = step_base.per(numbers - params["low"], params["span"])
         return np.clip(scaled, 0.0, 1.0) if self.clip else scaled
 
 
@@ -43,10 +43,10 @@ class Standard(OfNumbers):
     """Population deviations from the mean of the training split. A constant becomes 0."""
 
     def learn(self, known: Numbers) -> Params:
-        return {"mean": step.mean(known), "deviation": step.deviation(known)}
+        return {"mean": step_base.mean(known), "deviation": step_base.deviation(known)}
 
     def made(self, numbers: Numbers, params: Params) -> Numbers:
-        return step.per(numbers - params["mean"], params["deviation"])
+        return step_base.per(numbers - params["mean"], params["deviation"])
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Log(OfNumbers):
     def made(self, numbers: Numbers, params: Params) -> Numbers:
         if low := int(np.count_nonzero(numbers <= -1)):
             raise ContractBroken(f"{self.name}: found {low} of -1 or less, expected more than -1; Clip them first")
-        return step.log1p(numbers)
+        return step_base.log1p(numbers)
 
 
 @dataclass(frozen=True)
@@ -113,11 +113,15 @@ class Impute(InPlace):
         if self.by == "constant":
             return {"value": self.value}
         known = self.known(columns, self.column)
-        middle = step.mean if self.by == "mean" else step.median
+        middle = step_base.mean if self.by == "mean" else step_base.median
         if not self.group:
             return {"value": middle(known)}
         found = self.grouped(columns, self.column, self.group)
-        return {"groups": [*found], "values": [middle(each) for each in found.values()], "value": step.median(known)}
+        return {
+            "groups": [*found],
+            "values": [middle(each) for each in found.values()],
+            "value": step_base.median(known),
+        }
 
     def apply(self, columns: Columns, params: Params) -> Columns:
         column = columns[self.column]
@@ -129,7 +133,7 @@ class Impute(InPlace):
         if self.group:
             # The last is for those without a place, which is -1.
             fill = np.array([*params["values"], fill])[self.places(columns, self.group, params["groups"])]
-        return {self.writes[0]: step.written(np.where(np.isnan(numbers), fill, numbers))}
+        return {self.writes[0]: step_base.written(np.where(np.isnan(numbers), fill, numbers))}
 
 
 @dataclass(frozen=True)
@@ -149,8 +153,8 @@ class OneHot(OfColumn):
 
     def fit(self, columns: Columns) -> Params:
         categories = self.categories(columns, self.column)
-        names = [f"{self.column}_{step.plain(each)}" for each in categories]
-        if twice := step.repeated(names):
+        names = [f"{self.column}_{step_base.plain(each)}" for each in categories]
+        if twice := step_base.repeated(names):
             raise ContractBroken(f"{self.name}: several categories would be called {twice}; spell them otherwise")
         return {"categories": categories, "columns": names}
 
@@ -171,7 +175,7 @@ class Ordinal(InPlace):
     unseen: int = -1
 
     def __post_init__(self) -> None:
-        twice = step.repeated(self.order or ())
+        twice = step_base.repeated(self.order or ())
         insist(self.order != (), f"{self.name}: an order of nothing")
         insist(not twice, f"{self.name}: {twice} stand twice in the order {self.order}")
         insist(self.unseen < 0, f"{self.name}: unseen {self.unseen} may be a category's place; they are 0 and up")
@@ -192,7 +196,7 @@ class DateParts(OfColumn):
     parts: tuple[str, ...] = PARTS
 
     def __post_init__(self) -> None:
-        unknown, twice = [part for part in self.parts if part not in PARTS], step.repeated(self.parts)
+        unknown, twice = [part for part in self.parts if part not in PARTS], step_base.repeated(self.parts)
         insist(bool(self.parts), f"{self.name}: no parts")
         insist(not unknown, f"{self.name}: parts {unknown} are none of {', '.join(PARTS)}")
         insist(not twice, f"{self.name}: {twice} stand twice in the parts {self.parts}")
@@ -205,7 +209,7 @@ class DateParts(OfColumn):
         column = columns[self.column]
         if not (pt.is_date(column.type) or pt.is_timestamp(column.type)):
             raise ContractBroken(f"{self.name}: {self.column} is {column.type}, expected dates or timestamps")
-        return {name: step.part_of(column, part) for name, part in zip(self.writes, self.parts, strict=True)}
+        return {name: step_base.part_of(column, part) for name, part in zip(self.writes, self.parts, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -231,7 +235,7 @@ class Ratio(Step):
 
     def apply(self, columns: Columns, params: Params) -> Columns:
         over, by = (self.numbers(columns, name) for name in self.reads)
-        return {self.into: step.written(np.where(np.isnan(by) | (by == 0), self.zero, over / by))}
+        return {self.into: step_base.written(np.where(np.isnan(by) | (by == 0), self.zero, over / by))}
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from common.errors import Busy
-from common.online import CHUNK, Store, library, unreachable
-from common.online_rows import Pair
+from common.online.row_codec import Pair
+from common.online.store import CHUNK, Store, library, unreachable
 
 WAIT_SECONDS = 10
 # The pointer and the row that it points at, in one step. Nil: no such view; an empty list: no such entity.

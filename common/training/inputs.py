@@ -13,12 +13,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from common.errors import BadArguments
-from common.labels import Given
-from common.labels import read as read_labels
 from common.lake.content_hash import of_parts
-from common.published import Lake
-from common.training import Labels, TrainingSet
-from common.view import View
+from common.published.catalog import Lake
+from common.published.view import View
+from common.training.labels import Given
+from common.training.labels import read as read_labels
+from common.training.training_set import Labels, TrainingSet
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
