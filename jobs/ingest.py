@@ -7,11 +7,12 @@ from common.lake.merge import converge
 from common.orchestration.cli import run_job
 from common.orchestration.job import Job, Watch
 from common.runtime.run import Outcome, Run
-from common.sources import arrivals, source
+from common.sources import arrivals
+from common.sources.source import open_source
 
 
 def main(run: Run) -> Outcome:
-    source = source.open_source(run)
+    source = open_source(run)
     holding = arrivals.check(run, source.holds())
     taken = arrivals.take(run, source, holding)
     books = taken.books()
@@ -27,7 +28,7 @@ INGEST = Job(
         Watch(layout.raw(run.contract), lambda day: day == run.ds),
         Watch(layout.quarantine(run.contract), lambda day: False),
     ],
-    source=lambda run: source.open_source(run).fingerprint(),
+    source=lambda run: open_source(run).fingerprint(),
 )
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every contract as a page for people and a document for tools: `python -m common.contract_page --out FOLDER`."""
+"""Every contract as a page for people and a document for tools: `python -m common.contracts.page --out FOLDER`."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _demands(column: Column) -> str:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(prog="python -m common.contract_page", description=__doc__)
+    arguments = argparse.ArgumentParser(prog="python -m common.contracts.page", description=__doc__)
     arguments.add_argument("--out", type=Path, required=True)
     folder: Path = arguments.parse_args().out
     folder.mkdir(parents=True, exist_ok=True)

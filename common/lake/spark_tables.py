@@ -1,4 +1,4 @@
-"""The Delta tables: created from their layout, read by partition, packed; `common.converge` writes their rows."""
+"""The Delta tables: created from their layout, read by partition, packed; `common.lake.merge` writes their rows."""
 
 from __future__ import annotations
 

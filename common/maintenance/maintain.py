@@ -15,6 +15,7 @@ from common.lake import delta_log, pins
 from common.lake.files import is_local, list_files, local_path, locate, read_json
 from common.lake.locks import hold
 from common.lake.pins import Pin
+from common.maintenance import compaction
 from common.orchestration import run_log
 from common.reports import gx_docs
 from common.runtime.run import Outcome, Run

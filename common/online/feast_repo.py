@@ -1,4 +1,4 @@
-"""A Feast repository of what is published: `python -m common.feast_repo --lake data/lake --out data/feast`.
+"""A Feast repository of what is published: `python -m common.online.feast_repo --lake data/lake --out data/feast`.
 
 Entities and feature views come from the contracts. Offline, Feast reads Parquet files, one a published day: of a Delta
 table it would read files that are no longer part of it. Online, it reads our own store. We never import Feast.
@@ -152,7 +152,7 @@ def write(contracts: Sequence[Contract], out: Path, address: str) -> None:
 
 @told()
 def main() -> None:
-    arguments = argparse.ArgumentParser(prog="python -m common.feast_repo", description=__doc__)
+    arguments = argparse.ArgumentParser(prog="python -m common.online.feast_repo", description=__doc__)
     arguments.add_argument("--lake", help="where the tables are; else as conf/local.yml says")
     arguments.add_argument("--out", type=Path, required=True, help="the folder of the repository")
     given = arguments.parse_args()

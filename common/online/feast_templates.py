@@ -1,6 +1,6 @@
 """What the files of a Feast repository look like."""
 
-MADE = "Made by `python -m common.feast_repo` from the contracts: make it anew rather than change it."
+MADE = "Made by `python -m common.online.feast_repo` from the contracts: make it anew rather than change it."
 
 SETTINGS = """\
 # {made}

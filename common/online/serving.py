@@ -15,8 +15,8 @@ from common.online.store import Store, compare, open_store
 from common.published.catalog import Features, Lake, moment
 from common.published.view import Version
 from common.runtime.run import Outcome, Run
-from common.training import store
 from common.training.fitting import Fitted
+from common.training.store import fitted, manifest
 
 # Who had no row for so many published days is no longer served: a load reads what it needs, not all history.
 DAYS = 30
@@ -96,7 +96,7 @@ class Server:
 
 
 def fitted_of(lake: str, name: str) -> Fitted:
-    return store.fitted(store.manifest(lake, name))
+    return fitted(manifest(lake, name))
 
 
 def _table(run: Run) -> Features:

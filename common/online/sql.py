@@ -15,7 +15,7 @@ from common.errors import Busy
 from common.online.row_codec import Pair
 from common.online.store import Store, unreachable
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
 WAIT_SECONDS = 30
 REGISTERED = "SELECT 1 FROM online_generations WHERE generation = ?"
 OLD = (

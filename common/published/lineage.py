@@ -41,7 +41,7 @@ def why(lake: str, view: View, entity: str, ds: date) -> Why:
 
 
 def _events(lake: str, contract: Contract, sources: dict[str, int], entity: Any, ds: date) -> pa.Table:
-    """The entity's rows in the window, from the tables at the versions that were read: the rule of `common.known`."""
+    """The entity's rows in the window, from the tables at the versions that were read: the rule of `common.clean.as_of`."""
     days = around(ds, max(0, contract.features.window_days - 1))
     mine = pc.field(contract.features.entity) == pc.scalar(entity)
     current, aside = (

@@ -33,7 +33,7 @@ class Change:
 
 @dataclass
 class Diff:
-    """Rows by entity and day. A value differs if its bits do (see `common.content`), as the hashes have it."""
+    """Rows by entity and day. A value differs if its bits do (see `common.lake.content_hash`), as the hashes have it."""
 
     days: list[date] = field(default_factory=list)  # those that were read
     added: int = 0

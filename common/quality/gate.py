@@ -15,8 +15,9 @@ from common.errors import ContractBroken
 from common.lake import small_tables, spark_tables
 from common.lake.files import write_json
 from common.orchestration import run_log, staleness
-from common.quality import checks, drift, gx, masking, profiles, result
-from common.quality.result import Result
+from common.quality import checks, drift, gx, masking, profiles
+from common.quality.result import CANNOT_RUN, Result, unable
+from common.quality.result import check as check_rules
 from common.runtime.run import Outcome, Run
 
 if TYPE_CHECKING:
@@ -31,10 +32,10 @@ def check(run: Run) -> list[Result]:
     try:
         # Looked at several times: by the rules, for what is unique, for the profile.
         rows, _ = spark_tables.computed(rows_of(run, name))
-    except result.CANNOT_RUN as error:
-        return [result.unable("RowsToBeReadable()", error)]
+    except CANNOT_RUN as error:
+        return [unable("RowsToBeReadable()", error)]
     suite_name, masked = f"{contract.name}.{name}", masking.sensitive_names(contract, name)
-    found = result.check(rows, suite.rules_of(contract, name), suite_name, run.settings.lake, masked)
+    found = check_rules(rows, suite.rules_of(contract, name), suite_name, run.settings.lake, masked)
     if name == "raw":
         return [*checks.refused(run, name), checks.volume_of(run), *found]
     found += _over_time(run, name, rows)
@@ -55,8 +56,8 @@ def _over_time(run: Run, name: str, rows: DataFrame) -> list[Result]:
     """What a day's profiles tell: how old it is, and how it differs from other days."""
     try:
         measured = profiles.measure(rows, run, name)
-    except result.CANNOT_RUN as error:
-        return [result.unable("ColumnsToBeMeasurable()", error)]
+    except CANNOT_RUN as error:
+        return [unable("ColumnsToBeMeasurable()", error)]
     try:
         profiles.keep(run, name, measured)
     except small_tables.CANNOT_BE_KEPT as error:

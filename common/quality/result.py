@@ -13,6 +13,7 @@ from common.contracts.expectations import Rule, Severity
 from common.errors import BadArguments, ContractContradiction
 from common.lake.files import is_local, local_path
 from common.lake.locks import hold
+from common.quality import gx
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from common.errors import ContractBroken, PipelineError
 from common.published.catalog import Lake
+from common.reader import lineage_commands
 from common.reader.output import Answer
 from common.runtime.settings import load_settings
 

@@ -1,4 +1,4 @@
-"""Great Expectations' own pages of every suite and result: `python -m common.docs` says where they are."""
+"""Great Expectations' own pages of every suite and result: `python -m common.reports.gx_docs` says where they are."""
 
 from __future__ import annotations
 

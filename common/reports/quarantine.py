@@ -1,4 +1,4 @@
-"""What is in quarantine, without Spark: `python -m common.quarantined --dataset NAME [--ds DAY]`."""
+"""What is in quarantine, without Spark: `python -m common.reports.quarantine --dataset NAME [--ds DAY]`."""
 
 from __future__ import annotations
 

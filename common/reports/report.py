@@ -1,4 +1,4 @@
-"""One page of the last days, drawn from the log of runs and small tables: `python -m common.report` needs no Spark."""
+"""One page of the last days, drawn from the log of runs and small tables: `python -m common.reports.report` needs no Spark."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def page(lake: str, window: list[str], out: Path) -> str:
 
 @told()
 def main() -> None:
-    arguments = argparse.ArgumentParser(prog="python -m common.report", description=__doc__)
+    arguments = argparse.ArgumentParser(prog="python -m common.reports.report", description=__doc__)
     arguments.add_argument("--out", type=Path, default=Path("data/report.html"))
     arguments.add_argument("--ds", help="the last day to show (default: the newest)")
     arguments.add_argument("--days", type=int, default=30, help="how many days to show (default: 30)")

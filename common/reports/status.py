@@ -1,4 +1,4 @@
-"""What ran, from the log of runs alone: `python -m common.status` needs no Spark."""
+"""What ran, from the log of runs alone: `python -m common.reports.status` needs no Spark."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _shown(count: int | None) -> str:
 
 @told()
 def main() -> None:
-    arguments = argparse.ArgumentParser(prog="python -m common.status", description=__doc__)
+    arguments = argparse.ArgumentParser(prog="python -m common.reports.status", description=__doc__)
     arguments.add_argument("--dataset", choices=datasets.names(), help="only this one")
     arguments.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
     arguments.add_argument("--env", default="local")

@@ -1,4 +1,4 @@
-"""The preprocessing steps that a training set may declare; `common.fitting` fits and applies them.
+"""The preprocessing steps that a training set may declare; `common.training.fitting` fits and applies them.
 
 A null and a NaN are one thing here, missing: nothing is learnt from it, and what a step makes of it is null, unless the
 step says otherwise. Nothing is learnt from infinite numbers either; they are applied to like any other. Steps over

@@ -1,4 +1,4 @@
-"""The vocabulary in which a training set is declared. No Spark; `common.examples` and `common.training_sets` build it."""
+"""The vocabulary in which a training set is declared. No Spark; `common.training.as_of_join` and `common.training.build` build it."""
 
 from __future__ import annotations
 

@@ -16,8 +16,7 @@ from common.errors import ContractBroken, NothingProven, NothingThere
 from common.features import leak_check
 from common.orchestration.job import Job, run_day
 from common.runtime.run import Run
-from common.training import build
-from common.training.as_of_join import as_of
+from common.training import as_of_join, build
 from common.training.fitting import fit
 from common.training.steps import Impute, MinMax
 from common.training.training_set import From
@@ -54,7 +53,7 @@ def test_an_engine_that_sees_later_arrivals_is_caught_by_column_and_entity(
     def all_that_is_stored(run, dates, on):  # type: ignore[no-untyped-def]
         return real(run, dates, date(2999, 1, 1))
 
-    monkeypatch.setattr("common.partials.rows_known", all_that_is_stored)
+    monkeypatch.setattr("common.features.partials.rows_known", all_that_is_stored)
     with pytest.raises(
         ContractBroken, match=r"change with what came after that day: .*spend_7d of \d rows, e.g. 2026-01-05/4\d"
     ) as leak:
@@ -161,15 +160,18 @@ def newest(examples, features, entity, wanted, columns):  # type: ignore[no-unty
 
 
 def without_gap(examples, features, entity, wanted, columns):  # type: ignore[no-untyped-def]
-    return as_of(examples, features, entity, replace(wanted, gap_hours=0), columns)
+    return as_of_join.as_of(examples, features, entity, replace(wanted, gap_hours=0), columns)
 
 
 @pytest.mark.parametrize(
     ("broken", "by", "said"),
     [
-        ("common.examples.known_at", lambda ds: ds.cast("timestamp"), "tenure_days of 5 rows, e.g. c000001/2026-01-06 01"),
-        ("common.training_sets.as_of", newest, "tenure_days of 5 rows, e.g. c000001/2026-01-06 01"),
-        ("common.training_sets.as_of", without_gap, "gender of 1 rows, e.g. c000003/2026-01-06 01"),
+        (
+            "common.training.as_of_join.known_at",
+            lambda ds: ds.cast("timestamp"),
+            "tenure_days of 5 rows, e.g. c000001/2026-01-06 01"),
+        ("common.training.build.as_of", newest, "tenure_days of 5 rows, e.g. c000001/2026-01-06 01"),
+        ("common.training.build.as_of", without_gap, "gender of 1 rows, e.g. c000003/2026-01-06 01"),
     ],
 )  # fmt: skip
 def test_a_join_that_looks_past_the_label_is_caught_by_column_and_entity(

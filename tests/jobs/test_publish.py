@@ -333,7 +333,7 @@ def test_rows_of_another_definition_are_not_made_again_by_this_one_but_by_their_
         run_second(lake, REPRODUCE, DAY, feature_version=1)
     first = catalog.Lake(str(lake.root / "lake")).features("transactions@v1").at()
     declared = second(lake)
-    monkeypatch.setattr("common.datasets.load", lambda name: declared)
+    monkeypatch.setattr("common.contracts.datasets.load", lambda name: declared)
     with pytest.raises(definition.DefinitionChanged, match=refused):
         why(str(lake.root / "lake"), first, "1", date.fromisoformat(DAY))
 

@@ -10,7 +10,8 @@ from common.errors import ContractBroken, NothingThere
 from common.online import serving
 from common.online.store import open_store
 from common.reports import status
-from common.training import build, store
+from common.training import build
+from common.training import store as training_store
 from common.training.training_set import SPLITS
 from jobs.online_check import ONLINE_CHECK
 from jobs.publish import ONLINE, PUBLISH
@@ -89,12 +90,12 @@ def test_a_served_vector_is_the_row_that_a_model_was_trained_on(churn: Lake) -> 
     runs = [churn.plan("training_set", ds) for ds in (DAY, NEXT)]
     manifest = build.build(runs, runs[0].dataset.training_set("churn_baseline"), None)
     place = str(churn.root / "lake")
-    trained = [row for split in SPLITS for row in store.read(place, "churn_baseline", split).to_pylist()]
+    trained = [row for split in SPLITS for row in training_store.read(place, "churn_baseline", split).to_pylist()]
     (wanted,) = [
         row for row in trained if row["customer_id"] == "c000007" and row["example_time"].date() == date(2026, 1, 7)
     ]
     store = open_store(churn.online)
-    found = serving.Server(store, "churn_v1", store.fitted(manifest)).vector("c000007")
+    found = serving.Server(store, "churn_v1", training_store.fitted(manifest)).vector("c000007")
     assert found == {name: value for name, value in wanted.items() if name != "example_time"}
     with pytest.raises(NothingThere, match="customer_id nobody has no row"):
         serving.Server(store, "churn_v1").vector("nobody")

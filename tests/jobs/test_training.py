@@ -17,7 +17,8 @@ from common.contracts.expectations import Drift
 from common.errors import BadArguments, ContractBroken, ContractContradiction
 from common.lake import delta_log, pins
 from common.quality import drift, profiles
-from common.training import build, store
+from common.training import store
+from common.training.build import build as build_training_set
 from common.training.steps import Impute
 from common.training.training_set import From, Labels, Snapshot, Split, TrainingSet, pin_name
 from jobs.datasets.churn import baseline, telco
@@ -31,7 +32,7 @@ NAME = "churn_baseline"
 
 
 def build(lake: Lake, declared: TrainingSet, labels: str | None = None) -> dict[str, object]:
-    return build.build([lake.plan("training_set", ds) for ds in (DAY, NEXT)], declared, labels)
+    return build_training_set([lake.plan("training_set", ds) for ds in (DAY, NEXT)], declared, labels)
 
 
 def read(lake: Lake, name: str, split: str) -> pa.Table:
@@ -105,7 +106,7 @@ def test_the_same_inputs_make_no_second_version_and_new_ones_do(churn: Lake) -> 
     before = churn.state()
     again = build(churn, declared(churn))
     assert (again["outcome"], again["version"], churn.state()) == ("nothing", 1, before)
-    other = build.build([churn.plan("training_set", DAY)], declared(churn), None)
+    other = build_training_set([churn.plan("training_set", DAY)], declared(churn), None)
     assert (other["outcome"], other["version"]) == ("done", 2)
     assert [each["version"] for each in store.manifests(str(churn.root / "lake"), NAME)] == [1, 2]
     assert first["splits"] == again["splits"]
@@ -332,7 +333,7 @@ def test_the_public_telco_file_passes_every_gate_and_makes_a_training_set(
     churn.validate(DAY, "processed")
     churn.features(DAY)
     churn.publish(DAY)
-    manifest = build.build([churn.plan("training_set", DAY)], declared(churn), None)
+    manifest = build_training_set([churn.plan("training_set", DAY)], declared(churn), None)
     assert manifest["counts"]["examples"] == 60
     train = read(churn, NAME, "train")
     assert {"payment_method_electronic_check", "payment_method_mailed_check"} <= set(train.column_names)

@@ -370,7 +370,7 @@ def test_wrong_receivers_are_refused_and_no_value_is_shown(given: dict[str, Any]
 
 def test_what_airflow_imports_brings_neither_spark_nor_delta() -> None:
     heavy = {"pyspark", "great_expectations", "deltalake", "pyarrow", "pydantic_settings", "airflow"}
-    code = f"import sys, common.alerts; sys.exit(bool({heavy!r} & set(sys.modules)))"
+    code = f"import sys, dags.alerts; sys.exit(bool({heavy!r} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

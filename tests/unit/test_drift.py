@@ -89,13 +89,13 @@ def over_the_limits(past: list[Profile], day: Profile) -> set[str]:
     """What is further away than chance alone would bring it, at most once in a thousand times."""
     found, sizes = distances.shares(past, [day]), distances.sizes(past, [day])
     assert found is not None
-    distances = {
+    measured = {
         "psi": (distances.psi(found, sizes), distances.chance(found, sizes)),
         "js": (distances.jensen_shannon(found), distances.chance_jensen_shannon(found, sizes)),
     }
     if day.quantiles:
-        distances["ks"] = (distances.kolmogorov_smirnov(past, [day]), distances.chance_kolmogorov_smirnov(sizes))
-    return {name for name, (distance, limit) in distances.items() if distance > limit}
+        measured["ks"] = (distances.kolmogorov_smirnov(past, [day]), distances.chance_kolmogorov_smirnov(sizes))
+    return {name for name, (distance, limit) in measured.items() if distance > limit}
 
 
 def test_small_samples_of_one_population_stay_within_what_chance_gives() -> None:

@@ -42,7 +42,7 @@ def test_only_the_tables_modules_touch_delta() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["jobs.datasets.transactions.contract", "common.layout", "common.rules", "common.status", "jobs.maintain"],
+    ["jobs.datasets.transactions.contract", "common.layout", "common.rules", "common.reports.status", "jobs.maintain"],
 )
 def test_what_reads_contracts_starts_no_spark(module: str) -> None:
     code = f"import sys, {module}; sys.exit(bool({{'pyspark', 'great_expectations'}} & set(sys.modules)))"

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.errors import BadArguments, Busy, ContractBroken, NothingThere, PipelineError
-from common.online import store
+from common.online import store as store_module
 from common.online.row_codec import decode, encode
 from common.online.store import Difference, Store, compare, open_store
 from tests.postgres import NotHere, postgres
@@ -230,7 +230,7 @@ def test_a_load_that_is_killed_changes_nothing_and_the_next_one_clears_up(store:
     store.load("sales_v1", "user_id", spends(1), {})
     code = """
 import os, sys
-from common.online import open_store
+from common.online.store import open_store
 from tests.unit.test_online import spends
 def batches():
     yield from spends(2, users=300)
@@ -443,7 +443,7 @@ def test_a_store_whose_library_is_absent_says_what_to_install(
     def absent(name: str) -> Any:
         raise ImportError(name)
 
-    monkeypatch.setattr(store.importlib, "import_module", absent)
+    monkeypatch.setattr(store_module.importlib, "import_module", absent)
     with pytest.raises(BadArguments) as error:
         open_store(address)
     assert str(error.value) == f"the online store needs a library that is not installed: {install}"
@@ -460,10 +460,10 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(scheme: str
 
 
 SECRETS: list[tuple[Callable[[], str], str]] = [
-    (lambda: store.shown("redis://me:hush@there:6379/0?password=hush"), "redis://there:6379/0"),
-    (lambda: store.shown("postgresql://me:h@ush@there/x#hush"), "postgresql://there/x"),
+    (lambda: store_module.shown("redis://me:hush@there:6379/0?password=hush"), "redis://there:6379/0"),
+    (lambda: store_module.shown("postgresql://me:h@ush@there/x#hush"), "postgresql://there/x"),
     (lambda: repr(open_store("sqlite:////tmp/online.db")), "SqliteStore(sqlite:////tmp/online.db)"),
-    (lambda: str(store.unreachable("redis://me:h%24sh@there", ValueError("h$sh h%24sh"))), "(*** ***)"),
+    (lambda: str(store_module.unreachable("redis://me:h%24sh@there", ValueError("h$sh h%24sh"))), "(*** ***)"),
 ]
 
 
