@@ -7,48 +7,51 @@ PYTHON := .venv/bin/python
 # Small data, many short queries: interpreting them costs less than compiling them; one task is enough, and small pages.
 SMALL := .venv/bin/spark-submit --conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN \
 	--conf spark.sql.shuffle.partitions=1 --conf spark.default.parallelism=1 --conf spark.buffer.pageSize=128k
-# Many days in one session: Java's optimising compiler pays for itself where it keeps to what is hot.
+# Many days in one session: Java's optimising compiler pays off if it compiles only what runs often.
 MANY_DAYS := --conf "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=4 \
 	-XX:Tier4InvocationThreshold=20000 -XX:Tier4MinInvocationThreshold=5000 -XX:Tier4CompileThreshold=40000"
-# Of the 16 that it lands: the last two are for the first backfill through Airflow.
+# `days` lands 16 days; the last two are for the first backfill through Airflow.
 DEMO_DAYS := 2026-01-01..2026-01-14
-# Docker, or what does its work, such as COMPOSE=podman-compose.
+# Docker, or a replacement, such as COMPOSE=podman-compose.
 COMPOSE ?= docker compose
 BUILD ?= $(COMPOSE) build
 export AIRFLOW_PORT ?= 8080
 export LANDING_FOLDER = $(abspath $(LANDING))
+# The DAGs' tests run in Airflow's environment, all others in Spark's.
+DAG_TESTS := .venv-airflow/bin/python -m pytest tests/dags --confcutdir=tests/dags -o timeout= -W ignore
+TESTS := $(PYTHON) -m pytest -n 2 --dist worksteal
 
-.PHONY: help setup setup-airflow demo test test-all lint bench status quarantine contracts report docs airflow backfill cluster cluster-down up down logs lock clean
-# Parts of others.
-.PHONY: environment days
-
-help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
-
-setup: ## make .venv, the environment of jobs and tests
-	@$(call with_python,conf/environments.py spark archive)
-
-environment:
-	@$(call with_python,conf/environments.py spark)
-
-setup-airflow: ## make .venv-airflow, Airflow's own environment
-	@$(call with_python,conf/environments.py airflow)
-
-# Any Python that is there may run the set-up: it says itself whether it is the right one.
+# Any Python may start the set-up, which checks the version itself.
 define with_python
 python=$$(command -v python3.11 || command -v python3) || \
 	{ echo "No Python found, Python 3.11 needed: install it (Debian: apt-get install python3.11 python3.11-venv)." >&2; exit 1; }; \
 	"$$python" $(1)
 endef
 
+.PHONY: help demo setup test test-all lint bench lock clean status quarantine contracts report docs setup-airflow airflow backfill cluster cluster-down up down logs
+# Parts of the targets above.
+.PHONY: environment archive days
+
+##@ Try it
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "%s%s:\n", blank, substr($$0, 5); blank = "\n"} \
+		/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
 demo: environment ## 14 days of sample data through the whole chain
-	@$(MAKE) -s setup & setup=$$!; $(MAKE) -s days; code=$$?; wait $$setup && exit $$code
-	@echo; $(PYTHON) -m common.status --short
+	@$(MAKE) -s archive & archive=$$!; $(MAKE) -s days; code=$$?; wait $$archive && exit $$code
+	@echo; $(PYTHON) -m common.reports.status --short
 	@echo; $(PYTHON) -m jobs.datasets.churn.baseline
 	@echo "The lake is $$(cd $(LAKE) && pwd). Worth trying next:"
 	@echo "  make status"
 	@echo "  .venv/bin/spark-submit jobs/features.py --dataset transactions --ds 2026-01-05"
 	@echo "  .venv/bin/features show transactions --ds 2026-01-05"
+
+environment:
+	@$(call with_python,conf/environments.py spark)
+
+archive:
+	@$(call with_python,conf/environments.py spark archive)
 
 days:
 	@for dataset in transactions:2000 churn:500; do \
@@ -59,52 +62,72 @@ days:
 	@$(SMALL) $(MANY_DAYS) jobs/backfill.py --dataset transactions churn --ds $(DEMO_DAYS) >/dev/null
 	@$(SMALL) jobs/training_set.py --dataset churn --name churn_baseline --ds $(DEMO_DAYS) >/dev/null
 
-# The DAGs' tests run where Airflow is, all others where Spark is.
-DAG_TESTS := .venv-airflow/bin/python -m pytest tests/dags --confcutdir=tests/dags -o timeout= -W ignore
+##@ Develop
+
+setup: ## make .venv, the environment of jobs, tests and lint
+	@$(call with_python,conf/environments.py dev archive)
 
 test: setup setup-airflow ## the quick test suite
 	@$(DAG_TESTS)
-	@$(PYTHON) -m pytest -n 2 --dist worksteal -m "not slow"
+	@$(TESTS) -m "not slow"
 
-test-all: setup setup-airflow ## every test, the long ones too
+test-all: setup setup-airflow ## every test, the long ones too, and the coverage
 	@$(DAG_TESTS)
-	@$(PYTHON) -m pytest -n 2 --dist worksteal
+	@$(TESTS) --cov --cov-report=term
 
 lint: setup ## ruff and mypy
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 
-bench: setup ## a day of a million rows, beside the straightforward way
+bench: setup ## a day of a million rows, beside a straightforward pipeline
 	@$(PYTHON) tests/benchmarks/day.py
 
-status: setup ## what ran, per dataset and day
-	@$(PYTHON) -m common.status
+# A lock of tools takes the versions of the lock that it is installed on top of, which therefore comes first.
+lock: setup ## resolve the dependencies anew
+	@for name in uv spark dev airflow airflow-dev; do .venv/bin/uv pip compile -q --upgrade --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header conf/requirements/$$name.in -o conf/requirements/$$name.txt || exit 1; done
 
-quarantine: setup ## what was refused, by reason: DATASET=... and perhaps DS=...
+clean: cluster-down ## remove everything made here: data, environments, caches
+	@rm -rf data .venv .venv-airflow .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* spark-warehouse
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+##@ Operate
+
+status: environment ## what ran, per dataset and day
+	@$(PYTHON) -m common.reports.status
+
+quarantine: environment ## quarantined rows, by reason: DATASET=... and optionally DS=...
 	@: "$${DATASET:?which dataset? make quarantine DATASET=transactions}"; \
-		$(PYTHON) -m common.quarantined --dataset "$$DATASET" $${DS:+--ds "$$DS"}
+		$(PYTHON) -m common.reports.quarantine --dataset "$$DATASET" $${DS:+--ds "$$DS"}
 
-contracts: setup ## a page for every contract, and each as ODCS
-	@$(PYTHON) -m common.contract_page --out data/contracts
+contracts: environment ## a page for every contract, and each as ODCS
+	@$(PYTHON) -m common.contracts.page --out data/contracts
 
-report: setup ## one HTML page of 30 days, to the newest or to DS=...: volumes, refusals, rules, drift, profiles
-	@$(PYTHON) -m common.report $${DS:+--ds "$$DS"}
+report: environment ## one HTML page of 30 days, to the newest or to DS=...: volumes, quarantine, rules, drift, profiles
+	@$(PYTHON) -m common.reports.report $${DS:+--ds "$$DS"}
 
-docs: setup ## Great Expectations' pages of every suite and result
-	@$(PYTHON) -m common.docs
+docs: environment ## Great Expectations' pages of every suite and result
+	@$(PYTHON) -m common.reports.gx_docs
 
-airflow: setup setup-airflow ## Airflow on this machine, in the foreground: schedules, backfills, its UI on localhost
+##@ Airflow
+
+setup-airflow: ## make .venv-airflow, Airflow's own environment
+	@$(call with_python,conf/environments.py airflow-dev)
+
+airflow: archive setup-airflow ## Airflow on this machine, in the foreground: schedules, backfills, its UI on localhost
 	@conf/airflow/start
 
-# Several days at once: one that has not landed must not hold up the others, and the pools let one task at a time to a table.
-backfill: setup-airflow ## days through the Airflow that runs here: DATASET=... FROM=... TO=...
+# Several days at once: a day that has not landed must not hold up the others, and the pools let one task at a time to a table.
+backfill: setup-airflow ## run days through the Airflow on this machine: DATASET=... FROM=... TO=...
 	@: "$${DATASET:?which dataset? make backfill DATASET=transactions FROM=2026-01-01 TO=2026-01-03}" "$${FROM:?FROM which day?}" "$${TO:?TO which day?}"; \
 		conf/airflow/airflow backfill create --dag-id "$$DATASET" --from-date "$$FROM" --to-date "$$TO" \
 		--reprocess-behavior "$${REPROCESS:-completed}" --max-active-runs 4
 
-cluster: setup ## a Spark master and its workers on this machine, for --env cluster
+##@ Cluster and containers
+
+cluster: archive ## a Spark master and its workers on this machine, for --env cluster
 	@$(PYTHON) conf/spark/cluster.py up
 
-cluster-down: ## end that cluster
+cluster-down: ## stop that cluster
 	@[ ! -d data/cluster ] || [ ! -x $(PYTHON) ] || $(PYTHON) conf/spark/cluster.py down
 
 up: ## start Airflow, Spark and PostgreSQL in containers
@@ -115,16 +138,8 @@ up: ## start Airflow, Spark and PostgreSQL in containers
 		scheduler.status=healthy dag_processor.status=healthy triggerer.status=healthy)
 	@echo "Airflow: http://127.0.0.1:$(AIRFLOW_PORT), user admin, password AIRFLOW_ADMIN_PASSWORD of .env"
 
-down: ## stop the containers; lake and history stay
+down: ## stop the containers; the lake and Airflow's history stay
 	@$(COMPOSE) down
 
-logs: ## what the containers say
+logs: ## follow the containers' logs
 	@$(COMPOSE) logs --follow --tail 100
-
-lock: setup ## resolve the dependencies anew
-	@for name in uv spark airflow; do .venv/bin/uv pip compile -q --upgrade --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header conf/requirements/$$name.in -o conf/requirements/$$name.txt; done
-
-clean: cluster-down ## remove what was made: data, environments, caches
-	@rm -rf data .venv .venv-airflow .mypy_cache .ruff_cache .hypothesis spark-warehouse
-	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

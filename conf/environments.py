@@ -1,6 +1,7 @@
-"""Builds the two environments, each from its hashed lock: `environments.py spark|airflow`; `spark archive` starts quicker.
+"""Build the two environments from their hashed locks: `environments.py spark|dev|airflow|airflow-dev|archive ...`.
 
-Standard library only: it runs before anything is installed.
+`dev` and `airflow-dev` add the test and lint tools to `spark` and `airflow`; `archive` makes Spark start faster.
+Standard library only, because this runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -22,28 +23,36 @@ LOCKS = ROOT / "conf" / "requirements"
 SPARK_CONF = ROOT / "conf" / "spark"
 WHEELS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "feature-pipeline" / "wheels"
 PLACES = {"spark": ROOT / ".venv", "airflow": ROOT / ".venv-airflow"}
+# The tools for tests and lint, installed on top of an environment; images go without.
+TOOLS_OF = {"dev": "spark", "airflow-dev": "airflow"}
 PYTHON = (3, 11)
 JAVA = 17
 
 
 def main(*names: str) -> None:
     check_python()
-    if "spark" in names:
+    if {"spark", "dev"} & {*names}:
         check_java()
     for name in names:
         if name == "archive":
             archive_classes(PLACES["spark"])
+        elif name in TOOLS_OF:
+            build(TOOLS_OF[name])
+            add_tools(name, PLACES[TOOLS_OF[name]])
         else:
-            build(name, PLACES[name])
+            build(name)
 
 
-def build(name: str, place: Path) -> None:
-    ready = place / ".ready"
-    wanted = fingerprint(name)
-    if ready.exists() and ready.read_text() == wanted:
+def build(name: str) -> None:
+    place = PLACES[name]
+    ready, wanted = place / ".ready", fingerprint(name)
+    if is_ready(ready, wanted):
         return
     say(f"setting up {place.name} (a minute or two, once)")
-    install(place, LOCKS / f"{name}.txt")
+    create(place)
+    install_lock(place, name)
+    # Without an index: its own dependencies and build tools are in the lock.
+    call(*uv_install(place), "--offline", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     if name == "spark":
         install_jars(next(place.glob("lib/python3*/site-packages/pyspark")) / "jars")
         link_spark_submit(place)
@@ -52,29 +61,48 @@ def build(name: str, place: Path) -> None:
     ready.write_text(wanted)
 
 
+def add_tools(name: str, place: Path) -> None:
+    """Rebuilding the environment removes its `.ready-tools` too, so that the tools are installed again."""
+    ready, wanted = place / ".ready-tools", fingerprint(name)
+    if is_ready(ready, wanted):
+        return
+    say(f"adding the tools for tests and lint to {place.name}")
+    install_lock(place, name)
+    compile_python(place)
+    ready.write_text(wanted)
+
+
+def is_ready(ready: Path, wanted: str) -> bool:
+    return ready.exists() and ready.read_text() == wanted
+
+
 def fingerprint(name: str) -> str:
-    parts = [LOCKS / "uv.txt", LOCKS / f"{name}.txt", Path(__file__)]
+    """Hash everything that the environment is made from. Tools depend only on their lock: they are added to what is there."""
+    parts = [LOCKS / f"{name}.txt"]
+    if name in TOOLS_OF:
+        return hashlib.sha256(parts[0].read_bytes()).hexdigest()
+    parts += [LOCKS / "uv.txt", Path(__file__)]
     if name == "spark":
         parts += [SPARK_CONF / part for part in ("jars.txt", "spark-submit", "warm_up.py")]
     return hashlib.sha256(b"".join([*(part.read_bytes() for part in parts), packaging()])).hexdigest()
 
 
 def packaging() -> bytes:
-    """What of pyproject.toml is installed; how the code is checked may change without a new environment."""
-    import tomllib  # not in the Pythons that are too old
+    """Return the parts of pyproject.toml that an installation depends on; lint and test settings may change freely."""
+    import tomllib  # only from Python 3.11 on
 
-    said = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    return repr([said["project"], said["build-system"], said["tool"]["hatch"]]).encode()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return repr([project["project"], project["build-system"], project["tool"]["hatch"]]).encode()
 
 
 def check_python() -> None:
     if sys.version_info[:2] != PYTHON:
-        found = ".".join(map(str, sys.version_info[:3]))
+        version = ".".join(map(str, sys.version_info[:3]))
         stop(
-            f"Python {found} found, Python 3.11 needed: install it (Debian: apt-get install python3.11 python3.11-venv)."
+            f"Python {version} found, Python 3.11 needed: install it (Debian: apt-get install python3.11 python3.11-venv)."
         )
     try:
-        import ensurepip  # noqa: F401  (Debian ships it apart)
+        import ensurepip  # noqa: F401  (a package of its own on Debian)
     except ImportError:
         stop("Python's venv module is missing: install it (Debian: apt-get install python3.11-venv).")
 
@@ -97,24 +125,30 @@ def java() -> str:
     return str(Path(home) / "bin" / "java") if home else "java"
 
 
-def install(place: Path, lock: Path) -> None:
+def create(place: Path) -> None:
+    """Make an empty environment with uv in it, from the wheels of an earlier set-up where there are any."""
     shutil.rmtree(place, ignore_errors=True)
     venv.create(place, with_pip=True)
-    python = str(place / "bin" / "python")
-    pip, uv_lock = [python, "-m", "pip"], ["-q", "--require-hashes", "-r", str(LOCKS / "uv.txt")]
+    pip = [str(place / "bin" / "python"), "-m", "pip"]
+    uv_lock = ["-q", "--require-hashes", "-r", str(LOCKS / "uv.txt")]
     from_cache = [*pip, "install", "--no-index", "--find-links", str(WHEELS), *uv_lock]
     if not works(*from_cache):
         call(*pip, "download", "--dest", str(WHEELS), *uv_lock)
         call(*from_cache)
-    uv = [str(place / "bin" / "uv"), "pip", "install", "-q", "--python", python]
-    locked = [*uv, "--require-hashes", "-r", str(lock)]
+
+
+def install_lock(place: Path, name: str) -> None:
+    locked = [*uv_install(place), "--require-hashes", "-r", str(LOCKS / f"{name}.txt")]
     if not works(*locked, "--offline"):
         call(*locked)
-    call(*uv, "--offline", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+
+
+def uv_install(place: Path) -> list[str]:
+    return [str(place / "bin" / "uv"), "pip", "install", "-q", "--python", str(place / "bin" / "python")]
 
 
 def install_jars(jars: Path) -> None:
-    """Fetches Delta's jars with the Ivy that Spark ships, and checks each against its SHA-256."""
+    """Fetch Delta's jars with the Ivy that Spark ships, and check the SHA-256 of each."""
     wanted = dict(
         line.split() for line in (SPARK_CONF / "jars.txt").read_text().splitlines() if line[:1] not in ("", "#")
     )
@@ -158,25 +192,25 @@ def ivy_module(wanted: dict[str, str]) -> str:
 
 
 def link_spark_submit(place: Path) -> None:
-    """Lets `.venv/bin/spark-submit` find its own Spark, Python and configuration, whatever is on PATH."""
+    """Let `.venv/bin/spark-submit` find its own Spark, Python and configuration, whatever is on PATH."""
     command = place / "bin" / "spark-submit"
     command.unlink()
     command.symlink_to(SPARK_CONF / "spark-submit")
 
 
 def drop_zipped_python(place: Path) -> None:
-    """Spark lets each Python that it starts read these rather than what is installed, and compile them anew each time."""
+    """Remove the zipped copies of PySpark: Spark's Python workers prefer them, and compile them anew at each start."""
     for zipped in place.glob("lib/python3*/site-packages/pyspark/python/lib/*.zip"):
         zipped.unlink()
 
 
 def archive_classes(place: Path) -> None:
-    """Runs one MERGE and keeps the loaded classes in an archive: each later start is seconds shorter."""
+    """Run one MERGE and keep the loaded classes in an archive, so that each later start is seconds shorter."""
     writing, ready = place / "spark.jsa.writing", place / ".archived"
     if ready.exists():
         return
-    say("letting Spark start quicker (half a minute, once)")
-    give_way()
+    say("making Spark start faster (half a minute, once)")
+    lower_priority()
     with tempfile.TemporaryDirectory() as scratch, (place / "archive.log").open("w") as log:
         done = subprocess.run(
             [place / "bin" / "spark-submit", SPARK_CONF / "warm_up.py", scratch],
@@ -189,16 +223,16 @@ def archive_classes(place: Path) -> None:
             check=False,
         )
     if done.returncode:
-        said = Path(log.name).read_text().splitlines()[-5:]
-        stop("\n".join(["Spark does not start in the new environment:", *said, f"The whole of it: {log.name}."]))
-    if writing.exists():  # a Java that keeps no archive starts Spark all the same
+        last_lines = Path(log.name).read_text().splitlines()[-5:]
+        stop("\n".join(["Spark does not start in the new environment:", *last_lines, f"The whole log: {log.name}."]))
+    if writing.exists():  # some Javas write no archive; Spark starts without one
         writing.replace(place / "spark.jsa")
     ready.touch()
 
 
-def give_way() -> None:
-    """From here on this process and what it starts have only what nobody else wants of the machine."""
-    with suppress(OSError):  # a machine that does not allow it only does it less politely
+def lower_priority() -> None:
+    """Give this process and its children only idle CPU time."""
+    with suppress(OSError):  # not every machine allows it
         if hasattr(os, "SCHED_IDLE"):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         else:
@@ -206,10 +240,10 @@ def give_way() -> None:
 
 
 def compile_python(place: Path) -> None:
-    """All but the packages' own tests: where Python writes no bytecode, as in most images, each start would do it again."""
+    """Compile all packages except their tests: an image can't write bytecode, so each start would compile again."""
     packages = next(place.glob("lib/python3*/site-packages"))
     command = [str(place / "bin" / "python"), "-m", "compileall", "-q", "-j", "0", "-x", "/tests?/", str(packages)]
-    # A template that is no Python at all is no failure.
+    # Some packages ship templates that are not valid Python: their failure doesn't matter.
     subprocess.run(command, env=environment(), check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -218,7 +252,7 @@ def environment() -> dict[str, str]:
 
 
 def works(*command: str) -> bool:
-    """Whether it can be done with what earlier set-ups have left in the caches of this user: then no network is needed."""
+    """Try a command, such as an installation from the caches of earlier set-ups, which needs no network."""
     return not subprocess.run(command, env=environment(), check=False, capture_output=True).returncode
 
 
