@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 
-from common.errors import BadArguments
+from common.errors import UsageError
 
 FORM = "YYYY-MM-DD, or a range YYYY-MM-DD..YYYY-MM-DD"
 LONGEST_RANGE = 366
@@ -19,9 +19,9 @@ def parse_day(text: str) -> date:
             raise ValueError
         day = date.fromisoformat(text)
     except ValueError:
-        raise BadArguments(f"--ds {text!r} is not a date; expected {FORM}") from None
+        raise UsageError(f"--ds {text!r} is not a date; expected {FORM}") from None
     if not EARLIEST <= day <= LATEST:
-        raise BadArguments(f"--ds {text!r} is out of reach; expected a day from {EARLIEST} to {LATEST}")
+        raise UsageError(f"--ds {text!r} is out of reach; expected a day from {EARLIEST} to {LATEST}")
     return day
 
 
@@ -31,12 +31,10 @@ def parse_days(text: str, long_range: bool = False) -> list[date]:
     start = parse_day(first)
     end = parse_day(last) if dots else start
     if end < start:
-        raise BadArguments(f"--ds {text!r} ends before it starts; expected the earlier day first")
+        raise UsageError(f"--ds {text!r} ends before it starts; expected the earlier day first")
     length = (end - start).days + 1
     if length > LONGEST_RANGE and not long_range:
-        raise BadArguments(
-            f"--ds {text!r} has {length} days, more than {LONGEST_RANGE}; add --long-range if you mean it"
-        )
+        raise UsageError(f"--ds {text!r} has {length} days, more than {LONGEST_RANGE}; add --long-range if you mean it")
     return days_between(start, end)
 
 
@@ -44,6 +42,6 @@ def days_between(start: date, end: date) -> list[date]:
     return [start + timedelta(days=n) for n in range((end - start).days + 1)]
 
 
-def around(day: date, before: int, after: int = 0) -> list[date]:
+def day_range(day: date, before: int, after: int = 0) -> list[date]:
     """The days from `before` days before `day` to `after` days after it."""
     return days_between(day - timedelta(days=before), day + timedelta(days=after))

@@ -13,11 +13,11 @@ class PipelineError(Exception):
     exit_code = 1
 
 
-class BadArguments(PipelineError):  # noqa: N818  (the domain's words, not Python's)
+class UsageError(PipelineError):
     exit_code = 2
 
 
-class ContractBroken(PipelineError):  # noqa: N818
+class ContractViolationError(PipelineError):
     """The data of a day is not what its contract says."""
 
     exit_code = 3
@@ -27,35 +27,35 @@ class ContractBroken(PipelineError):  # noqa: N818
         self.failures = failures or []
 
 
-class NothingThere(PipelineError):  # noqa: N818
+class SourceMissingError(PipelineError):
     """The source has nothing for that day."""
 
     exit_code = 4
 
 
-class Busy(PipelineError):  # noqa: N818
+class LockedError(PipelineError):
     """Another run holds that table and day."""
 
     exit_code = 5
 
 
-class LakeNotWritable(PipelineError):  # noqa: N818
+class LakeNotWritableError(PipelineError):
     """There is no place, or no right, to write."""
 
 
-class ClusterNotThere(PipelineError):  # noqa: N818
+class ClusterUnavailableError(PipelineError):
     """No Spark cluster answers, or none that would work for this run."""
 
 
-class BooksDoNotBalance(PipelineError):  # noqa: N818
+class UnbalancedBooksError(PipelineError):
     """Rows in are not rows out: nothing is committed."""
 
 
-class NothingProven(PipelineError):  # noqa: N818
+class InconclusiveCheckError(PipelineError):
     """A check that could not have failed: that it did not says nothing."""
 
 
-class ContractContradiction(PipelineError):  # noqa: N818
+class ContractDeclarationError(PipelineError):
     """A declaration that contradicts itself; raised when it is imported."""
 
 
@@ -74,7 +74,7 @@ def advice(error: Exception) -> str:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def exit_on_error() -> Iterator[None]:
     """For commands that answer people: an error of ours is what it says, and its exit code."""
     try:
         yield
@@ -83,6 +83,6 @@ def told() -> Iterator[None]:
         sys.exit(error.exit_code)
 
 
-def insist(holds: bool, message: str) -> None:
+def require(holds: bool, message: str) -> None:
     if not holds:
-        raise ContractContradiction(message)
+        raise ContractDeclarationError(message)

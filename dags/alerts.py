@@ -96,7 +96,7 @@ class Receivers(BaseModel):
     email: Email | None = None
 
 
-class _Lost(Exception):  # noqa: N818  (the domain's words, not Python's)
+class _LostError(Exception):
     """Why a receiver was not told, in words that hold no secret."""
 
 
@@ -169,17 +169,17 @@ def _post(alert: Alert) -> None:
 def _address() -> str:
     url = os.environ.get(WEBHOOK, "").strip()
     if not url:
-        raise _Lost(f"the environment has no {WEBHOOK}; set it to the receiver's address")
+        raise _LostError(f"the environment has no {WEBHOOK}; set it to the receiver's address")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _Lost(f"{WEBHOOK} is no http or https address")
+        raise _LostError(f"{WEBHOOK} is no http or https address")
     return url
 
 
 def _mail(alert: Alert, email: Email) -> None:
     password = os.environ.get(SMTP_PASSWORD, "")
     if email.user and not password:
-        raise _Lost(f"the environment has no {SMTP_PASSWORD}, which the user needs")
+        raise _LostError(f"the environment has no {SMTP_PASSWORD}, which the user needs")
     message = EmailMessage()
     message["Subject"] = _cut(_one_line(f"{alert.headline}: {alert.message}"), LONGEST_SUBJECT)
     message["From"], message["To"] = email.sender, ", ".join(email.to)
@@ -196,7 +196,7 @@ def _mail(alert: Alert, email: Email) -> None:
 
 def _said(error: Exception) -> str:
     """The kind of an error and its number: its text may hold the address, or the password."""
-    if isinstance(error, _Lost):
+    if isinstance(error, _LostError):
         return str(error)
     if isinstance(error, HTTPError):
         return f"it answered {error.code}"

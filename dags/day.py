@@ -13,7 +13,7 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 
 from common.days import parse_day, parse_days
-from common.errors import BadArguments
+from common.errors import UsageError
 
 T = TypeVar("T")
 
@@ -64,5 +64,5 @@ def in_ranges(days: Iterable[str]) -> list[str]:
 def _real(parse: Callable[[str], T], text: str) -> T:
     try:
         return parse(text)
-    except BadArguments as error:
+    except UsageError as error:
         raise AirflowFailException(str(error)) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from common.runtime.command import spark_submit
 from common.runtime.settings import ROOT
 
 if TYPE_CHECKING:
@@ -71,4 +72,4 @@ version; each version pins what it was built from.
 def of_job(job: str) -> str:
     """The job's own first sentence, and the command that does the same by hand."""
     said = re.match(r'"""(.*?)"""', (ROOT / "jobs" / f"{job}.py").read_text(), re.S)
-    return f"{said[1] if said else job}\n\nBy hand: `.venv/bin/spark-submit jobs/{job}.py --dataset … --ds …`"
+    return f"{said[1] if said else job}\n\nBy hand: `.venv/bin/{spark_submit(job, '…', '…')}`"

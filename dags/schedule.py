@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from common.contracts import datasets
-from common.errors import BadArguments
+from common.errors import UsageError
 from common.runtime.settings import CONF, Settings, environments, load_settings
 from dags.alerts import Receivers
 
@@ -136,7 +136,7 @@ def read(said: Any, names: list[str], env: str) -> Schedule:
         )
     except ValidationError as error:
         found = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise BadArguments(f"{FILE.name} is wrong: {found}") from None
+        raise UsageError(f"{FILE.name} is wrong: {found}") from None
 
 
 def _parts(said: Any, place: str, known: Iterable[str]) -> dict[str, Any]:
@@ -152,14 +152,14 @@ def _part(given: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _mapping(said: Any, place: str) -> dict[str, Any]:
     if not isinstance(said, dict | None):
-        raise BadArguments(f"{FILE.name}: {place} is a {type(said).__name__}, a mapping expected")
+        raise UsageError(f"{FILE.name}: {place} is a {type(said).__name__}, a mapping expected")
     return said or {}
 
 
 def _insist_known(place: str, found: Iterable[Any], known: Iterable[str]) -> None:
     if strange := sorted({str(each) for each in found} - {*known}):
         expected = ", ".join(sorted(known))
-        raise BadArguments(f"{FILE.name}: {place} names {strange}, which is not known; expected one of: {expected}")
+        raise UsageError(f"{FILE.name}: {place} names {strange}, which is not known; expected one of: {expected}")
 
 
 def _merged(*parts: dict[str, Any]) -> dict[str, Any]:

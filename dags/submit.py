@@ -13,7 +13,7 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from common.errors import BadArguments, ContractBroken, NothingThere
+from common.errors import ContractViolationError, SourceMissingError, UsageError
 from common.runtime.settings import ROOT
 from dags import telling
 from dags.day import DAY
@@ -145,8 +145,8 @@ def failure(code: int, said: dict[str, Any], missing: str) -> Exception:
     """What a job's exit code means to Airflow: only what may pass by itself is tried again."""
     message = str(said.get("message") or f"the job ended with exit code {code} and said nothing; its log is above")
     kind: type[Exception] = AirflowException
-    if code in (BadArguments.exit_code, ContractBroken.exit_code):
+    if code in (UsageError.exit_code, ContractViolationError.exit_code):
         kind = AirflowFailException
-    elif code == NothingThere.exit_code and missing == "skip":
+    elif code == SourceMissingError.exit_code and missing == "skip":
         kind = AirflowSkipException
     return kind(message)

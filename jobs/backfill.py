@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.orchestration.cli import run_chain_job
-from common.orchestration.job import Step
+from common.orchestration.job import ChainStep
 from jobs.clean import CLEAN
 from jobs.compact import COMPACT
 from jobs.features import FEATURES
@@ -12,14 +12,14 @@ from jobs.publish import PUBLISH
 from jobs.validate import VALIDATE
 
 CHAIN = [
-    Step(INGEST, ahead=True),
-    Step(VALIDATE, {"table": "raw"}, ahead=True),
-    Step(CLEAN),
-    Step(VALIDATE, {"table": "processed"}),
-    Step(FEATURES),
-    Step(VALIDATE, {"table": "features"}),
-    Step(PUBLISH),
-    Step(COMPACT),
+    ChainStep(INGEST, ahead=True),
+    ChainStep(VALIDATE, {"table": "raw"}, ahead=True),
+    ChainStep(CLEAN),
+    ChainStep(VALIDATE, {"table": "processed"}),
+    ChainStep(FEATURES),
+    ChainStep(VALIDATE, {"table": "features"}),
+    ChainStep(PUBLISH),
+    ChainStep(COMPACT),
 ]
 
 if __name__ == "__main__":

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from common.contracts import layout
 from common.features import build, definition
-from common.features.partials import bring_up_to_date
-from common.lake.merge import Wish, converge
+from common.lake.commit_metadata import source_versions
+from common.lake.merge import DesiredSlice, converge
 from common.orchestration import staleness
 from common.orchestration.cli import run_job
 from common.orchestration.job import Job, Watch
 from common.runtime.run import Outcome, Run
+from jobs.partials import bring_up_to_date
 
 
 def main(run: Run) -> Outcome:
     table = layout.features(run.contract)
-    staleness.insist_fit(run, "processed")
-    meaning = definition.insist_unchanged(run)
-    sources = run.versions(build.sources(run.contract))
+    staleness.require_usable(run, "processed")
+    meaning = definition.require_unchanged(run)
+    sources = source_versions(run, build.source_tables(run.contract))
     bring_up_to_date(run)
-    rows, counts = build.build(run)
+    rows, counts = build.build_features(run)
     books = {"counts": counts, "sources": sources, **meaning.facts}
-    change = converge(run, Wish(table=table, where={"ds": [run.ds]}, desired=rows, size=counts["features"]), books)
+    change = converge(
+        run, DesiredSlice(table=table, where={"ds": [run.ds]}, desired=rows, size=counts["features"]), books
+    )
     return Outcome.of(counts, [(table, change)])
 
 
@@ -29,7 +32,7 @@ FEATURES = Job(
     main,
     on_spark=True,
     watches=lambda run: [
-        *(Watch(table, lambda day: day in build.arrivals(run)) for table in build.sources(run.contract)),
+        *(Watch(table, lambda day: day in build.arrival_days(run)) for table in build.source_tables(run.contract)),
         Watch(layout.features(run.contract), lambda day: False),
     ],
 )

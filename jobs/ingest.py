@@ -8,13 +8,13 @@ from common.orchestration.cli import run_job
 from common.orchestration.job import Job, Watch
 from common.runtime.run import Outcome, Run
 from common.sources import arrivals
-from common.sources.source import open_source
+from common.sources.landing import open_source
 
 
 def main(run: Run) -> Outcome:
     source = open_source(run)
-    holding = arrivals.check(run, source.holds())
-    taken = arrivals.take(run, source, holding)
+    holding = arrivals.require_usable(run, source.holds())
+    taken = arrivals.read_day(run, source, holding)
     books = taken.books()
     changes = [(wish.table, converge(run, wish, books)) for wish in (taken.refused(), taken.arrived())]
     return arrivals.outcome(holding, books, changes)

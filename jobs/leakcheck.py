@@ -10,6 +10,7 @@ from common.orchestration.cli import parser, run_job
 from common.orchestration.job import Job, run_day
 from common.runtime.run import Outcome, Run
 from common.training import build
+from common.training.training_set import declared_training_set
 from jobs.clean import CLEAN
 from jobs.features import FEATURES
 from jobs.ingest import INGEST
@@ -22,7 +23,9 @@ def main(run: Run) -> Outcome:
 def check(days: list[Run]) -> Outcome:
     name = days[0].options.get("training_set")
     if name:
-        return Outcome("done", build.check(days, days[0].dataset.training_set(name), days[0].options["labels"]))
+        return Outcome(
+            "done", build.check_leaks(days, declared_training_set(days[0].dataset, name), days[0].options["labels"])
+        )
     found = [
         leak_check.check_features(run, [partial(_day_of, INGEST), partial(_day_of, CLEAN)], partial(_day_of, FEATURES))
         for run in days

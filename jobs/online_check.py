@@ -7,7 +7,7 @@ from common.orchestration.cli import run_job
 from common.orchestration.job import Job
 
 # Asked for, it always looks.
-ONLINE_CHECK = Job("online_check", serving.check, watches=lambda run: [], source=lambda run: run.run_id)
+ONLINE_CHECK = Job("online_check", serving.check_agreement, watches=lambda run: [], source=lambda run: run.run_id)
 
 if __name__ == "__main__":
     run_job(ONLINE_CHECK)

@@ -20,7 +20,7 @@ def publish_online(days: list[Run]) -> Outcome:
     from common.online import serving
 
     outcome = publish.publish(days)
-    loaded = serving.load(days[0])
+    loaded = serving.load_online(days[0])
     return Outcome("done" if loaded["online"] else outcome.outcome, {**outcome.counts, **loaded}, outcome.written)
 
 

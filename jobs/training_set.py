@@ -6,12 +6,13 @@ from common.orchestration.cli import parser, run_whole
 from common.orchestration.job import Line
 from common.runtime.run import Run
 from common.training import build
+from common.training.training_set import declared_training_set
 
 
 def main(days: list[Run]) -> Line:
     run = days[0]
-    declared = run.dataset.training_set(run.options["name"])
-    return build.line(days, build.build(days, declared, run.options["labels"]))
+    declared = declared_training_set(run.dataset, run.options["name"])
+    return build.line(days, build.build_training_set(days, declared, run.options["labels"]))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from common.runtime.run import Outcome, Run
 
 
 def main(run: Run) -> Outcome:
-    return gate.decide(run, gate.check(run))
+    return gate.decide(run, gate.check_day(run))
 
 
 VALIDATE = Job(

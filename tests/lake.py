@@ -126,7 +126,7 @@ class Lake:
         return self.run(PUBLISH, ds)
 
     @property
-    def published(self) -> catalog.Features:
+    def published(self) -> catalog.FeatureTable:
         return catalog.Lake(str(self.root / "lake")).features(self.dataset)
 
     def day(self, ds: str) -> dict[str, Line]:

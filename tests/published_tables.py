@@ -73,7 +73,7 @@ def _facts(rows: pa.Table, day: str) -> dict[str, Any]:
     made |= {"counts": {"events": 3, "features": mine.num_rows}}
     return {
         "rows": mine.num_rows,
-        "hash": content_hash.of_rows(mine, ["ds", "user_id"]),
+        "hash": content_hash.hash_rows(mine, ["ds", "user_id"]),
         "run_id": "run of features",
         **made,
     }

@@ -23,7 +23,7 @@ NO_YEARS = (1, 9999)
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
-def judge(rows: DataFrame, contract: Contract, ds: date) -> DataFrame:
+def cast_rows(rows: DataFrame, contract: Contract, ds: date) -> DataFrame:
     """Adds each column's typed value in the place of its text, `event_date`, and `reasons`: empty where accepted."""
     names = [column.name for column in contract.columns]
     received = rows.withColumnsRenamed({name: f"_sent_{name}" for name in names})
@@ -31,7 +31,7 @@ def judge(rows: DataFrame, contract: Contract, ds: date) -> DataFrame:
     wide = texts.withColumns({column.name: typed(column, contract.zone) for column in contract.columns})
     wide = wide.withColumn("event_date", event_date(contract, ds))
     against = [each for column in contract.columns for each in objections(column)]
-    against += [*placeholders(contract), *timely(contract, ds)]
+    against += [*placeholder_objections(contract), *lateness_objections(contract, ds)]
     refused = F.col("_refused")
     # Most rows are good: for them nothing but this is worked out.
     judged = wide.withColumn("_refused", reduce(or_, [F.coalesce(when, F.lit(False)) for when, _ in against]))
@@ -112,14 +112,14 @@ def objections(column: Column) -> list[Objection]:
     return [(when, f"{column.name}:{problem}") for when, problem in found]
 
 
-def placeholders(contract: Contract) -> list[Objection]:
+def placeholder_objections(contract: Contract) -> list[Objection]:
     """The first and the last year are what systems write that know no date; an event's own time is judged by its ds."""
     dates = [each for each in contract.columns if each.base_type in ("date", "timestamp")]
     others = [each.name for each in dates if each.name != contract.event_time]
     return [(F.year(name).isin(*NO_YEARS), f"{name}:no_real_date") for name in others]
 
 
-def timely(contract: Contract, ds: date) -> list[Objection]:
+def lateness_objections(contract: Contract, ds: date) -> list[Objection]:
     """An event is neither after its ds nor older than the allowed lateness."""
     if contract.event_time is None:
         return []

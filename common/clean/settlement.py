@@ -6,81 +6,24 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
-from pyspark.sql import Column, DataFrame, Observation, Row, Window
+from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
-from common.clean.casting import judge
-from common.clean.versions import known_on, record_hash, settle
+from common.clean.as_of import known_on, settle
+from common.clean.typed_day import TypedDay
 from common.contracts import layout
 from common.contracts.layout import Table
-from common.days import around
-from common.errors import BooksDoNotBalance
+from common.days import day_range
+from common.errors import UnbalancedBooksError
 from common.lake import delta_log, spark_tables
-from common.lake.merge import DELETE, INSERT, UPDATE, Wish
+from common.lake.merge import DELETE, INSERT, UPDATE, DesiredSlice
 from common.runtime.run import Run
 
 ORIGIN = "superseded_table"
 
 
 @dataclass(frozen=True)
-class Day:
-    """What arrived on ds, typed: each different record once. `reasons` is empty for the accepted ones."""
-
-    run: Run
-    judged: DataFrame
-    several: DataFrame  # those whose key came more than once, be it as the same record
-    counts: dict[str, int]
-
-    @property
-    def refused(self) -> Wish:
-        table = layout.quarantine(self.run.contract)
-        bad = self.judged.where(F.size("reasons") > 0)
-        named = bad.withColumns(self.run.refused_by)
-        rows = spark_tables.conform(named, table)
-        return Wish(table=table, where=self.run.refusals, desired=rows, size=self.counts["refused"])
-
-    @cached_property
-    def versions(self) -> DataFrame:
-        """The accepted records as versions of their keys; nothing has superseded them yet."""
-        contract = self.run.contract
-        good = self.judged.where(F.size("reasons") == 0).transform(self.run.dataset.derive)
-        named = good.withColumns({"arrived": F.lit(self.run.ds), "superseded": F.lit(None).cast("date")})
-        return spark_tables.conform(named, layout.superseded(contract))
-
-
-def day(run: Run) -> Day:
-    contract = run.contract
-    rows_in = Observation()
-    raw = spark_tables.read(run, layout.raw(contract), {"ds": [run.ds]}).drop("ds")
-    judged = judge(raw.observe(rows_in, spark_tables.total("copies").alias("rows_in")), contract, run.ds)
-    accepted = F.size("reasons") == 0
-    # An accepted record is the same wherever it stood; a refused one is kept with its file.
-    values = [column.name for column in contract.columns]
-    judged = judged.withColumns(
-        {
-            "file": F.when(~accepted, F.col("file")),
-            "record_hash": F.when(accepted, record_hash(values)).otherwise(F.col("record_hash")),
-        }
-    )
-    rows, seen = spark_tables.computed(
-        judged,
-        refused=F.count_if(~accepted),
-        quarantined=spark_tables.total(F.when(~accepted, F.col("copies"))),
-        copies=spark_tables.total(F.when(accepted, F.col("copies") - 1)),
-    )
-    alone, alike = spark_tables.apart(rows, F.when(accepted, F.xxhash64(*contract.key)))
-    names = [name for name in rows.columns if name != "copies"]
-    several, again = spark_tables.computed(
-        alike.groupBy(*names).agg(F.sum("copies").alias("copies"), F.count(F.lit(1)).alias("_records")),
-        records=spark_tables.total(F.col("_records") - 1),
-    )
-    several = several.drop("_records")
-    counts = {**rows_in.get, **seen, "copies": seen["copies"] + again["records"]}
-    return Day(run, alone.unionByName(several), several, counts)
-
-
-@dataclass(frozen=True)
-class Settled:
+class SettledDay:
     """The versions of the day's keys, settled against what is stored."""
 
     run: Run
@@ -91,14 +34,16 @@ class Settled:
     stored: DataFrame  # what is stored for the day's keys, with the table it is in
     stored_arrivals: list[tuple[str, date]]  # the tables and arrival days that those are of
 
-    def current(self) -> list[Wish]:
+    def current(self) -> list[DesiredSlice]:
         """First the rows that nothing is stored for: most of a day, and no stored row is read for them."""
         table, rows = layout.processed(self.run.contract), self._current
         if self.again:
             return [self._against_stored(table, rows.unionByName(self.alone))]
         dates, desired = {"event_date": self._tally["fresh_on"]}, self.alone.unionByName(self._unheard_of)
         size = self._tally["fresh"]
-        fresh = Wish(table=table, where=dates, desired=spark_tables.conform(desired, table), size=size, new=True)
+        fresh = DesiredSlice(
+            table=table, where=dates, desired=spark_tables.conform(desired, table), size=size, new=True
+        )
         if not self._has_stored(table):
             return [fresh]
         return [
@@ -106,16 +51,16 @@ class Settled:
             self._against_stored(table, rows.join(self._stored_keys, list(self.run.contract.key), "left_semi")),
         ]
 
-    def set_aside(self) -> list[Wish]:
+    def set_aside(self) -> list[DesiredSlice]:
         some = self.contested or self._has_stored(layout.superseded(self.run.contract))
         return [replace(self._aside, actions=(INSERT, UPDATE))] if some else []
 
-    def taken_back(self) -> list[Wish]:
+    def taken_back(self) -> list[DesiredSlice]:
         some = self._has_stored(layout.superseded(self.run.contract))
         return [replace(self._aside, actions=(DELETE,))] if some else []
 
     @property
-    def _aside(self) -> Wish:
+    def _aside(self) -> DesiredSlice:
         rows = self.settled.where(F.col("superseded").isNotNull())
         return self._against_stored(layout.superseded(self.run.contract), rows)
 
@@ -144,12 +89,12 @@ class Settled:
     @property
     def _reach(self) -> spark_tables.Slice:
         days = self.run.contract.lateness_days
-        return {"event_date": around(self.run.ds, 2 * days, days)}
+        return {"event_date": day_range(self.run.ds, 2 * days, days)}
 
-    def _against_stored(self, table: Table, rows: DataFrame) -> Wish:
+    def _against_stored(self, table: Table, rows: DataFrame) -> DesiredSlice:
         stored = self.stored.where(F.col(ORIGIN) == F.lit(table.path))
         desired, existing = spark_tables.conform(rows, table), spark_tables.conform(stored, table)
-        return Wish(table=table, where=self._reach, desired=desired, existing=existing)
+        return DesiredSlice(table=table, where=self._reach, desired=desired, existing=existing)
 
     @cached_property
     def _tally(self) -> Row:
@@ -181,7 +126,7 @@ class Settled:
         assert found is not None
         return found
 
-    def counts(self, day: Day) -> dict[str, int]:
+    def counts(self, day: TypedDay) -> dict[str, int]:
         counts = {
             "rows_in": day.counts["rows_in"],
             "accepted": self._tally["accepted"],
@@ -197,7 +142,7 @@ class Settled:
 def balance(counts: dict[str, int]) -> None:
     out = {name: count for name, count in counts.items() if name != "rows_in"}
     if sum(out.values()) != counts["rows_in"]:
-        raise BooksDoNotBalance(
+        raise UnbalancedBooksError(
             f"{counts['rows_in']} rows came in and {sum(out.values())} are accounted for ({out}); nothing was committed. "
             "This is a fault of the pipeline or of a transform: a derive must neither drop nor add rows."
         )
@@ -207,31 +152,31 @@ def _count(condition: Column) -> Column:
     return F.coalesce(F.count_if(condition), F.lit(0))
 
 
-def settle_day(day: Day) -> Settled:
+def settle_day(day: TypedDay) -> SettledDay:
     """Finds what is stored for the day's keys, and says of every version until when it was known."""
     run, contract = day.run, day.run.contract
     key, versions = list(contract.key), day.versions
     again = _may_be_stored(run)
-    stored, seen = spark_tables.computed(
+    stored, seen = spark_tables.materialize(
         _stored(run, versions, again), arrivals=F.collect_set(F.struct(ORIGIN, "arrived"))
     )
     others = stored.where(F.col("arrived") != F.lit(run.ds))
     twice = day.several.groupBy(*key).count().where("count > 1").select(*key)
-    keys = spark_tables.small(twice.unionByName(others.select(*key)).distinct())
+    keys = spark_tables.broadcast_if_small(twice.unionByName(others.select(*key)).distinct())
     contested = versions.join(keys, key, "left_semi").unionByName(others.drop(ORIGIN))
-    settled, size = spark_tables.computed(settle(contested, contract, run.ds), versions=F.count(F.lit(1)))
+    settled, size = spark_tables.materialize(settle(contested, contract, run.ds), versions=F.count(F.lit(1)))
     alone = versions.join(keys, key, "left_anti")
-    return Settled(run, again, alone, settled, size["versions"], stored, [tuple(row) for row in seen["arrivals"]])
+    return SettledDay(run, again, alone, settled, size["versions"], stored, [tuple(row) for row in seen["arrivals"]])
 
 
 def _stored(run: Run, versions: DataFrame, again: bool) -> DataFrame:
     """The stored versions of the day's keys, from the event dates that can hold any."""
     contract = run.contract
     reach = contract.lateness_days
-    where: spark_tables.Slice = {"event_date": around(run.ds, 2 * reach if again else reach, reach)}
+    where: spark_tables.Slice = {"event_date": day_range(run.ds, 2 * reach if again else reach, reach)}
     current, aside = layout.processed(contract), layout.superseded(contract)
-    known = spark_tables.read(run, current, where).withColumn(ORIGIN, F.lit(current.path))
-    replaced = spark_tables.read(run, aside, where).withColumn(ORIGIN, F.lit(aside.path))
+    known = spark_tables.read_partitions(run, current, where).withColumn(ORIGIN, F.lit(current.path))
+    replaced = spark_tables.read_partitions(run, aside, where).withColumn(ORIGIN, F.lit(aside.path))
     every = replaced.unionByName(known, allowMissingColumns=True)
     key = F.xxhash64(*contract.key)
     keys = versions.select(key.alias("_key"))
@@ -245,7 +190,7 @@ def _stored(run: Run, versions: DataFrame, again: bool) -> DataFrame:
 def _may_be_stored(run: Run) -> bool:
     """Whether rows of this arrival day may be stored, or rows that it superseded: by the files' statistics."""
     contract, ds = run.contract, str(run.ds)
-    where = spark_tables.as_text({"event_date": around(run.ds, contract.lateness_days)})
+    where = spark_tables.values_as_text({"event_date": day_range(run.ds, contract.lateness_days)})
     for table in (layout.processed(contract), layout.superseded(contract)):
         for file in delta_log.files(run.path(table), **where):
             if any(file.covers(column, ds) for column in table.stats):

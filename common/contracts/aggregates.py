@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from common.errors import insist
+from common.errors import require
 
 NUMERIC = ("int", "long", "double", "decimal")
 DATE_PARTS = ("year", "month", "day", "dayofweek", "quarter")
@@ -51,7 +51,7 @@ class Windowed(Aggregate):
     fits_window: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        insist(self.days > 0, f"{self.words}: a window has at least the day itself")
+        require(self.days > 0, f"{self.words}: a window has at least the day itself")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class DaysSinceLast(Windowed):
 
 
 @dataclass(frozen=True)
-class OfColumn(Windowed):
+class ColumnAggregate(Windowed):
     column: str
     said: ClassVar[str]
     of: ClassVar[tuple[str, ...]] = ()  # the types that it can be taken of; any, if none is named
@@ -100,7 +100,7 @@ class OfColumn(Windowed):
 
 
 @dataclass(frozen=True)
-class Sum(OfColumn):
+class Sum(ColumnAggregate):
     said: ClassVar[str] = "sum of"
     of: ClassVar[tuple[str, ...]] = NUMERIC
 
@@ -109,13 +109,13 @@ class Sum(OfColumn):
 
 
 @dataclass(frozen=True)
-class Mean(OfColumn):
+class Mean(ColumnAggregate):
     said: ClassVar[str] = "mean of"
     of: ClassVar[tuple[str, ...]] = NUMERIC
 
 
 @dataclass(frozen=True)
-class SameType(OfColumn):
+class SameType(ColumnAggregate):
     def type(self, type_of: TypeOf) -> str:
         return type_of(self.column)
 
@@ -145,7 +145,7 @@ class MostFrequent(SameType):
 
 
 @dataclass(frozen=True)
-class Distinct(OfColumn):
+class Distinct(ColumnAggregate):
     said: ClassVar[str] = "number of different values of"
 
     def type(self, type_of: TypeOf) -> str:
@@ -153,7 +153,7 @@ class Distinct(OfColumn):
 
 
 @dataclass(frozen=True)
-class Share(OfColumn):
+class Share(ColumnAggregate):
     """Of a boolean column: how many of the events have it true."""
 
     said: ClassVar[str] = "share of events with"
@@ -161,7 +161,7 @@ class Share(OfColumn):
 
 
 @dataclass(frozen=True)
-class Ratio(Aggregate):
+class FeatureRatio(Aggregate):
     """Of two features (windowed) or two columns (snapshot); `zero` where the divisor is 0 or missing."""
 
     numerator: str
@@ -222,7 +222,7 @@ class DatePart(Aggregate):
     fits_snapshot: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        insist(self.part in DATE_PARTS, f"part of ds {self.part!r} is none of {DATE_PARTS}")
+        require(self.part in DATE_PARTS, f"part of ds {self.part!r} is none of {DATE_PARTS}")
 
     @property
     def words(self) -> str:

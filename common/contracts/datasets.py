@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from common.contracts import suite
 from common.contracts.contract import Contract
-from common.errors import BadArguments, ContractContradiction, insist
+from common.errors import ContractDeclarationError, UsageError, require
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-
-    from common.training.training_set import TrainingSet
 
 PACKAGE = "jobs.datasets"
 
@@ -30,25 +28,17 @@ class Dataset:
     package: str
 
     @property
+    def contract_file(self) -> Path:
+        return self._file("contract")
+
+    @property
     def transforms_file(self) -> Path:
-        found = importlib.util.find_spec(f"{self.package}.transforms")
-        assert found is not None and found.origin is not None
-        return Path(found.origin)
+        return self._file("transforms")
 
-    def training_set(self, name: str) -> TrainingSet:
-        """As the dataset's own training.py declares it."""
-        found = {each.name: each for each in self._training_sets()}
-        if name not in found:
-            raise BadArguments(
-                f"{self.contract.name} declares no training set {name!r}; expected one of: {', '.join(found)}"
-            )
-        return found[name]
-
-    def _training_sets(self) -> tuple[TrainingSet, ...]:
-        if not importlib.util.find_spec(f"{self.package}.training"):
-            return ()
-        found: tuple[TrainingSet, ...] = importlib.import_module(f"{self.package}.training").TRAINING_SETS
-        return found
+    def _file(self, module: str) -> Path:
+        spec = importlib.util.find_spec(f"{self.package}.{module}")
+        assert spec is not None and spec.origin is not None
+        return Path(spec.origin)
 
     @cached_property
     def _transforms(self) -> Any:
@@ -73,15 +63,15 @@ def names() -> list[str]:
 
 def load(name: str) -> Dataset:
     if name not in names():
-        raise BadArguments(f"--dataset {name!r} is not known; expected one of: {', '.join(names())}")
+        raise UsageError(f"--dataset {name!r} is not known; expected one of: {', '.join(names())}")
     package = f"{PACKAGE}.{name}"
     contract: Contract = importlib.import_module(f"{package}.contract").CONTRACT
     if contract.name != name:
-        raise ContractContradiction(
+        raise ContractDeclarationError(
             f"the folder {name!r} declares a contract named {contract.name!r}; give both one name"
         )
     for rule in contract.rules:
         table = suite.table_of(contract, rule.table)
         unknown = [column for column in rule.columns if column not in table.names]
-        insist(not unknown, f"contract {name!r}: {rule.words} names {unknown}, but {table.path} has {table.names}")
+        require(not unknown, f"contract {name!r}: {rule.words} names {unknown}, but {table.path} has {table.names}")
     return Dataset(contract, package)

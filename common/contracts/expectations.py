@@ -7,7 +7,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from common.errors import insist
+from common.errors import require
 
 # The arguments of an expectation that say what it is about.
 COLUMNS = ("column", "column_A", "column_B", "column_list")
@@ -67,7 +67,7 @@ class Freshness:
     severity: Severity = Severity.ERROR
 
     def __post_init__(self) -> None:
-        insist(self.hours > 0, f"freshness: {self.hours} hours is not over 0")
+        require(self.hours > 0, f"freshness: {self.hours} hours is not over 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +81,8 @@ class Volume:
     severity: Severity = Severity.WARN
 
     def __post_init__(self) -> None:
-        insist(self.weeks >= 2, f"volume: {self.weeks} weeks are too few to know what is usual; at least 2")
-        insist(0 < self.share < 1, f"volume: share {self.share} is not in (0, 1)")
+        require(self.weeks >= 2, f"volume: {self.weeks} weeks are too few to know what is usual; at least 2")
+        require(0 < self.share < 1, f"volume: share {self.share} is not in (0, 1)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,14 +100,14 @@ class Drift:
     severity: Severity = Severity.WARN
 
     def __post_init__(self) -> None:
-        insist(self.days > 0, f"drift: {self.days} days of reference are none")
-        insist(
+        require(self.days > 0, f"drift: {self.days} days of reference are none")
+        require(
             self.since is None or self.training_set is None,
             f"drift: both since {self.since} and training_set {self.training_set} are declared; keep one",
         )
-        insist(self.psi > 0, f"drift: a psi of at most {self.psi} can't hold")
+        require(self.psi > 0, f"drift: a psi of at most {self.psi} can't hold")
         for name, limit in (("ks", self.ks), ("js", self.js)):
-            insist(limit is None or 0 < limit < 1, f"drift: {name} {limit} is not in (0, 1), where such distances lie")
+            require(limit is None or 0 < limit < 1, f"drift: {name} {limit} is not in (0, 1), where such distances lie")
 
 
 @dataclass(frozen=True, kw_only=True)

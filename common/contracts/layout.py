@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from common.contracts.aggregates import Distinct, Last, Max, Mean, Min, MostFrequent, OfColumn, Share, Sum, sum_type
+from common.contracts.aggregates import (
+    ColumnAggregate,
+    Distinct,
+    Last,
+    Max,
+    Mean,
+    Min,
+    MostFrequent,
+    Share,
+    Sum,
+    sum_type,
+)
 from common.contracts.contract import TABLES, Contract
 
 Columns = tuple[tuple[str, str], ...]
@@ -154,7 +165,7 @@ def states(contract: Contract) -> dict[str, str]:
     """The partial state that each declared aggregate needs, by column name: features that share a state share it."""
     needed: dict[str, str] = {}
     for rule in (each.rule for each in contract.features.columns):
-        if not isinstance(rule, OfColumn):
+        if not isinstance(rule, ColumnAggregate):
             continue
         column, type_ = rule.column, type_of(contract, rule.column)
         if isinstance(rule, Sum | Mean):

@@ -19,12 +19,11 @@ from open_data_contract_standard.model import (
     ServiceLevelAgreementProperty,
 )
 
-from common.contracts import layout
+from common.contracts import layout, sensitive
 from common.contracts.contract import Column, Contract
 from common.contracts.expectations import Rule, Severity
 from common.contracts.layout import Table
 from common.contracts.suite import rules_of
-from common.quality import masking
 
 STANDARD = "v3.2.0"
 ENGINE = "great-expectations"
@@ -105,7 +104,7 @@ def _processed(contract: Contract) -> SchemaObject:
 
 def _features(contract: Contract) -> SchemaObject:
     table, rules, entity = layout.features(contract), rules_of(contract, "features"), contract.features.entity
-    types, personal = dict(table.columns), masking.sensitive_names(contract, "features")
+    types, personal = dict(table.columns), sensitive.sensitive_names(contract, "features")
     columns = {entity: property_of(contract.column(entity))}
     for each in contract.features.columns:
         columns[each.name] = _property(each.name, types[each.name], each.rule.words)

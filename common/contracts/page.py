@@ -10,7 +10,7 @@ from common.contracts.contract import Column, Contract
 from common.contracts.suite import rules_of
 
 
-def page(contract: Contract) -> str:
+def contract_markdown(contract: Contract) -> str:
     """One contract in Markdown."""
     event = f"`{contract.event_time}`, zone {contract.zone}" if contract.event_time else "none: a whole snapshot a day"
     winner = ", then ".join(
@@ -66,7 +66,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in datasets.names():
         contract = datasets.load(name).contract
-        written = {f"{name}.md": page(contract), f"{name}.odcs.yaml": odcs.document(contract).to_yaml()}
+        written = {f"{name}.md": contract_markdown(contract), f"{name}.odcs.yaml": odcs.document(contract).to_yaml()}
         for file, text in written.items():
             (folder / file).write_text(text, encoding="utf-8")
             print(folder / file)

@@ -80,7 +80,7 @@ def _features(contract: Contract) -> Iterator[Rule]:
 
 def _is_share(contract: Contract, rule: agg.Aggregate) -> bool:
     """Whether a ratio divides a part by its whole: the same sum or count, over days that are among the divisor's."""
-    if not isinstance(rule, agg.Ratio) or not 0 <= rule.zero <= 1:
+    if not isinstance(rule, agg.FeatureRatio) or not 0 <= rule.zero <= 1:
         return False
     declared = {each.name: each.rule for each in contract.features.columns}
     part, whole = declared.get(rule.numerator), declared.get(rule.divisor)

@@ -13,8 +13,8 @@ from common.contracts import aggregates as agg
 from common.contracts import layout
 from common.contracts.contract import Contract
 from common.contracts.layout import Table
-from common.days import around
-from common.errors import BooksDoNotBalance
+from common.days import day_range
+from common.errors import UnbalancedBooksError
 from common.lake import spark_tables
 from common.runtime.run import Run
 
@@ -22,17 +22,17 @@ from common.runtime.run import Run
 PARTS = "_parts"
 
 
-def build(run: Run, partials: DataFrame | None = None) -> tuple[DataFrame, dict[str, int]]:
+def build_features(run: Run, partials: DataFrame | None = None) -> tuple[DataFrame, dict[str, int]]:
     """The feature rows of ds and their books; from the stored partials, unless others are given."""
     seen = Observation()
     if run.contract.features.window_days:
         rows = windows(run, seen, newest_partials(run) if partials is None else partials)
     else:
         rows = snapshot(run, seen)
-    rows, made = spark_tables.computed(rows, features=F.count(F.lit(1)), parts=spark_tables.total(PARTS))
+    rows, made = spark_tables.materialize(rows, features=F.count(F.lit(1)), parts=spark_tables.sum_or_zero(PARTS))
     parts = seen.get["parts"]
     if made["parts"] != parts:
-        raise BooksDoNotBalance(
+        raise UnbalancedBooksError(
             f"{parts} entity days went into {run.ds}; {made['parts']} came out, in {made['features']} rows. "
             "Nothing was committed: this is a fault of the pipeline or of a measure."
         )
@@ -40,13 +40,13 @@ def build(run: Run, partials: DataFrame | None = None) -> tuple[DataFrame, dict[
     return spark_tables.conform(rows.withColumn("ds", F.lit(run.ds)), layout.features(run.contract)), counts
 
 
-def sources(contract: Contract) -> list[Table]:
+def source_tables(contract: Contract) -> list[Table]:
     return [layout.processed(contract), layout.superseded(contract)]
 
 
-def arrivals(run: Run) -> list[date]:
+def arrival_days(run: Run) -> list[date]:
     """The arrival days that a feature row of ds is made from."""
-    return around(run.ds, max(0, run.contract.features.window_days - 1) + run.contract.lateness_days)
+    return day_range(run.ds, max(0, run.contract.features.window_days - 1) + run.contract.lateness_days)
 
 
 def snapshot(run: Run, seen: Observation) -> DataFrame:
@@ -68,13 +68,13 @@ def _of_row(rule: agg.Aggregate, run: Run) -> Column:
             return F.weekday(F.lit(run.ds)) + 1
         case agg.DatePart(part):
             return F.date_part(F.lit(part), F.lit(run.ds))
-        case agg.Ratio():
+        case agg.FeatureRatio():
             return ratio(rule)
         case _:
             raise TypeError(f"{rule} is no rule for a snapshot")
 
 
-def ratio(rule: agg.Ratio) -> Column:
+def ratio(rule: agg.FeatureRatio) -> Column:
     numerator, divisor = F.col(rule.numerator).cast("double"), F.col(rule.divisor).cast("double")
     return F.when(F.coalesce(divisor, F.lit(0.0)) != 0, numerator / divisor).otherwise(F.lit(rule.zero))
 
@@ -83,8 +83,8 @@ def newest_partials(run: Run) -> DataFrame:
     """Of each entity's event date in the window, the newest aggregate that had arrived by ds."""
     features = run.contract.features
     key = [features.entity, "event_date"]
-    days = around(run.ds, features.window_days - 1)
-    partials = spark_tables.read(run, layout.partials(run.contract), {"ds": days})
+    days = day_range(run.ds, features.window_days - 1)
+    partials = spark_tables.read_partitions(run, layout.partials(run.contract), {"ds": days})
     partials = partials.where(F.col("event_date") >= F.lit(days[0]))
     # Only a day that somebody was late for has several, so only those are looked up.
     newest = partials.where(F.col("ds") > F.col("event_date")).groupBy(*key).agg(F.max("ds").alias("newest"))
@@ -96,7 +96,7 @@ def windows(run: Run, seen: Observation, partials: DataFrame) -> DataFrame:
     """One row per entity, from the partials of its days."""
     features = run.contract.features
     partials = partials.where("events > 0")
-    ratios = {each.name: each.rule for each in features.columns if isinstance(each.rule, agg.Ratio)}
+    ratios = {each.name: each.rule for each in features.columns if isinstance(each.rule, agg.FeatureRatio)}
     counted = {
         each.name: each.rule for each in features.columns if isinstance(each.rule, agg.Distinct | agg.MostFrequent)
     }
@@ -114,7 +114,7 @@ def windows(run: Run, seen: Observation, partials: DataFrame) -> DataFrame:
 
 
 def _over_window(rule: agg.Aggregate, run: Run) -> Column:
-    if isinstance(rule, agg.OfColumn):
+    if isinstance(rule, agg.ColumnAggregate):
         return _of_column(rule, run)
     match rule:
         case agg.Count(days):
@@ -127,7 +127,7 @@ def _over_window(rule: agg.Aggregate, run: Run) -> Column:
             raise TypeError(f"{rule} is no rule for a window")
 
 
-def _of_column(rule: agg.OfColumn, run: Run) -> Column:
+def _of_column(rule: agg.ColumnAggregate, run: Run) -> Column:
     def inside(state: str) -> Column:
         return _inside(run, rule.days, state)
 
@@ -155,7 +155,7 @@ def _inside(run: Run, days: int, state: str) -> Column:
     return F.when(F.col("event_date") > F.lit(run.ds - timedelta(days=days)), F.col(state))
 
 
-def _of_values(run: Run, partials: DataFrame, column: str, rules: Mapping[str, agg.OfColumn]) -> DataFrame:
+def _of_values(run: Run, partials: DataFrame, column: str, rules: Mapping[str, agg.ColumnAggregate]) -> DataFrame:
     """Distinct counts and most frequent values: the arrays of the days added up, value by value."""
     entity = run.contract.features.entity
     each = partials.select(entity, "event_date", F.inline(f"values_{column}"))
@@ -165,7 +165,7 @@ def _of_values(run: Run, partials: DataFrame, column: str, rules: Mapping[str, a
     return by_value.groupBy(entity).agg(*[_pick(rule).alias(name) for name, rule in rules.items()])
 
 
-def _pick(rule: agg.OfColumn) -> Column:
+def _pick(rule: agg.ColumnAggregate) -> Column:
     times = F.col(f"times_{rule.days}")
     if isinstance(rule, agg.Distinct):
         return F.count(times)

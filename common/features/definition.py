@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.contracts import layout
-from common.contracts.aggregates import Ratio
+from common.contracts.aggregates import FeatureRatio
 from common.contracts.contract import Column, Contract
 from common.contracts.datasets import Dataset
-from common.errors import BadArguments
-from common.features.transforms_source import Transforms, transforms_of
+from common.contracts.source_code import DECLARED, SourceCode, source_code
+from common.errors import UsageError
 from common.lake import delta_log
 from common.runtime.run import Run
 
 
-class DefinitionChanged(BadArguments):
+class DefinitionChangedError(UsageError):
     """Rows of two meanings would stand under one version number."""
 
 
@@ -51,11 +51,11 @@ def define(dataset: Dataset) -> Definition:
     contract = dataset.contract
     features, types = contract.features, dict(layout.features(contract).columns)
     columns = {each.name: {"type": types[each.name], "words": each.rule.words} for each in features.columns}
-    code = transforms_of(dataset.transforms_file)
+    code = source_code(dataset.transforms_file, leave_out=DECLARED)
     return Definition(features.version, features.entity, columns, _inputs(contract, code), code.statements)
 
 
-def _inputs(contract: Contract, code: Transforms) -> dict[str, str]:
+def _inputs(contract: Contract, code: SourceCode) -> dict[str, str]:
     """What the contract says of the rows that are measured: which version of a key counts, and what its values mean.
 
     Bounds decide which rows are refused, not what a value means: they may be mended under the same version.
@@ -63,7 +63,7 @@ def _inputs(contract: Contract, code: Transforms) -> dict[str, str]:
     features = contract.features
     read = {features.entity, contract.event_time, *contract.key, *contract.winner, *code.texts}
     for rule in (each.rule for each in features.columns):
-        read |= {*rule.reads, *((rule.numerator, rule.divisor) if isinstance(rule, Ratio) else ())}
+        read |= {*rule.reads, *((rule.numerator, rule.divisor) if isinstance(rule, FeatureRatio) else ())}
     return {
         "key": ", ".join(contract.key),
         "event_time": contract.event_time or "none",
@@ -83,27 +83,27 @@ def _meaning(column: Column) -> str:
     return "; ".join(each for each in said if each)
 
 
-def insist_unchanged(run: Run) -> Definition:
+def require_unchanged(run: Run) -> Definition:
     """The definition of this run's features; refused where rows of that version were made by another."""
     now = define(run.dataset)
     table = layout.features(run.contract)
-    made = delta_log.newest(run.path(table), "features")
+    made = delta_log.newest_commit(run.path(table), "features")
     before = made.books if made else {}
     if before.get("definition", now.fingerprint) == now.fingerprint:
         return now
-    raise DefinitionChanged(
+    raise DefinitionChangedError(
         f"{table.path} holds rows of another definition: {'; '.join(_differences(before, now.facts))}. "
         f"Declare version={now.version + 1} in the contract's Features (v{now.version} stays readable beside it), "
         "or take the change back."
     )
 
 
-def insist_declared(dataset: Dataset, facts: dict[str, Any], said: str) -> None:
+def require_declared(dataset: Dataset, facts: dict[str, Any], said: str) -> None:
     """What was published by another definition can't be told from the one declared now: another revision declares it."""
     now = define(dataset)
     if facts.get("definition") == now.fingerprint:
         return
-    raise DefinitionChanged(
+    raise DefinitionChangedError(
         f"{said} was made by definition {facts.get('definition')}, but the contract now declares version {now.version} "
         f"with definition {now.fingerprint}. Check out the revision that made it, and ask again: "
         f"git checkout {facts.get('revision') or '(the publication names none)'}"

@@ -17,12 +17,12 @@ from pyspark.sql import functions as F
 
 from common.contracts import layout
 from common.contracts.contract import Column, Contract
-from common.days import around
-from common.errors import ContractBroken, NothingProven, NothingThere
-from common.features.build import arrivals
+from common.days import day_range
+from common.errors import ContractViolationError, InconclusiveCheckError, SourceMissingError
+from common.features.build import arrival_days
 from common.lake import small_tables, spark_tables
-from common.lake.merge import Wish, converge
-from common.lake.row_diff import unlike
+from common.lake.merge import DesiredSlice, converge
+from common.lake.row_diff import diff_rows
 from common.orchestration import run_log
 from common.runtime.run import Run
 
@@ -44,7 +44,7 @@ def check_features(run: Run, future: Sequence[Compute], compute: Compute) -> dic
         found = []
         for each in (clean, poisoned):
             compute(each)
-            found.append(small_tables.read(each.path(table), {"ds": [run.ds]}))
+            found.append(small_tables.read_slice(each.path(table), {"ds": [run.ds]}))
     _insist_same(run, found[0], found[1], table.identity)
     return {"rows": found[0].num_rows, "poisoned": len(poison), "taken_in": taken, "leaks": 0}
 
@@ -55,20 +55,22 @@ def _beside(run: Run, name: str) -> Iterator[Run]:
     with tempfile.TemporaryDirectory(prefix=f"leakcheck-{name}-") as folder:
         settings = run.settings.model_copy(update={"lake": f"{folder}/lake", "landing": f"{folder}/landing"})
         other = replace(run, settings=settings)
-        dates = arrivals(run)
+        dates = arrival_days(run)
         for table in (layout.processed(run.contract), layout.superseded(run.contract)):
-            rows = spark_tables.read(run, table, {"event_date": dates}).where(F.col("arrived") <= F.lit(run.ds))
-            converge(other, Wish(table=table, where={"event_date": dates}, desired=rows), {"counts": {}})
+            rows = spark_tables.read_partitions(run, table, {"event_date": dates}).where(
+                F.col("arrived") <= F.lit(run.ds)
+            )
+            converge(other, DesiredSlice(table=table, where={"event_date": dates}, desired=rows), {"counts": {}})
         run_log.copy(run, other, "clean", dates)
         yield other
 
 
 def _taken_in(after: Run, landed: int) -> int:
     """How much of the poison counts as events. Refused, it could not have shown in any feature."""
-    counts = run_log.load_of(after, "clean", after.ds).line["counts"]
+    counts = run_log.load_other(after, "clean", after.ds).line["counts"]
     taken = sum(counts[name] for name in ("accepted", "late", "superseded"))
     if not taken:
-        raise NothingProven(
+        raise InconclusiveCheckError(
             f"none of the {landed} rows of poison of {after.contract.name} {after.ds} was taken in ({counts}), so nothing is "
             "proven. They are rows of the days before with other values: does the contract refuse those, or its derive?"
         )
@@ -78,11 +80,11 @@ def _taken_in(after: Run, landed: int) -> int:
 def _poison(run: Run) -> list[dict[str, str | None]]:
     """Records of the day after the cutoff: later events, late ones, and corrections of what is known, with other values."""
     contract = run.contract
-    dates = around(run.ds, contract.lateness_days)
-    known = spark_tables.read(run, layout.processed(contract), {"event_date": dates})
+    dates = day_range(run.ds, contract.lateness_days)
+    known = spark_tables.read_partitions(run, layout.processed(contract), {"event_date": dates})
     rows = [row.asDict() for row in known.orderBy(*contract.key).limit(POISONED).collect()]
     if not rows:
-        raise NothingThere(
+        raise SourceMissingError(
             f"{contract.name} has no row of {dates[0]}..{run.ds} that poison could be made from; choose another day"
         )
     if contract.event_time is None:
@@ -151,10 +153,10 @@ def _land(run: Run, records: list[dict[str, str | None]]) -> None:
 
 
 def _insist_same(run: Run, before: pa.Table, after: pa.Table, key: list[str]) -> None:
-    found = unlike(before, after, key)
+    found = diff_rows(before, after, key)
     if found is None:
         return
-    raise ContractBroken(
+    raise ContractViolationError(
         f"features of {run.contract.name} {run.ds} change with what came after that day: {found.words}. "
         "A measure or an aggregate reads more than it is given.",
         found.facts,

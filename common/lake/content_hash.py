@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import types
 
-from common.errors import ContractBroken, PipelineError
+from common.errors import ContractViolationError, PipelineError
 
 Bytes = NDArray[np.uint8]
 DIGEST = hashlib.sha256().digest_size
@@ -27,7 +27,7 @@ ROWS_AT_ONCE = 1 << 16
 LONGEST_DECIMAL128 = 38
 
 
-class Content:
+class ContentHash:
     """Takes rows in any order and in any pieces; keeps one digest a row."""
 
     def __init__(self, schema: pa.Schema) -> None:
@@ -51,16 +51,16 @@ class Content:
         return whole.hexdigest()
 
 
-def of_rows(table: pa.Table, key: Sequence[str] = ()) -> str:
+def hash_rows(table: pa.Table, key: Sequence[str] = ()) -> str:
     """The hash of a table's rows. Columns that are named as key must name each row once."""
     if key and table.select(list(key)).group_by(list(key)).aggregate([]).num_rows != table.num_rows:
-        raise ContractBroken(f"the rows share values of {', '.join(key)}; expected one row for each")
-    content = Content(table.schema)
+        raise ContractViolationError(f"the rows share values of {', '.join(key)}; expected one row for each")
+    content = ContentHash(table.schema)
     content.add(table)
     return content.hexdigest()
 
 
-def of_parts(parts: Mapping[str, str]) -> str:
+def hash_parts(parts: Mapping[str, str]) -> str:
     """The hash of a whole, from the hashes of its parts by name."""
     return hashlib.sha256(json.dumps(dict(parts), sort_keys=True).encode()).hexdigest()
 

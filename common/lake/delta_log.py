@@ -13,9 +13,10 @@ from deltalake import DeltaTable
 
 from common.lake.files import is_local, list_files, local_path
 
+USER_METADATA = "userMetadata"
 # A day that is run again is mostly found among so many commits; years of them are looked through for an old one alone.
 RECENT = 100
-NOWHERE = -1
+NO_TABLE = -1
 VERSION = re.compile(r"(\d{20})\.(json$|checkpoint\.)")
 
 
@@ -48,7 +49,7 @@ def exists(uri: str) -> bool:
 def version(uri: str) -> int:
     """The newest version; NOWHERE where there is no table. The names in its log tell it, without a look inside."""
     found = (VERSION.match(each.base_name) for each in list_files(f"{uri}/_delta_log"))
-    return max((int(name[1]) for name in found if name), default=NOWHERE)
+    return max((int(name[1]) for name in found if name), default=NO_TABLE)
 
 
 def columns(uri: str) -> dict[str, Any]:
@@ -67,7 +68,7 @@ def commits(uri: str, limit: int | None = None) -> list[Commit]:
     return [] if table is None else [_commit(each) for each in table.history(limit=limit)]
 
 
-def newest(uri: str, job: str, ds: str | None = None) -> Commit | None:
+def newest_commit(uri: str, job: str, ds: str | None = None) -> Commit | None:
     """The last commit of that job, for that day if one is named."""
     for limit in (RECENT, None):
         for commit in commits(uri, limit):
@@ -85,7 +86,7 @@ def commits_since(uri: str, since: int) -> list[Commit]:
 
 def _commit(entry: dict[str, Any]) -> Commit:
     try:
-        books = json.loads(entry.get("userMetadata") or "{}")
+        books = json.loads(entry.get(USER_METADATA) or "{}")
     except ValueError:
         books = {}
     at = datetime.fromtimestamp(entry["timestamp"] / 1000, UTC)
@@ -93,7 +94,7 @@ def _commit(entry: dict[str, Any]) -> Commit:
 
 
 @dataclass(frozen=True)
-class File:
+class DataFile:
     """A live data file, as the log describes it."""
 
     path: str
@@ -108,28 +109,28 @@ class File:
 
 
 @dataclass(frozen=True)
-class Part:
+class PartitionFiles:
     """What the log says of some partitions: their live data files, and the columns of the table."""
 
-    files: list[File]
+    files: list[DataFile]
     columns: dict[str, Any]
 
 
-def part(uri: str, at: int | None = None, /, **partition: list[str]) -> Part:
+def partition_files(uri: str, at: int | None = None, /, **partition: list[str]) -> PartitionFiles:
     """The part that holds those partition values, now or at a version."""
     table = _open(uri, at)
     rows = [] if table is None else pa.table(table.get_add_actions(flatten=True)).to_pylist()
     found = [_file(row) for row in rows]
     files_ = [file for file in found if all(file.partition[name] in values for name, values in partition.items())]
-    return Part(files_, _columns(table))
+    return PartitionFiles(files_, _columns(table))
 
 
-def files(uri: str, at: int | None = None, /, **partition: list[str]) -> list[File]:
-    return part(uri, at, **partition).files
+def files(uri: str, at: int | None = None, /, **partition: list[str]) -> list[DataFile]:
+    return partition_files(uri, at, **partition).files
 
 
-def _file(row: dict[str, Any]) -> File:
+def _file(row: dict[str, Any]) -> DataFile:
     partition = {
         name.removeprefix("partition."): str(value) for name, value in row.items() if name.startswith("partition.")
     }
-    return File(row["path"], row["size_bytes"], partition, row)
+    return DataFile(row["path"], row["size_bytes"], partition, row)

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from common.errors import Busy, LakeNotWritable
+from common.errors import LakeNotWritableError, LockedError
 from common.lake.files import is_local, local_path
 
 POLL_SECONDS = 0.05
@@ -62,7 +62,7 @@ def _writable(lake: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise LakeNotWritable(
+        raise LakeNotWritableError(
             f"{lake} can't be written: {error}. Nothing was changed. Free space there, give this user the right to write, "
             "or name another place with --lake."
         ) from error
@@ -77,7 +77,7 @@ def _take(descriptor: int, path: Path, wait_seconds: float) -> None:
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 holder = path.read_text() or "another process"
-                raise Busy(
+                raise LockedError(
                     f"{path.stem} is held by {holder}; waited {wait_seconds:g} s. "
                     "Let that run finish, or raise lock_wait_seconds in conf."
                 ) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import reduce
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -14,20 +14,21 @@ from pyspark.sql import functions as F
 
 from common.contracts.layout import Table
 from common.lake import delta_log
+from common.lake.commit_metadata import spark_commit
 from common.lake.locks import committing
 from common.lake.spark_tables import (
     BROADCAST_ROWS,
     Slice,
-    as_text,
-    computed,
     conform,
     create,
-    empty,
-    read,
-    retried,
-    signed,
-    within,
+    empty_rows,
+    materialize,
+    partition_filter,
+    read_partitions,
+    retry_on_conflict,
+    values_as_text,
 )
+from common.runtime.run import Change
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
@@ -39,23 +40,8 @@ INSERT, UPDATE, DELETE = "insert", "update", "delete"
 ALL = (INSERT, UPDATE, DELETE)
 
 
-@dataclass
-class Change:
-    """What a converge did: nothing, or one new version."""
-
-    version: int = -1
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-    partitions: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def rows(self) -> int:
-        return self.inserted + self.updated + self.deleted
-
-
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class DesiredSlice:
     """What a slice of a table should hold.
 
     `existing` are the stored rows that `desired` stands for: the whole slice, unless the caller knows better. `new` says
@@ -72,7 +58,7 @@ class Wish:
     actions: tuple[str, ...] = ALL
 
 
-def converge(run: Run, wish: Wish, books: Mapping[str, Any]) -> Change:
+def converge(run: Run, wish: DesiredSlice, books: Mapping[str, Any]) -> Change:
     """Makes the slice as wished: the difference first, then one MERGE of it, with the books in its commit.
 
     With nothing to change nothing is committed, unless the books of the day have changed. Where another writer was
@@ -82,18 +68,18 @@ def converge(run: Run, wish: Wish, books: Mapping[str, Any]) -> Change:
     with committing(run.settings.lake, wish.table.path):
         if wish.existing is not None:
             return _converge_once(run, wish, books)
-        return retried(lambda: _converge_once(run, wish, books))
+        return retry_on_conflict(lambda: _converge_once(run, wish, books))
 
 
-def _converge_once(run: Run, wish: Wish, books: Mapping[str, Any]) -> Change:
-    blank = wish.existing is None and not delta_log.files(run.path(wish.table), **as_text(wish.where))
+def _converge_once(run: Run, wish: DesiredSlice, books: Mapping[str, Any]) -> Change:
+    blank = wish.existing is None and not delta_log.files(run.path(wish.table), **values_as_text(wish.where))
     if wish.new or blank:
         diff = _to_insert(wish.desired, wish.table)
         if wish.size is not None:
             partitions = [dict(zip(wish.where, values, strict=True)) for values in product(*wish.where.values())]
             return _commit(run, wish, diff, Change(inserted=wish.size, partitions=partitions), books)
     else:
-        stored = wish.existing if wish.existing is not None else read(run, wish.table, wish.where)
+        stored = wish.existing if wish.existing is not None else read_partitions(run, wish.table, wish.where)
         diff = difference(wish.desired, stored, wish.table).where(F.col(ACTION).isin(*wish.actions))
     diff, change = _computed(diff, wish.table)
     return _commit(run, wish, diff, change, books)
@@ -103,7 +89,7 @@ def _to_insert(rows: DataFrame, table: Table) -> DataFrame:
     return conform(rows, table).withColumn(ACTION, F.lit(INSERT))
 
 
-def _commit(run: Run, wish: Wish, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> Change:
+def _commit(run: Run, wish: DesiredSlice, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> Change:
     books_changed = not change.rows and _books_changed(run, wish.table, books)
     if change.rows:
         _merge(run, wish, diff, change, books)
@@ -135,18 +121,18 @@ def fingerprint(columns: Sequence[str]) -> Column:
 def _computed(diff: DataFrame, table: Table) -> tuple[DataFrame, Change]:
     """The difference, computed once, and its size."""
     times = {f"{action}s": F.count_if(F.col(ACTION) == action) for action in ALL}
-    diff, seen = computed(diff, partitions=F.collect_set(F.struct(*table.partition)), **times)
+    diff, seen = materialize(diff, partitions=F.collect_set(F.struct(*table.partition)), **times)
     partitions = [row.asDict() for row in seen["partitions"]]
     return diff, Change(-1, seen["inserts"], seen["updates"], seen["deletes"], partitions)
 
 
-def _merge(run: Run, wish: Wish, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> None:
+def _merge(run: Run, wish: DesiredSlice, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> None:
     table = wish.table
     target = DeltaTable.forPath(run.spark, run.path(table)).alias("t")
     # With the partitions that rows are only added to: Delta tells by them which other writers this one conflicts with.
     touched: Slice = {name: sorted({each[name] for each in change.partitions}) for name in table.partition}
     same_row = reduce(lambda one, other: one & other, [F.col(f"t.{n}") == F.col(f"s.{n}") for n in table.identity])
-    condition = within(touched, "t.") & same_row
+    condition = partition_filter(touched, "t.") & same_row
     if change.updated or change.deleted:
         # Rows to insert have no counterpart, as the difference says: without them the join is small.
         condition = condition & (F.col(f"s.{ACTION}") != INSERT)
@@ -165,7 +151,7 @@ def _merge(run: Run, wish: Wish, diff: DataFrame, change: Change, books: Mapping
         merge = merge.whenMatchedUpdate(F.col(f"s.{ACTION}") == UPDATE, values)
     if change.inserted:
         merge = merge.whenNotMatchedInsert(F.col(f"s.{ACTION}") == INSERT, values)
-    with signed(run, books):
+    with spark_commit(run, books):
         merge.execute()
 
 
@@ -179,13 +165,13 @@ def _commit_books(run: Run, table: Table, books: Mapping[str, Any]) -> None:
     """A commit without rows. Delta leaves out one that holds nothing, so it holds a transaction mark of this day."""
     path = run.path(table)
     mark = {"txnAppId": f"books of {run.job} {run.ds}", "txnVersion": str(delta_log.version(path) + 1)}
-    with signed(run, books):
-        empty(run.spark, table).write.format("delta").mode("append").options(**mark).save(path)
+    with spark_commit(run, books):
+        empty_rows(run.spark, table).write.format("delta").mode("append").options(**mark).save(path)
 
 
 def _books_changed(run: Run, table: Table, books: Mapping[str, Any]) -> bool:
     """Whether the counts that this job last committed for this day are other than these."""
     if not table.keeps_books:
         return False
-    last = delta_log.newest(run.path(table), run.job, str(run.ds))
+    last = delta_log.newest_commit(run.path(table), run.job, str(run.ds))
     return last is None or bool(last.books.get("counts") != books.get("counts"))

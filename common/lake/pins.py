@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from common.contracts.contract import NAME
-from common.errors import BadArguments, ContractBroken, PipelineError
+from common.errors import ContractViolationError, PipelineError, UsageError
 from common.lake import delta_log, snapshot
-from common.lake.content_hash import of_parts
+from common.lake.content_hash import hash_parts
 from common.lake.files import list_files, locate, read_json, write_json
 from common.lake.locks import committing
-from common.lake.snapshot import Stored, Unreadable
+from common.lake.snapshot import TableSnapshot, UnreadableError
+from common.names import NAME
 
 FOLDER = "pins"
 
@@ -44,7 +44,7 @@ def pin(lake: str, name: str, table_path: str, version: int, note: str = "") -> 
         table=table_path,
         version=version,
         rows=rows,
-        hash=of_parts(days),
+        hash=hash_parts(days),
         days=days,
         pinned_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         note=note,
@@ -68,7 +68,7 @@ def find(lake: str, name: str) -> Pin:
     _insist_name(name)
     known = [each.name for each in pins(lake)]
     if name not in known:
-        raise BadArguments(f"there is no pin {name}; there are: {', '.join(known) or 'none'}")
+        raise UsageError(f"there is no pin {name}; there are: {', '.join(known) or 'none'}")
     return _load(lake, name)
 
 
@@ -93,14 +93,14 @@ def verify(lake: str, name: str) -> Pin:
         if pinned.days.get(day) != found.get(day)
     ]
     if differing:
-        raise ContractBroken(
+        raise ContractViolationError(
             f"pin {name}: {pinned.table} version {pinned.version} differs from what was pinned on "
             f"{', '.join(each['day'] or 'its only part' for each in differing)}. Its files were changed or damaged: "
             "bring them back from a copy, or release the pin.",
             [dict(each) for each in differing],
         )
-    if of_parts(found) != pinned.hash:
-        raise ContractBroken(
+    if hash_parts(found) != pinned.hash:
+        raise ContractViolationError(
             f"pin {name}: its days are what they were, but its own hash isn't; {_file(lake, name)} was changed"
         )
     return pinned
@@ -111,10 +111,10 @@ def kept_versions(lake: str, table_path: str) -> list[int]:
     return sorted({each.version for each in pins(lake) if each.table == table_path})
 
 
-def _hash_of(table: Stored, part: str) -> str:
+def _hash_of(table: TableSnapshot, part: str) -> str:
     try:
         return table.content(part).hexdigest()
-    except Unreadable as error:
+    except UnreadableError as error:
         return f"unreadable: {error}"
 
 
@@ -123,17 +123,17 @@ def _pinned_before(lake: str, name: str, table_path: str, version: int) -> Pin |
         return None
     before = _load(lake, name)
     if (before.table, before.version) != (table_path, version):
-        raise BadArguments(
+        raise UsageError(
             f"pin {name} is {before.table} version {before.version}, not {table_path} version {version}; "
             "a name stays with its version: choose another, or release it"
         )
     return before
 
 
-def _open(lake: str, table_path: str, version: int) -> Stored:
+def _open(lake: str, table_path: str, version: int) -> TableSnapshot:
     whole = all(NAME.fullmatch(each) for each in table_path.split("/"))
     if not whole or not delta_log.exists(f"{lake}/{table_path}"):
-        raise BadArguments(f"{table_path!r} is no table of {lake}; expected a path like published/name/v1")
+        raise UsageError(f"{table_path!r} is no table of {lake}; expected a path like published/name/v1")
     return snapshot.open_version(f"{lake}/{table_path}", version)
 
 
@@ -153,4 +153,4 @@ def _file(lake: str, name: str) -> str:
 
 def _insist_name(name: str) -> None:
     if not NAME.fullmatch(name):
-        raise BadArguments(f"{name!r} is no name of a pin; expected lower-case letters, digits and _, a letter first")
+        raise UsageError(f"{name!r} is no name of a pin; expected lower-case letters, digits and _, a letter first")

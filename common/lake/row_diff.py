@@ -15,7 +15,7 @@ ROW = "the row itself"
 
 
 @dataclass(frozen=True)
-class Unlike:
+class RowDiff:
     """Column to the keys of the rows in which it differs."""
 
     columns: dict[str, list[str]]
@@ -32,9 +32,9 @@ class Unlike:
         return [{"column": name, "rows": len(keys), "examples": keys[:EXAMPLES]} for name, keys in self.columns.items()]
 
 
-def unlike(before: pa.Table, after: pa.Table, key: Sequence[str]) -> Unlike | None:
+def diff_rows(before: pa.Table, after: pa.Table, key: Sequence[str]) -> RowDiff | None:
     """None where both say the same, whatever their order and packing."""
-    if content_hash.of_rows(before, key) == content_hash.of_rows(after, key):
+    if content_hash.hash_rows(before, key) == content_hash.hash_rows(after, key):
         return None
     one, other = _by_key(before, key), _by_key(after, key)
     found: dict[str, list[str]] = defaultdict(list)
@@ -46,7 +46,7 @@ def unlike(before: pa.Table, after: pa.Table, key: Sequence[str]) -> Unlike | No
             # As text, so that a NaN is like itself.
             if str(one[name][column]) != str(other[name].get(column)):
                 found[column].append(name)
-    return Unlike(dict(found))
+    return RowDiff(dict(found))
 
 
 def _by_key(rows: pa.Table, key: Sequence[str]) -> dict[str, dict[str, object]]:

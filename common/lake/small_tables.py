@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
 from common.contracts.layout import Table
-from common.errors import LakeNotWritable
-from common.lake import delta_log
+from common.errors import LakeNotWritableError
+from common.lake import delta_log, table_properties
+from common.lake.commit_metadata import arrow_commit
 from common.lake.locks import committing
 
 if TYPE_CHECKING:
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 Slice = Mapping[str, Sequence[Any]]
 # What a lake that can't be written, or a table in it that can't be read, makes of it.
-CANNOT_BE_KEPT = (OSError, DeltaError, LakeNotWritable)
+WRITE_ERRORS = (OSError, DeltaError, LakeNotWritableError)
 
 
-def record(run: Run, table: Table, schema: pa.Schema, rows: Sequence[dict[str, Any]], where: Slice) -> bool:
+def write_slice(run: Run, table: Table, schema: pa.Schema, rows: Sequence[dict[str, Any]], where: Slice) -> bool:
     """Makes that slice of the table hold just these rows; where it does already, nothing is written."""
     path = run.path(table)
     wanted = _ordered(pa.Table.from_pylist(list(rows), schema=schema), table)
     with committing(run.settings.lake, table.path):
         there = delta_log.exists(path)
-        if there and _same(_ordered(read(path, where), table), wanted):
+        if there and _same(_ordered(read_slice(path, where), table), wanted):
             return False
         # Dates and declared names, never anything that a user or the data says.
         chosen = " AND ".join(f"{name} IN ({', '.join(repr(str(each)) for each in where[name])})" for name in where)
@@ -41,13 +41,13 @@ def record(run: Run, table: Table, schema: pa.Schema, rows: Sequence[dict[str, A
             mode="overwrite",
             predicate=chosen if there else None,
             partition_by=list(table.partition),
-            configuration={"delta.deletedFileRetentionDuration": f"interval {table.retention_days} days"},
-            commit_properties=CommitProperties(custom_metadata={"userMetadata": json.dumps(run.signature)}),
+            configuration=table_properties.of_small_table(table),
+            commit_properties=arrow_commit(run),
         )
     return True
 
 
-def read(path: str, where: Slice, columns: list[str] | None = None, version: int | None = None) -> pa.Table:
+def read_slice(path: str, where: Slice, columns: list[str] | None = None, version: int | None = None) -> pa.Table:
     """The rows with those values; those of the partition columns choose the files. Without a table, none."""
     if not delta_log.exists(path):
         return pa.table({})

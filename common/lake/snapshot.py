@@ -15,18 +15,18 @@ from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import DeltaError
 from deltalake.schema import PrimitiveType
 
-from common.errors import NothingThere, PipelineError
+from common.errors import PipelineError, SourceMissingError
 from common.lake import delta_log
-from common.lake.content_hash import Content
+from common.lake.content_hash import ContentHash
 from common.lake.delta_log import Commit
 from common.lake.files import list_files, locate
 
 
-class Unreadable(PipelineError):  # noqa: N818  (the domain's words, not Python's)
+class UnreadableError(PipelineError):
     """A file is there, but damaged."""
 
 
-def commits(uri: str) -> list[Commit]:
+def commits_by_time(uri: str) -> list[Commit]:
     """Every commit that the log still has, newest first, with the time that it gave itself.
 
     Two machines' clocks differ: a commit counts as made no earlier than the one before it.
@@ -42,7 +42,7 @@ def commits(uri: str) -> list[Commit]:
 
 
 @dataclass(frozen=True)
-class Stored:
+class TableSnapshot:
     """The table of one version. A part is a partition, by its values: `2026-01-05`; a table that isn't cut has one, ''."""
 
     uri: str
@@ -92,9 +92,9 @@ class Stored:
         with self._readable(part):
             return self._dataset(part).to_table(columns=columns, filter=where)
 
-    def content(self, part: str) -> Content:
+    def content(self, part: str) -> ContentHash:
         """What the rows of one part say; they pass by, a few at a time."""
-        found = Content(self.schema)
+        found = ContentHash(self.schema)
         with self._readable(part):
             for batch in self._dataset(part).to_batches():
                 found.add(batch)
@@ -107,7 +107,7 @@ class Stored:
         except FileNotFoundError:
             raise _gone(self.uri, self.version, "its files were removed") from None
         except (OSError, pa.ArrowInvalid) as error:
-            raise Unreadable(
+            raise UnreadableError(
                 f"{self.uri} version {self.version}: a file of {part or 'it'} can't be read ({error}). "
                 "Bring it back from a copy, or choose another version."
             ) from error
@@ -125,13 +125,13 @@ def arrow_type(declared: str) -> pa.DataType:
     return pa.schema(Schema([Field("it", found, nullable=True)]).to_arrow()).field("it").type
 
 
-def open_version(uri: str, version: int) -> Stored:
+def open_version(uri: str, version: int) -> TableSnapshot:
     with _log_readable(uri):
         newest = DeltaTable(uri).version()
     if not 0 <= version <= newest:
         raise _gone(uri, version, f"the newest is {newest}")
     try:
-        return Stored(uri, version, DeltaTable(uri, version=version))
+        return TableSnapshot(uri, version, DeltaTable(uri, version=version))
     except DeltaError:
         raise _gone(uri, version, "its log was removed") from None
 
@@ -142,10 +142,10 @@ def _log_readable(uri: str) -> Iterator[None]:
         yield
     except DeltaError as error:
         said, *_ = str(error).splitlines()
-        raise Unreadable(f"{uri}: its log can't be read ({said}). Bring it back from a copy.") from error
+        raise UnreadableError(f"{uri}: its log can't be read ({said}). Bring it back from a copy.") from error
 
 
-def there(uri: str) -> list[int]:
+def readable_versions(uri: str) -> list[int]:
     """The versions whose files are all there, by looking at every one of them."""
     present = _present(uri)
     return [version for version in range(delta_log.version(uri) + 1) if _whole(uri, version, present)]
@@ -158,16 +158,16 @@ def _present(uri: str) -> set[str]:
 
 def _whole(uri: str, version: int, present: set[str]) -> bool:
     try:
-        stored = Stored(uri, version, DeltaTable(uri, version=version))
+        stored = TableSnapshot(uri, version, DeltaTable(uri, version=version))
     except DeltaError:
         return False
     return set().union(*stored.files.values()) <= present
 
 
-def _gone(uri: str, version: int, why: str) -> NothingThere:
-    found = there(uri)
+def _gone(uri: str, version: int, why: str) -> SourceMissingError:
+    found = readable_versions(uri)
     said = f"There are {_ranges(found)}." if found else "No version is whole any more."
-    return NothingThere(f"{uri} has no version {version} ({why}). {said}")
+    return SourceMissingError(f"{uri} has no version {version} ({why}). {said}")
 
 
 def _ranges(versions: list[int]) -> str:

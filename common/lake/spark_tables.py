@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cache, reduce
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,8 +17,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StructType
 
 from common.contracts.layout import Columns, Table
-from common.errors import ContractBroken
-from common.lake import delta_log
+from common.errors import ContractViolationError
+from common.lake import delta_log, table_properties
+from common.lake.commit_metadata import spark_commit
 from common.lake.locks import committing
 
 if TYPE_CHECKING:
@@ -45,35 +44,34 @@ CONFLICTS = (
 # A path is a path, whatever characters it has.
 AS_THEY_ARE = {"__globPaths__": "false"}
 _NULLABLE = {"nullable": True, "metadata": {}}
-USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 
-def within(where: Slice, prefix: str = "") -> Column:
+def partition_filter(where: Slice, prefix: str = "") -> Column:
     conditions = [F.col(f"{prefix}{name}").isin(list(values)) for name, values in where.items()]
     return reduce(lambda one, other: one & other, conditions, F.lit(True))
 
 
-def read(run: Run, table: Table, where: Slice) -> DataFrame:
+def read_partitions(run: Run, table: Table, where: Slice) -> DataFrame:
     """The rows of those partitions, from the files that the log names for them.
 
     Delta's own reader would start three Spark jobs to learn the same from the log, which small days feel.
     """
     uri, at = run.path(table), run.at.get(table.path)
-    part = None if at == delta_log.NOWHERE else delta_log.part(uri, at, **as_text(where))
+    part = None if at == delta_log.NO_TABLE else delta_log.partition_files(uri, at, **values_as_text(where))
     if part is None or not part.files:
-        return empty(run.spark, table)
+        return empty_rows(run.spark, table)
     schema = _as_stored(part.columns)
     reader = run.spark.read.schema(schema).options(basePath=uri, **AS_THEY_ARE)
     return reader.parquet(*[f"{uri}/{unquote(file.path)}" for file in part.files]).select(schema.names)
 
 
-def empty(spark: SparkSession, table: Table) -> DataFrame:
+def empty_rows(spark: SparkSession, table: Table) -> DataFrame:
     """No rows, in a way that Spark knows of: what is united or joined with them is left out of its plans."""
     nothing = spark.range(1).where(F.lit(False))
     return nothing.select(F.lit(None).cast(_schema(spark, table.columns)).alias("row")).select("row.*")
 
 
-def computed(rows: DataFrame, **measures: Column) -> tuple[DataFrame, dict[str, Any]]:
+def materialize(rows: DataFrame, **measures: Column) -> tuple[DataFrame, dict[str, Any]]:
     """The rows, computed once and cut off from how they were made; the measures are taken on the way.
 
     Not a cache: Spark drops a cache that reads a table at the first commit to it, and plans anew what lies beneath.
@@ -84,21 +82,21 @@ def computed(rows: DataFrame, **measures: Column) -> tuple[DataFrame, dict[str, 
     return rows, seen.get if named else {}
 
 
-def total(values: Column | str) -> Column:
+def sum_or_zero(values: Column | str) -> Column:
     return F.coalesce(F.sum(values), F.lit(0))
 
 
-def small(rows: DataFrame) -> DataFrame:
+def broadcast_if_small(rows: DataFrame) -> DataFrame:
     """Rows, computed; few enough, they are sent to where the many are, instead of shuffling the many."""
-    rows, seen = computed(rows, count=F.count(F.lit(1)))
+    rows, seen = materialize(rows, count=F.count(F.lit(1)))
     return F.broadcast(rows) if seen["count"] <= BROADCAST_ROWS else rows
 
 
-def apart(rows: DataFrame, alike: Column) -> tuple[DataFrame, DataFrame]:
+def split_unique(rows: DataFrame, alike: Column) -> tuple[DataFrame, DataFrame]:
     """Of computed rows those that no other is like, and the others. The many, which stand alone, are not moved."""
     hashed = rows.withColumn("_alike", alike)
     several = hashed.where(F.col("_alike").isNotNull()).groupBy("_alike").count().where("count > 1").select("_alike")
-    several = small(several)
+    several = broadcast_if_small(several)
     alone, others = (hashed.join(several, "_alike", kind).drop("_alike") for kind in ("left_anti", "left_semi"))
     return alone, others
 
@@ -122,33 +120,23 @@ def _schema(spark: SparkSession, columns: Columns) -> StructType:
     return schema
 
 
-@contextmanager
-def signed(run: Run, books: Mapping[str, Any]) -> Iterator[None]:
-    """What is committed meanwhile says who did it, from what, and how the rows add up."""
-    run.spark.conf.set(USER_METADATA, json.dumps({**run.signature, **books}, default=str))
-    try:
-        yield
-    finally:
-        run.spark.conf.unset(USER_METADATA)
-
-
-def as_text(where: Slice) -> dict[str, list[str]]:
+def values_as_text(where: Slice) -> dict[str, list[str]]:
     return {name: [str(value) for value in values] for name, values in where.items()}
 
 
 def create(run: Run, table: Table) -> None:
     if delta_log.exists(run.path(table)):
-        follow(run, table)
+        add_new_columns(run, table)
     else:
         _make(run, table)
 
 
-def follow(run: Run, table: Table) -> None:
+def add_new_columns(run: Run, table: Table) -> None:
     """Gives a table that is there the columns that the contract has gained since."""
     path = run.path(table)
     if delta_log.exists(path) and _gained(run, table, delta_log.columns(path)):
-        with committing(run.settings.lake, table.path), signed(run, {}):
-            empty(run.spark, table).write.format("delta").mode("append").option("mergeSchema", "true").save(path)
+        with committing(run.settings.lake, table.path), spark_commit(run, {}):
+            empty_rows(run.spark, table).write.format("delta").mode("append").option("mergeSchema", "true").save(path)
 
 
 def _make(run: Run, table: Table) -> None:
@@ -156,9 +144,9 @@ def _make(run: Run, table: Table) -> None:
         builder = DeltaTable.createIfNotExists(run.spark).location(run.path(table)).partitionedBy(*table.partition)
         for name, type_ in table.columns:
             builder = builder.addColumn(name, type_)
-        for name, value in properties(table).items():
+        for name, value in table_properties.of_spark_table(table).items():
             builder = builder.property(name, value)
-        with signed(run, {}):
+        with spark_commit(run, {}):
             builder.execute()
 
 
@@ -172,7 +160,7 @@ def _gained(run: Run, table: Table, stored: Mapping[str, Any]) -> bool:
         if now.get(name) != type_
     ]
     if differences:
-        raise ContractBroken(
+        raise ContractViolationError(
             f"{table.path} is not what its contract says: {'; '.join(differences)}. Nothing was written to it. Keep declaring a "
             "column that no longer comes, as one that is not required; give one of another type another name; or move the "
             "table away, and run its days again."
@@ -184,24 +172,12 @@ def _as_stored(columns: Mapping[str, Any]) -> StructType:
     return StructType.fromJson({"fields": [{**_NULLABLE, "name": name, "type": columns[name]} for name in columns]})
 
 
-def properties(table: Table) -> dict[str, str]:
-    """Time travel for as long as the contract says, statistics only where they are used, and no feature that a plain
-    reader would refuse."""
-    retention = f"interval {table.retention_days} days"
-    return {
-        "delta.deletedFileRetentionDuration": retention,
-        "delta.logRetentionDuration": retention,
-        "delta.dataSkippingStatsColumns": ",".join(table.stats),
-        "delta.enableDeletionVectors": "false",
-    }
-
-
 def write_whole(rows: DataFrame, uri: str) -> None:
     """Makes a table of its own hold just these rows."""
     rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(uri)
 
 
-def retried(action: Callable[[], T]) -> T:
+def retry_on_conflict(action: Callable[[], T]) -> T:
     """Tries again where another writer was quicker, and only there."""
     for attempt in range(1, TRIES):
         try:
@@ -209,3 +185,9 @@ def retried(action: Callable[[], T]) -> T:
         except CONFLICTS:
             time.sleep(random.uniform(0.5, 2.0) * attempt)  # noqa: S311
     return action()
+
+
+def record_hash(columns: Sequence[str]) -> Column:
+    """128 bits of the values, in their order, and of which are null: Spark's hash alone passes over a null."""
+    missing = [F.isnull(name) for name in columns]
+    return F.concat_ws("-", *[F.hex(F.xxhash64(F.lit(seed), *columns, *missing)) for seed in (0, 1)])

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from typing import Any
 
-from deltalake import CommitProperties, DeltaTable
+from deltalake import DeltaTable
 
 from common.contracts import layout
 from common.contracts.layout import Table
-from common.days import around
-from common.lake import delta_log, pins
-from common.lake.delta_log import File
-from common.lake.files import list_files
+from common.days import day_range
+from common.lake import delta_log
+from common.lake.commit_metadata import arrow_commit
+from common.lake.delta_log import DataFile
 from common.lake.locks import committing
 from common.runtime.run import Outcome, Run
 
@@ -24,12 +22,12 @@ MANY = 8
 
 
 @dataclass(frozen=True)
-class Crowd:
+class CrowdedPartition:
     """A partition with more files than it needs."""
 
     table: Table
     partition: dict[str, str]
-    files: list[File]
+    files: list[DataFile]
 
     @property
     def bytes(self) -> int:
@@ -40,7 +38,7 @@ class Crowd:
         return f"{self.table.path}/{'/'.join(f'{name}={value}' for name, value in self.partition.items())}"
 
 
-def crowded(run: Run) -> list[Crowd]:
+def crowded(run: Run) -> list[CrowdedPartition]:
     """The partitions that the run of ds may have added files to, where packing pays."""
     contract = run.contract
     by_arrival = [
@@ -50,18 +48,18 @@ def crowded(run: Run) -> list[Crowd]:
         layout.features(contract),
     ]
     found = [crowd for table in by_arrival for crowd in _crowds(run, table, {"ds": [str(run.ds)]}, settled=[run.ds])]
-    dates = around(run.ds, contract.lateness_days)
+    dates = day_range(run.ds, contract.lateness_days)
     where = {"event_date": [str(day) for day in dates]}
     for table in (layout.processed(contract), layout.superseded(contract)):
         found += _crowds(run, table, where, settled=[dates[0]])
     return found
 
 
-def _crowds(run: Run, table: Table, where: dict[str, list[str]], settled: list[date]) -> list[Crowd]:
-    groups: dict[tuple[tuple[str, str], ...], list[File]] = {}
+def _crowds(run: Run, table: Table, where: dict[str, list[str]], settled: list[date]) -> list[CrowdedPartition]:
+    groups: dict[tuple[tuple[str, str], ...], list[DataFile]] = {}
     for file in delta_log.files(run.path(table), **where):
         groups.setdefault(tuple(file.partition.items()), []).append(file)
-    crowds = [Crowd(table, dict(partition), files) for partition, files in groups.items()]
+    crowds = [CrowdedPartition(table, dict(partition), files) for partition, files in groups.items()]
     return [crowd for crowd in crowds if _pays(crowd, _large_bytes(run), settled)]
 
 
@@ -70,18 +68,18 @@ def _large_bytes(run: Run) -> int:
     return run.settings.large_file_mb << 20
 
 
-def _pays(crowd: Crowd, large_bytes: int, settled: list[date]) -> bool:
+def _pays(crowd: CrowdedPartition, large_bytes: int, settled: list[date]) -> bool:
     small = [file for file in crowd.files if file.bytes < large_bytes]
     final = next(iter(crowd.partition.values())) in [str(day) for day in settled]
     return len(small) > (1 if final else MANY)
 
 
-def pack(run: Run, crowd: Crowd) -> dict[str, Any]:
+def pack(run: Run, crowd: CrowdedPartition) -> dict[str, Any]:
     """The small files of one partition, put together; the rows stay what they are."""
     uri = run.path(crowd.table)
     chosen = [(name, "=", value) for name, value in crowd.partition.items()]
     with committing(run.settings.lake, crowd.table.path):
-        DeltaTable(uri).optimize.compact(chosen, target_size=_large_bytes(run), commit_properties=_signed(run))
+        DeltaTable(uri).optimize.compact(chosen, target_size=_large_bytes(run), commit_properties=arrow_commit(run))
     after = [
         file
         for file in delta_log.files(uri, **{name: [value] for name, value in crowd.partition.items()})
@@ -94,55 +92,6 @@ def pack(run: Run, crowd: Crowd) -> dict[str, Any]:
     }
     run.log.info("%s: files %d -> %d, bytes %s -> %s", crowd.name, *line["files"], *(f"{b:,}" for b in line["bytes"]))
     return {**line, "table": crowd.table.path, "version": delta_log.version(uri)}
-
-
-def _signed(run: Run) -> CommitProperties:
-    return CommitProperties(custom_metadata={"userMetadata": json.dumps(run.signature)})
-
-
-def vacuum(run: Run, older_than_hours: int | None = None) -> dict[str, int]:
-    """Removes what neither a pin needs nor a version within the table's own retention; the number of files by table."""
-    every = (
-        layout.raw,
-        layout.quarantine,
-        layout.processed,
-        layout.superseded,
-        layout.partials,
-        layout.features,
-        layout.published,
-    )
-    mine = [table(run.contract) for table in every]
-    there = [table for table in mine if delta_log.exists(run.path(table))]
-    return {table.path: _vacuum(run, table, older_than_hours) for table in there}
-
-
-def _vacuum(run: Run, table: Table, hours: int | None) -> int:
-    with committing(run.settings.lake, table.path):
-        remove = partial(
-            DeltaTable(run.path(table)).vacuum,
-            retention_hours=hours,
-            enforce_retention_duration=hours is None,
-            full=True,
-            commit_properties=_signed(run),
-            keep_versions=pins.kept_versions(run.settings.lake, table.path) or None,
-        )
-        # What it would remove names some again that were gone before: for these alone, no version is written.
-        before = _data_files(run.path(table))
-        if not {_name(path) for path in before} & {_name(path) for path in remove(dry_run=True)}:
-            return 0
-        remove(dry_run=False)
-        return len(before - _data_files(run.path(table)))
-
-
-def _data_files(uri: str) -> set[str]:
-    """Those that are there, live or not."""
-    found = [each.path for each in list_files(uri, recursive=True)]
-    return {path for path in found if path.endswith(".parquet") and "_delta_log" not in path}
-
-
-def _name(path: str) -> str:
-    """Of a file, which is the same however a log writes the folders before it."""
-    return path.rpartition("/")[2]
 
 
 def outcome(packed: list[dict[str, Any]]) -> Outcome:

@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from common.contracts import datasets
-from common.errors import ContractBroken, PipelineError
+from common.errors import ContractViolationError, PipelineError
 from common.lake import delta_log, pins
 from common.lake.files import is_local, list_files, local_path, locate, read_json
 from common.lake.locks import hold
 from common.lake.pins import Pin
-from common.maintenance import compaction
+from common.maintenance import vacuum
 from common.orchestration import run_log
-from common.reports import gx_docs
+from common.quality import gx
 from common.runtime.run import Outcome, Run
 
 # Which days these have run for is asked for good: what a change makes stale, whose partials a window needs, where a
 # reference begins, what is published. The others' records are history, and make a day that runs again quicker.
 LASTING = ("ingest", "clean", "features", "publish")
 # Of Great Expectations: its results, and the pages that were made of them.
-STORES = (Path("gx/uncommitted/validations"), gx_docs.PAGE.parent / "validations")
+STORES = (Path("gx/uncommitted/validations"), gx.PAGE.parent / "validations")
 DAY = re.compile(r"(\d{4}-\d{2}-\d{2})\.json")
 MOMENT = re.compile(r"(\d{8})T\d{6}\.\d+Z")
 
@@ -34,7 +34,7 @@ def maintain(run: Run) -> Outcome:
     with hold(lake, f"{run.contract.name}/maintain", run.settings.lock_wait_seconds):
         # First: nothing is removed while a pin is damaged, for what is left may be what mends it.
         verified = verify_pins(lake, run.contract.name)
-        files = compaction.vacuum(run)
+        files = vacuum.vacuum(run)
         results = prune(run)
     counts = {"files_removed": sum(files.values()), "results_removed": results, "pins_verified": verified}
     written = {path: delta_log.version(f"{lake}/{path}") for path, removed in files.items() if removed}
@@ -46,12 +46,12 @@ def verify_pins(lake: str, dataset: str) -> int:
     try:
         found = pins.pins(lake)
     except PipelineError as error:
-        raise ContractBroken(f"{error}; nothing was removed") from error
+        raise ContractViolationError(f"{error}; nothing was removed") from error
     mine = [each for each in found if _is_of(each, dataset)]
     damaged = [problem for each in mine if (problem := _damage(lake, each))]
     if damaged:
         said = "; ".join(f"{each['pin']} ({each['table']} version {each['version']})" for each in damaged)
-        raise ContractBroken(
+        raise ContractViolationError(
             f"{len(damaged)} of {len(mine)} pins are damaged: {said}. Nothing was removed. First: {damaged[0]['problem']}",
             damaged,
         )
@@ -76,7 +76,7 @@ def _damage(lake: str, pin: Pin) -> dict[str, Any] | None:
 def prune(run: Run) -> int:
     """Removes records of runs, verdicts of the gate and Great Expectations' results that are older than is declared."""
     lake, name = run.settings.lake, run.contract.name
-    newest = max(run_log.days(lake, name, "ingest"), default=run.ds)
+    newest = max(run_log.days_run(lake, name, "ingest"), default=run.ds)
     # A day by mistake far ahead does not make the last results old ones. Partials of a window are asked for daily.
     kept = max(run.settings.keep_results_days, run.contract.features.window_days)
     before = min(run.ds, newest) - timedelta(days=kept)

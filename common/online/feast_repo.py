@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 from common.contracts import datasets, layout
 from common.contracts.contract import Contract
 from common.days import parse_day
-from common.errors import BadArguments, told
+from common.errors import UsageError, exit_on_error
 from common.lake import delta_log, files, small_tables
-from common.online import store
+from common.online import connect
 from common.online.feast_templates import DEFINITIONS, ENTITY, FIELD, MADE, SETTINGS, STORE, VIEW
 from common.online.serving import DAYS
 from common.runtime.settings import ROOT, load_settings
@@ -75,7 +75,7 @@ def definitions(contracts: Sequence[Contract]) -> str:
 def _entity(contract: Contract, variable: str) -> str:
     column = contract.column(contract.features.entity)
     if column.base_type not in KEY_TYPES:
-        raise BadArguments(
+        raise UsageError(
             f"{contract.name}: the entity {column.name!r} is {column.type}; Feast joins by one of {', '.join(KEY_TYPES)}"
         )
     return ENTITY.format(
@@ -119,7 +119,9 @@ def export(lake: str, contract: Contract, out: Path) -> tuple[int, int]:
         if found.stem not in days:
             found.unlink()
     for day in changed:
-        rows = _as_feast_reads(small_tables.read(table, {"ds": [parse_day(day)]}, version=version), parse_day(day))
+        rows = _as_feast_reads(
+            small_tables.read_slice(table, {"ds": [parse_day(day)]}, version=version), parse_day(day)
+        )
         aside = folder.parent / f"{view(contract)}.{day}.tmp"
         pq.write_table(rows, aside)
         aside.replace(folder / f"{day}.parquet")
@@ -150,7 +152,7 @@ def write(contracts: Sequence[Contract], out: Path, address: str) -> None:
         (out / name).write_text(text, encoding="utf-8")
 
 
-@told()
+@exit_on_error()
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m common.online.feast_repo", description=__doc__)
     arguments.add_argument("--lake", help="where the tables are; else as conf/local.yml says")
@@ -158,7 +160,7 @@ def main() -> None:
     given = arguments.parse_args()
     contracts = [datasets.load(name).contract for name in datasets.names()]
     lake = load_settings("local", lake=given.lake).lake
-    write(contracts, given.out, os.environ.get("ONLINE") or store.DEFAULT)
+    write(contracts, given.out, os.environ.get("ONLINE") or connect.DEFAULT)
     for contract in contracts:
         days, changed = export(lake, contract, given.out)
         print(f"{view(contract)}: {days} published days, {changed} written anew")

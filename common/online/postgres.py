@@ -8,7 +8,7 @@ from typing import Any
 
 from common.online.row_codec import Pair
 from common.online.sql import ALL, SqlStore
-from common.online.store import library, unreachable
+from common.online.store import client_library, unreachable
 
 WAIT_SECONDS = 10
 # One load at a time writes or makes tables, for a chunk of rows; readers are not held up. The number is ours alone.
@@ -26,7 +26,7 @@ class PostgresStore(SqlStore):
 
     def __init__(self, address: str) -> None:
         super().__init__(address)
-        self._psycopg = library("psycopg", "'psycopg[binary]'")
+        self._psycopg = client_library("psycopg", "'psycopg[binary]'")
         self.no_table = self._psycopg.errors.UndefinedTable  # type: ignore[misc]
 
     def _sql(self, statement: str) -> str:

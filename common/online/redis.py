@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from common.errors import Busy
+from common.errors import LockedError
 from common.online.row_codec import Pair
-from common.online.store import CHUNK, Store, library, unreachable
+from common.online.store import CHUNK, Store, client_library, unreachable
 
 WAIT_SECONDS = 10
 # The pointer and the row that it points at, in one step. Nil: no such view; an empty list: no such entity.
@@ -37,7 +37,7 @@ end
 class RedisStore(Store):
     def __init__(self, address: str) -> None:
         super().__init__(address)
-        self._redis = library("redis", "redis")
+        self._redis = client_library("redis", "redis")
         try:
             self._client: Any = self._redis.Redis.from_url(
                 address, decode_responses=True, socket_connect_timeout=WAIT_SECONDS
@@ -97,7 +97,7 @@ class RedisStore(Store):
                 seen.add(entity)
                 yield entity, content
         if self._client.hget(_view(view), "generation") != str(generation):
-            raise Busy(f"{view!r} was loaded anew while its rows were read; read them again")
+            raise LockedError(f"{view!r} was loaded anew while its rows were read; read them again")
 
 
 # The braces keep the keys of a view on one machine of a cluster.

@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from common.contracts.contract import NAME
-from common.errors import BadArguments, ContractBroken
+from common.errors import ContractViolationError, UsageError
+from common.names import NAME
 
 Row = dict[str, Any]
 Pair = tuple[str, str]  # an entity and its row, both as text
@@ -46,7 +46,7 @@ def _tagged(value: Any) -> Any:
         return {"$date": value.isoformat()}
     if hasattr(value, "item"):  # a number of NumPy's
         return value.item()
-    raise BadArguments(f"a {type(value).__name__} can't be stored online; expected a number, text, a date or a boolean")
+    raise UsageError(f"a {type(value).__name__} can't be stored online; expected a number, text, a date or a boolean")
 
 
 def _without_nan(value: Any) -> Any:
@@ -67,7 +67,7 @@ def _untagged(found: Row) -> Any:
 
 def checked_name(name: str) -> str:
     if not NAME.fullmatch(name):
-        raise BadArguments(f"{name!r} names no view or column; expected lower case letters, digits and _")
+        raise UsageError(f"{name!r} names no view or column; expected lower case letters, digits and _")
     return name
 
 
@@ -80,7 +80,7 @@ def newer(entity: str, batch: pa.RecordBatch, newest: dict[str, date | None]) ->
         if key in newest:
             known = newest[key]
             if ds is None or known is None or ds == known:
-                raise ContractBroken(
+                raise ContractViolationError(
                     f"an {entity} has two rows{f' of {ds}' if ds else ''}; expected one for each ds, find out which is right"
                 )
             if ds < known:
@@ -93,13 +93,13 @@ def _check(entity: str, batch: pa.RecordBatch) -> None:
     for field in batch.schema:
         checked_name(field.name)
         if not _storable(field.type):
-            raise BadArguments(
-                f"column {field.name!r} is {field.type}: it can't be stored online exactly; leave it out"
-            )
+            raise UsageError(f"column {field.name!r} is {field.type}: it can't be stored online exactly; leave it out")
     if entity not in batch.schema.names:
-        raise BadArguments(f"the rows have no column {entity!r} to be found by, only {batch.schema.names}")
+        raise UsageError(f"the rows have no column {entity!r} to be found by, only {batch.schema.names}")
     if batch.column(entity).null_count:
-        raise ContractBroken(f"rows without their {entity} were to be stored; expected one in each, leave those out")
+        raise ContractViolationError(
+            f"rows without their {entity} were to be stored; expected one in each, leave those out"
+        )
 
 
 def _storable(type_: pa.DataType) -> bool:

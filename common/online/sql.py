@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from common.errors import Busy
+from common.errors import LockedError
 from common.online.row_codec import Pair
 from common.online.store import Store, unreachable
 
@@ -173,7 +173,9 @@ class SqliteStore(SqlStore):
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            raise Busy(f"{self!r} could not be written within {WAIT_SECONDS} s ({error}); run again later") from None
+            raise LockedError(
+                f"{self!r} could not be written within {WAIT_SECONDS} s ({error}); run again later"
+            ) from None
         with connection:  # commits, or rolls back
             yield connection
 

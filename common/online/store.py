@@ -7,23 +7,18 @@ ones, never both, and wait for nobody. Of two loads of one view at a time the on
 from __future__ import annotations
 
 import importlib
-import json
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 
-from common.errors import BadArguments, Busy, NothingThere, PipelineError
+from common.errors import LockedError, PipelineError, SourceMissingError, UsageError
 from common.online.row_codec import Pair, Row, checked_name, decode, encode, newer
 
-DEFAULT = "sqlite:///data/online.db"
-FORMS = "sqlite:///path/online.db, redis://host:port/0 or postgresql://host:port/database"
 EXAMPLES = 5
 CHUNK = 10_000
 # What the store itself says beside what a load was given.
@@ -37,14 +32,14 @@ class Store(ABC):
         self.address = address
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({shown(self.address)})"
+        return f"{type(self).__name__}({without_credentials(self.address)})"
 
     def load(self, view: str, entity: str, batches: Iterable[pa.RecordBatch], facts: Mapping[str, Any]) -> int:
         """Replaces the view: of several rows of an entity the one of the latest `ds` counts. How many entities."""
         checked_name(view)
         taken = sorted(OWN_FACTS & facts.keys())
         if taken:
-            raise BadArguments(f"facts {taken} are the store's own; give them other names")
+            raise UsageError(f"facts {taken} are the store's own; give them other names")
         generation = self._begin(view)
         try:
             newest: dict[str, date | None] = {}
@@ -78,13 +73,13 @@ class Store(ABC):
         self.facts(view)
         return self._texts(view)
 
-    def never_loaded(self, view: str) -> NothingThere:
-        return NothingThere(
-            f"the online store {shown(self.address)} has no view {view!r}: load it first, or check its name and ONLINE"
+    def never_loaded(self, view: str) -> SourceMissingError:
+        return SourceMissingError(
+            f"the online store {without_credentials(self.address)} has no view {view!r}: load it first, or check its name and ONLINE"
         )
 
-    def overtaken(self, view: str) -> Busy:
-        return Busy(
+    def overtaken(self, view: str) -> LockedError:
+        return LockedError(
             f"another load of {view!r} began after this one and counts; run this one again if it has newer rows"
         )
 
@@ -116,38 +111,19 @@ class Store(ABC):
     def _texts(self, view: str) -> Iterator[Pair]: ...
 
 
-def open_store(address: str | None = None) -> Store:
-    """The store at that address, else where ONLINE says; a path is from the project's folder."""
-    address = address or os.environ.get("ONLINE") or DEFAULT
-    scheme = address.partition("://")[0]
-    if scheme == "sqlite" and address.startswith("sqlite:///"):
-        from common.online.sql import SqliteStore
-
-        return SqliteStore(address)
-    if scheme in ("redis", "rediss"):
-        from common.online.redis import RedisStore
-
-        return RedisStore(address)
-    if scheme in ("postgresql", "postgres"):
-        from common.online.postgres import PostgresStore
-
-        return PostgresStore(address)
-    raise BadArguments(f"the online store {shown(address)} is of no known kind; expected {FORMS}")
-
-
-def shown(address: str) -> str:
+def without_credentials(address: str) -> str:
     """The address without who logs in and how."""
     scheme, separator, rest = address.partition("://")
     place = rest.partition("?")[0].partition("#")[0].rpartition("@")[2]
     return f"{scheme}://{place}" if separator else "(no address)"
 
 
-def library(name: str, install: str) -> Any:
+def client_library(name: str, install: str) -> Any:
     """A client library that only those need who use that kind of store."""
     try:
         return importlib.import_module(name)
     except ImportError:
-        raise BadArguments(f"the online store needs a library that is not installed: pip install {install}") from None
+        raise UsageError(f"the online store needs a library that is not installed: pip install {install}") from None
 
 
 def unreachable(address: str, error: Exception) -> PipelineError:
@@ -156,52 +132,5 @@ def unreachable(address: str, error: Exception) -> PipelineError:
         for secret in {urlsplit(address).password or "", unquote(urlsplit(address).password or "")} - {""}:
             said = said.replace(secret, "***")
     return PipelineError(
-        f"the online store {shown(address)} can't be reached ({said}); check that it runs, and the address in ONLINE"
+        f"the online store {without_credentials(address)} can't be reached ({said}); check that it runs, and the address in ONLINE"
     )
-
-
-@dataclass(frozen=True)
-class Difference:
-    entity: Any
-    what: str  # missing online, not offline, or differs
-    columns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How the online rows go with the latest offline ones; `total` is the entities of either side."""
-
-    total: int
-    agreeing: int
-    examples: tuple[Difference, ...]
-
-    @property
-    def share(self) -> float:
-        return self.agreeing / self.total if self.total else 1.0
-
-
-def compare(store: Store, view: str, offline: Iterable[pa.RecordBatch]) -> Agreement:
-    """Every online row against the latest row of its entity offline; examples name columns, never their values."""
-    entity = store.facts(view)["entity"]
-    newest: dict[str, date | None] = {}
-    expected: dict[str, str] = {}
-    for batch in offline:
-        expected |= newer(entity, batch, newest)
-    total, agreeing = 0, 0
-    examples: list[Difference] = []
-    for key, text in store.texts(view):
-        total += 1
-        wanted = expected.pop(key, None)
-        columns = () if wanted in (None, text) else _differing(text, str(wanted))
-        if wanted is not None and not columns:
-            agreeing += 1
-        elif len(examples) < EXAMPLES:
-            examples.append(Difference(decode(key), "differs" if columns else "not offline", columns))
-    examples += [Difference(decode(key), "missing online") for key in list(expected)[: EXAMPLES - len(examples)]]
-    return Agreement(total + len(expected), agreeing, tuple(examples))
-
-
-def _differing(one: str, other: str) -> tuple[str, ...]:
-    """As text, so that a number that is none equals itself, and 1 is not 1.0."""
-    rows = [{name: json.dumps(value) for name, value in json.loads(text).items()} for text in (one, other)]
-    return tuple(sorted(name for name in rows[0].keys() | rows[1].keys() if rows[0].get(name) != rows[1].get(name)))

@@ -9,15 +9,15 @@ from dataclasses import replace
 from datetime import date
 
 from common.contracts import layout
-from common.errors import NothingThere
+from common.errors import SourceMissingError
 from common.lake import delta_log
-from common.orchestration.job import Line, Step, run_day
+from common.orchestration.job import ChainStep, Line, run_day
 from common.runtime.run import Run
 
 Done = Line | Exception
 
 
-def run_chain(steps: list[Step], runs: list[Run], workers: Executor | None = None) -> list[Line]:
+def run_chain(steps: list[ChainStep], runs: list[Run], workers: Executor | None = None) -> list[Line]:
     """Runs every day's steps, earliest day first, and again the days that an earlier one has made stale.
 
     Where workers are shared with other chains, one of them does a day; one that is free meanwhile, the first steps of the next.
@@ -50,7 +50,7 @@ def run_chain(steps: list[Step], runs: list[Run], workers: Executor | None = Non
     return [lines[ds] for ds in sorted(lines)]
 
 
-def _ahead(steps: list[Step], run: Run) -> list[Done]:
+def _ahead(steps: list[ChainStep], run: Run) -> list[Done]:
     """What came of the steps that can be done ahead; what went wrong is said when the day's turn has come."""
     done: list[Done] = []
     for step in steps:
@@ -67,11 +67,11 @@ def _done_ahead(begun: Future[list[Done]] | None) -> list[Done]:
     return [] if begun is None or begun.cancelled() else begun.result()
 
 
-def _do(step: Step, run: Run) -> Line:
+def _do(step: ChainStep, run: Run) -> Line:
     return run_day(step.job, replace(run, job=step.job.name, options=dict(step.options)), quiet=True)
 
 
-def _day(steps: list[Step], run: Run, ahead: list[Done], look_ahead: Callable[[], None]) -> Line:
+def _day(steps: list[ChainStep], run: Run, ahead: list[Done], look_ahead: Callable[[], None]) -> Line:
     line: Line = {"job": "backfill", "dataset": run.contract.name, "ds": str(run.ds), "outcome": "nothing"}
     line |= {"counts": {}, "read": {}, "written": {}, "seconds": 0.0}
     stale: set[str] = set()
@@ -83,7 +83,7 @@ def _day(steps: list[Step], run: Run, ahead: list[Done], look_ahead: Callable[[]
             done = ahead.pop(0) if ahead else _do(step, run)
             if isinstance(done, Exception):
                 raise done
-        except NothingThere as error:
+        except SourceMissingError as error:
             if step is steps[0] and _was_taken(run):
                 run.log.warning("%s What was ingested before is used.", error)
                 continue
@@ -107,7 +107,7 @@ def _was_taken(run: Run) -> bool:
     return bool(delta_log.files(run.path(layout.raw(run.contract)), ds=[str(run.ds)]))
 
 
-def missed(run: Run, error: NothingThere) -> Line:
+def missed(run: Run, error: SourceMissingError) -> Line:
     """What the line of a day says that the source has nothing for."""
     return {"outcome": "missing", "missing": [str(run.ds)], "message": str(error)}
 

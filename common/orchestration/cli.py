@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import sys
 import time
 import uuid
@@ -16,17 +15,19 @@ from typing import Any, NoReturn
 
 from common.contracts import datasets
 from common.days import FORM, parse_days
-from common.errors import BadArguments, NothingThere, PipelineError, advice
+from common.errors import PipelineError, SourceMissingError, UsageError, advice
 from common.orchestration.chain import missed, run_chain
-from common.orchestration.job import Job, Line, Step, describe, run_day, run_together
-from common.runtime.code_version import code_fingerprint
+from common.orchestration.job import ChainStep, Job, Line, describe, run_day, run_together
+from common.orchestration.json_line import side_by_side, summary
+from common.runtime.code_version import day_fingerprint
+from common.runtime.log_output import listen
 from common.runtime.run import Run
 from common.runtime.settings import load_settings
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise BadArguments(f"{message}; see --help")
+        raise UsageError(f"{message}; see --help")
 
 
 def parser(job: str, day: str = "--ds", **dataset: Any) -> argparse.ArgumentParser:
@@ -58,7 +59,7 @@ def run_whole(name: str, arguments: argparse.ArgumentParser, work: Callable[[lis
     _answer(name, lambda given: work(plan(name, given)), arguments, None)
 
 
-def run_chain_job(steps: list[Step], argv: list[str] | None = None) -> NoReturn:
+def run_chain_job(steps: list[ChainStep], argv: list[str] | None = None) -> NoReturn:
     """The same for a chain of jobs, and for several datasets side by side in one session."""
 
     def work(given: dict[str, Any]) -> Line:
@@ -84,7 +85,7 @@ def _answer(
         given = vars(arguments.parse_args(argv))
         line |= {"dataset": given["dataset"], "ds": given["ds"]}
         line = work(given)
-        code = NothingThere.exit_code if line.get("missing") else 0
+        code = SourceMissingError.exit_code if line.get("missing") else 0
     except PipelineError as error:
         line |= describe(error)
         code = error.exit_code
@@ -110,8 +111,8 @@ def plan(job: str, given: dict[str, Any]) -> list[Run]:
     settings = load_settings(options.pop("env"), **places)
     dataset = datasets.load(options.pop("dataset"))
     full_refresh = options.pop("full_refresh")
-    run_id = uuid.uuid4().hex
-    return [Run(job, dataset, day, settings, run_id, code_fingerprint(), full_refresh, options) for day in days]
+    run_id, code = uuid.uuid4().hex, day_fingerprint(dataset)
+    return [Run(job, dataset, day, settings, run_id, code, full_refresh, options) for day in days]
 
 
 def _from_here(place: str | None) -> str | None:
@@ -122,115 +123,8 @@ def _run_or_miss(job: Job, run: Run, lone: bool) -> Line:
     """In a range, a day that the source has nothing for does not stop the others."""
     try:
         return run_day(job, run)
-    except NothingThere as error:
+    except SourceMissingError as error:
         if lone:
             raise
         run.log.warning("%s", error)
         return {"job": run.job, "ds": str(run.ds), "counts": {}, **missed(run, error)}
-
-
-def summary(ds: str, lines: list[Line]) -> Line:
-    """The line of one day as it is; of a range, the sums and each day's outcome."""
-    if len(lines) == 1:
-        return lines[0]
-    counts: dict[str, int] = {}
-    for line in lines:
-        for name, count in line["counts"].items():
-            counts[name] = counts.get(name, 0) + count
-    outcomes = {line["ds"]: line["outcome"] for line in lines}
-    stale = sorted({day for line in lines for day in line.get("stale", [])} - {day for day in _later_run(lines)})
-    first = next((line for line in lines if "dataset" in line), lines[0])
-    return {
-        "job": first["job"],
-        "dataset": first.get("dataset"),
-        "ds": ds,
-        "outcome": "nothing" if set(outcomes.values()) <= {"nothing"} else "done",
-        "counts": counts,
-        "read": _last(lines, "read"),
-        "written": _last(lines, "written"),
-        "stale": stale,
-        "days": outcomes,
-        **_warned(lines),
-        **_missed(lines),
-    }
-
-
-def side_by_side(lines: dict[str, Line]) -> Line:
-    """One line for several datasets: each one's own, and what came of all."""
-    first, *_ = lines.values()
-    outcomes = {line["outcome"] for line in lines.values()}
-    missing = {name: line for name, line in lines.items() if "missing" in line}
-    said = {
-        "missing": sorted({day for line in missing.values() for day in line["missing"]}),
-        "message": "; ".join(f"{name}: {line['message']}" for name, line in missing.items()),
-    }
-    return {
-        "job": first["job"],
-        "dataset": list(lines),
-        "ds": first["ds"],
-        "outcome": "nothing" if outcomes == {"nothing"} else "done",
-        "datasets": lines,
-        **(said if missing else {}),
-    }
-
-
-def _missed(lines: list[Line]) -> Line:
-    missing = [line for line in lines if line["outcome"] == "missing"]
-    if not missing:
-        return {}
-    days = [line["ds"] for line in missing]
-    others = "; the others have run" if len(missing) < len(lines) else ""
-    message = (
-        f"{len(missing)} of {len(lines)} days are missing: {', '.join(days)}{others}. First: {missing[0]['message']}"
-    )
-    return {"missing": days, "message": message}
-
-
-def _warned(lines: list[Line]) -> Line:
-    """A day on which nothing was new has nothing new to warn of."""
-    new = [line for line in lines if line["outcome"] != "nothing"]
-    warnings = [{**rule, "ds": line["ds"]} for line in new for rule in line.get("warnings", [])]
-    return {"warnings": warnings} if warnings else {}
-
-
-def _later_run(lines: list[Line]) -> set[str]:
-    """Days that an earlier day of the range made stale, and that then ran themselves."""
-    ran: set[str] = set()
-    for place, line in enumerate(lines):
-        ran |= {day for day in line.get("stale", []) if day in {later["ds"] for later in lines[place + 1 :]}}
-    return ran
-
-
-def _last(lines: list[Line], name: str) -> dict[str, int]:
-    return {path: version for line in lines for path, version in line.get(name, {}).items()}
-
-
-class _Format(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        where = " ".join(getattr(record, name) for name in ("job", "dataset", "ds") if hasattr(record, name))
-        level = "" if record.levelno == logging.INFO else f"{record.levelname} "
-        text = f"{self.formatTime(record, '%H:%M:%S')} {level}{where}{': ' if where else ''}{record.getMessage()}"
-        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
-
-
-class _ThroughJvm(logging.Handler):
-    """spark-submit merges Python's standard error into its standard output; the JVM's own is where it belongs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        from pyspark.java_gateway import launch_gateway
-
-        self._stream = launch_gateway().jvm.java.lang.System.err  # type: ignore[no-untyped-call]
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._stream.println(self.format(record))
-
-
-def listen() -> None:
-    """Messages to standard error; standard output is for the JSON line."""
-    handler = _ThroughJvm() if "PYSPARK_GATEWAY_PORT" in os.environ else logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Format())
-    logger = logging.getLogger("pipeline")
-    logger.handlers[:] = [handler]
-    logger.setLevel(logging.INFO)
-    logger.propagate = False

@@ -13,13 +13,14 @@ from typing import Any
 from common.contracts.layout import Table
 from common.errors import PipelineError, advice
 from common.lake import delta_log
+from common.lake.commit_metadata import source_versions
 from common.lake.locks import hold
 from common.orchestration import run_log
 from common.runtime.run import Outcome, Run
 
 Line = dict[str, Any]
-# Their commits leave every row what it was.
-KEEP_ROWS = ("compact", "maintain")
+# These jobs rewrite files, never rows.
+REWRITING_JOBS = ("compact", "maintain")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Step:
+class ChainStep:
     """A job in a chain, with the options that it is given there.
 
     One that can be done ahead reads nothing that the day before has still to write; it is among a chain's first.
@@ -117,29 +118,32 @@ def _one_at_a_time(run: Run) -> AbstractContextManager[None]:
 
 
 def _depends(job: Job, run: Run) -> dict[str, int]:
-    return {watch.table.path: run.version(watch.table) for watch in job.watches(run)}
+    return source_versions(run, [watch.table for watch in job.watches(run)])
 
 
-def is_current(job: Job, run: Run, record: run_log.Record, source: str) -> bool:
+def is_current(job: Job, run: Run, record: run_log.RunRecord, source: str) -> bool:
     if record.code != run.code or record.source != source:
         return False
-    return not any(moved(run, watch, record) for watch in job.watches(run))
+    return not any(
+        changed_since(run, watch, record.depends.get(watch.table.path), record.run_id) for watch in job.watches(run)
+    )
 
 
-def moved(run: Run, watch: Watch, record: run_log.Record) -> bool:
-    """Whether what a run depended on there is another since."""
-    before, now = record.depends.get(watch.table.path), run.version(watch.table)
-    # A table that it knew nothing of, as that of another feature version, is another.
-    if before is None or now < before:
+def changed_since(run: Run, watch: Watch, version: int | None, run_id: str) -> bool:
+    """Whether a commit after `version`, by another run than `run_id`, changed what the day of this run depends on."""
+    newest = delta_log.version(run.path(watch.table))
+    # A table missing from the record, as after a new feature version, counts as changed; so does one that was rebuilt.
+    if version is None or newest < version:
         return True
-    return any(_matters(commit, watch, record) for commit in delta_log.commits_since(run.path(watch.table), before))
+    commits = delta_log.commits_since(run.path(watch.table), version)
+    return any(_matters(commit, watch, run_id) for commit in commits)
 
 
-def _matters(commit: delta_log.Commit, watch: Watch, record: run_log.Record) -> bool:
-    """Somebody else's commit always matters; ours does by its day, unless it only packed the same rows anew."""
+def _matters(commit: delta_log.Commit, watch: Watch, run_id: str) -> bool:
+    """Foreign commits always count; ours count by their day, unless they only rewrote files."""
     if not commit.ours:
         return True
-    if commit.books.get("job") in KEEP_ROWS or commit.books.get("run_id") == record.run_id:
+    if commit.books.get("job") in REWRITING_JOBS or commit.books.get("run_id") == run_id:
         return False
     return any(watch.matters(day) for day in commit.days)
 

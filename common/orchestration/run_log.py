@@ -19,7 +19,7 @@ RESULTS = "results"
 
 
 @dataclass(frozen=True)
-class Record:
+class RunRecord:
     line: dict[str, Any] = field(default_factory=dict)
     depends: dict[str, int] = field(default_factory=dict)
     source: str = ""
@@ -36,7 +36,7 @@ class Record:
         return str(self.line.get("run_id", ""))
 
 
-def load(run: Run) -> Record:
+def load(run: Run) -> RunRecord:
     return _record(read_json(_place(run)) or {})
 
 
@@ -60,7 +60,7 @@ def results_place(lake: str, dataset: str, table: str, ds: object) -> str:
     return f"{lake}/{RESULTS}/{dataset}/{table}/{ds}.json"
 
 
-def days(lake: str, dataset: str, job: str) -> list[date]:
+def days_run(lake: str, dataset: str, job: str) -> list[date]:
     """The days on which the job has run, whatever came of it last."""
     names = [each.base_name for each in list_files(f"{lake}/{FOLDER}/{dataset}/{job}")]
     return [date.fromisoformat(name.removesuffix(".json")) for name in names if name.endswith(".json")]
@@ -68,30 +68,32 @@ def days(lake: str, dataset: str, job: str) -> list[date]:
 
 def copy(run: Run, other: Run, job: str, wanted: list[date]) -> None:
     """Tells another lake that the job has run on those days."""
-    for day in set(wanted) & set(days(run.settings.lake, run.contract.name, job)):
+    for day in set(wanted) & set(days_run(run.settings.lake, run.contract.name, job)):
         there = replace(other, job=job, ds=day)
-        record = load_of(run, job, day)
+        record = load_other(run, job, day)
         save(there, {**record.line, "run_id": there.run_id}, record.depends, "")
 
 
-def load_of(run: Run, job: str, ds: date) -> Record:
+def load_other(run: Run, job: str, ds: date) -> RunRecord:
     """Another job's record, of that day."""
     return load(replace(run, job=job, ds=ds))
 
 
-def still_stale(run: Run, record: Record) -> list[str]:
+def still_stale(run: Run, record: RunRecord) -> list[str]:
     """The days that the last good run made out of date and that have no features of later than that."""
     return [
-        day for day in record.line.get("stale", []) if load_of(run, "features", date.fromisoformat(day)).at < record.at
+        day
+        for day in record.line.get("stale", [])
+        if load_other(run, "features", date.fromisoformat(day)).at < record.at
     ]
 
 
 def line_of(run: Run, job: str) -> dict[str, Any]:
     """What another job's last good run of the same day said."""
-    return load_of(run, job, run.ds).line
+    return load_other(run, job, run.ds).line
 
 
-def of_dataset(lake: str, dataset: str) -> dict[tuple[str, str], Record]:
+def records_of(lake: str, dataset: str) -> dict[tuple[str, str], RunRecord]:
     """Every record by (day, job)."""
     found = {}
     base = f"{lake}/{FOLDER}/{dataset}"
@@ -102,8 +104,8 @@ def of_dataset(lake: str, dataset: str) -> dict[tuple[str, str], Record]:
     return found
 
 
-def _record(content: dict[str, Any]) -> Record:
-    return Record(
+def _record(content: dict[str, Any]) -> RunRecord:
+    return RunRecord(
         content.get("line", {}),
         content.get("depends", {}),
         content.get("source", ""),

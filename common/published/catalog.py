@@ -10,11 +10,11 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from common.contracts.contract import NAME
-from common.errors import BadArguments, NothingThere
+from common.errors import SourceMissingError, UsageError
 from common.lake import delta_log, snapshot
 from common.lake.delta_log import Commit
 from common.lake.files import list_folders
+from common.names import NAME
 from common.published.view import Version, View
 
 FOLDER = "published"
@@ -34,7 +34,7 @@ def parse_moment(given: datetime | str) -> datetime:
         found = given if isinstance(given, datetime) else datetime.fromisoformat(given)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BadArguments(
+        raise UsageError(
             f"time {given!r} can't be read; expected one like 2026-02-01T06:00, 2026-02-01T07:00+01:00 or 2026-02-01"
         ) from None
 
@@ -48,17 +48,17 @@ class Lake:
         found = [(name, number) for name in self._datasets() for number in self._numbers(name)]
         return [f"{name}@v{number}" for name, number in sorted(found)]
 
-    def features(self, name: str) -> Features:
+    def features(self, name: str) -> FeatureTable:
         """A table by its name, `name@vN`; without `@vN` the newest feature version."""
         form = _TABLE.fullmatch(name)
         if not form:
-            raise BadArguments(f"{name!r} is no name of a table; expected one like name@v1")
+            raise UsageError(f"{name!r} is no name of a table; expected one like name@v1")
         numbers = self._numbers(form[1]) if form[1] in self._datasets() else []
         number = int(form[2]) if form[2] else max(numbers, default=-1)
         if number not in numbers:
             known = ", ".join(self.tables()) or "none yet"
-            raise BadArguments(f"{name} is not published in {self.uri}; published: {known}")
-        return Features(self.uri, form[1], number)
+            raise UsageError(f"{name} is not published in {self.uri}; published: {known}")
+        return FeatureTable(self.uri, form[1], number)
 
     def _datasets(self) -> list[str]:
         return [name for name in list_folders(f"{self.uri}/{FOLDER}") if NAME.fullmatch(name)]
@@ -70,7 +70,7 @@ class Lake:
 
 
 @dataclass(frozen=True)
-class Features:
+class FeatureTable:
     """One feature table; each question reads its log anew."""
 
     lake: str
@@ -91,7 +91,7 @@ class Features:
 
     def versions(self) -> list[Version]:
         """The publications, newest first."""
-        return _publications(snapshot.commits(self.uri))
+        return _publications(snapshot.commits_by_time(self.uri))
 
     def at(self, *, version: int | None = None, as_of: datetime | str | None = None, pin: str | None = None) -> View:
         """The table at a version, as it was at a time, or as it was pinned; if none is named, as it is now.
@@ -99,8 +99,8 @@ class Features:
         Packing files is a version too: it has the rows of the publication before it.
         """
         if [version, as_of, pin].count(None) < 2:
-            raise BadArguments(f"version {version}, as_of {as_of} and pin {pin} exclude each other; name one")
-        commits = snapshot.commits(self.uri)
+            raise UsageError(f"version {version}, as_of {as_of} and pin {pin} exclude each other; name one")
+        commits = snapshot.commits_by_time(self.uri)
         if as_of is not None:
             version = self._version_at(parse_moment(as_of), commits)
         elif pin is not None:
@@ -116,7 +116,7 @@ class Features:
             begins = (
                 f"its first publication is version {first.version} of {moment(first.at)}" if first else "it has none"
             )
-            raise NothingThere(f"nothing of {self.name} was published by {moment(at)}; {begins}")
+            raise SourceMissingError(f"nothing of {self.name} was published by {moment(at)}; {begins}")
         newest, *_ = (each.version for each in commits if each.at <= at)
         return newest
 
@@ -125,7 +125,7 @@ class Features:
 
         found = find(self.lake, name)
         if found.table != self.path:
-            raise BadArguments(f"pin {name} is of {found.table}, not of {self.path}; see: features pins")
+            raise UsageError(f"pin {name} is of {found.table}, not of {self.path}; see: features pins")
         return found.version
 
 

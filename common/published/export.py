@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import types
 
-from common.errors import BadArguments, LakeNotWritable
-from common.lake.content_hash import Content, of_parts
-from common.published.view import Chosen, View
+from common.errors import LakeNotWritableError, UsageError
+from common.lake.content_hash import ContentHash, hash_parts
+from common.published.view import Selection, View
 
 FORMATS = (".parquet", ".csv", ".arrow")
 
@@ -29,10 +29,10 @@ class Exported:
     changed: list[str]
 
 
-def export(view: View, out: Path, chosen: Chosen) -> Exported:
+def export_rows(view: View, out: Path, chosen: Selection) -> Exported:
     """All columns of the chosen days. The same rows make the same file, however they are stored."""
     if out.suffix not in FORMATS:
-        raise BadArguments(f"--out {out} ends in {out.suffix!r}; expected one of {', '.join(FORMATS)}")
+        raise UsageError(f"--out {out} ends in {out.suffix!r}; expected one of {', '.join(FORMATS)}")
     schema = view.stored.schema.with_metadata({"table": view.table, "version": str(view.version)})
     parts = view.by_day(**chosen)
     first = next(parts)  # what isn't there is found out before a file is made
@@ -40,11 +40,11 @@ def export(view: View, out: Path, chosen: Chosen) -> Exported:
     with _aside(out) as path, _writer(path, out.suffix, schema) as writer:
         for day, found in chain([first], parts):
             writer.write_table(found.cast(schema))
-            content = Content(schema)
+            content = ContentHash(schema)
             content.add(found)
             rows, days[str(day)] = rows + found.num_rows, content.hexdigest()
     changed = [day for day, hash_ in days.items() if view.published.get(day, {}).get("hash") != hash_]
-    return Exported(rows, of_parts(days), days, changed)
+    return Exported(rows, hash_parts(days), days, changed)
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def _aside(out: Path) -> Iterator[Path]:
         yield aside
         aside.replace(out)
     except OSError as error:
-        raise LakeNotWritable(f"--out {out} can't be written: {error}; what was there is as it was") from error
+        raise LakeNotWritableError(f"--out {out} can't be written: {error}; what was there is as it was") from error
     finally:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
@@ -72,7 +72,7 @@ def _writer(path: Path, suffix: str, schema: pa.Schema) -> Any:
 
     nested = [field.name for field in schema if types.is_nested(field.type)]
     if nested:
-        raise BadArguments(
+        raise UsageError(
             f"a .csv can't hold {', '.join(nested)}, which are lists or structs; choose .parquet or .arrow"
         )
     return CSVWriter(path, schema)

@@ -11,38 +11,38 @@ import pyarrow.compute as pc
 
 from common.contracts import datasets, layout
 from common.contracts.contract import Contract
-from common.days import around
-from common.errors import NothingThere
+from common.days import day_range
+from common.errors import SourceMissingError
 from common.features import definition
 from common.lake import snapshot
-from common.lake.delta_log import NOWHERE
+from common.lake.delta_log import NO_TABLE
 from common.published.view import View
 
 SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True)
-class Why:
+class Lineage:
     row: dict[str, Any]
     facts: dict[str, Any]  # of the publication: run, sources, counts, validation
     events: pa.Table  # the processed rows as they were known on ds, oldest first
 
 
-def why(lake: str, view: View, entity: str, ds: date) -> Why:
+def explain(lake: str, view: View, entity: str, ds: date) -> Lineage:
     found = view.arrow(ds=ds, entities=[entity])
     if not found.num_rows:
-        raise NothingThere(f"{view.table} version {view.version} has no row of {view.entity} {entity} on {ds}")
+        raise SourceMissingError(f"{view.table} version {view.version} has no row of {view.entity} {entity} on {ds}")
     (row,) = found.to_pylist()
     facts = view.published[str(ds)]
     dataset = datasets.load(view.table.partition("@")[0])
-    definition.insist_declared(dataset, facts, f"{view.table} of {ds}")
+    definition.require_declared(dataset, facts, f"{view.table} of {ds}")
     contract = dataset.contract
-    return Why(row, facts, _events(lake, contract, facts["sources"], row[view.entity], ds))
+    return Lineage(row, facts, _events(lake, contract, facts["sources"], row[view.entity], ds))
 
 
 def _events(lake: str, contract: Contract, sources: dict[str, int], entity: Any, ds: date) -> pa.Table:
     """The entity's rows in the window, from the tables at the versions that were read: the rule of `common.clean.as_of`."""
-    days = around(ds, max(0, contract.features.window_days - 1))
+    days = day_range(ds, max(0, contract.features.window_days - 1))
     mine = pc.field(contract.features.entity) == pc.scalar(entity)
     current, aside = (
         _read(lake, table, sources, days, mine) for table in (layout.processed(contract), layout.superseded(contract))
@@ -58,8 +58,8 @@ def _events(lake: str, contract: Contract, sources: dict[str, int], entity: Any,
 
 
 def _read(lake: str, table: layout.Table, sources: dict[str, int], days: list[date], mine: Any) -> pa.Table:
-    version = sources.get(table.path, NOWHERE)
-    if version == NOWHERE:
+    version = sources.get(table.path, NO_TABLE)
+    if version == NO_TABLE:
         return pa.table({})
     found = snapshot.open_version(f"{lake}/{table.path}", version)
     return pa.concat_tables([found.read(str(day), where=mine) for day in days])

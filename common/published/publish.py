@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import DeltaTable, write_deltalake
 from pyarrow import fs
 
 from common.contracts import layout
-from common.errors import ContractBroken, NothingThere
+from common.contracts.layout import Table
+from common.errors import ContractViolationError, SourceMissingError
 from common.features import definition
 from common.features.definition import Definition
-from common.lake import content_hash, delta_log
+from common.lake import content_hash, delta_log, table_properties
+from common.lake.commit_metadata import arrow_commit
 from common.lake.delta_log import Commit
 from common.lake.files import locate
 from common.lake.locks import committing
-from common.lake.small_tables import read
+from common.lake.small_tables import read_slice
 from common.orchestration import run_log, staleness
-from common.orchestration.job import Watch, moved
+from common.orchestration.job import Watch, changed_since
+from common.orchestration.run_log import RunRecord
+from common.runtime.command import spark_submit
 from common.runtime.run import Outcome, Run
-
-FOR_GOOD = "interval 36500 days"
 
 
 @dataclass(frozen=True)
-class Ready:
+class ValidatedDay:
     """A day of validated feature rows, at the version that was validated."""
 
     run: Run
@@ -39,7 +40,9 @@ class Ready:
 
     @property
     def rows(self) -> pa.Table:
-        return read(self.run.path(layout.features(self.run.contract)), {"ds": [self.run.ds]}, version=self.version)
+        return read_slice(
+            self.run.path(layout.features(self.run.contract)), {"ds": [self.run.ds]}, version=self.version
+        )
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -47,7 +50,7 @@ class Ready:
         rows = self.rows
         return {
             "rows": rows.num_rows,
-            "hash": content_hash.of_rows(rows, layout.features(self.run.contract).identity),
+            "hash": content_hash.hash_rows(rows, layout.features(self.run.contract).identity),
             "features_version": self.version,
             **{
                 name: self.made.books.get(name)
@@ -62,7 +65,7 @@ def publish(days: Sequence[Run]) -> Outcome:
     run, *_ = days
     meaning = definition.define(run.dataset)
     # All days from one version of the table: it is the one that is validated, and the one that is read.
-    version = run.version(layout.features(run.contract))
+    version = delta_log.version(run.path(layout.features(run.contract)))
     ready = [_ready(day, version, meaning) for day in days]
     table, uri = layout.published(run.contract), run.path(layout.published(run.contract))
     with committing(run.settings.lake, table.path):
@@ -75,7 +78,6 @@ def publish(days: Sequence[Run]) -> Outcome:
         if not changed:
             return Outcome("nothing", counts)
         books = {
-            **run.signature,
             **meaning.facts,
             "ds": _range(days),
             "days": {str(each.run.ds): facts[str(each.run.ds)] for each in changed},
@@ -93,28 +95,28 @@ def facts_by_day(uri: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _ready(run: Run, version: int, meaning: Definition) -> Ready:
+def _ready(run: Run, version: int, meaning: Definition) -> ValidatedDay:
     """The day's rows, if the gate has passed them as they are now."""
-    staleness.insist_made(run, "features")
+    staleness.require_made(run, "features")
     table, said = layout.features(run.contract), f"features of {run.contract.name} {run.ds}"
-    again = f"spark-submit jobs/validate.py --dataset {run.contract.name} --ds {run.ds} --table features"
-    record = run_log.load_of(run, "validate-features", run.ds)
+    again = spark_submit("validate", run.contract.name, run.ds, table="features")
+    record = run_log.load_other(run, "validate-features", run.ds)
     if record.failure:
-        raise ContractBroken(
+        raise ContractViolationError(
             f"{said} failed their validation ({record.failure.get('message', '')}); nothing was published, and readers keep "
             f"what they have. Mend the cause, run the day again, then: {again}",
             record.failure.get("failures"),
         )
-    if not record.line or moved(run, Watch(table, lambda day: day == run.ds), record):
-        raise NothingThere(f"{said} have not been validated since they were last written; run: {again}")
-    made = delta_log.newest(run.path(table), "features", str(run.ds))
+    if not record.line or _rewritten(run, table, record):
+        raise SourceMissingError(f"{said} have not been validated since they were last written; run: {again}")
+    made = delta_log.newest_commit(run.path(table), "features", str(run.ds))
     if made is None:
-        raise NothingThere(
-            f"no commit of {table.path} says that features made {said}; run: spark-submit jobs/features.py "
-            f"--dataset {run.contract.name} --ds {run.ds} --full-refresh"
+        raise SourceMissingError(
+            f"no commit of {table.path} says that features made {said}; run: "
+            f"{spark_submit('features', run.contract.name, run.ds, full_refresh=True)}"
         )
     if made.books.get("definition", meaning.fingerprint) != meaning.fingerprint:
-        raise definition.DefinitionChanged(
+        raise definition.DefinitionChangedError(
             f"{said} were made by another definition than the one declared now; run features again"
         )
     verdict = {
@@ -122,7 +124,12 @@ def _ready(run: Run, version: int, meaning: Definition) -> Ready:
         "run_id": record.run_id,
         "warned": [each["expectation"] for each in record.line.get("warnings", [])],
     }
-    return Ready(run, version, made, verdict)
+    return ValidatedDay(run, version, made, verdict)
+
+
+def _rewritten(run: Run, table: Table, validated: RunRecord) -> bool:
+    watch = Watch(table, lambda day: day == run.ds)
+    return changed_since(run, watch, validated.depends.get(table.path), validated.run_id)
 
 
 def _differs(facts: dict[str, Any], before: dict[str, Any] | None) -> bool:
@@ -134,15 +141,9 @@ def _range(days: Sequence[Run]) -> str:
     return first if first == last else f"{first}..{last}"
 
 
-def _write(uri: str, days: Sequence[Ready], books: dict[str, Any]) -> None:
+def _write(uri: str, days: Sequence[ValidatedDay], books: dict[str, Any]) -> None:
     contract = days[0].run.contract
     table = layout.published(contract)
-    properties = {
-        "delta.deletedFileRetentionDuration": f"interval {table.retention_days} days",
-        "delta.logRetentionDuration": FOR_GOOD,
-        "delta.dataSkippingStatsColumns": contract.features.entity,
-    }
-    signed = CommitProperties(custom_metadata={"userMetadata": json.dumps(books, default=str)})
     there = delta_log.exists(uri)
     # Dates only, never anything that a user or the data says.
     chosen = f"ds IN ({', '.join(repr(str(each.run.ds)) for each in days)})"
@@ -152,12 +153,12 @@ def _write(uri: str, days: Sequence[Ready], books: dict[str, Any]) -> None:
         mode="overwrite",
         predicate=chosen if there else None,
         partition_by=list(table.partition),
-        configuration=properties,
-        commit_properties=signed,
+        configuration=table_properties.of_published_table(table, contract.features.entity),
+        commit_properties=arrow_commit(days[0].run, books),
     )
 
 
-def _stream(days: Sequence[Ready]) -> pa.RecordBatchReader:
+def _stream(days: Sequence[ValidatedDay]) -> pa.RecordBatchReader:
     """The days' rows as they pass by. Arrow reads the files itself: `deltalake` can't read while it writes."""
     first = days[0]
     system, path = locate(first.run.path(layout.features(first.run.contract)))

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from common.clean.as_of import rows_known
 from common.contracts import layout
-from common.days import around
-from common.errors import ContractBroken
+from common.days import day_range
+from common.errors import ContractViolationError
 from common.features import build, definition, partials
 from common.lake import snapshot
-from common.lake.delta_log import NOWHERE
-from common.lake.row_diff import unlike
+from common.lake.delta_log import NO_TABLE
+from common.lake.row_diff import diff_rows
 from common.published.catalog import Lake
 from common.runtime.code_version import code_revision
 from common.runtime.run import Outcome, Run
@@ -29,17 +29,17 @@ def reproduce(run: Run) -> Outcome:
     published = view.arrow(ds=run.ds)
     facts = view.published[str(run.ds)]
     said = f"{table.path} of {run.ds}"
-    definition.insist_declared(run.dataset, facts, said)
+    definition.require_declared(run.dataset, facts, said)
     if facts["revision"] != code_revision():
         run.log.warning("made by revision %s, made again by %s", facts["revision"] or "?", code_revision() or "?")
     made = replace(run, at=facts["sources"])
     _insist_sources(made)
     window = run.contract.features.window_days
-    fresh = partials.aggregate(made, rows_known(made, around(run.ds, window - 1), run.ds), []) if window else None
-    rows, counts = build.build(made, fresh)
-    found = unlike(published, rows.toArrow(), declared.identity)
+    fresh = partials.aggregate(made, rows_known(made, day_range(run.ds, window - 1), run.ds), []) if window else None
+    rows, counts = build.build_features(made, fresh)
+    found = diff_rows(published, rows.toArrow(), declared.identity)
     if found is not None:
-        raise ContractBroken(
+        raise ContractViolationError(
             f"{said} can't be made again: unlike are {found.words}. It was made by revision "
             f"{facts['revision']}; check that one out and try again, or look for what depends on more than the sources.",
             found.facts,
@@ -49,8 +49,8 @@ def reproduce(run: Run) -> Outcome:
 
 
 def _insist_sources(run: Run) -> None:
-    dates = [str(day) for day in around(run.ds, max(0, run.contract.features.window_days - 1))]
-    for table in build.sources(run.contract):
-        version = run.at.get(table.path, NOWHERE)
-        if version != NOWHERE:
+    dates = [str(day) for day in day_range(run.ds, max(0, run.contract.features.window_days - 1))]
+    for table in build.source_tables(run.contract):
+        version = run.at.get(table.path, NO_TABLE)
+        if version != NO_TABLE:
             snapshot.open_version(run.path(table), version).insist_there(dates)

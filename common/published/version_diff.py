@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from common.errors import ContractBroken
+from common.errors import ContractViolationError
 from common.lake.content_hash import Bytes, canonical, encoded
 from common.published.view import View
 
@@ -20,7 +20,7 @@ LARGEST = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class ValueChange:
     """One number that changed."""
 
     ds: date
@@ -32,7 +32,7 @@ class Change:
 
 
 @dataclass
-class Diff:
+class VersionDiff:
     """Rows by entity and day. A value differs if its bits do (see `common.lake.content_hash`), as the hashes have it."""
 
     days: list[date] = field(default_factory=list)  # those that were read
@@ -40,13 +40,13 @@ class Diff:
     removed: int = 0
     changed: int = 0
     columns: dict[str, int] = field(default_factory=dict)  # rows that changed in each
-    largest: list[Change] = field(default_factory=list)
+    largest: list[ValueChange] = field(default_factory=list)
     new_columns: list[str] = field(default_factory=list)
     gone_columns: list[str] = field(default_factory=list)
     retyped: list[str] = field(default_factory=list)  # of another type now: not compared
 
 
-def compare(before: View, after: View, days: Iterable[date] | None = None) -> Diff:
+def compare_versions(before: View, after: View, days: Iterable[date] | None = None) -> VersionDiff:
     """Day by day; of a day both versions are in memory."""
     found = _columns(before, after)
     compared = [name for name in before.stored.schema.names if name in _shared(before, after, found)]
@@ -58,9 +58,9 @@ def compare(before: View, after: View, days: Iterable[date] | None = None) -> Di
     return found
 
 
-def _columns(before: View, after: View) -> Diff:
+def _columns(before: View, after: View) -> VersionDiff:
     old, new = before.stored.schema, after.stored.schema
-    return Diff(
+    return VersionDiff(
         new_columns=[name for name in new.names if name not in old.names],
         gone_columns=[name for name in old.names if name not in new.names],
         retyped=[
@@ -71,12 +71,12 @@ def _columns(before: View, after: View) -> Diff:
     )
 
 
-def _shared(before: View, after: View, found: Diff) -> set[str]:
+def _shared(before: View, after: View, found: VersionDiff) -> set[str]:
     both = {*before.stored.schema.names} & {*after.stored.schema.names}
     return both - {*found.retyped, "ds"}
 
 
-def _compare_day(found: Diff, day: date, before: View, after: View, compared: list[str]) -> None:
+def _compare_day(found: VersionDiff, day: date, before: View, after: View, compared: list[str]) -> None:
     entity = after.entity
     old, new = (_rows_of(view, day, compared, entity) for view in (before, after))
     place = pc.index_in(new[entity], value_set=old[entity].combine_chunks())
@@ -102,7 +102,7 @@ def _compare_day(found: Diff, day: date, before: View, after: View, compared: li
 def _rows_of(view: View, day: date, columns: list[str], entity: str) -> pa.Table:
     rows = view.stored.read(str(day), columns)
     if pc.count_distinct(rows[entity], mode="all").as_py() != rows.num_rows:
-        raise ContractBroken(
+        raise ContractViolationError(
             f"{view.table} version {view.version} has a {entity} more than once on {day}; expected one row for each"
         )
     return rows
@@ -112,7 +112,7 @@ def _differ(one: Bytes, other: Bytes) -> Any:
     return (one != other).any(axis=1)
 
 
-def _largest(day: date, name: str, entities: Any, before: Any, after: Any) -> list[Change]:
+def _largest(day: date, name: str, entities: Any, before: Any, after: Any) -> list[ValueChange]:
     """The largest changes of a column of numbers; from or to nothing is no number."""
     if not _is_number(before.type):
         return []
@@ -121,7 +121,7 @@ def _largest(day: date, name: str, entities: Any, before: Any, after: Any) -> li
         sizes = np.nan_to_num(np.abs(new - old), nan=0.0, posinf=np.inf)
     chosen = np.argsort(-sizes, kind="stable")[:LARGEST]
     return [
-        Change(
+        ValueChange(
             ds=day,
             entity=entities[index].as_py(),
             column=name,

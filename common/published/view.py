@@ -12,15 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from common.days import parse_days
-from common.errors import BadArguments, NothingThere
-from common.lake.snapshot import Stored
+from common.errors import SourceMissingError, UsageError
+from common.lake.snapshot import TableSnapshot
 
 if TYPE_CHECKING:
     import pandas
     import polars
 
 
-class Chosen(TypedDict, total=False):
+class Selection(TypedDict, total=False):
     """Which rows: of `ds` (a day, or `A..B`) or of `days` (first, last), of those entities; and which columns of them."""
 
     ds: date | str
@@ -52,7 +52,7 @@ class View:
     """The rows of one version. A day is read at a time and only its files; its rows come in the order of the entity."""
 
     table: str
-    stored: Stored
+    stored: TableSnapshot
     publications: list[Version]  # those that made this version, newest first
 
     @property
@@ -76,22 +76,24 @@ class View:
     def chosen(self, ds: date | str | None = None, days: tuple[date | str, date | str] | None = None) -> list[date]:
         """The days that are there among those asked for, which may be written `A..B`; all if none are."""
         if ds is not None and days is not None:
-            raise BadArguments(f"ds {ds} and days {days} exclude each other; name one")
+            raise UsageError(f"ds {ds} and days {days} exclude each other; name one")
         present = self.days()
         if not present or not self.publications:
-            raise NothingThere(f"{self.table} version {self.version} has no days: it is older than any publication")
+            raise SourceMissingError(
+                f"{self.table} version {self.version} has no days: it is older than any publication"
+            )
         if ds is None and days is None:
             return present
         asked = str(ds) if days is None else f"{days[0]}..{days[1]}"
         wanted = parse_days(asked, long_range=True)
         found = sorted({*wanted} & {*present})
         if not found:
-            raise NothingThere(
+            raise SourceMissingError(
                 f"{self.table} version {self.version} has nothing for {asked}; it has {present[0]}..{present[-1]}"
             )
         return found
 
-    def by_day(self, **chosen: Unpack[Chosen]) -> Iterator[tuple[date, pa.Table]]:
+    def by_day(self, **chosen: Unpack[Selection]) -> Iterator[tuple[date, pa.Table]]:
         """Day after day, each whole: what is in memory is one day, not the table."""
         names = self._names(chosen.get("columns"))
         days = self.chosen(chosen.get("ds"), chosen.get("days"))
@@ -101,21 +103,21 @@ class View:
             rows = self.stored.read(str(day), needed, where)
             yield day, rows.sort_by([(self.entity, "ascending")]).select(names)
 
-    def batches(self, **chosen: Unpack[Chosen]) -> Iterator[pa.RecordBatch]:
+    def batches(self, **chosen: Unpack[Selection]) -> Iterator[pa.RecordBatch]:
         """As `arrow`, in pieces."""
         for _, rows in self.by_day(**chosen):
             yield from rows.to_batches()
 
-    def arrow(self, **chosen: Unpack[Chosen]) -> pa.Table:
+    def arrow(self, **chosen: Unpack[Selection]) -> pa.Table:
         """The rows that are asked for, by day and entity; all, if nothing is."""
         schema = pa.schema([self.stored.schema.field(name) for name in self._names(chosen.get("columns"))])
         return pa.Table.from_batches(self.batches(**chosen), schema=schema)
 
-    def pandas(self, **chosen: Unpack[Chosen]) -> pandas.DataFrame:
+    def pandas(self, **chosen: Unpack[Selection]) -> pandas.DataFrame:
         found: pandas.DataFrame = self.arrow(**chosen).to_pandas()
         return found
 
-    def polars(self, **chosen: Unpack[Chosen]) -> polars.DataFrame:
+    def polars(self, **chosen: Unpack[Selection]) -> polars.DataFrame:
         import polars
 
         found = polars.from_arrow(self.arrow(**chosen))
@@ -126,7 +128,7 @@ class View:
         known = self.stored.schema.names
         unknown = [name for name in columns or () if name not in known]
         if unknown:
-            raise BadArguments(f"{self.table} has no columns {unknown}; it has {', '.join(known)}")
+            raise UsageError(f"{self.table} has no columns {unknown}; it has {', '.join(known)}")
         return list(columns or known)
 
     def _among(self, entities: Iterable[Any]) -> Any:
@@ -134,4 +136,4 @@ class View:
         try:
             return pc.field(self.entity).isin(pa.array(given, pa.string()).cast(type_))
         except pa.ArrowInvalid:
-            raise BadArguments(f"{self.entity} {given} can't be read as {type_}, which that column is") from None
+            raise UsageError(f"{self.entity} {given} can't be read as {type_}, which that column is") from None

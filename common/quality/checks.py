@@ -8,24 +8,29 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from common.contracts import datasets, layout
+from pyspark.errors import PySparkException
+
+from common.contracts import datasets, layout, sensitive
 from common.contracts.expectations import Reference, Severity
 from common.contracts.layout import FILE_REFUSED
+from common.errors import ContractDeclarationError, UsageError
 from common.lake import delta_log, small_tables, spark_tables
 from common.orchestration import run_log
-from common.quality import masking, result, volume
+from common.quality import volume
 from common.quality.profiles import Profile
-from common.quality.result import EXAMPLES, Result
+from common.quality.result import EXAMPLES, CheckResult
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from common.runtime.run import Run
 
+# The data or a declaration is at fault: a column is missing or changed its type, a dataset is unknown.
+CANNOT_RUN = (PySparkException, UsageError, ContractDeclarationError)
 HOUR = 3600
 
 
-def refused(run: Run, name: str) -> list[Result]:
+def refused(run: Run, name: str) -> list[CheckResult]:
     """A source that is broken must not drain into quarantine quietly: whole files, or rows wherever they were refused."""
     contract, landed = run.contract, _books(run, "raw")
     before = landed.get("quarantined", 0)
@@ -39,7 +44,7 @@ def refused(run: Run, name: str) -> list[Result]:
     return [found] if name == "processed" else [_refused_files(run, landed), found]
 
 
-def _refused_files(run: Run, counts: dict[str, int]) -> Result:
+def _refused_files(run: Run, counts: dict[str, int]) -> CheckResult:
     """Nobody knows how many rows were in a file that could not be read."""
     bad, contract = counts.get("refused_files", 0), run.contract
     files = (bad, bad + counts.get("files", 0))
@@ -55,12 +60,12 @@ def _refused_files(run: Run, counts: dict[str, int]) -> Result:
 def _books(run: Run, name: str) -> dict[str, int]:
     """How the day's rows add up, as the commit that made them says; empty where none does."""
     job, table = layout.STAGES[name]
-    commit = delta_log.newest(run.path(table(run.contract)), job, str(run.ds))
+    commit = delta_log.newest_commit(run.path(table(run.contract)), job, str(run.ds))
     counts: dict[str, int] = commit.books.get("counts", {}) if commit else {}
     return counts
 
 
-def _unknown(run: Run, found: Result) -> Result:
+def _unknown(run: Run, found: CheckResult) -> CheckResult:
     """Rows that nobody has counted may not pass for none."""
     tables_ = f"raw/{run.contract.name} and processed/{run.contract.name}"
     return replace(
@@ -85,11 +90,11 @@ def _reasons(run: Run, name: str) -> list[str]:
 
 def _refusals(run: Run, jobs: list[str], columns: list[str]) -> list[dict[str, Any]]:
     path = run.path(layout.quarantine(run.contract))
-    found: list[dict[str, Any]] = small_tables.read(path, {"ds": [run.ds], "job": jobs}, columns).to_pylist()
+    found: list[dict[str, Any]] = small_tables.read_slice(path, {"ds": [run.ds], "job": jobs}, columns).to_pylist()
     return found
 
 
-def duplicates(run: Run) -> Result:
+def duplicates(run: Run) -> CheckResult:
     """Keys that come again and again: a source that sends everything twice is no source of corrections."""
     counts, contract = _books(run, "processed"), run.contract
     again = counts.get("duplicates", 0) + counts.get("superseded", 0)
@@ -98,9 +103,9 @@ def duplicates(run: Run) -> Result:
     return found if counts else _unknown(run, found)
 
 
-def _share(what: str, counted: tuple[int, int], limit: float, severity: Severity) -> Result:
+def _share(what: str, counted: tuple[int, int], limit: float, severity: Severity) -> CheckResult:
     rows, rows_in = counted
-    return Result(
+    return CheckResult(
         kind="books",
         expectation=f"{what}ShareToBeAtMost({limit:g})",
         severity=severity,
@@ -112,11 +117,11 @@ def _share(what: str, counted: tuple[int, int], limit: float, severity: Severity
     )
 
 
-def volume_of(run: Run) -> Result:
+def volume_of(run: Run) -> CheckResult:
     """A day that nothing is known to expect of passes, and its result says so."""
     rule, counts = run.contract.volume, volume.landed(run)
     seen, band = counts.get(run.ds), volume.usual(run.contract.volume, counts, run.ds)
-    return Result(
+    return CheckResult(
         kind="volume",
         expectation=f"RowsToBeAsUsual(weeks={rule.weeks}, share={rule.share:g})",
         severity=rule.severity,
@@ -126,12 +131,12 @@ def volume_of(run: Run) -> Result:
     )
 
 
-def freshness(run: Run, found: Sequence[Profile]) -> Result:
+def freshness(run: Run, found: Sequence[Profile]) -> CheckResult:
     """Judged against the end of the day itself, so that a backfill of an old day is not stale."""
     rule = run.contract.freshness
     hours = _since_newest_event(run, found) if run.contract.event_time else _since_last_change(run)
     problem = "" if run.contract.event_time else _source_unknown(run)
-    return Result(
+    return CheckResult(
         kind="freshness",
         expectation=f"AgeInHoursToBeAtMost({rule.hours})",
         column=run.contract.event_time,
@@ -154,27 +159,27 @@ def _since_newest_event(run: Run, found: Sequence[Profile]) -> float | None:
 
 def _since_last_change(run: Run) -> float:
     """A snapshot that is the same as the day before is as old as that one."""
-    mine = run_log.load_of(run, "ingest", run.ds).source
+    mine = run_log.load_other(run, "ingest", run.ds).source
     days = 1
-    while mine and run_log.load_of(run, "ingest", run.ds - timedelta(days=days)).source == mine and days < 30:
+    while mine and run_log.load_other(run, "ingest", run.ds - timedelta(days=days)).source == mine and days < 30:
         days += 1
     return 24.0 * days
 
 
 def _source_unknown(run: Run) -> str:
-    if run_log.load_of(run, "ingest", run.ds).source:
+    if run_log.load_other(run, "ingest", run.ds).source:
         return ""
     return f"the log of runs does not say what the source held on {run.ds}; run ingest of that day again"
 
 
-def references(run: Run, rows: DataFrame) -> list[Result]:
+def references(run: Run, rows: DataFrame) -> list[CheckResult]:
     """Whether the values of a column stand where another dataset has them; what can't be looked up is a result, too."""
     found = []
     for each in run.contract.references:
         try:
             found.append(_reference(run, rows, each))
-        except result.CANNOT_RUN as error:
-            found.append(result.unable(_exists(each), error, each.column))
+        except CANNOT_RUN as error:
+            found.append(could_not_run(_exists(each), error, each.column))
     return found
 
 
@@ -182,7 +187,7 @@ def _exists(rule: Reference) -> str:
     return f"ValuesToExistIn({rule.dataset}.{rule.key})"
 
 
-def _reference(run: Run, rows: DataFrame, rule: Reference) -> Result:
+def _reference(run: Run, rows: DataFrame, rule: Reference) -> CheckResult:
     """The values that the other table's key has not had by ds, whatever day it learned of them."""
     from pyspark.sql import functions as F
 
@@ -191,12 +196,12 @@ def _reference(run: Run, rows: DataFrame, rule: Reference) -> Result:
     strangers = asked
     # What a better row has replaced since was known on ds all the same.
     for table in (layout.processed(other), layout.superseded(other)):
-        known = spark_tables.read(run, table, {}).where(F.col("arrived") <= F.lit(run.ds))
+        known = spark_tables.read_partitions(run, table, {}).where(F.col("arrived") <= F.lit(run.ds))
         strangers = strangers.join(known.select(F.col(rule.key).alias(rule.column)), rule.column, "left_anti")
-    strangers, seen = spark_tables.computed(strangers, count=F.count(F.lit(1)))
-    shown = seen["count"] and rule.column not in masking.sensitive_names(run.contract, "processed")
+    strangers, seen = spark_tables.materialize(strangers, count=F.count(F.lit(1)))
+    shown = seen["count"] and rule.column not in sensitive.sensitive_names(run.contract, "processed")
     examples = strangers.distinct().sort(rule.column).limit(EXAMPLES).collect() if shown else []
-    return Result(
+    return CheckResult(
         kind="reference",
         expectation=_exists(rule),
         column=rule.column,

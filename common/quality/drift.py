@@ -8,13 +8,13 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from common.contracts.expectations import Drift
-from common.days import around
+from common.days import day_range
+from common.lake import training_manifests
 from common.lake.files import read_json
 from common.orchestration import run_log
 from common.quality import distances, profiles
 from common.quality.profiles import EVERYBODY, Profile
-from common.quality.result import EXAMPLES, Result
-from common.training import store
+from common.quality.result import EXAMPLES, CheckResult
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
@@ -25,7 +25,7 @@ COMMON = 0.02
 Split = tuple[Sequence[Profile], Sequence[Profile]]
 
 
-def drifted(run: Run, name: str, found: Sequence[Profile]) -> Iterator[Result]:
+def drifted(run: Run, name: str, found: Sequence[Profile]) -> Iterator[CheckResult]:
     """The day's profiles against those of the reference, column by column."""
     rule = run.contract.drift
     if rule is None:
@@ -53,14 +53,14 @@ def _reference_profiles(run: Run, name: str, rule: Drift) -> list[Profile]:
     if rule.since is not None:
         return profiles.known(run, name, [rule.since])
     if rule.training_set is not None and name == "features":
-        built = store.manifests(run.settings.lake, rule.training_set)
+        built = training_manifests.manifests(run.settings.lake, rule.training_set)
         return [profiles.from_json(each) for manifest in built[-1:] for each in manifest["profiles"]]
-    days = around(run.ds, rule.days)[:-1]
+    days = day_range(run.ds, rule.days)[:-1]
     burn_in = run.contract.features.window_days if name == "features" else 0
     if burn_in:
         # A window holds other weekdays every day, but the same ones a week later.
         days = [run.ds - timedelta(weeks=back) for back in range(max(1, rule.days // 7), 0, -1)]
-    first = min(run_log.days(run.settings.lake, run.contract.name, "ingest"), default=run.ds)
+    first = min(run_log.days_run(run.settings.lake, run.contract.name, "ingest"), default=run.ds)
     if days[0] < first + timedelta(days=burn_in):
         return []
     return profiles.known(run, name, [day for day in days if not _stopped(run, name, day)])
@@ -80,20 +80,20 @@ def _watched(run: Run, day: Profile) -> bool:
     return day.column not in skipped and plain not in ("date", "timestamp") and not day.column.startswith("ds_")
 
 
-def _nulls(rule: Drift, before: Sequence[Profile], day: Profile) -> Result:
+def _nulls(rule: Drift, before: Sequence[Profile], day: Profile) -> CheckResult:
     past, now = distances.null_share(before), distances.null_share([day])
     swing = distances.swing(past, now, (max(1, sum(each.rows for each in before)), max(1, day.rows)))
     change = f"NullShareToChangeByAtMost({rule.nulls:g})"
     return _measured(rule, day, change, now - past, rule.nulls + swing)
 
 
-def _stability(rule: Drift, before: Sequence[Profile], day: Profile, found: distances.Shares) -> Result:
+def _stability(rule: Drift, before: Sequence[Profile], day: Profile, found: distances.Shares) -> CheckResult:
     sizes = distances.sizes(before, [day])
     limit = rule.psi + distances.chance(found, sizes)
     return _measured(rule, day, f"PsiToBeAtMost({rule.psi:g})", distances.psi(found, sizes), limit)
 
 
-def _distances(rule: Drift, before: Sequence[Profile], day: Profile, found: distances.Shares) -> Iterator[Result]:
+def _distances(rule: Drift, before: Sequence[Profile], day: Profile, found: distances.Shares) -> Iterator[CheckResult]:
     """Of numbers and of values each has one of its own, where the contract declares it."""
     sizes = distances.sizes(before, [day])
     if day.top is None and rule.ks is not None:
@@ -104,9 +104,9 @@ def _distances(rule: Drift, before: Sequence[Profile], day: Profile, found: dist
         yield _measured(rule, day, f"JsToBeAtMost({rule.js:g})", distances.jensen_shannon(found), limit)
 
 
-def _measured(rule: Drift, day: Profile, expectation: str, distance: float, limit: float) -> Result:
+def _measured(rule: Drift, day: Profile, expectation: str, distance: float, limit: float) -> CheckResult:
     """The limit is the declared one plus what chance gives two samples of one population."""
-    return Result(
+    return CheckResult(
         kind="drift",
         expectation=expectation,
         column=day.column,
@@ -117,7 +117,7 @@ def _measured(rule: Drift, day: Profile, expectation: str, distance: float, limi
     )
 
 
-def _values(rule: Drift, before: Sequence[Profile], day: Profile, found: distances.Shares) -> Iterator[Result]:
+def _values(rule: Drift, before: Sequence[Profile], day: Profile, found: distances.Shares) -> Iterator[CheckResult]:
     sizes, there = distances.sizes(before, [day]), {each["value"] for each in day.top or [] if each["count"]}
     known = {each["value"] for profile in before for each in profile.top or []}
     named = [(value, past, now) for value, (past, now) in found.items() if value is not None]
@@ -130,7 +130,7 @@ def _values(rule: Drift, before: Sequence[Profile], day: Profile, found: distanc
     ]
     for expectation, values in ((f"NewValuesToBeAtMost({rule.new_values})", new), ("CommonValuesToStay", gone)):
         allowed = rule.new_values if values is new else 0
-        yield Result(
+        yield CheckResult(
             kind="drift",
             expectation=expectation,
             column=day.column,
@@ -144,7 +144,7 @@ def _values(rule: Drift, before: Sequence[Profile], day: Profile, found: distanc
 
 def _concepts(
     run: Run, rule: Drift, past: Sequence[Profile], found: dict[tuple[str, str], Profile]
-) -> Iterator[Result]:
+) -> Iterator[CheckResult]:
     """Whether a feature goes with the label as it did: by how much it tells of the label, and by what those with each
     label look like against their own past."""
     label = run.contract.label
@@ -165,10 +165,10 @@ def _of(past: Sequence[Profile], column: str, label: str) -> list[Profile]:
     return [each for each in past if (each.column, each.label) == (column, label)]
 
 
-def _information(rule: Drift, column: str, having: Split, without: Split) -> Result:
+def _information(rule: Drift, column: str, having: Split, without: Split) -> CheckResult:
     (past, _), (now, chance) = (_told(*sides) for sides in zip(without, having, strict=True))
     change = now - past
-    return Result(
+    return CheckResult(
         kind="concept",
         expectation=f"InformationValueToChangeByAtMost({rule.psi:g})",
         column=column,

@@ -8,33 +8,34 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from common.clean.as_of import rows_known
-from common.contracts import suite
+from common.contracts import sensitive, suite
 from common.contracts.expectations import Severity
-from common.days import around
-from common.errors import ContractBroken
-from common.lake import small_tables, spark_tables
+from common.days import day_range
+from common.errors import ContractViolationError
+from common.lake import delta_log, small_tables, spark_tables
 from common.lake.files import write_json
 from common.orchestration import run_log, staleness
-from common.quality import checks, drift, gx, masking, profiles
-from common.quality.result import CANNOT_RUN, Result, unable
-from common.quality.result import check as check_rules
+from common.quality import checks, drift, gx, profiles
+from common.quality.checks import CANNOT_RUN
+from common.quality.gx_check import run_rules as check_rules
+from common.quality.result import CheckResult, could_not_run
 from common.runtime.run import Outcome, Run
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def check(run: Run) -> list[Result]:
+def check_day(run: Run) -> list[CheckResult]:
     """Everything that is expected of the table's rows that the run of ds has brought."""
     name, contract = run.options["table"], run.contract
-    staleness.insist_made(run, name)
+    staleness.require_made(run, name)
     gx.import_meanwhile()
     try:
         # Looked at several times: by the rules, for what is unique, for the profile.
-        rows, _ = spark_tables.computed(rows_of(run, name))
+        rows, _ = spark_tables.materialize(rows_of(run, name))
     except CANNOT_RUN as error:
-        return [unable("RowsToBeReadable()", error)]
-    suite_name, masked = f"{contract.name}.{name}", masking.sensitive_names(contract, name)
+        return [could_not_run("RowsToBeReadable()", error)]
+    suite_name, masked = f"{contract.name}.{name}", sensitive.sensitive_names(contract, name)
     found = check_rules(rows, suite.rules_of(contract, name), suite_name, run.settings.lake, masked)
     if name == "raw":
         return [*checks.refused(run, name), checks.volume_of(run), *found]
@@ -47,26 +48,26 @@ def check(run: Run) -> list[Result]:
 def rows_of(run: Run, name: str) -> DataFrame:
     """As they were known on ds: a later correction changes nothing of what is said of this day."""
     if name != "processed":
-        return spark_tables.read(run, suite.table_of(run.contract, name), {"ds": [run.ds]})
-    rows = rows_known(run, around(run.ds, run.contract.lateness_days), run.ds)
+        return spark_tables.read_partitions(run, suite.table_of(run.contract, name), {"ds": [run.ds]})
+    rows = rows_known(run, day_range(run.ds, run.contract.lateness_days), run.ds)
     return rows.where(F.col("arrived") == F.lit(run.ds))
 
 
-def _over_time(run: Run, name: str, rows: DataFrame) -> list[Result]:
+def _over_time(run: Run, name: str, rows: DataFrame) -> list[CheckResult]:
     """What a day's profiles tell: how old it is, and how it differs from other days."""
     try:
         measured = profiles.measure(rows, run, name)
     except CANNOT_RUN as error:
-        return [unable("ColumnsToBeMeasurable()", error)]
+        return [could_not_run("ColumnsToBeMeasurable()", error)]
     try:
         profiles.keep(run, name, measured)
-    except small_tables.CANNOT_BE_KEPT as error:
+    except small_tables.WRITE_ERRORS as error:
         run.log.warning("the profiles could not be kept, so later days can't be compared with this one: %s", error)
     found = list(drift.drifted(run, name, measured))
     return [*found, checks.freshness(run, measured)] if name == "processed" else found
 
 
-def decide(run: Run, results: list[Result]) -> Outcome:
+def decide(run: Run, results: list[CheckResult]) -> Outcome:
     failed = [result for result in results if not result.success]
     errors = [result for result in failed if result.severity == Severity.ERROR or result.problem]
     warnings = [result for result in failed if result not in errors]
@@ -76,7 +77,7 @@ def decide(run: Run, results: list[Result]) -> Outcome:
     for result in errors:
         run.log.error("%s", result.words)
     if errors:
-        raise ContractBroken(
+        raise ContractViolationError(
             f"{run.contract.name} {run.options['table']} of {run.ds}: {len(errors)} of {len(results)} rules failed; nothing "
             f"downstream should read this day. First: {errors[0].words}. Mend the source or the contract, and run the day again.",
             [result.facts() for result in failed],
@@ -85,7 +86,7 @@ def decide(run: Run, results: list[Result]) -> Outcome:
     return Outcome("done", counts, facts={"warnings": [result.facts() for result in warnings]} if warnings else {})
 
 
-def _keep(run: Run, results: list[Result], success: bool) -> None:
+def _keep(run: Run, results: list[CheckResult], success: bool) -> None:
     """The verdicts of the day, for the report. The gate decides without them, too."""
     name = run.options["table"]
     kept = {
@@ -94,7 +95,7 @@ def _keep(run: Run, results: list[Result], success: bool) -> None:
         "ds": str(run.ds),
         "run_id": run.run_id,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "version": run.version(suite.table_of(run.contract, name)),
+        "version": delta_log.version(run.path(suite.table_of(run.contract, name))),
         "success": success,
         "results": [{**result.facts(), "success": result.success} for result in results],
     }

@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.contracts.expectations import Rule
-from common.errors import BadArguments
+from common.errors import UsageError
 from common.quality import masking
+from common.quality.result import EXAMPLES
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-EXAMPLES = 5
 COUNTS = {"result_format": "BOOLEAN_ONLY"}
+PAGE = Path("gx/uncommitted/data_docs/local_site/index.html")
 DETAIL = {"result_format": "BASIC", "partial_unexpected_count": EXAMPLES}
 WHOLE = "day"
 _TURNS = threading.RLock()
@@ -100,7 +101,7 @@ def expectation(rule: Rule, place: int) -> Any:
     declared: Any = getattr(gx.expectations, rule.expectation, None)
     if not isinstance(declared, gx.expectations.Expectation.__class__):
         close = get_close_matches(rule.expectation, dir(gx.expectations), 1)
-        raise BadArguments(
+        raise UsageError(
             f"a rule asks for {rule.expectation}, which Great Expectations {gx.__version__} has not"
             f"{f'; did you mean {close[0]}?' if close else '.'}"
         )
@@ -109,7 +110,7 @@ def expectation(rule: Rule, place: int) -> Any:
     except ValueError as error:
         known = [name for name in declared.__fields__ if name not in gx.expectations.Expectation.__fields__]
         said = " ".join(str(error).split())
-        raise BadArguments(f"the rule {rule.words} is declared wrongly: {said}. It takes {', '.join(known)}.") from None
+        raise UsageError(f"the rule {rule.words} is declared wrongly: {said}. It takes {', '.join(known)}.") from None
 
 
 def validate(context: Any, check: Any, rows: DataFrame, masked: frozenset[str] = frozenset()) -> dict[int, Any]:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from common.contracts.aggregates import Aggregate, Ratio
 from common.contracts.contract import Contract
+from common.contracts.sensitive import sensitive_names
 
 MASK = "(masked)"
 # What a result of Great Expectations may say of personal values. All else in it is values, or is made of them.
@@ -17,26 +17,6 @@ TELLS_NO_VALUE = re.compile(r"(element|unexpected|missing)_(count|percent)\w*")
 SHAPES = re.compile(r"expect_table_\w+|expect_column_to_exist|expect_column_values_to_be_(of_type|in_type_list)")
 # Spark's name of an error; the text after it may quote a value.
 ERROR_CLASS = re.compile(r"\[[A-Z0-9_.]+\]")
-
-
-def sensitive_names(contract: Contract, table: str) -> frozenset[str]:
-    """The columns of a table (raw, processed, features) whose values are personal.
-
-    A feature that is made of a sensitive column may give it away: a mean of one event is that event's value.
-    """
-    columns = (*contract.columns, *contract.derived)
-    sensitive = frozenset(column.name for column in (*columns, *contract.features.measures) if column.sensitive)
-    if table != "features":
-        return sensitive
-    made = {each.name for each in contract.features.columns if _made_of(contract, each.rule) & sensitive}
-    return frozenset(made | ({contract.features.entity} & sensitive))
-
-
-def _made_of(contract: Contract, rule: Aggregate) -> set[str]:
-    if not isinstance(rule, Ratio):
-        return set(rule.reads)
-    parts = {rule.numerator, rule.divisor}
-    return parts.union(*(each.rule.reads for each in contract.features.columns if each.name in parts))
 
 
 def shows(expectation: str, arguments: Mapping[str, Any], sensitive: frozenset[str]) -> bool:
@@ -74,7 +54,7 @@ def class_only(raised: Mapping[str, Any]) -> dict[str, Any]:
     return masked
 
 
-def record(contract: Contract, text: str) -> str:
+def mask_record(contract: Contract, text: str) -> str:
     """A refused record, as it may be shown. One that was never taken apart may be personal anywhere."""
     sensitive = sensitive_names(contract, "raw")
     if not sensitive:

@@ -15,8 +15,8 @@ from common.contracts import suite
 from common.contracts.aggregates import NUMERIC
 from common.contracts.contract import Contract
 from common.contracts.layout import Table
+from common.contracts.sensitive import sensitive_names
 from common.lake import small_tables
-from common.quality import masking
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -129,8 +129,8 @@ def _among(contract: Contract, label: str, values: Column) -> Column:
 
 def _told(contract: Contract, name: str, column: str) -> bool:
     """Whether its values may be written down: not those of personal columns, nor keys, of which none is typical."""
-    sensitive = masking.sensitive_names(contract, name)
-    return column not in {*sensitive, *contract.key, contract.features.entity, "record_hash"}
+    personal = sensitive_names(contract, name)
+    return column not in {*personal, *contract.key, contract.features.entity, "record_hash"}
 
 
 def _shown(contract: Contract, name: str, column: str) -> Shown:
@@ -211,10 +211,10 @@ def keep(run: Run, name: str, found: Sequence[Profile]) -> None:
     """What may not be told is left out."""
     told = {each.column: _told(run.contract, name, each.column) for each in found}
     rows = [vars(each if told[each.column] else replace(each, largest=None)) for each in found]
-    small_tables.record(run, table_of(run.contract), SCHEMA, rows, {"ds": [run.ds], "table": [name]})
+    small_tables.write_slice(run, table_of(run.contract), SCHEMA, rows, {"ds": [run.ds], "table": [name]})
 
 
 def known(run: Run, name: str, days: Sequence[date]) -> list[Profile]:
     """The profiles of those days, as far as they were taken."""
-    found = small_tables.read(run.path(table_of(run.contract)), {"ds": days, "table": [name]})
+    found = small_tables.read_slice(run.path(table_of(run.contract)), {"ds": days, "table": [name]})
     return [Profile(**row) for row in found.to_pylist()]

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from common.errors import ContractBroken, PipelineError
+from common.errors import ContractViolationError, PipelineError
 from common.published.catalog import Lake
-from common.reader import lineage_commands
-from common.reader.output import Answer
+from common.reader import commands, lineage_commands
+from common.reader.output import Output
 from common.runtime.settings import load_settings
 
 
@@ -26,10 +26,10 @@ def _parser() -> argparse.ArgumentParser:
     everywhere.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
     everywhere.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     parser = argparse.ArgumentParser(prog="features", description=__doc__, allow_abbrev=False)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Callable[[Lake, argparse.Namespace], Answer], words: str) -> argparse.ArgumentParser:
-        found = commands.add_parser(name, parents=[everywhere], help=words, description=words)
+    def command(name: str, run: Callable[[Lake, argparse.Namespace], Output], words: str) -> argparse.ArgumentParser:
+        found = subparsers.add_parser(name, parents=[everywhere], help=words, description=words)
         found.set_defaults(run=run)
         return found
 
@@ -81,11 +81,11 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     given = _parser().parse_args(argv)
     try:
-        answer: Answer = given.run(Lake(load_settings("local", lake=given.lake).lake), given)
+        answer: Output = given.run(Lake(load_settings("local", lake=given.lake).lake), given)
     except PipelineError as error:
         print(error, file=sys.stderr)
         if given.json:
-            failures = error.failures if isinstance(error, ContractBroken) else []
+            failures = error.failures if isinstance(error, ContractViolationError) else []
             print(json.dumps({"error": str(error), "exit_code": error.exit_code, "failures": failures}, default=str))
         return error.exit_code
     answer.print(given.json)

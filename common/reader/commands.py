@@ -9,20 +9,20 @@ from typing import Any
 
 from common.days import parse_days
 from common.lake import pins
-from common.published.catalog import Features, Lake, moment
-from common.published.view import Chosen, Version, View
-from common.reader.output import Answer, grid
+from common.published.catalog import FeatureTable, Lake, moment
+from common.published.view import Selection, Version, View
+from common.reader.output import Output, grid
 
 
-def list_tables(lake: Lake, given: argparse.Namespace) -> Answer:
+def list_tables(lake: Lake, given: argparse.Namespace) -> Output:
     found = [_summary(lake.features(name)) for name in lake.tables()]
     if not found:
-        return Answer({"tables": []}, [f"Nothing is published in {lake.uri} yet."])
+        return Output({"tables": []}, [f"Nothing is published in {lake.uri} yet."])
     names = ["table", "version", "from", "to", "rows of the last day", "published at"]
-    return Answer({"tables": found}, [grid(names, [list(each.values()) for each in found])])
+    return Output({"tables": found}, [grid(names, [list(each.values()) for each in found])])
 
 
-def _summary(table: Features) -> dict[str, Any]:
+def _summary(table: FeatureTable) -> dict[str, Any]:
     view = table.at()
     newest = next(iter(view.publications), None)
     days = view.days()
@@ -36,7 +36,7 @@ def _summary(table: Features) -> dict[str, Any]:
     }
 
 
-def log(lake: Lake, given: argparse.Namespace) -> Answer:
+def log(lake: Lake, given: argparse.Namespace) -> Output:
     table = lake.features(given.table)
     versions = table.versions()
     facts = {
@@ -44,9 +44,9 @@ def log(lake: Lake, given: argparse.Namespace) -> Answer:
         "versions": [{"version": each.version, "at": moment(each.at), **each.books} for each in versions],
     }
     if given.long:
-        return Answer(facts, [part for each in versions for part in _long(each)])
+        return Output(facts, [part for each in versions for part in _long(each)])
     names = ["version", "published at", "ds", "rows", "run", "code", "validation"]
-    return Answer(facts, [grid(names, [_line(each) for each in versions])])
+    return Output(facts, [grid(names, [_line(each) for each in versions])])
 
 
 def _line(version: Version) -> list[Any]:
@@ -103,7 +103,7 @@ def sources_of(facts: dict[str, Any]) -> str:
     return " ".join(f"{path}@{version}" for path, version in (facts.get("sources") or {}).items())
 
 
-def show(lake: Lake, given: argparse.Namespace) -> Answer:
+def show(lake: Lake, given: argparse.Namespace) -> Output:
     view = view_of(lake, given)
     chosen = _chosen(given)
     if given.entity:
@@ -116,29 +116,29 @@ def show(lake: Lake, given: argparse.Namespace) -> Answer:
     first = rows.slice(0, given.limit).to_pylist()
     facts = {**named(view), "rows": first, "of": rows.num_rows}
     said = grid(rows.column_names, [list(row.values()) for row in first])
-    return Answer(facts, [said, f"{len(first):,} of {rows.num_rows:,} rows, {said_of(view)}"])
+    return Output(facts, [said, f"{len(first):,} of {rows.num_rows:,} rows, {said_of(view)}"])
 
 
-def get(lake: Lake, given: argparse.Namespace) -> Answer:
-    from common.published.export import export
+def get(lake: Lake, given: argparse.Namespace) -> Output:
+    from common.published.export import export_rows
 
     view = view_of(lake, given)
-    found = export(view, given.out, _chosen(given))
+    found = export_rows(view, given.out, _chosen(given))
     warnings = [
         f"{view.table} version {view.version}: the rows of {day} are not those that were published; "
         "somebody else wrote to the table since"
         for day in found.changed
     ]
     said = f"{given.out}: {found.rows:,} rows of {_days(found.days)}, {said_of(view)}\nhash {found.hash}"
-    return Answer({**named(view), "out": str(given.out), **asdict(found)}, [said], warnings)
+    return Output({**named(view), "out": str(given.out), **asdict(found)}, [said], warnings)
 
 
-def diff(lake: Lake, given: argparse.Namespace) -> Answer:
-    from common.published.version_diff import compare
+def diff(lake: Lake, given: argparse.Namespace) -> Output:
+    from common.published.version_diff import compare_versions
 
     table = lake.features(given.table)
     before, after = table.at(version=given.before), table.at(version=given.after)
-    found = compare(before, after, parse_days(given.ds, long_range=True) if given.ds else None)
+    found = compare_versions(before, after, parse_days(given.ds, long_range=True) if given.ds else None)
     counts = {"added": found.added, "removed": found.removed, "changed": found.changed}
     head = f"{table.name} version {before.version} -> {after.version}: "
     said: list[Any] = [head + ", ".join(f"{count:,} rows {what}" for what, count in counts.items())]
@@ -156,44 +156,44 @@ def diff(lake: Lake, given: argparse.Namespace) -> Answer:
     if found.largest:
         rows = [[each.entity, each.ds, each.column, each.before, each.after] for each in found.largest]
         said += ["", grid([after.entity, "ds", "column", "before", "after"], rows)]
-    return Answer({"table": table.name, "before": before.version, "after": after.version, **asdict(found)}, said)
+    return Output({"table": table.name, "before": before.version, "after": after.version, **asdict(found)}, said)
 
 
-def pin(lake: Lake, given: argparse.Namespace) -> Answer:
+def pin(lake: Lake, given: argparse.Namespace) -> Output:
     table = lake.features(given.table)
     version = view_of(lake, given).version
     return _pinned(pins.pin(lake.uri, given.name, table.path, version, given.note), "is kept")
 
 
-def list_pins(lake: Lake, given: argparse.Namespace) -> Answer:
+def list_pins(lake: Lake, given: argparse.Namespace) -> Output:
     found = pins.pins(lake.uri)
     if not found:
-        return Answer({"pins": []}, [f"Nothing is pinned in {lake.uri}."])
+        return Output({"pins": []}, [f"Nothing is pinned in {lake.uri}."])
     names = ["name", "table", "version", "days", "rows", "pinned at", "note"]
     rows = [
         [each.name, each.table, each.version, len(each.days), each.rows, each.pinned_at, each.note] for each in found
     ]
-    return Answer({"pins": [asdict(each) for each in found]}, [grid(names, rows)])
+    return Output({"pins": [asdict(each) for each in found]}, [grid(names, rows)])
 
 
-def release(lake: Lake, given: argparse.Namespace) -> Answer:
+def release(lake: Lake, given: argparse.Namespace) -> Output:
     return _pinned(pins.release(lake.uri, given.name), "is released")
 
 
-def verify(lake: Lake, given: argparse.Namespace) -> Answer:
+def verify(lake: Lake, given: argparse.Namespace) -> Output:
     return _pinned(pins.verify(lake.uri, given.name), "is what it was")
 
 
-def _pinned(found: pins.Pin, what: str) -> Answer:
+def _pinned(found: pins.Pin, what: str) -> Output:
     said = f"{found.name} {what}: {found.table} version {found.version}, {found.rows:,} rows of {_days(found.days)}"
-    return Answer(asdict(found), [f"{said}\nhash {found.hash}"])
+    return Output(asdict(found), [f"{said}\nhash {found.hash}"])
 
 
 def view_of(lake: Lake, given: argparse.Namespace) -> View:
     return lake.features(given.table).at(version=given.version, as_of=given.as_of, pin=given.pin)
 
 
-def _chosen(given: argparse.Namespace) -> Chosen:
+def _chosen(given: argparse.Namespace) -> Selection:
     return {"ds": given.ds} if given.ds else {}
 
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.days import parse_day
-from common.errors import BadArguments, ContractBroken, NothingThere, PipelineError
-from common.published.catalog import Features, Lake
+from common.errors import ContractViolationError, PipelineError, SourceMissingError, UsageError
+from common.published.catalog import FeatureTable, Lake
 from common.published.view import Version
 from common.reader.commands import named, said_of, sources_of, view_of
-from common.reader.output import Answer, grid
+from common.reader.output import Output, grid
 from common.runtime.settings import load_settings
 
 
-def why(lake: Lake, given: argparse.Namespace) -> Answer:
-    from common.published.lineage import why as explain
+def why(lake: Lake, given: argparse.Namespace) -> Output:
+    from common.published.lineage import explain
 
     view = view_of(lake, given)
     found = explain(lake.uri, view, given.entity, parse_day(given.ds))
@@ -33,10 +33,10 @@ def why(lake: Lake, given: argparse.Namespace) -> Answer:
         f"{len(events):,} events, as they were known on {given.ds}:",
         grid(found.events.column_names, [list(row.values()) for row in events]),
     ]
-    return Answer({**named(view), "row": found.row, "made": facts, "events": events}, said)
+    return Output({**named(view), "row": found.row, "made": facts, "events": events}, said)
 
 
-def reproduce(lake: Lake, given: argparse.Namespace) -> Answer:
+def reproduce(lake: Lake, given: argparse.Namespace) -> Output:
     """By the job of that name, which needs Spark: a day of each table that the run made."""
     from common.runtime.settings import ROOT
 
@@ -54,14 +54,14 @@ def reproduce(lake: Lake, given: argparse.Namespace) -> Answer:
         if done.returncode:
             raise _refused(each, done.returncode)
     said: list[Any] = [f"{each.words}: made again, the same" for each in made]
-    return Answer({"run": run, "same": [[each.table.name, each.day, each.version.version] for each in made]}, said)
+    return Output({"run": run, "same": [[each.table.name, each.day, each.version.version] for each in made]}, said)
 
 
 @dataclass(frozen=True)
 class Published:
     """A day as one publication has it."""
 
-    table: Features
+    table: FeatureTable
     version: Version
     day: str
 
@@ -85,25 +85,25 @@ def _whole_id(given: str, runs: set[str]) -> str:
     """The run of that id, or whose id alone begins so: `features log` shows the first twelve digits."""
     found = [given] if given in runs else sorted(run for run in runs if given and run.startswith(given))
     if not found:
-        raise NothingThere(f"no published day was made by run {given!r}; `features log TABLE` names the runs")
+        raise SourceMissingError(f"no published day was made by run {given!r}; `features log TABLE` names the runs")
     if len(found) > 1:
-        raise BadArguments(f"run {given!r} is ambiguous: {', '.join(found)}; give more of its id")
+        raise UsageError(f"run {given!r} is ambiguous: {', '.join(found)}; give more of its id")
     return found[0]
 
 
 def _refused(each: Published, code: int) -> PipelineError:
     said = f"{each.words} could not be made again (exit {code}, see above)"
-    kinds = {kind.exit_code: kind for kind in (BadArguments, NothingThere, ContractBroken)}
+    kinds = {kind.exit_code: kind for kind in (UsageError, SourceMissingError, ContractViolationError)}
     return kinds.get(code, PipelineError)(said)
 
 
-def vector(lake: Lake, given: argparse.Namespace) -> Answer:
+def vector(lake: Lake, given: argparse.Namespace) -> Output:
     """From the online store, as a model would be served."""
     from common.online import serving
-    from common.online.store import open_store
+    from common.online.connect import open_store
 
     table = lake.features(given.table)
     fitted = serving.fitted_of(lake.uri, given.training_set) if given.training_set else None
     server = serving.Server(open_store(load_settings("local").online), serving.view_name(table), fitted)
     found = server.vector(given.entity)
-    return Answer(found, [grid(["feature", "value"], [[name, value] for name, value in found.items()])])
+    return Output(found, [grid(["feature", "value"], [[name, value] for name, value in found.items()])])

@@ -17,7 +17,7 @@ WIDEST = 1 << 16
 
 
 @dataclass(frozen=True)
-class Answer:
+class Output:
     facts: dict[str, Any]  # what `--json` prints
     said: list[Grid | str]
     warnings: list[str] = field(default_factory=list)
@@ -42,11 +42,11 @@ def grid(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Grid:
         figures = any(_is_figure(value) for value in values)
         found.add_column(Text(name), justify="right" if figures else "left", no_wrap=True)
     for row in rows:
-        found.add_row(*(Text(shown(value)) for value in row))
+        found.add_row(*(Text(display(value)) for value in row))
     return found
 
 
-def shown(value: Any) -> str:
+def display(value: Any) -> str:
     """`-` is nothing there; a number keeps ten digits, and control characters don't reach a terminal."""
     if value is None:
         return "-"

@@ -8,16 +8,14 @@ from common.lake.files import is_local, local_path
 from common.quality import gx
 from common.runtime.settings import load_settings
 
-PAGE = Path("gx/uncommitted/data_docs/local_site/index.html")
 
-
-def build(lake: Path) -> Path:
+def build_docs(lake: Path) -> Path:
     gx.file_context(lake).build_data_docs()
-    return lake / PAGE
+    return lake / gx.PAGE
 
 
 if __name__ == "__main__":
     lake = load_settings("local").lake
     if not is_local(lake) or not (local_path(lake) / "gx").exists():
         raise SystemExit(f"{lake} holds no validation results: run jobs/validate.py first.")
-    print(build(local_path(lake)))
+    print(build_docs(local_path(lake)))

@@ -14,7 +14,7 @@ from common.contracts import datasets, layout
 from common.contracts.contract import Contract
 from common.contracts.layout import FILE_REFUSED
 from common.days import parse_days
-from common.errors import told
+from common.errors import exit_on_error
 from common.lake import delta_log, small_tables
 from common.quality import masking
 from common.runtime.settings import load_settings
@@ -30,7 +30,7 @@ def by_reason(rows: Sequence[dict[str, Any]], contract: Contract) -> list[tuple[
     for row in rows:
         # What is said of a file that was refused whole is our own words.
         record = row["record"] or ""
-        shown = record if FILE_REFUSED in row["reasons"] else masking.record(contract, record)
+        shown = record if FILE_REFUSED in row["reasons"] else masking.mask_record(contract, record)
         for reason in row["reasons"]:
             key = (str(row["ds"]), reason)
             counts[key] += row["copies"]
@@ -41,11 +41,11 @@ def by_reason(rows: Sequence[dict[str, Any]], contract: Contract) -> list[tuple[
     ]
 
 
-def show(dataset: str, ds: str | None, lake: str) -> None:
+def show_refused(dataset: str, ds: str | None, lake: str) -> None:
     contract = datasets.load(dataset).contract
     path = f"{lake}/{layout.quarantine(contract).path}"
     days = parse_days(ds) if ds else sorted({_day(file.partition["ds"]) for file in delta_log.files(path)})
-    rows = small_tables.read(path, {"ds": days}).to_pylist()
+    rows = small_tables.read_slice(path, {"ds": days}).to_pylist()
     console = Console()
     if not rows:
         console.print(f"Nothing of {dataset}{f' {ds}' if ds else ''} is in quarantine.")
@@ -63,13 +63,13 @@ def _day(text: str) -> Any:
     return parse_days(text)[0]
 
 
-@told()
+@exit_on_error()
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--dataset", required=True)
     arguments.add_argument("--ds", help="a day or a range; else every day")
     given = arguments.parse_args()
-    show(given.dataset, given.ds, load_settings("local").lake)
+    show_refused(given.dataset, given.ds, load_settings("local").lake)
 
 
 if __name__ == "__main__":

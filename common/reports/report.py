@@ -20,13 +20,14 @@ import pyarrow.compute as pc
 
 from common.contracts import datasets
 from common.contracts.contract import TABLES, Contract
-from common.days import LONGEST_RANGE, around, parse_day
-from common.errors import BadArguments, NothingThere, told
+from common.days import LONGEST_RANGE, day_range, parse_day
+from common.errors import SourceMissingError, UsageError, exit_on_error
 from common.lake import delta_log, small_tables
 from common.lake.files import list_files, local_path, read_json
 from common.orchestration import run_log
-from common.reports import gx_docs, status, svg
-from common.reports.status import STEPS, Day
+from common.quality import gx
+from common.reports import status, svg
+from common.reports.status import STEPS, DayStatus
 from common.runtime.settings import CONF, load_settings
 
 STATES = ("failed", "unable", "warned", "passed", "none")  # the worst first
@@ -62,12 +63,12 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Facts:
+class DatasetReport:
     """What the page says of one dataset."""
 
     contract: Contract
     window: list[str]
-    days: dict[str, Day]
+    days: dict[str, DayStatus]
     tracks: list[Track]
     reasons: dict[str, list[int]]
     profiled: str
@@ -166,7 +167,7 @@ def _state(result: dict[str, Any]) -> str:
 def reasons(lake: str, dataset: str, window: Sequence[str]) -> dict[str, list[int]]:
     """Refused rows of each day by reason, the most frequent reason first."""
     found: dict[str, dict[str, int]] = defaultdict(Counter)
-    rows = small_tables.read(f"{lake}/quarantine/{dataset}", {"ds": _dates(window)}, ["ds", "copies", "reasons"])
+    rows = small_tables.read_slice(f"{lake}/quarantine/{dataset}", {"ds": _dates(window)}, ["ds", "copies", "reasons"])
     if not rows.num_rows:
         return {}
     rows = rows.combine_chunks()
@@ -182,7 +183,7 @@ def profile(lake: str, dataset: str, window: Sequence[str]) -> tuple[str, list[d
     """The newest day that was profiled, and its columns, each with its means by label."""
     uri = f"{lake}/profiles/{dataset}"
     day = max((file.partition["ds"] for file in delta_log.files(uri, ds=list(window))), default="")
-    rows = small_tables.read(uri, {"ds": _dates([day])}).to_pylist() if day else []
+    rows = small_tables.read_slice(uri, {"ds": _dates([day])}).to_pylist() if day else []
     means: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
     for row in rows:
         means[row["table"], row["column"]][row["label"]] = row["mean"]
@@ -203,30 +204,32 @@ def window_of(lake: str, until: date | None, days: int) -> list[str]:
     ]
     known = {name.removesuffix(".json") for name in names if re.fullmatch(r"\d{4}-\d{2}-\d{2}\.json", name)}
     if not known:
-        raise NothingThere(f"nothing has run yet in {lake}: run a day first, `make demo` for example")
+        raise SourceMissingError(f"nothing has run yet in {lake}: run a day first, `make demo` for example")
     last = until or parse_day(max(known))
-    return [day for day in map(str, around(last, days - 1)) if day >= min(known)] or [str(last)]
+    return [day for day in map(str, day_range(last, days - 1)) if day >= min(known)] or [str(last)]
 
 
-def facts(lake: str, dataset: str, window: list[str]) -> Facts:
+def dataset_report(lake: str, dataset: str, window: list[str]) -> DatasetReport:
     where = (lake, dataset, window)
-    days = {day.ds: day for day in status.days(lake, dataset)}
-    return Facts(datasets.load(dataset).contract, window, days, results(*where), reasons(*where), *profile(*where))
+    days = {day.ds: day for day in status.day_statuses(lake, dataset)}
+    return DatasetReport(
+        datasets.load(dataset).contract, window, days, results(*where), reasons(*where), *profile(*where)
+    )
 
 
-def page(lake: str, window: list[str], out: Path) -> str:
+def render_page(lake: str, window: list[str], out: Path) -> str:
     loader = jinja2.FileSystemLoader(CONF)
     drawing = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     drawing.trim_blocks = drawing.lstrip_blocks = True
     drawing.filters |= {"figure": svg.figure, "number": svg.number, "day": svg.day, "shortly": svg.shortly}
-    index = local_path(lake) / gx_docs.PAGE
+    index = local_path(lake) / gx.PAGE
     link = quote(os.path.relpath(index, out.parent)) if index.is_file() else ""
     shown = {"window": window, "steps": STEPS, "tables": TABLES, "plots": svg, "docs": link, "lake": lake}
-    found = [facts(lake, name, window) for name in datasets.names()]
+    found = [dataset_report(lake, name, window) for name in datasets.names()]
     return drawing.get_template("report.html.j2").render(shown, datasets=found, made=datetime.now(UTC))
 
 
-@told()
+@exit_on_error()
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m common.reports.report", description=__doc__)
     arguments.add_argument("--out", type=Path, default=Path("data/report.html"))
@@ -235,10 +238,10 @@ def main() -> None:
     arguments.add_argument("--env", default="local")
     given = arguments.parse_args()
     if not 1 <= given.days <= LONGEST_RANGE:
-        raise BadArguments(f"--days {given.days} is not from 1 to {LONGEST_RANGE}")
+        raise UsageError(f"--days {given.days} is not from 1 to {LONGEST_RANGE}")
     lake = load_settings(given.env).lake
     window = window_of(lake, parse_day(given.ds) if given.ds else None, given.days)
-    text = page(lake, window, given.out)
+    text = render_page(lake, window, given.out)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(text, encoding="utf-8")
     print(given.out)

@@ -11,9 +11,9 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from common.contracts import datasets
-from common.errors import told
+from common.errors import exit_on_error
 from common.orchestration import run_log
-from common.orchestration.run_log import Record
+from common.orchestration.run_log import RunRecord
 from common.runtime.settings import load_settings
 
 STEPS = ("ingest", "validate-raw", "clean", "validate-processed", "features", "validate-features", "publish", "compact")
@@ -32,9 +32,9 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Day:
+class DayStatus:
     ds: str
-    records: dict[str, Record]
+    records: dict[str, RunRecord]
 
     def count(self, column: str) -> int | None:
         job, names = COLUMNS[column]
@@ -64,15 +64,15 @@ class Day:
         )
 
 
-def days(lake: str, dataset: str) -> list[Day]:
-    by_day: dict[str, dict[str, Record]] = {}
-    for (ds, job), record in run_log.of_dataset(lake, dataset).items():
+def day_statuses(lake: str, dataset: str) -> list[DayStatus]:
+    by_day: dict[str, dict[str, RunRecord]] = {}
+    for (ds, job), record in run_log.records_of(lake, dataset).items():
         if job in STEPS:
             by_day.setdefault(ds, {})[job] = record
-    return [Day(ds, by_day[ds]) for ds in sorted(by_day)]
+    return [DayStatus(ds, by_day[ds]) for ds in sorted(by_day)]
 
 
-def report(dataset: str, found: Iterable[Day], details: bool) -> Grid:
+def status_table(dataset: str, found: Iterable[DayStatus], details: bool) -> Grid:
     grid = Grid(title=dataset, title_justify="left", header_style="bold", box=None, pad_edge=False)
     grid.add_column("ds", no_wrap=True)
     for name in (*COLUMNS, "seconds"):
@@ -92,7 +92,7 @@ def _shown(count: int | None) -> str:
     return "-" if count is None else f"{count:,}"
 
 
-@told()
+@exit_on_error()
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m common.reports.status", description=__doc__)
     arguments.add_argument("--dataset", choices=datasets.names(), help="only this one")
@@ -104,9 +104,9 @@ def main() -> None:
     console = Console()
     console.width = max(console.width, NARROWEST)
     for name in [given.dataset] if given.dataset else datasets.names():
-        found = days(lake, name)
+        found = day_statuses(lake, name)
         if found:
-            console.print(report(name, found, details=not given.short), "")
+            console.print(status_table(name, found, details=not given.short), "")
         else:
             console.print(f"{name}: nothing has run yet in {lake}", markup=False)
 

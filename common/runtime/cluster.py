@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.errors import ClusterNotThere
+from common.errors import ClusterUnavailableError
 from common.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ def masters(settings: Settings) -> list[tuple[str, int]]:
     return [(host, int(port)) for host, _, port in (place.rpartition(":") for place in places)]
 
 
-def insist_answers(settings: Settings) -> None:
+def require_reachable(settings: Settings) -> None:
     """Asked before Spark is: it would try for a minute, and then not say what to do."""
     if not any(map(_answers, masters(settings))):
         master = settings.spark["spark.master"]
-        raise ClusterNotThere(f"no Spark cluster answers at {master}: {_advice(settings)}.")
+        raise ClusterUnavailableError(f"no Spark cluster answers at {master}: {_advice(settings)}.")
 
 
 def _advice(settings: Settings) -> str:
@@ -57,26 +57,26 @@ def authentication(settings: Settings) -> dict[str, str]:
     try:
         secret = Path(settings.secret_file).read_text().strip()
     except OSError as error:
-        raise ClusterNotThere(
+        raise ClusterUnavailableError(
             f"the cluster's secret can't be read from {settings.secret_file} ({error.strerror}): {_advice(settings)}, "
             "or point SECRET_FILE to it."
         ) from None
     if not secret:
-        raise ClusterNotThere(
+        raise ClusterUnavailableError(
             f"{settings.secret_file} is empty, expected the cluster's secret; see secret_file in conf."
         )
     return {"spark.authenticate": "true", "spark.network.crypto.enabled": "true", "spark.authenticate.secret": secret}
 
 
 @contextmanager
-def accepted(settings: Settings) -> Iterator[None]:
+def explain_rejection(settings: Settings) -> Iterator[None]:
     """Spark tries for a minute, and then says only that the master is unresponsive, or nothing that can be read."""
     from py4j.protocol import Py4JError
 
     try:
         yield
     except Py4JError as error:
-        raise ClusterNotThere(
+        raise ClusterUnavailableError(
             f"the cluster at {settings.spark['spark.master']} answers, but did not take this run: does it have another "
             f"secret than {settings.secret_file}, or another version of Spark?"
         ) from error
@@ -89,7 +89,7 @@ def await_executor(spark: SparkSession, settings: Settings) -> None:
     while context.getExecutorMemoryStatus().size() < 2:  # the driver is one of them
         if time.monotonic() > deadline:
             spark.stop()
-            raise ClusterNotThere(
+            raise ClusterUnavailableError(
                 f"the cluster at {settings.spark['spark.master']} gave no executor within "
                 f"{settings.lock_wait_seconds:g} s: its workers are gone, too small, or busy with other runs; its web "
                 "page says which."

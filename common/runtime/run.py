@@ -1,4 +1,4 @@
-"""One job on one day of one dataset: what it was asked, and what came of it."""
+"""One job on one day of one dataset: what it was asked to do, and its outcome."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from common.contracts.layout import Table
-from common.lake import delta_log
-from common.runtime.code_version import code_revision, lock_revision
 from common.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,12 +17,26 @@ if TYPE_CHECKING:
 
     from common.contracts.contract import Contract
     from common.contracts.datasets import Dataset
-    from common.lake.merge import Change
+
+
+@dataclass
+class Change:
+    """What converging a slice did: nothing, or one new version."""
+
+    version: int = -1
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    partitions: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return self.inserted + self.updated + self.deleted
 
 
 @dataclass
 class Outcome:
-    """`outcome` is done, nothing (all was as it should be) or empty (the source had no rows)."""
+    """`outcome` is done, nothing (everything was up to date) or empty (the source had no rows)."""
 
     outcome: str = "done"
     counts: dict[str, int] = field(default_factory=dict)
@@ -36,7 +48,7 @@ class Outcome:
     def of(
         cls, counts: dict[str, int], changes: Iterable[tuple[Table, Change]], stale: Iterable[date] = (), **facts: Any
     ) -> Outcome:
-        """Done where a version was written, else nothing."""
+        """Done if any change wrote a version, else nothing."""
         written = {table.path: change.version for table, change in changes if change.version >= 0}
         return cls("done" if written else "nothing", dict(counts), written, sorted(stale), facts)
 
@@ -51,7 +63,7 @@ class Run:
     code: str
     full_refresh: bool = False
     options: dict[str, Any] = field(default_factory=dict)
-    at: dict[str, int] = field(default_factory=dict)  # tables that are read as they were at a version
+    at: dict[str, int] = field(default_factory=dict)  # versions of tables to read instead of the newest
 
     @property
     def contract(self) -> Contract:
@@ -59,7 +71,7 @@ class Run:
 
     @cached_property
     def spark(self) -> SparkSession:
-        """Started when first asked for: a run that has nothing to do never pays for it."""
+        """Starts on first use: a run with nothing to do never pays for Spark."""
         from common.runtime.session import open_session
 
         return open_session(self.settings, self._app)
@@ -76,20 +88,14 @@ class Run:
     def path(self, table: Table) -> str:
         return f"{self.settings.lake}/{table.path}"
 
-    def version(self, table: Table) -> int:
-        return delta_log.version(self.path(table))
-
-    def versions(self, tables: Iterable[Table]) -> dict[str, int]:
-        return {table.path: self.version(table) for table in tables}
-
     @property
     def refusals(self) -> dict[str, list[date | str]]:
-        """The slice of quarantine that is this run's own."""
+        """The slice of quarantine that belongs to this run."""
         return {"ds": [self.ds], "job": [self.job]}
 
     @property
     def refused_by(self) -> dict[str, Column]:
-        """What a refused row says of who refused it."""
+        """The columns of a quarantined row that name the run that refused it."""
         from pyspark.sql import functions as F
 
         return {"ds": F.lit(self.ds), "job": F.lit(self.job), "run_id": F.lit(self.run_id)}
@@ -99,16 +105,3 @@ class Run:
         return logging.LoggerAdapter(
             logging.getLogger("pipeline"), {"job": self.job, "dataset": self.contract.name, "ds": str(self.ds)}
         )
-
-    @property
-    def signature(self) -> dict[str, str]:
-        """What every commit of this run says of its maker."""
-        return {
-            "job": self.job,
-            "dataset": self.contract.name,
-            "ds": str(self.ds),
-            "run_id": self.run_id,
-            "code": self.code,
-            "revision": code_revision(),
-            "lock": lock_revision(),
-        }

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
-from common.runtime.cluster import accepted, authentication, await_executor, insist_answers, is_standalone
+from common.runtime.cluster import authentication, await_executor, explain_rejection, is_standalone, require_reachable
 from common.runtime.settings import Settings
 
 # What a job's result depends on, and so the same everywhere; the rest is in conf/<env>.yml.
@@ -58,11 +58,11 @@ def _started(settings: Settings, app: str) -> SparkSession:
     SparkContext._ensure_initialized()
     if not is_standalone(settings):
         return _builder(settings, app).getOrCreate()
-    insist_answers(settings)
+    require_reachable(settings)
     builder = _builder(settings, app)
     for name, value in authentication(settings).items():
         builder = builder.config(name, value)
-    with accepted(settings):
+    with explain_rejection(settings):
         session = builder.getOrCreate()
     await_executor(session, settings)
     return session

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
-from common.errors import BadArguments
+from common.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = ROOT / "conf"
@@ -63,7 +63,7 @@ def environments() -> list[str]:
 
 def load_settings(env: str, **flags: str | None) -> Settings:
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", env) or env not in environments():
-        raise BadArguments(f"--env {env!r} is not known; expected one of: {', '.join(environments())}")
+        raise UsageError(f"--env {env!r} is not known; expected one of: {', '.join(environments())}")
     given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
     try:
         settings = Settings(env=env, **given)
@@ -71,6 +71,6 @@ def load_settings(env: str, **flags: str | None) -> Settings:
         found = "; ".join(
             f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False)
         )
-        raise BadArguments(f"conf/{env}.yml, the environment or a flag is wrong: {found}") from None
+        raise UsageError(f"conf/{env}.yml, the environment or a flag is wrong: {found}") from None
     places = {name: getattr(settings, name) for name in ("lake", "landing", "secret_file")}
     return settings.model_copy(update={name: settings.place(uri) for name, uri in places.items() if uri is not None})

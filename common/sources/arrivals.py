@@ -9,21 +9,21 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from common.clean.versions import record_hash
 from common.contracts import layout
 from common.contracts.layout import FILE_REFUSED, Table
-from common.errors import BooksDoNotBalance, ContractBroken, NothingThere
+from common.errors import ContractViolationError, SourceMissingError, UnbalancedBooksError
 from common.lake import delta_log, spark_tables
-from common.lake.merge import Change, Wish
-from common.runtime.run import Outcome, Run
-from common.sources.source import Holding, Source
+from common.lake.merge import DesiredSlice
+from common.lake.spark_tables import record_hash
+from common.runtime.run import Change, Outcome, Run
+from common.sources.source import Source, SourceListing
 
 
-def check(run: Run, holding: Holding) -> Holding:
+def require_usable(run: Run, holding: SourceListing) -> SourceListing:
     """Decides from what the source holds whether the day can be taken at all."""
     raw = layout.raw(run.contract)
     if not holding.units:
-        raise NothingThere(
+        raise SourceMissingError(
             f"{holding.place} holds nothing for {run.ds}; expected at least one file there. "
             "If the source is late, run again when it has come."
         )
@@ -32,7 +32,7 @@ def check(run: Run, holding: Holding) -> Holding:
             run.log.warning("%s lacks optional columns, read as missing: %s", unit.name, list(unit.absent))
     if holding.bad and run.contract.source.on_bad_file == "fail":
         named = "; ".join(f"{unit.name}: {unit.refused}" for unit in holding.bad)
-        raise ContractBroken(
+        raise ContractViolationError(
             f"{len(holding.bad)} of {len(holding.units)} files of {run.ds} are refused, and nothing was ingested: {named}",
             [{"file": unit.name, "problem": unit.refused} for unit in holding.bad],
         )
@@ -41,27 +41,32 @@ def check(run: Run, holding: Holding) -> Holding:
     return holding
 
 
-def _keep_what_emptied(run: Run, holding: Holding, raw: Table) -> None:
+def _keep_what_emptied(run: Run, holding: SourceListing, raw: Table) -> None:
     """An empty file says nothing: not that the rows which it held were never there."""
     empty = [unit.name for unit in holding.good if not unit.records]
     if not empty or not delta_log.files(run.path(raw), ds=[str(run.ds)]):
         return
     if holding.records:
-        held = spark_tables.read(run, raw, {"ds": [run.ds]}).where(F.col("file").isin(empty)).select("file").distinct()
+        held = (
+            spark_tables.read_partitions(run, raw, {"ds": [run.ds]})
+            .where(F.col("file").isin(empty))
+            .select("file")
+            .distinct()
+        )
         empty = sorted(row["file"] for row in held.collect())
     if empty:
-        raise ContractBroken(
+        raise ContractViolationError(
             f"{holding.place} has no rows in {', '.join(empty)}, and {raw.path} holds rows for {run.ds}: they were kept. "
             "Land the day again; take a file away whose rows are to go, or declare empty_day_wipes in the contract."
         )
 
 
 @dataclass(frozen=True)
-class Taken:
+class IngestedDay:
     """The day's records, each different one once, with its copies."""
 
     run: Run
-    holding: Holding
+    holding: SourceListing
     records: DataFrame
     seen: dict[str, int]
     drift: dict[str, list[str]]  # of each file the columns that the contract doesn't know
@@ -77,13 +82,15 @@ class Taken:
         files = [unit.name for unit in self.holding.good]
         return {"counts": counts, "sources": {"files": files}, "drift": self.drift}
 
-    def arrived(self) -> Wish:
+    def arrived(self) -> DesiredSlice:
         table = layout.raw(self.run.contract)
         good = self.records.where(F.col("problem").isNull())
         rows = spark_tables.conform(good.withColumn("ds", F.lit(self.run.ds)), table)
-        return Wish(table=table, where={"ds": [self.run.ds]}, desired=rows, size=self.seen["different_accepted"])
+        return DesiredSlice(
+            table=table, where={"ds": [self.run.ds]}, desired=rows, size=self.seen["different_accepted"]
+        )
 
-    def refused(self) -> Wish:
+    def refused(self) -> DesiredSlice:
         table = layout.quarantine(self.run.contract)
         bad = self.records.where(F.col("problem") != "").withColumn("reasons", F.array("problem"))
         files = [(unit.name, FILE_REFUSED, unit.refused, 1) for unit in self.holding.bad]
@@ -93,33 +100,33 @@ class Taken:
         )
         named = rows.withColumns({**self.run.refused_by, "record_hash": F.md5("record")})
         size = self.seen["different_quarantined"] + len(files)
-        return Wish(table=table, where=self.run.refusals, desired=spark_tables.conform(named, table), size=size)
+        return DesiredSlice(table=table, where=self.run.refusals, desired=spark_tables.conform(named, table), size=size)
 
 
-def take(run: Run, source: Source, holding: Holding) -> Taken:
+def read_day(run: Run, source: Source, holding: SourceListing) -> IngestedDay:
     columns = [column.name for column in run.contract.columns]
     read = source.read(run.spark, holding.good)
     accepted, quarantined = F.col("problem").isNull(), F.col("problem") != ""
-    read, seen = spark_tables.computed(
+    read, seen = spark_tables.materialize(
         read.withColumn("record_hash", record_hash(columns)),
         accepted=F.count_if(accepted),
         quarantined=F.count_if(quarantined),
-        lines=spark_tables.total("lines"),
+        lines=spark_tables.sum_or_zero("lines"),
         extra=F.collect_set(F.when(F.col("extra").isNotNull(), F.struct("file", "extra"))),
     )
     names = [name for name in read.columns if name != "lines"]
-    alone, alike = spark_tables.apart(
+    alone, alike = spark_tables.split_unique(
         read.select(names), F.xxhash64("file", "problem", "record", "extra", "record_hash")
     )
-    several, copies = spark_tables.computed(
+    several, copies = spark_tables.materialize(
         alike.groupBy(*names).agg(F.count(F.lit(1)).alias("copies")),
-        accepted=spark_tables.total(F.when(accepted, F.col("copies") - 1)),
-        quarantined=spark_tables.total(F.when(quarantined, F.col("copies") - 1)),
+        accepted=spark_tables.sum_or_zero(F.when(accepted, F.col("copies") - 1)),
+        quarantined=spark_tables.sum_or_zero(F.when(quarantined, F.col("copies") - 1)),
     )
     records = alone.withColumn("copies", F.lit(1)).unionByName(several)
     different = {f"different_{name}": seen[name] - copies[name] for name in copies}
     if seen["lines"] != holding.records:
-        raise BooksDoNotBalance(
+        raise UnbalancedBooksError(
             f"the source counted {holding.records} records for {run.ds}, reading accounts for {seen['lines']}; "
             "nothing was committed. Was a file changed meanwhile? Run again."
         )
@@ -128,10 +135,10 @@ def take(run: Run, source: Source, holding: Holding) -> Taken:
         drift.setdefault(file, []).append(extra)
     for file, names in drift.items():
         run.log.warning("%s has columns that the contract doesn't know, left out: %s", file, names)
-    return Taken(run, holding, records, {**seen, **different}, drift)
+    return IngestedDay(run, holding, records, {**seen, **different}, drift)
 
 
-def outcome(holding: Holding, books: Mapping[str, Any], changes: list[tuple[Table, Change]]) -> Outcome:
+def outcome(holding: SourceListing, books: Mapping[str, Any], changes: list[tuple[Table, Change]]) -> Outcome:
     facts = {"drift": books["drift"]} if books["drift"] else {}
     found = Outcome.of(books["counts"], changes, **facts)
     return found if holding.records else replace(found, outcome="empty")

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.sources.text_records import Batch, count_lines
+from common.sources.text_records import ParsedBlock, count_lines
 
 
 def record_batch(name: str, values: list[Any], columns: list[str], count: int) -> pa.RecordBatch:
@@ -16,7 +16,7 @@ def record_batch(name: str, values: list[Any], columns: list[str], count: int) -
     return _batch(name, fields, columns, count)
 
 
-def plain_batch(name: str, batch: Batch, columns: list[str]) -> pa.RecordBatch:
+def plain_batch(name: str, batch: ParsedBlock, columns: list[str]) -> pa.RecordBatch:
     """The lines without quotes, cut up all at once."""
     fields = pc.split_pattern(pa.array(batch.plain, pa.string()), batch.delimiter)
     count = len(batch.plain)
@@ -24,7 +24,7 @@ def plain_batch(name: str, batch: Batch, columns: list[str]) -> pa.RecordBatch:
     return _batch(name, cut, columns, count)
 
 
-def refused_batch(name: str, batch: Batch, columns: list[str]) -> pa.RecordBatch:
+def refused_batch(name: str, batch: ParsedBlock, columns: list[str]) -> pa.RecordBatch:
     """The refused records. Behind them rows that are no record (problem ""): names that the contract doesn't know, and
     the further lines of records that span several."""
     lines = [max(1, count_lines([text.split("\n")])) for _, text in batch.refused]

@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from common.sources.text_records import Batch, Lines, is_blank
+from common.sources.text_records import Lines, ParsedBlock, is_blank
 
 
-def json_batches(blocks: Lines, wanted: Sequence[str]) -> Iterator[Batch]:
+def json_batches(blocks: Lines, wanted: Sequence[str]) -> Iterator[ParsedBlock]:
     """One object a line, each value as the text that stands in the file."""
     known = set(wanted)
     for block in blocks:
-        batch = Batch()
+        batch = ParsedBlock()
         for line in block:
             if is_blank(line):
                 continue

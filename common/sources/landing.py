@@ -17,10 +17,10 @@ from common.contracts.contract import Column, Contract
 from common.lake.files import list_files, locate
 from common.sources.arrow_batches import parquet_batch, plain_batch, record_batch, refused_batch
 from common.sources.json_lines import json_batches
-from common.sources.source import Holding, Unit
+from common.sources.source import Source, SourceListing, SourceUnit
 from common.sources.text_records import (
-    BadFile,
-    Batch,
+    ParsedBlock,
+    RefusedFileError,
     check_header,
     count_lines,
     csv_batches,
@@ -31,6 +31,8 @@ from common.sources.text_records import (
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
+    from common.runtime.run import Run
 
 FORMATS = {
     ".csv": "csv",
@@ -65,14 +67,14 @@ class Landing:
                     digest.update(block)
         return digest.hexdigest()
 
-    def holds(self) -> Holding:
-        return Holding(self.folder, tuple(self._inspect(name) for name in self._names()))
+    def holds(self) -> SourceListing:
+        return SourceListing(self.folder, tuple(self._inspect(name) for name in self._names()))
 
     @property
     def arrived(self) -> bool:
         return bool(self._names())
 
-    def read(self, spark: SparkSession, units: list[Unit]) -> DataFrame:
+    def read(self, spark: SparkSession, units: list[SourceUnit]) -> DataFrame:
         """One task a file: a quoted field that spans lines is never cut."""
         names = [unit.name for unit in units]
         columns = [column.name for column in self.contract.columns]
@@ -99,37 +101,39 @@ class Landing:
     def _format(self, name: str) -> str:
         found = [format_ for suffix, format_ in FORMATS.items() if name.lower().endswith(suffix)]
         if not found:
-            raise BadFile(f"its name ends in none of {', '.join(FORMATS)}; rename it, or take it out of landing")
+            raise RefusedFileError(
+                f"its name ends in none of {', '.join(FORMATS)}; rename it, or take it out of landing"
+            )
         return found[0]
 
-    def _inspect(self, name: str) -> Unit:
+    def _inspect(self, name: str) -> SourceUnit:
         """Reads the file once, to its last byte, before anything of it is believed."""
         try:
             if self._format(name) == "parquet":
                 with self._parquet(name) as file:
-                    return Unit(name, file.metadata.num_rows, extra=self._check_parquet(file))
+                    return SourceUnit(name, file.metadata.num_rows, extra=self._check_parquet(file))
             with self._open_text(name) as stream:
                 return self._inspect_text(name, read_lines(stream, self.contract.source.encoding))
-        except BadFile as error:
-            return Unit(name, 0, refused=str(error))
+        except RefusedFileError as error:
+            return SourceUnit(name, 0, refused=str(error))
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            return Unit(name, 0, refused=f"its gzip stream is truncated or corrupt ({error}); have it sent again")
+            return SourceUnit(name, 0, refused=f"its gzip stream is truncated or corrupt ({error}); have it sent again")
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-            return Unit(name, 0, refused=f"it can't be read ({str(error)[:300]}); have it sent again")
+            return SourceUnit(name, 0, refused=f"it can't be read ({str(error)[:300]}); have it sent again")
 
-    def _inspect_text(self, name: str, blocks: Iterator[list[str]]) -> Unit:
+    def _inspect_text(self, name: str, blocks: Iterator[list[str]]) -> SourceUnit:
         if self._format(name) == "json":
-            return Unit(name, count_lines(blocks))
+            return SourceUnit(name, count_lines(blocks))
         line, rest = split_header(blocks)
         if line is None:
-            return Unit(name, 0)
+            return SourceUnit(name, 0)
         header = csv_header(line, self.contract.source.delimiter)
         try:
             check_header(header, [c.name for c in self.contract.columns], self._required())
-        except BadFile:
+        except RefusedFileError:
             count_lines(rest)  # a file that is also truncated or not text is refused for that
             raise
-        return Unit(name, count_lines(rest), extra=self._unknown(header), absent=self._absent(header))
+        return SourceUnit(name, count_lines(rest), extra=self._unknown(header), absent=self._absent(header))
 
     def _open_text(self, name: str) -> BinaryIO:
         raw = self._open_raw(name)
@@ -148,7 +152,9 @@ class Landing:
             if column.name in schema.names and not can_be(schema.field(column.name).type, column)
         ]
         if changed:
-            raise BadFile(f"its types have changed ({'; '.join(changed)}); change the source back, or the contract")
+            raise RefusedFileError(
+                f"its types have changed ({'; '.join(changed)}); change the source back, or the contract"
+            )
         for _ in file.iter_batches(batch_size=ROWS_A_BATCH):
             pass
         return self._unknown(list(schema.names))
@@ -162,7 +168,7 @@ class Landing:
     def _absent(self, names: list[str]) -> tuple[str, ...]:
         return tuple(column.name for column in self.contract.columns if column.name not in names)
 
-    def _batches(self, name: str, columns: list[str]) -> Iterator[Batch]:
+    def _batches(self, name: str, columns: list[str]) -> Iterator[ParsedBlock]:
         with self._open_text(name) as stream:
             blocks = read_lines(stream, self.contract.source.encoding)
             if self._format(name) == "json":
@@ -203,3 +209,7 @@ def can_be(found: pa.DataType, column: Column) -> bool:
         "timestamp": pa.types.is_timestamp(found) or pa.types.is_date(found),
     }
     return bool(text or fits[column.base_type])
+
+
+def open_source(run: Run) -> Source:
+    return Landing(run.contract, run.settings.landing, run.ds)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.days import parse_day
-from common.errors import told
+from common.errors import exit_on_error
 
 FIRST_DAY = "2026-01-01"
 FORMATS = ("csv", "csv.gz", "jsonl", "parquet")
@@ -25,7 +25,7 @@ Row = Sequence[str | None]
 Generator = Callable[[date, int, int, bool], tuple[Iterator[Row], list[str]]]
 
 
-@told()
+@exit_on_error()
 def main(name: str, columns: Sequence[str], generate: Generator, argv: list[str] | None = None) -> None:
     arguments = argparse.ArgumentParser(
         prog=f"python -m jobs.datasets.{name}.sample", description=f"Landing data of {name}."

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from common.runtime.run import Run
-
 
 @dataclass(frozen=True)
-class Unit:
+class SourceUnit:
     """A part of a day that is read or refused as a whole: a file, a query, a partition of a stream."""
 
     name: str
@@ -23,18 +21,18 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Holding:
+class SourceListing:
     """What a source holds for one ds."""
 
     place: str
-    units: tuple[Unit, ...]
+    units: tuple[SourceUnit, ...]
 
     @property
-    def good(self) -> list[Unit]:
+    def good(self) -> list[SourceUnit]:
         return [unit for unit in self.units if not unit.refused]
 
     @property
-    def bad(self) -> list[Unit]:
+    def bad(self) -> list[SourceUnit]:
         return [unit for unit in self.units if unit.refused]
 
     @property
@@ -46,17 +44,11 @@ class Source(Protocol):
     def fingerprint(self) -> str:
         """Equal as long as the day holds the same."""
 
-    def holds(self) -> Holding: ...
+    def holds(self) -> SourceListing: ...
 
-    def read(self, spark: SparkSession, units: list[Unit]) -> DataFrame:
+    def read(self, spark: SparkSession, units: list[SourceUnit]) -> DataFrame:
         """Every record as text: `file, problem, record, extra, lines` and the contract's columns.
 
         A record that can't be taken apart has a `problem` and its whole text as `record`. A row whose problem is ""
         is no record: its `extra` names a column that the contract doesn't know. `lines` add up to the unit's `records`.
         """
-
-
-def open_source(run: Run) -> Source:
-    from common.sources.landing import Landing
-
-    return Landing(run.contract, run.settings.landing, run.ds)

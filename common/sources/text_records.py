@@ -17,12 +17,12 @@ LONGEST_RECORD = 200
 Lines = Iterator[list[str]]
 
 
-class BadFile(Exception):  # noqa: N818
+class RefusedFileError(Exception):
     """The file as a whole can't be trusted."""
 
 
 @dataclass
-class Batch:
+class ParsedBlock:
     """Records of one file: fields by position in `wanted`, and the refused ones with their text.
 
     Most lines are `plain`: their fields are what stands between the delimiters. They are left whole, to be cut up all at
@@ -58,7 +58,7 @@ def read_lines(stream: BinaryIO, encoding: str) -> Lines:
             text = tail + decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
             at = offset - (len(error.object) - len(block)) + error.start
-            raise BadFile(f"byte {at} is not {encoding}; convert the file, or declare its encoding") from None
+            raise RefusedFileError(f"byte {at} is not {encoding}; convert the file, or declare its encoding") from None
         if first and text:
             text, first = text.removeprefix("\ufeff"), False
         offset += len(block)
@@ -104,34 +104,34 @@ def parse_record(text: str, delimiter: str) -> list[str] | None:
 def check_header(names: list[str], columns: Sequence[str], required: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise BadFile(f"its header names {twice} twice; found {names}, expected each of {list(columns)} once")
+        raise RefusedFileError(f"its header names {twice} twice; found {names}, expected each of {list(columns)} once")
     missing = [name for name in required if name not in names]
     if missing:
-        raise BadFile(f"its header lacks {missing}; found {names}, expected {list(columns)}")
+        raise RefusedFileError(f"its header lacks {missing}; found {names}, expected {list(columns)}")
 
 
 def csv_header(line: str, delimiter: str) -> list[str]:
     fields = parse_record(line, delimiter)
     if fields is None:
-        raise BadFile(f"its header has broken quoting: {line[:200]!r}")
+        raise RefusedFileError(f"its header has broken quoting: {line[:200]!r}")
     return [name.strip() for name in fields]
 
 
-def csv_batches(blocks: Lines, header: list[str], wanted: Sequence[str], delimiter: str) -> Iterator[Batch]:
+def csv_batches(blocks: Lines, header: list[str], wanted: Sequence[str], delimiter: str) -> Iterator[ParsedBlock]:
     """Records mapped to the wanted columns by the header's names; a missing optional column reads as None."""
     width = len(header)
     places = [header.index(name) if name in header else None for name in wanted]
     open_record: list[str] = []
     for block in blocks:
-        batch = Batch(places=places, delimiter=delimiter)
+        batch = ParsedBlock(places=places, delimiter=delimiter)
         for text, fields in _quoted([*open_record, *block], width, batch, open_record):
             _take_quoted(text, fields, width, batch)
         yield batch
-    yield _unclosed(open_record, width, Batch(places=places, delimiter=delimiter))
+    yield _unclosed(open_record, width, ParsedBlock(places=places, delimiter=delimiter))
 
 
 def _quoted(
-    lines: list[str], width: int, batch: Batch, open_record: list[str]
+    lines: list[str], width: int, batch: ParsedBlock, open_record: list[str]
 ) -> Iterator[tuple[str, list[str] | None]]:
     """Joins the lines of quoted fields that span them; what is still open at the end is left in `open_record`. Between
     them the batch takes the lines without quotes by itself."""
@@ -153,7 +153,7 @@ def _quoted(
     _take_plain(lines[place:], width, batch)
 
 
-def _take_quoted(text: str, fields: list[str] | None, width: int, batch: Batch) -> None:
+def _take_quoted(text: str, fields: list[str] | None, width: int, batch: ParsedBlock) -> None:
     if fields is None:
         batch.refuse("broken_quoting", text)
     elif len(fields) != width:
@@ -162,7 +162,7 @@ def _take_quoted(text: str, fields: list[str] | None, width: int, batch: Batch) 
         batch.rows.append([None if place is None else fields[place] for place in batch.places])
 
 
-def _take_plain(lines: list[str], width: int, batch: Batch) -> None:
+def _take_plain(lines: list[str], width: int, batch: ParsedBlock) -> None:
     texts = [text for line in lines if (text := line.removesuffix("\r"))]
     delimiters = width - 1
     whole = [text for text in texts if text.count(batch.delimiter) == delimiters]
@@ -191,7 +191,7 @@ def _record_length(lines: list[str], place: int, delimiter: str, width: int) -> 
     return None if len(lines) - place < LONGEST_RECORD else 1
 
 
-def _unclosed(lines: list[str], width: int, batch: Batch) -> Batch:
+def _unclosed(lines: list[str], width: int, batch: ParsedBlock) -> ParsedBlock:
     """The file ended within a quoted field: its first line is refused, and the others get their own chance."""
     while lines:
         first, lines = lines[0], lines[1:]

@@ -11,16 +11,18 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from common.errors import BadArguments, ContractBroken
+from common.errors import ContractViolationError, UsageError
 from common.lake import content_hash, pins, spark_tables
+from common.lake.commit_metadata import signature
 from common.lake.files import write_json
 from common.lake.locks import hold
+from common.lake.training_manifests import FOLDER, manifests, place
 from common.quality import profiles
 from common.training import leak_check
 from common.training.as_of_join import SPLIT, as_of, known_at, newest_known, split_of
 from common.training.fitting import Fitted, fit
 from common.training.inputs import Inputs, inputs_of
-from common.training.store import FOLDER, delta, export, manifests, place
+from common.training.store import read_delta, write_parquet
 from common.training.training_set import SPLITS, TIME, From, Labels, Snapshot, TrainingSet, pin_name
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ LEFT_OUT = "left_out"
 Later = Callable[[DataFrame, DataFrame, str, From], DataFrame]
 
 
-def build(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> dict[str, Any]:
+def build_training_set(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> dict[str, Any]:
     """The manifest of the training set that these inputs make: one that is there already, or a new version."""
     run, inputs = days[0], inputs_of(days, declared, labels)
     with hold(run.settings.lake, f"{FOLDER}/{declared.name}", run.settings.lock_wait_seconds):
@@ -67,7 +69,7 @@ def _build(run: Run, inputs: Inputs, version: int) -> dict[str, Any]:
         "splits": written,
         "fitted": fitted.to_json(),
         "profiles": _profiles(run, rows, inputs),
-        **run.signature,
+        **signature(run),
     }
     # The manifest comes last: without it the version was never built, and the next build starts it anew.
     write_json(f"{here}/manifest.json", manifest)
@@ -81,9 +83,9 @@ def assemble(run: Run, inputs: Inputs, later: Later | None = None) -> tuple[Data
     day = F.to_date(TIME) if inputs.labels else newest_known(F.col(TIME))
     rows = rows.withColumn(SPLIT, F.coalesce(split_of(declared.split, inputs.entity, day), F.lit(LEFT_OUT)))
     measures = {split: F.count_if(F.col(SPLIT) == split) for split in (*SPLITS, LEFT_OUT)}
-    rows, counts = spark_tables.computed(rows, examples=F.count(F.lit(1)), **measures)
+    rows, counts = spark_tables.materialize(rows, examples=F.count(F.lit(1)), **measures)
     if not counts["train"]:
-        raise ContractBroken(
+        raise ContractViolationError(
             f"training set {declared.name}: none of {counts['examples']} examples of {inputs.days[0]}..{inputs.days[-1]} "
             f"is in the train split ({declared.split}); choose other days, or another split"
         )
@@ -106,7 +108,7 @@ def fit_on_train(rows: DataFrame, declared: TrainingSet) -> Fitted:
     return fit(declared.steps, rows.where(F.col(SPLIT) == "train").drop(SPLIT).toArrow())
 
 
-def check(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> dict[str, int]:
+def check_leaks(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> dict[str, int]:
     """That nothing outside the train split changes what is fitted, and nothing after a label what it is joined to."""
     run, inputs = days[0], inputs_of(days, declared, labels)
     rows, _ = assemble(run, inputs)
@@ -142,7 +144,7 @@ def _named(wanted: From, features: DataFrame, entity: str, taken: set[str]) -> d
     names = wanted.columns or tuple(name for name in features.columns if name not in ("ds", entity))
     unknown = [name for name in (entity, *names) if name not in features.columns]
     if unknown:
-        raise BadArguments(f"{wanted.table} has no {unknown}; it has {features.columns}")
+        raise UsageError(f"{wanted.table} has no {unknown}; it has {features.columns}")
     table = wanted.table.partition("@")[0]
     found = {name: f"{table}_{name}" if name in taken else name for name in names}
     taken |= set(found.values())
@@ -160,9 +162,9 @@ def _write(rows: DataFrame, fitted: Fitted, split: str, here: str) -> dict[str, 
     key = [mine.columns[0], TIME]
     done = mine.mapInArrow(apply, from_arrow_schema(fitted.output_schema))
     spark_tables.write_whole(done, f"{here}/{split}")
-    found = delta(f"{here}/{split}")
-    export(found, f"{here}/export/{split}.parquet")
-    return {"rows": found.num_rows, "hash": content_hash.of_rows(found, key)}
+    found = read_delta(f"{here}/{split}")
+    write_parquet(found, f"{here}/export/{split}.parquet")
+    return {"rows": found.num_rows, "hash": content_hash.hash_rows(found, key)}
 
 
 def _pin_inputs(lake: str, inputs: Inputs, version: int) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from common.errors import ContractBroken, insist
+from common.errors import ContractViolationError, require
 from common.training import steps as declarable
 from common.training.step_base import NOT_OF_TYPE, Columns, Params, Step, exact
 
@@ -29,10 +29,10 @@ def columns_read(steps: Sequence[Step]) -> tuple[str, ...]:
     gone: dict[str, str] = {}
     for step in steps:
         for name in (*step.reads, *step.removes):
-            insist(name not in gone, f"{step.name} needs {name}, which {gone.get(name)} has removed")
+            require(name not in gone, f"{step.name} needs {name}, which {gone.get(name)} has removed")
         for name in step.writes:
             fresh = name in step.reads or name not in there
-            insist(fresh, f"{step.name} would write {name} over what {there.get(name)} gave")
+            require(fresh, f"{step.name} would write {name} over what {there.get(name)} gave")
         needed |= dict.fromkeys(name for name in step.reads if name not in there)
         there = {**dict.fromkeys(step.reads, "the table"), **there, **dict.fromkeys(step.writes, step.name)}
         there = {name: by for name, by in there.items() if name not in step.removes}
@@ -81,7 +81,7 @@ class Fitted:
         stored = json.loads(text)
         if stored.get("format") != FORMAT:
             found = stored.get("format")
-            raise ContractBroken(f"fitted steps of format {found}, this code reads {FORMAT}: fit them again")
+            raise ContractViolationError(f"fitted steps of format {found}, this code reads {FORMAT}: fit them again")
         return Fitted(
             tuple(_step(each["step"], each["declared"]) for each in stored["steps"]),
             tuple(each["fitted"] for each in stored["steps"]),
@@ -95,9 +95,13 @@ class Fitted:
     def _applied(self, columns: Columns) -> Columns:
         for name in self.reads:
             if name not in columns:
-                raise ContractBroken(f"found the columns {_listed(columns)}; expected {name} ({self._types[name]}) too")
+                raise ContractViolationError(
+                    f"found the columns {_listed(columns)}; expected {name} ({self._types[name]}) too"
+                )
             if columns[name].type != self._types[name]:
-                raise ContractBroken(f"{name}: found {columns[name].type}, expected {self._types[name]} as when fitted")
+                raise ContractViolationError(
+                    f"{name}: found {columns[name].type}, expected {self._types[name]} as when fitted"
+                )
         # In the order of fitting, whatever that of the rows: a model may go by places.
         columns = {name: columns[name] for name in self._types if name in columns} | columns
         for step, params in zip(self.steps, self.params, strict=True):
@@ -115,7 +119,7 @@ def fit(steps: Sequence[Step], table: pa.Table) -> Fitted:
     for step in steps:
         for name in (*step.reads, *step.removes):
             if name not in columns:
-                raise ContractBroken(f"{step.name}: found the columns {_listed(columns)}; expected {name} too")
+                raise ContractViolationError(f"{step.name}: found the columns {_listed(columns)}; expected {name} too")
         learnt.append(_learnt(step, columns))
         columns = _stepped(step, learnt[-1], columns)
     return Fitted(tuple(steps), tuple(learnt), pa.schema([(field.name, field.type) for field in table.schema]))
@@ -126,7 +130,9 @@ def _learnt(step: Step, columns: Columns) -> Params:
         with np.errstate(over="raise"):
             return step.fit(columns)
     except ArithmeticError:
-        raise ContractBroken(f"{step.name}: its numbers are too large to reckon with; Clip them first") from None
+        raise ContractViolationError(
+            f"{step.name}: its numbers are too large to reckon with; Clip them first"
+        ) from None
 
 
 def _stepped(step: Step, params: Params, columns: Columns) -> Columns:
@@ -134,7 +140,9 @@ def _stepped(step: Step, params: Params, columns: Columns) -> Columns:
         made = step.apply(columns, params)
     over = sorted((made.keys() & columns.keys()) - set(step.reads))
     if over:
-        raise ContractBroken(f"{step.name} would write {_listed(over)} over what is there: name or drop one otherwise")
+        raise ContractViolationError(
+            f"{step.name} would write {_listed(over)} over what is there: name or drop one otherwise"
+        )
     return {name: column for name, column in columns.items() if name not in step.removes} | made
 
 
@@ -142,7 +150,7 @@ def _columns(rows: pa.Table | pa.RecordBatch) -> Columns:
     names = rows.schema.names
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ContractBroken(f"found the columns {_listed(names)}; expected {_listed(twice)} once")
+        raise ContractViolationError(f"found the columns {_listed(names)}; expected {_listed(twice)} once")
     return dict(zip(names, rows.columns, strict=True))
 
 
@@ -151,7 +159,9 @@ def _single(name: str, value: Any, type_: pa.DataType | None) -> pa.Array:
         return exact([value], type_)
     except NOT_OF_TYPE:
         # Arrow's own message has the value in it, and the column may be sensitive.
-        raise ContractBroken(f"{name}: found a {type(value).__name__} that is no {type_ or 'column type'}") from None
+        raise ContractViolationError(
+            f"{name}: found a {type(value).__name__} that is no {type_ or 'column type'}"
+        ) from None
 
 
 def _declared(step: Step) -> dict[str, Any]:
@@ -161,7 +171,7 @@ def _declared(step: Step) -> dict[str, Any]:
 def _step(name: str, declared: dict[str, Any]) -> Step:
     kind = getattr(declarable, name, None)
     if not (isinstance(kind, type) and issubclass(kind, Step)):
-        raise ContractBroken(f"fitted steps with a {name}, which this code does not know: fit them again")
+        raise ContractViolationError(f"fitted steps with a {name}, which this code does not know: fit them again")
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in declared.items()})
 
 
@@ -171,7 +181,7 @@ def _insist_storable(field: pa.Field) -> None:
     except ValueError:
         storable = False
     if not storable:
-        raise ContractBroken(f"{field.name}: found {field.type}, expected a plain type, which JSON can name")
+        raise ContractViolationError(f"{field.name}: found {field.type}, expected a plain type, which JSON can name")
 
 
 def _type(text: str) -> pa.DataType:

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from common.errors import BadArguments
-from common.lake.content_hash import of_parts
+from common.errors import UsageError
+from common.lake.content_hash import hash_parts
 from common.published.catalog import Lake
 from common.published.view import View
-from common.training.labels import Given
-from common.training.labels import read as read_labels
+from common.training.labels import LabelRows, read_labels
 from common.training.training_set import Labels, TrainingSet
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ class Inputs:
     declared: TrainingSet
     days: tuple[date, ...]
     views: dict[str, View]  # by the table's name, as declared
-    labels: Given | None
+    labels: LabelRows | None
 
     @property
     def versions(self) -> dict[str, int]:
@@ -38,7 +37,7 @@ class Inputs:
     @property
     def content(self) -> dict[str, str]:
         """A hash of what was published of the days that are read of each table."""
-        return {table: of_parts(self._hashes(table, view)) for table, view in self.views.items()}
+        return {table: hash_parts(self._hashes(table, view)) for table, view in self.views.items()}
 
     @property
     def fingerprint(self) -> str:
@@ -70,7 +69,7 @@ def inputs_of(days: Sequence[Run], declared: TrainingSet, labels: str | None) ->
     examples = declared.examples
     if isinstance(examples, Labels) != (labels is not None):
         wanted = "needs --labels, a file" if labels is None else "takes its labels from its table: leave --labels out"
-        raise BadArguments(f"training set {declared.name} {wanted}")
+        raise UsageError(f"training set {declared.name} {wanted}")
     lake = Lake(days[0].settings.lake)
     views = {name: lake.features(name).at() for name in declared.tables}
     given = None

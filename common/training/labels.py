@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from common.errors import BadArguments, ContractBroken
+from common.errors import ContractViolationError, UsageError
 from common.lake import content_hash, spark_tables
 from common.training.training_set import TIME, Labels
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Given:
+class LabelRows:
     """The labels of some days; the file may be another tomorrow, so their hash says which they were."""
 
     file: str
@@ -34,30 +34,30 @@ class Given:
         return {"file": self.file, "hash": self.hash, **counts}
 
 
-def read(run: Run, declared: Labels, file: str, first: date, last: date) -> Given:
+def read_labels(run: Run, declared: Labels, file: str, first: date, last: date) -> LabelRows:
     found = _load(run, file)
     columns = {"entity": declared.entity, "time": declared.time, "label": declared.label}
     absent = [name for name in columns.values() if name not in found.columns]
     if absent:
-        raise BadArguments(f"{file} lacks {absent}; found {found.columns}")
+        raise UsageError(f"{file} lacks {absent}; found {found.columns}")
     rows = found.select(declared.entity, F.col(declared.time).try_cast("timestamp").alias(TIME), declared.label)
     empty = {
         what: F.count_if(F.col(name).isNull())
         for what, name in zip(columns, (declared.entity, TIME, declared.label), strict=True)
     }
     asked = F.to_date(TIME).between(F.lit(first), F.lit(last))
-    rows, seen = spark_tables.computed(rows, used=F.count_if(asked), outside=F.count_if(~asked), **empty)
+    rows, seen = spark_tables.materialize(rows, used=F.count_if(asked), outside=F.count_if(~asked), **empty)
     _insist_whole(file, {name: seen[what] for what, name in columns.items()})
     used = rows.where(asked)
-    hashed = content_hash.of_rows(used.toArrow(), [declared.entity, TIME])
-    return Given(file, used, hashed, seen["used"], seen["outside"])
+    hashed = content_hash.hash_rows(used.toArrow(), [declared.entity, TIME])
+    return LabelRows(file, used, hashed, seen["used"], seen["outside"])
 
 
 def _insist_whole(file: str, empty: Mapping[str, int]) -> None:
     found = {name: count for name, count in empty.items() if count}
     if found:
         said = ", ".join(f"{count} without {name}" for name, count in found.items())
-        raise ContractBroken(
+        raise ContractViolationError(
             f"{file}: found labels {said} (or with one that can't be read); expected who, when and what came of it in each. "
             "Mend them, or take them out; nothing was built",
             [{"column": name, "rows": count} for name, count in found.items()],

@@ -9,8 +9,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from common.errors import ContractBroken
-from common.lake.row_diff import EXAMPLES, unlike
+from common.errors import ContractViolationError
+from common.lake.row_diff import EXAMPLES, diff_rows
 from common.training.as_of_join import SPLIT, first_unknown
 from common.training.fitting import Fitted
 from common.training.training_set import TIME, From
@@ -34,7 +34,7 @@ def check_fit(rows: DataFrame, fit: Callable[[DataFrame], Fitted]) -> dict[str, 
     ]
     if leaks:
         said = ", ".join(f"{each['fitted'] or 'all'} of {each['step']}" for each in leaks[:EXAMPLES])
-        raise ContractBroken(
+        raise ContractViolationError(
             f"the fitted steps look at rows outside the train split: {said} changed when only val and test did. "
             "Fit on the train split alone.",
             [dict(each) for each in leaks],
@@ -58,9 +58,9 @@ def later(features: DataFrame, labels: DataFrame, entity: str, wanted: From) -> 
 def check_join(before: DataFrame, after: DataFrame, entity: str) -> dict[str, int]:
     """The examples as they were joined, and as they were with other features after each entity's last label."""
     rows = before.toArrow()
-    found = unlike(rows, after.toArrow(), [entity, TIME])
+    found = diff_rows(rows, after.toArrow(), [entity, TIME])
     if found:
-        raise ContractBroken(
+        raise ContractViolationError(
             f"examples change with features that were not known by the time of their label: {found.words}. "
             "The join reads rows that are later than the label, or nearer to it than gap_hours.",
             found.facts,

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
-from common.errors import ContractBroken
+from common.errors import ContractViolationError
 
 Columns = dict[str, Any]  # by name, in order: Arrow's arrays, whole or in chunks
 Value = str | int | float | bool
@@ -62,7 +62,7 @@ class Step:
         """As doubles, NaN where missing."""
         column = columns[name]
         if not any(fits(column.type) for fits in _NUMBERS):
-            raise ContractBroken(f"{self.name}: {name} is {column.type}, expected numbers")
+            raise ContractViolationError(f"{self.name}: {name} is {column.type}, expected numbers")
         if pt.is_decimal(column.type):
             # Arrow's own cast to double may be a last digit off; by way of text it is the nearest double.
             column = column.cast(pa.string())
@@ -74,18 +74,22 @@ class Step:
         """The finite numbers in rising order, so that nothing can depend on the order of rows."""
         found = rising(self.numbers(columns, name))
         if not len(found):
-            raise ContractBroken(f"{self.name}: {name} has no known value to learn from; Drop it, or fill a constant")
+            raise ContractViolationError(
+                f"{self.name}: {name} has no known value to learn from; Drop it, or fill a constant"
+            )
         return found
 
     def categories(self, columns: Columns, name: str) -> list[Any]:
         """The different values in rising order, without null."""
         if not any(fits(columns[name].type) for fits in _CATEGORIES):
-            raise ContractBroken(
+            raise ContractViolationError(
                 f"{self.name}: {name} is {columns[name].type}, expected words, whole numbers or booleans"
             )
         found = sorted(pc.unique(columns[name]).drop_null().to_pylist())
         if not found:
-            raise ContractBroken(f"{self.name}: {name} has no known value to learn from; Drop it, or fill a constant")
+            raise ContractViolationError(
+                f"{self.name}: {name} has no known value to learn from; Drop it, or fill a constant"
+            )
         return found
 
     def grouped(self, columns: Columns, name: str, group: str) -> dict[Any, Numbers]:
@@ -107,11 +111,11 @@ class Step:
         try:
             return exact(values, type_)
         except NOT_OF_TYPE:
-            raise ContractBroken(f"{self.name}: declared {values}, but the column is {type_}") from None
+            raise ContractViolationError(f"{self.name}: declared {values}, but the column is {type_}") from None
 
 
 @dataclass(frozen=True)
-class OfColumn(Step):
+class ColumnStep(Step):
     """Of one column."""
 
     column: str
@@ -122,7 +126,7 @@ class OfColumn(Step):
 
 
 @dataclass(frozen=True)
-class InPlace(OfColumn):
+class InPlaceStep(ColumnStep):
     """One column made another, in its place or beside it as `into`."""
 
     into: str | None = field(default=None, kw_only=True)
@@ -133,7 +137,7 @@ class InPlace(OfColumn):
 
 
 @dataclass(frozen=True)
-class OfNumbers(InPlace, ABC):
+class NumberStep(InPlaceStep, ABC):
     """One column of numbers, each made another."""
 
     def fit(self, columns: Columns) -> Params:

@@ -16,16 +16,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from common.errors import ContractBroken, insist
+from common.errors import ContractViolationError, require
 from common.training import step_base
-from common.training.step_base import Columns, InPlace, Numbers, OfColumn, OfNumbers, Params, Step, Value
+from common.training.step_base import Columns, ColumnStep, InPlaceStep, Numbers, NumberStep, Params, Step, Value
 
 PARTS = ("year", "month", "day", "dayofweek", "quarter")
 
 
 # A library's scalers can't be built again from plain JSON; these can.
 @dataclass(frozen=True)
-class MinMax(OfNumbers):
+class MinMax(NumberStep):
     """To 0..1 over the training split; values outside its range stay outside unless `clip`. A constant becomes 0."""
 
     clip: bool = False
@@ -39,7 +39,7 @@ class MinMax(OfNumbers):
 
 
 @dataclass(frozen=True)
-class Standard(OfNumbers):
+class Standard(NumberStep):
     """Population deviations from the mean of the training split. A constant becomes 0."""
 
     def learn(self, known: Numbers) -> Params:
@@ -50,7 +50,7 @@ class Standard(OfNumbers):
 
 
 @dataclass(frozen=True)
-class Log(OfNumbers):
+class Log(NumberStep):
     """log(1 + x). A value of -1 or less is refused in any rows, rather than made a null that nobody sees."""
 
     def fit(self, columns: Columns) -> Params:
@@ -58,12 +58,14 @@ class Log(OfNumbers):
 
     def made(self, numbers: Numbers, params: Params) -> Numbers:
         if low := int(np.count_nonzero(numbers <= -1)):
-            raise ContractBroken(f"{self.name}: found {low} of -1 or less, expected more than -1; Clip them first")
+            raise ContractViolationError(
+                f"{self.name}: found {low} of -1 or less, expected more than -1; Clip them first"
+            )
         return step_base.log1p(numbers)
 
 
 @dataclass(frozen=True)
-class Clip(OfNumbers):
+class Clip(NumberStep):
     """Into fixed bounds, or into two quantiles of the training split."""
 
     low: float | None = None
@@ -72,12 +74,12 @@ class Clip(OfNumbers):
 
     def __post_init__(self) -> None:
         bounds = [each for each in (self.low, self.high) if each is not None]
-        insist(bool(bounds or self.quantiles), f"{self.name}: neither bounds nor quantiles")
-        insist(not (bounds and self.quantiles), f"{self.name}: both bounds {bounds} and quantiles {self.quantiles}")
-        insist(all(math.isfinite(each) for each in bounds), f"{self.name}: bounds {bounds} are not finite")
-        insist(bounds == sorted(bounds), f"{self.name}: low {self.low} is over high {self.high}")
+        require(bool(bounds or self.quantiles), f"{self.name}: neither bounds nor quantiles")
+        require(not (bounds and self.quantiles), f"{self.name}: both bounds {bounds} and quantiles {self.quantiles}")
+        require(all(math.isfinite(each) for each in bounds), f"{self.name}: bounds {bounds} are not finite")
+        require(bounds == sorted(bounds), f"{self.name}: low {self.low} is over high {self.high}")
         low, high = self.quantiles or (0, 1)
-        insist(0 <= low < high <= 1, f"{self.name}: quantiles {low} and {high} do not rise within 0..1")
+        require(0 <= low < high <= 1, f"{self.name}: quantiles {low} and {high} do not rise within 0..1")
 
     def fit(self, columns: Columns) -> Params:
         return super().fit(columns) if self.quantiles else {"low": self.low, "high": self.high}
@@ -91,7 +93,7 @@ class Clip(OfNumbers):
 
 
 @dataclass(frozen=True)
-class Impute(InPlace):
+class Impute(InPlaceStep):
     """What is missing becomes the median, the mean or a constant. With a group, that of the rows of the same group; where
     the training split knows none of them, or the group is null, the median of all."""
 
@@ -100,10 +102,10 @@ class Impute(InPlace):
     value: Value | None = None
 
     def __post_init__(self) -> None:
-        insist(self.by in ("median", "mean", "constant"), f"{self.name}: by {self.by}, not median, mean or constant")
-        insist((self.by == "constant") == (self.value is not None), f"{self.name}: by {self.by}, value {self.value}")
-        insist(not (self.by == "constant" and self.group), f"{self.name}: by constant, and by group {self.group}")
-        insist(self.group not in (self.column, *self.writes), f"{self.name}: group {self.group} is what it fills")
+        require(self.by in ("median", "mean", "constant"), f"{self.name}: by {self.by}, not median, mean or constant")
+        require((self.by == "constant") == (self.value is not None), f"{self.name}: by {self.by}, value {self.value}")
+        require(not (self.by == "constant" and self.group), f"{self.name}: by constant, and by group {self.group}")
+        require(self.group not in (self.column, *self.writes), f"{self.name}: group {self.group} is what it fills")
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -137,7 +139,7 @@ class Impute(InPlace):
 
 
 @dataclass(frozen=True)
-class OneHot(OfColumn):
+class OneHot(ColumnStep):
     """A column of 0 and 1 for each category instead of the column. What was not there in training, and null, is 0 in all of
     them, as is the first category if dropped; or an error."""
 
@@ -145,7 +147,7 @@ class OneHot(OfColumn):
     unseen: Literal["zeros", "error"] = "zeros"
 
     def __post_init__(self) -> None:
-        insist(self.unseen in ("zeros", "error"), f"{self.name}: unseen {self.unseen} is neither zeros nor error")
+        require(self.unseen in ("zeros", "error"), f"{self.name}: unseen {self.unseen} is neither zeros nor error")
 
     @property
     def removes(self) -> tuple[str, ...]:
@@ -155,20 +157,22 @@ class OneHot(OfColumn):
         categories = self.categories(columns, self.column)
         names = [f"{self.column}_{step_base.plain(each)}" for each in categories]
         if twice := step_base.repeated(names):
-            raise ContractBroken(f"{self.name}: several categories would be called {twice}; spell them otherwise")
+            raise ContractViolationError(
+                f"{self.name}: several categories would be called {twice}; spell them otherwise"
+            )
         return {"categories": categories, "columns": names}
 
     def apply(self, columns: Columns, params: Params) -> Columns:
         places = self.places(columns, self.column, params["categories"])
         unseen = int(np.count_nonzero(places < 0))
         if unseen and self.unseen == "error":
-            raise ContractBroken(f"{self.name}: found {unseen} values, or nulls, that training did not have")
+            raise ContractViolationError(f"{self.name}: found {unseen} values, or nulls, that training did not have")
         named = list(enumerate(params["columns"]))[self.drop_first :]
         return {name: pa.array((places == at).astype(np.int32)) for at, name in named}
 
 
 @dataclass(frozen=True)
-class Ordinal(InPlace):
+class Ordinal(InPlaceStep):
     """The place of each category, from 0, in the declared order or the alphabet's; `unseen` for any other, and null."""
 
     order: tuple[Value, ...] | None = None
@@ -176,9 +180,9 @@ class Ordinal(InPlace):
 
     def __post_init__(self) -> None:
         twice = step_base.repeated(self.order or ())
-        insist(self.order != (), f"{self.name}: an order of nothing")
-        insist(not twice, f"{self.name}: {twice} stand twice in the order {self.order}")
-        insist(self.unseen < 0, f"{self.name}: unseen {self.unseen} may be a category's place; they are 0 and up")
+        require(self.order != (), f"{self.name}: an order of nothing")
+        require(not twice, f"{self.name}: {twice} stand twice in the order {self.order}")
+        require(self.unseen < 0, f"{self.name}: unseen {self.unseen} may be a category's place; they are 0 and up")
 
     def fit(self, columns: Columns) -> Params:
         found = self.categories(columns, self.column)
@@ -190,16 +194,16 @@ class Ordinal(InPlace):
 
 
 @dataclass(frozen=True)
-class DateParts(OfColumn):
+class DateParts(ColumnStep):
     """Parts of a date or time, as `<column>_<part>`, beside the column; of dayofweek 1 is Monday."""
 
     parts: tuple[str, ...] = PARTS
 
     def __post_init__(self) -> None:
         unknown, twice = [part for part in self.parts if part not in PARTS], step_base.repeated(self.parts)
-        insist(bool(self.parts), f"{self.name}: no parts")
-        insist(not unknown, f"{self.name}: parts {unknown} are none of {', '.join(PARTS)}")
-        insist(not twice, f"{self.name}: {twice} stand twice in the parts {self.parts}")
+        require(bool(self.parts), f"{self.name}: no parts")
+        require(not unknown, f"{self.name}: parts {unknown} are none of {', '.join(PARTS)}")
+        require(not twice, f"{self.name}: {twice} stand twice in the parts {self.parts}")
 
     @property
     def writes(self) -> tuple[str, ...]:
@@ -208,7 +212,7 @@ class DateParts(OfColumn):
     def apply(self, columns: Columns, params: Params) -> Columns:
         column = columns[self.column]
         if not (pt.is_date(column.type) or pt.is_timestamp(column.type)):
-            raise ContractBroken(f"{self.name}: {self.column} is {column.type}, expected dates or timestamps")
+            raise ContractViolationError(f"{self.name}: {self.column} is {column.type}, expected dates or timestamps")
         return {name: step_base.part_of(column, part) for name, part in zip(self.writes, self.parts, strict=True)}
 
 
@@ -222,8 +226,8 @@ class Ratio(Step):
     zero: float = 0.0
 
     def __post_init__(self) -> None:
-        insist(self.numerator != self.divisor, f"{self.name}: {self.numerator} is both numerator and divisor")
-        insist(math.isfinite(self.zero), f"{self.name}: zero {self.zero} is not finite")
+        require(self.numerator != self.divisor, f"{self.name}: {self.numerator} is both numerator and divisor")
+        require(math.isfinite(self.zero), f"{self.name}: zero {self.zero} is not finite")
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -245,8 +249,8 @@ class Drop(Step):
     columns: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        insist(not isinstance(self.columns, str), f"Drop: {self.columns} is one text; expected a tuple of names")
-        insist(bool(self.columns), "Drop: no columns")
+        require(not isinstance(self.columns, str), f"Drop: {self.columns} is one text; expected a tuple of names")
+        require(bool(self.columns), "Drop: no columns")
 
     @property
     def removes(self) -> tuple[str, ...]:

@@ -1,13 +1,18 @@
-"""The vocabulary in which a training set is declared. No Spark; `common.training.as_of_join` and `common.training.build` build it."""
+"""The vocabulary in which a training set is declared. No Spark.
+
+`common.training.as_of_join` and `common.training.build` build it."""
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from common.contracts.contract import LONGEST_NAME, NAME
+from common.contracts.datasets import Dataset
 from common.days import EARLIEST
-from common.errors import insist
+from common.errors import UsageError, require
+from common.names import LONGEST_NAME, NAME
 from common.training.step_base import Step
 
 SPLITS = ("train", "val", "test")
@@ -51,10 +56,10 @@ class From:
     max_age_days: int | None = None
 
     def __post_init__(self) -> None:
-        insist(
+        require(
             self.gap_hours >= 0, f"features of {self.table}: gap_hours {self.gap_hours} would look ahead of the label"
         )
-        insist(
+        require(
             self.max_age_days is None or self.max_age_days * 24 > self.gap_hours,
             f"features of {self.table}: max_age_days {self.max_age_days} leaves nothing beyond gap_hours {self.gap_hours}",
         )
@@ -80,12 +85,14 @@ class Split:
     shares: tuple[float, float, float] = (0.8, 0.1, 0.1)
 
     def __post_init__(self) -> None:
-        insist(self.by_time or self.seed is not None, "split: neither days nor a seed is declared; declare one or both")
+        require(
+            self.by_time or self.seed is not None, "split: neither days nor a seed is declared; declare one or both"
+        )
         ends = (self.train_until, self.val_until)
-        insist(ends.count(None) != 1, f"split: train_until {ends[0]} and val_until {ends[1]} go together")
+        require(ends.count(None) != 1, f"split: train_until {ends[0]} and val_until {ends[1]} go together")
         if self.train_until and self.val_until:
-            insist(self.train_until <= self.val_until, f"split: train_until {ends[0]} is after val_until {ends[1]}")
-        insist(abs(sum(self.shares) - 1) < 1e-9, f"split: shares {self.shares} do not add up to 1")
+            require(self.train_until <= self.val_until, f"split: train_until {ends[0]} is after val_until {ends[1]}")
+        require(abs(sum(self.shares) - 1) < 1e-9, f"split: shares {self.shares} do not add up to 1")
 
     @property
     def by_time(self) -> bool:
@@ -109,20 +116,20 @@ class TrainingSet:
 
     def __post_init__(self) -> None:
         said = f"training set {self.name!r}"
-        insist(bool(NAME.fullmatch(self.name)), f"{said}: a name is lower case, digits and _; this one is not")
+        require(bool(NAME.fullmatch(self.name)), f"{said}: a name is lower case, digits and _; this one is not")
         for table in self.tables:
             pin = pin_name(self.name, HIGHEST, table)
             room = len(self.name) + LONGEST_NAME - len(pin)
-            insist(
+            require(
                 room >= len(self.name),
                 f"{said}: its pins would be named like {pin}, {len(pin)} characters, and a name has {LONGEST_NAME} at most; "
                 f"give it a name of at most {max(room, 0)}",
             )
         labelled = isinstance(self.examples, Labels)
-        insist(
+        require(
             bool(self.features) or not labelled, f"{said}: its examples are labels alone, and no features are declared"
         )
-        insist(
+        require(
             labelled or not self.features,
             f"{said}: its examples are the rows of {getattr(self.examples, 'table', '')} and bring their own features; "
             "declare Labels to join others",
@@ -141,3 +148,20 @@ class TrainingSet:
             return first, last
         reaches = [each.reach(first, last) for each in self.features if each.table == table]
         return min(oldest for oldest, _ in reaches), max(newest for _, newest in reaches)
+
+
+def declared_training_set(dataset: Dataset, name: str) -> TrainingSet:
+    """A training set from the dataset's own training.py."""
+    declared = {training_set.name: training_set for training_set in _declared(dataset.package)}
+    if name not in declared:
+        raise UsageError(
+            f"{dataset.contract.name} declares no training set {name!r}; expected one of: {', '.join(declared) or 'none'}"
+        )
+    return declared[name]
+
+
+def _declared(package: str) -> tuple[TrainingSet, ...]:
+    if not importlib.util.find_spec(f"{package}.training"):
+        return ()
+    training_sets: tuple[TrainingSet, ...] = importlib.import_module(f"{package}.training").TRAINING_SETS
+    return training_sets

@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from common.contracts.expectations import Rule
-from common.quality.result import check
+from common.quality.gx_check import run_rules
 from common.runtime.session import open_session
 from common.runtime.settings import load_settings
 
@@ -70,9 +70,9 @@ def main() -> None:
         scan, scan_jobs = timed(
             spark, lambda: rows.agg(*[F.max(name).alias(name) for name in rows.columns]).collect(), "scan"
         )
-        gate, gate_jobs = timed(spark, lambda: check(rows, many, "bench.rows", lake), "gate")
+        gate, gate_jobs = timed(spark, lambda: run_rules(rows, many, "bench.rows", lake), "gate")
         few = table(spark, f"{folder}/few", 10)
-        start, _ = timed(spark, lambda: check(few, many, "bench.rows", lake), "few")
+        start, _ = timed(spark, lambda: run_rules(few, many, "bench.rows", lake), "few")
     print(f"plain scan            {scan:6.2f} s  {scan_jobs} Spark jobs")
     print(f"30 rules              {gate:6.2f} s  {gate_jobs} Spark jobs")
     print(f"30 rules over 10 rows {start:6.2f} s")

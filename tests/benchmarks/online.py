@@ -12,8 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from common.online.agreement import compare_with_offline
+from common.online.connect import open_store
 from common.online.serving import Server
-from common.online.store import compare, open_store
 from common.training.fitting import fit
 from common.training.steps import Clip, Impute, OneHot, Standard
 
@@ -77,7 +78,7 @@ def main(address: str) -> None:
     server = Server(store, VIEW, fitted)
     print(f"a vector, {len(STEPS)} fitted steps applied: {milliseconds(server.vector)}")
     start = time.perf_counter()
-    found = compare(store, VIEW, made)
+    found = compare_with_offline(store, VIEW, made)
     print(f"compared in {time.perf_counter() - start:.1f} s: {found.agreeing:,} of {found.total:,} agree")
 
 

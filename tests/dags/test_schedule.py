@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from common.errors import BadArguments
+from common.errors import UsageError
 from dags.schedule import FILE, read
 
 SAID: dict[str, Any] = yaml.safe_load(FILE.read_text())
@@ -75,11 +75,11 @@ def test_people_hear_of_a_late_day_before_its_run_gives_up_waiting() -> None:
     ],
 )
 def test_what_is_wrong_is_refused_by_name(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(BadArguments, match=message):
+    with pytest.raises(UsageError, match=message):
         read(said(**changes), NAMES, "local")
 
 
 def test_a_file_that_says_nothing_is_refused_with_what_it_lacks() -> None:
     for empty in (None, {}):
-        with pytest.raises(BadArguments, match="retries: Field required"):
+        with pytest.raises(UsageError, match="retries: Field required"):
             read(empty, NAMES, "local")

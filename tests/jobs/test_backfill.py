@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import ContractBroken
+from common.errors import ContractViolationError
 from common.orchestration.chain import run_chain
-from common.orchestration.cli import summary
 from common.orchestration.job import Line
-from common.reports.status import STEPS, days, report
+from common.orchestration.json_line import summary
+from common.reports.status import STEPS, day_statuses, status_table
 from jobs.backfill import CHAIN
 from tests.lake import Lake
 from tests.tables_as_text import assert_rows
@@ -79,12 +79,12 @@ def test_status_knows_every_step_of_the_chain() -> None:
 def test_a_bad_day_stops_before_anything_downstream_reads_it_and_status_says_so(landed: Callable[[], Lake]) -> None:
     lake = landed()
     lake.land("2026-01-05", "transaction_id | category\nx | toys")
-    with pytest.raises(ContractBroken):
+    with pytest.raises(ContractViolationError):
         backfill(lake, *DAYS)
     assert_rows(lake.rows("features", path="features/transactions/v1"), "ds\n2026-01-04")
-    found = {day.ds: day for day in days(str(lake.root / "lake"), "transactions")}
+    found = {day.ds: day for day in day_statuses(str(lake.root / "lake"), "transactions")}
     assert list(found) == ["2026-01-04", "2026-01-05"]
     assert found["2026-01-04"].failure == ""
     assert found["2026-01-04"].count("duplicates") == 1
     assert found["2026-01-05"].failure.startswith("validate-processed: transactions processed of 2026-01-05: 1 of")
-    assert report("transactions", found.values(), details=True).row_count == 2
+    assert status_table("transactions", found.values(), details=True).row_count == 2

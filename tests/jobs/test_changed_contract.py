@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from common.contracts.contract import Column
-from common.errors import ContractBroken
+from common.errors import ContractViolationError
 from tests.lake import PURCHASE, Lake
 from tests.tables_as_text import assert_rows
 
@@ -66,9 +66,11 @@ def test_older_days_say_the_same_when_they_run_again_under_it(two_days: Lake) ->
 
 def test_a_day_half_way_through_when_it_changed_is_taken_up_from_where_the_column_can_come(two_days: Lake) -> None:
     lake = wider(two_days)
-    with pytest.raises(ContractBroken, match=r"raw/transactions lacks shop, .* run: spark-submit jobs/ingest.py"):
+    with pytest.raises(
+        ContractViolationError, match=r"raw/transactions lacks shop, .* run: spark-submit jobs/ingest.py"
+    ):
         lake.clean(SECOND)
-    with pytest.raises(ContractBroken, match="ExpectTableColumnsToMatchSet.* for example shop is missing"):
+    with pytest.raises(ContractViolationError, match="ExpectTableColumnsToMatchSet.* for example shop is missing"):
         lake.validate(SECOND, "raw")
     lake.ingest(SECOND)
     assert lake.clean(SECOND)["outcome"] == "done"
@@ -92,7 +94,7 @@ def test_what_the_stored_rows_cannot_become_is_refused_with_what_to_do(
     features = replace(contract.features, columns=[each for each in contract.features.columns if each.name != "age"])
     lake = two_days.saying(columns=tuple(kept), features=features)
     before = lake.table("processed/transactions").version()
-    with pytest.raises(ContractBroken, match=said) as refused:
+    with pytest.raises(ContractViolationError, match=said) as refused:
         lake.clean(SECOND, full_refresh=True)
     assert "give one of another type another name" in str(refused.value)
     assert refused.value.exit_code == 3

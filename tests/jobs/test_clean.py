@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 
 from common.clean.settlement import balance
 from common.contracts.datasets import Dataset
-from common.errors import BooksDoNotBalance, NothingThere
+from common.errors import SourceMissingError, UnbalancedBooksError
 from common.orchestration.job import run_day
 from jobs.clean import CLEAN
 from jobs.features import FEATURES
@@ -201,7 +201,7 @@ def test_the_books_change_even_when_the_rows_do_not(lake: Lake) -> None:
 
 def test_books_that_do_not_balance_stop_the_day() -> None:
     balance({"rows_in": 3, "accepted": 2, "quarantined": 1})
-    with pytest.raises(BooksDoNotBalance, match="4 rows came in and 3 are accounted for"):
+    with pytest.raises(UnbalancedBooksError, match="4 rows came in and 3 are accounted for"):
         balance({"rows_in": 4, "accepted": 2, "quarantined": 1})
 
 
@@ -222,18 +222,18 @@ def test_a_transform_that_drops_rows_is_found_out(lake: Lake) -> None:
     lake.ingest(DAY)
     run = lake.plan("clean", DAY)
     forgetful = Forgetful(run.contract, run.dataset.package)
-    with pytest.raises(BooksDoNotBalance):
+    with pytest.raises(UnbalancedBooksError):
         run_day(CLEAN, replace(run, dataset=forgetful))
     assert "processed/transactions" not in lake.state()
     lake.clean(DAY)
-    with pytest.raises(BooksDoNotBalance, match="2 events went into the partials of 2026-01-05, 1 came out"):
+    with pytest.raises(UnbalancedBooksError, match="2 events went into the partials of 2026-01-05, 1 came out"):
         run_day(FEATURES, replace(lake.plan("features", DAY), dataset=forgetful))
     assert not [path for path in lake.state() if path.startswith(("features", "partials"))]
 
 
 def test_a_day_that_was_never_ingested_is_not_cleaned(lake: Lake) -> None:
     with pytest.raises(
-        NothingThere, match="ingest has not run .* jobs/ingest.py --dataset transactions --ds 2026-01-05"
+        SourceMissingError, match="ingest has not run .* jobs/ingest.py --dataset transactions --ds 2026-01-05"
     ):
         lake.clean(DAY)
 

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from common.errors import ContractContradiction
+from common.errors import ContractDeclarationError
 from common.training.as_of_join import as_of, split_of
 from common.training.training_set import TIME, From, Split
 
@@ -105,5 +105,5 @@ def test_by_both_no_entity_is_in_two_splits_and_no_later_day_in_an_earlier_one(s
     ],
 )
 def test_a_split_that_contradicts_itself_says_so(declared: dict[str, object], said: str) -> None:
-    with pytest.raises(ContractContradiction, match=said):
+    with pytest.raises(ContractDeclarationError, match=said):
         Split(**declared)  # type: ignore[arg-type]

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from common.errors import ContractBroken, NothingThere
+from common.errors import ContractViolationError, SourceMissingError
 from common.lake.files import read_json
-from common.orchestration.job import Step
+from common.orchestration.job import ChainStep
 from jobs.backfill import CHAIN
 from jobs.datasets.transactions.sample import COLUMNS, generate
 from tests.lake import Lake
@@ -148,15 +148,15 @@ FAULTS = [
 ]
 
 
-def alarms(lake: Lake, ds: date, steps: list[Step] | None = None) -> list[str]:
+def alarms(lake: Lake, ds: date, steps: list[ChainStep] | None = None) -> list[str]:
     """What the chain says of the day, up to where it stops."""
     said: list[str] = []
     for step in steps or CHAIN:
         try:
             line = lake.run(step.job, str(ds), **step.options)
-        except NothingThere as error:
+        except SourceMissingError as error:
             return [*said, f"NothingThere {error}"]
-        except ContractBroken as error:
+        except ContractViolationError as error:
             problems = [
                 f"{each.get('expectation', '')} {each.get('column', '')} {each.get('examples', '')}"
                 for each in error.failures

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from common.errors import NothingThere
+from common.errors import SourceMissingError
 from tests.lake import Lake
 from tests.tables_as_text import assert_rows
 
@@ -255,7 +255,7 @@ def test_a_day_made_out_of_date_is_named_until_it_has_run_again(lake: Lake) -> N
 
 
 def test_a_day_that_was_never_cleaned_has_no_features(lake: Lake) -> None:
-    with pytest.raises(NothingThere, match="clean has not run"):
+    with pytest.raises(SourceMissingError, match="clean has not run"):
         lake.features("2026-01-05")
 
 

@@ -7,10 +7,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from common.contracts.expectations import Rule, Severity
-from common.errors import ContractBroken, NothingThere
+from common.errors import ContractViolationError, SourceMissingError
 from common.orchestration.job import run_day
-from common.quality import gx
-from common.quality.result import check
+from common.quality import result
+from common.quality.gx_check import run_rules
 from jobs.validate import VALIDATE
 from tests.lake import Lake
 
@@ -49,7 +49,7 @@ def test_two_validations_of_one_day_at_once_say_the_same_and_keep_it_once(lake: 
 
 def test_a_source_that_drains_into_quarantine_stops_the_day(cleaned: Lake) -> None:
     with pytest.raises(
-        ContractBroken, match=r"RefusedShareToBeAtMost\(0.05\) failed: 1 of 2 rows, observed 0.5, limit 0.05"
+        ContractViolationError, match=r"RefusedShareToBeAtMost\(0.05\) failed: 1 of 2 rows, observed 0.5, limit 0.05"
     ) as stopped:
         cleaned.validate(DAY)
     assert stopped.value.exit_code == 3
@@ -74,7 +74,7 @@ def test_a_failed_rule_names_expectation_column_count_and_examples(spark: SparkS
         Rule("ExpectTableRowCountToBeBetween", {"min_value": 5}),
         Rule("ExpectColumnValuesToNotBeNull", {"column": "age"}),
     ]
-    unique, between, count, present = check(rows, rules, "ages")
+    unique, between, count, present = run_rules(rows, rules, "ages")
     assert (unique.success, unique.failed, unique.examples) == (False, 2, ["b"])
     assert (
         between.words == "ExpectColumnValuesToBeBetween(max_value=120) on age failed: 2 of 3 rows, limit 120, "
@@ -87,7 +87,7 @@ def test_a_failed_rule_names_expectation_column_count_and_examples(spark: SparkS
 
 def test_a_check_that_could_not_run_is_told_apart_from_bad_data(spark: SparkSession) -> None:
     rows = spark.createDataFrame([("a",)], "id string")
-    (gone,) = check(rows, [Rule("ExpectColumnValuesToNotBeNull", {"column": "age"})], "gone")
+    (gone,) = run_rules(rows, [Rule("ExpectColumnValuesToNotBeNull", {"column": "age"})], "gone")
     assert not gone.success
     assert "could not be checked" in gone.words
     assert "age" in gone.problem
@@ -95,12 +95,12 @@ def test_a_check_that_could_not_run_is_told_apart_from_bad_data(spark: SparkSess
 
 def test_never_more_than_five_examples(spark: SparkSession) -> None:
     rows = spark.createDataFrame([(n,) for n in range(100)], "age int")
-    (found,) = check(rows, [Rule("ExpectColumnValuesToBeBetween", {"column": "age", "max_value": -1})], "ages")
-    assert len(found.examples) == gx.EXAMPLES
+    (found,) = run_rules(rows, [Rule("ExpectColumnValuesToBeBetween", {"column": "age", "max_value": -1})], "ages")
+    assert len(found.examples) == result.EXAMPLES
     assert found.failed == 100
 
 
 @pytest.mark.parametrize("table", ["raw", "processed", "features"])
 def test_a_day_that_was_never_made_is_not_validated(lake: Lake, table: str) -> None:
-    with pytest.raises(NothingThere):
+    with pytest.raises(SourceMissingError):
         lake.validate(DAY, table)

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from common.contracts.contract import Files
-from common.errors import BooksDoNotBalance, ContractBroken, NothingThere
+from common.errors import ContractViolationError, SourceMissingError, UnbalancedBooksError
 from common.orchestration.job import run_day
 from common.sources.landing import Landing
-from common.sources.source import Holding
+from common.sources.source import SourceListing
 from jobs.ingest import INGEST
 from tests.lake import PURCHASE, Lake
 from tests.tables_as_text import assert_rows
@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_trusted_stops_the_day_and_is_named(lake: Lake, na
     content, said = BAD_FILES[name]
     lake.land(DAY, "transaction_id\na", "good.csv")
     lake.land_bytes(DAY, content, name)
-    with pytest.raises(ContractBroken, match=f"{name}: .*{said}") as refused:
+    with pytest.raises(ContractViolationError, match=f"{name}: .*{said}") as refused:
         lake.ingest(DAY)
     assert refused.value.failures[0]["file"] == name
     assert lake.state() == {}
@@ -121,7 +121,7 @@ def test_a_file_that_cannot_be_trusted_stops_the_day_and_is_named(lake: Lake, na
 def test_a_parquet_type_that_changed_is_refused_with_the_difference(lake: Lake) -> None:
     table = pa.table({**{name: [value] for name, value in PURCHASE.items()}, "user_id": [1.5]})
     pq.write_table(table, lake.folder(DAY) / "part.parquet")
-    with pytest.raises(ContractBroken, match="user_id: found double, the contract says long"):
+    with pytest.raises(ContractViolationError, match="user_id: found double, the contract says long"):
         lake.ingest(DAY)
 
 
@@ -136,7 +136,7 @@ def test_a_contract_may_send_bad_files_to_quarantine_instead(lake: Lake) -> None
 
 
 def test_a_day_that_nothing_landed_for_is_not_an_empty_day(lake: Lake) -> None:
-    with pytest.raises(NothingThere, match="holds nothing for 2026-01-05"):
+    with pytest.raises(SourceMissingError, match="holds nothing for 2026-01-05"):
         lake.ingest(DAY)
 
 
@@ -149,7 +149,7 @@ def test_a_day_without_rows_is_its_own_outcome_and_never_wipes_a_good_one(lake: 
     lake.ingest(DAY)
     lake.land_bytes(DAY, content)
     before = lake.state()
-    with pytest.raises(ContractBroken, match="they were kept"):
+    with pytest.raises(ContractViolationError, match="they were kept"):
         lake.ingest(DAY)
     assert lake.state() == before
 
@@ -161,7 +161,9 @@ def test_a_file_that_comes_empty_beside_good_ones_takes_no_rows_away(lake: Lake)
     lake.ingest(DAY)
     path.write_text(HEADER)
     before = lake.state()
-    with pytest.raises(ContractBroken, match=r"no rows in 2\.csv, and raw/transactions holds rows.*they were kept"):
+    with pytest.raises(
+        ContractViolationError, match=r"no rows in 2\.csv, and raw/transactions holds rows.*they were kept"
+    ):
         lake.ingest(DAY)
     assert lake.state() == before
     path.unlink()
@@ -195,12 +197,12 @@ def test_reading_less_than_the_source_counted_commits_nothing(lake: Lake, monkey
     lake.land(DAY, "transaction_id\na\nb")
     honest = Landing.holds
 
-    def one_more(self: Landing) -> Holding:
+    def one_more(self: Landing) -> SourceListing:
         found = honest(self)
         return replace(found, units=tuple(replace(unit, records=unit.records + 1) for unit in found.units))
 
     monkeypatch.setattr(Landing, "holds", one_more)
-    with pytest.raises(BooksDoNotBalance, match="counted 3 records .* accounts for 2"):
+    with pytest.raises(UnbalancedBooksError, match="counted 3 records .* accounts for 2"):
         lake.ingest(DAY)
     assert lake.state() == {}
 

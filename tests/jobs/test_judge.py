@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from common.clean.casting import judge
+from common.clean.casting import cast_rows
 from common.contracts import datasets
 from common.contracts.contract import Column
 from tests.lake import PURCHASE
@@ -17,7 +17,7 @@ def judged(spark: SparkSession, text: str, ds: str, zone: str = "UTC") -> tuple[
     """The instant in UTC, the event date and the reasons against the record."""
     contract = replace(datasets.load("transactions").contract, zone=zone)
     rows = spark.createDataFrame([{**PURCHASE, "timestamp": text}])
-    found = judge(rows, contract, date.fromisoformat(ds))
+    found = cast_rows(rows, contract, date.fromisoformat(ds))
     shown = F.date_format("timestamp", "yyyy-MM-dd HH:mm:ss").alias("instant")
     (row,) = found.select(shown, F.col("event_date").cast("string"), "reasons").collect()
     return row["instant"], row["event_date"], row["reasons"]
@@ -80,5 +80,5 @@ def test_a_year_that_stands_for_no_date_is_refused(spark: SparkSession, text: st
     born = Column(name="born", type="date", description="")
     contract = replace(contract, columns=(*contract.columns, born))
     rows = spark.createDataFrame([{**PURCHASE, "born": text}, {**PURCHASE, "born": "1970-01-01"}])
-    found = [row["reasons"] for row in judge(rows, contract, date.fromisoformat("2026-01-05")).collect()]
+    found = [row["reasons"] for row in cast_rows(rows, contract, date.fromisoformat("2026-01-05")).collect()]
     assert found == [["born:no_real_date"], []]

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from common.clean import as_of
 from common.contracts import datasets
-from common.errors import ContractBroken, NothingProven, NothingThere
+from common.errors import ContractViolationError, InconclusiveCheckError, SourceMissingError
 from common.features import leak_check
 from common.orchestration.job import Job, run_day
 from common.runtime.run import Run
@@ -55,7 +55,8 @@ def test_an_engine_that_sees_later_arrivals_is_caught_by_column_and_entity(
 
     monkeypatch.setattr("common.features.partials.rows_known", all_that_is_stored)
     with pytest.raises(
-        ContractBroken, match=r"change with what came after that day: .*spend_7d of \d rows, e.g. 2026-01-05/4\d"
+        ContractViolationError,
+        match=r"change with what came after that day: .*spend_7d of \d rows, e.g. 2026-01-05/4\d",
     ) as leak:
         lake.run(LEAKCHECK, DAY, training_set=None)
     assert leak.value.exit_code == 3
@@ -68,10 +69,12 @@ def test_a_check_whose_poison_was_refused_proves_nothing_and_says_so(
     lake.land(DAY, "transaction_id\na")
     lake.day(DAY)
     monkeypatch.setattr(leak_check, "_other", lambda column, value: "?")
-    with pytest.raises(NothingProven, match="none of the 1 rows of poison .* was taken in .*'quarantined': 1") as vain:
+    with pytest.raises(
+        InconclusiveCheckError, match="none of the 1 rows of poison .* was taken in .*'quarantined': 1"
+    ) as vain:
         lake.run(LEAKCHECK, DAY, training_set=None)
     assert vain.value.exit_code == 1
-    with pytest.raises(NothingThere, match=r"no row of 2026-03-01\.\.2026-03-08"):
+    with pytest.raises(SourceMissingError, match=r"no row of 2026-03-01\.\.2026-03-08"):
         lake.run(LEAKCHECK, "2026-03-08", training_set=None)
 
 
@@ -112,7 +115,7 @@ def test_a_scaler_that_was_fitted_on_all_rows_is_caught(churn: Lake, monkeypatch
         "fit_on_train",
         lambda rows, declared: fit((MinMax("tenure_days"),), rows.drop("split").toArrow()),
     )
-    with pytest.raises(ContractBroken, match="look at rows outside the train split") as leak:
+    with pytest.raises(ContractViolationError, match="look at rows outside the train split") as leak:
         leakcheck.check([churn.plan("leakcheck", ds, training_set=NAME, labels=None) for ds in (DAY, NEXT)])
     assert leak.value.exit_code == 3
 
@@ -127,7 +130,7 @@ def test_a_leak_of_a_step_is_named_by_its_column(churn: Lake, monkeypatch: pytes
         ),
     )
     with pytest.raises(
-        ContractBroken, match=r"span of MinMax of monthly_charges, .* of Impute of total_charges"
+        ContractViolationError, match=r"span of MinMax of monthly_charges, .* of Impute of total_charges"
     ) as leak:
         leakcheck.check([churn.plan("leakcheck", ds, training_set=NAME, labels=None) for ds in (DAY, NEXT)])
     assert {"monthly_charges", "total_charges, gender"} == {each["column"] for each in leak.value.failures}
@@ -145,7 +148,7 @@ BEHIND = replace(OFFERS, features=(*OFFERS.features, From(table="churn@v1", colu
 
 
 def check_offers(lake: Lake) -> dict[str, int]:
-    return build.check([lake.plan("leakcheck", ds) for ds in (DAY, NEXT)], BEHIND, labels(lake, ASKED))
+    return build.check_leaks([lake.plan("leakcheck", ds) for ds in (DAY, NEXT)], BEHIND, labels(lake, ASKED))
 
 
 def test_no_example_changes_with_what_was_known_after_its_label(churn: Lake) -> None:
@@ -178,6 +181,6 @@ def test_a_join_that_looks_past_the_label_is_caught_by_column_and_entity(
     churn: Lake, monkeypatch: pytest.MonkeyPatch, broken: str, by: Any, said: str
 ) -> None:
     monkeypatch.setattr(broken, by)
-    with pytest.raises(ContractBroken, match=said) as leak:
+    with pytest.raises(ContractViolationError, match=said) as leak:
         check_offers(churn)
     assert leak.value.exit_code == 3

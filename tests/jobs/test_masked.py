@@ -8,7 +8,7 @@ import pytest
 from common.contracts.aggregates import Last
 from common.contracts.contract import Feature
 from common.contracts.expectations import Reference, Rule, Severity
-from common.errors import ContractBroken
+from common.errors import ContractViolationError
 from common.quality import profiles
 from common.quality.masking import MASK
 from common.reports import gx_docs
@@ -62,7 +62,7 @@ def test_nothing_tells_a_sensitive_value_whatever_the_rule_looks_at(
     failed = [each for line in lines for each in line.get("warnings", [])]
     assert len(failed) == len(RULES) + 1, "each rule fails, and so does the reference"
     assert not any(each.get("problem") for each in failed)
-    gx_docs.build(people.root / "lake")
+    gx_docs.build_docs(people.root / "lake")
     assert SECRET not in str(lines)
     assert SECRET not in told(people)
     assert SECRET not in caplog.text
@@ -81,7 +81,7 @@ def test_an_error_keeps_its_name_and_loses_its_words(people: Lake) -> None:
     query = f"SELECT CAST('{SECRET}x' AS INT) FROM {{batch}}"
     rule = warns("UnexpectedRowsExpectation", unexpected_rows_query=query)
     people.day(DAY)
-    with pytest.raises(ContractBroken) as stopped:
+    with pytest.raises(ContractViolationError) as stopped:
         people.saying(**{**people.changed, "rules": (rule,)}).validate(DAY)
     (failure,) = [each for each in stopped.value.failures if each.get("problem")]
     assert "CAST_INVALID_INPUT" in str(failure["problem"])

@@ -10,10 +10,10 @@ from pyspark.sql import functions as F
 
 from common.contracts.expectations import Drift, Rule, Severity
 from common.contracts.layout import STAGES
-from common.errors import ContractBroken
+from common.errors import ContractViolationError
 from common.lake import spark_tables
 from common.quality import gx
-from common.quality.result import check
+from common.quality.gx_check import run_rules
 from tests.lake import Lake
 
 DAY, NEXT = "2026-01-05", "2026-01-06"
@@ -41,7 +41,7 @@ def test_a_contract_may_stop_at_a_day_without_rows(lake: Lake, table: str) -> No
     lake.land_bytes(DAY, HEADER)
     lake.ingest(DAY)
     lake.clean(DAY)
-    with pytest.raises(ContractBroken, match=r"RowCountToBeBetween\(min_value=1\) failed, observed 0, limit 1"):
+    with pytest.raises(ContractViolationError, match=r"RowCountToBeBetween\(min_value=1\) failed, observed 0, limit 1"):
         lake.saying(empty_severity=Severity.ERROR).validate(DAY, table)
 
 
@@ -70,10 +70,10 @@ def test_numbers_without_end_are_judged_like_others(lake: Lake, monkeypatch: pyt
     doubles = lake.saying(columns=lake.columns("age", type="double", minimum=None, maximum=None))
     doubles.land(DAY, "transaction_id\na\nb")
     doubles.day(DAY)
-    monkeypatch.setattr(spark_tables, "read", endless(spark_tables.read, value))
+    monkeypatch.setattr(spark_tables, "read", endless(spark_tables.read_partitions, value))
     assert through(doubles, DAY) == {"raw": [], "processed": [], "features": []}
     bounded = lake.saying(columns=lake.columns("age", type="double"))
-    with pytest.raises(ContractBroken, match=f"on age failed: 2 of 2 rows, .* for example {value}"):
+    with pytest.raises(ContractViolationError, match=f"on age failed: 2 of 2 rows, .* for example {value}"):
         bounded.validate(DAY)
 
 
@@ -98,12 +98,12 @@ MANY = [
 
 
 def jobs_of(spark: SparkSession, name: str, rules: list[Rule]) -> int:
-    rows = spark_tables.computed(
+    rows = spark_tables.materialize(
         spark.createDataFrame([("a", 5, "x"), ("b", 6, "y")], "id string, age int, kind string")
     )[0]
     spark.sparkContext.setJobGroup(name, name)
     try:
-        assert all(each.success for each in check(rows, rules, name))
+        assert all(each.success for each in run_rules(rows, rules, name))
     finally:
         spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)  # type: ignore[arg-type]
     return len(spark.sparkContext.statusTracker().getJobIdsForGroup(name))

@@ -15,14 +15,14 @@ from common.contracts.aggregates import Sum
 from common.contracts.contract import Feature
 from common.contracts.datasets import Dataset
 from common.contracts.expectations import Rule, Severity
-from common.errors import ContractBroken, NothingThere
+from common.errors import ContractViolationError, SourceMissingError
 from common.features import definition
 from common.lake import pins
-from common.maintenance import compaction
+from common.maintenance import vacuum
 from common.orchestration.job import Job, Line, run_day, run_together
 from common.published import catalog, publish
-from common.published.lineage import why
-from common.published.version_diff import compare
+from common.published.lineage import explain
+from common.published.version_diff import compare_versions
 from jobs.features import FEATURES
 from jobs.publish import ONLINE, PUBLISH
 from jobs.reproduce import REPRODUCE
@@ -54,14 +54,14 @@ def spoil(lake: Lake, ds: str) -> None:
 def test_a_day_that_was_not_validated_is_not_published(lake: Lake) -> None:
     land(lake, DAY, "transaction_id\na")
     with pytest.raises(
-        NothingThere,
+        SourceMissingError,
         match="have not been validated.*validate.py --dataset transactions --ds 2026-01-05 --table features",
     ):
         lake.run(PUBLISH, DAY)
     lake.publish(DAY)
     lake.land(DAY, "transaction_id | purchase_amount\na | 11.00")
     lake.day(DAY)
-    with pytest.raises(NothingThere, match="since they were last written"):
+    with pytest.raises(SourceMissingError, match="since they were last written"):
         lake.run(PUBLISH, DAY)
     assert_rows(seen(lake), "user_id | spend_7d\n1 | 10.00")
 
@@ -71,9 +71,9 @@ def test_a_failed_day_leaves_what_was_published(lake: Lake) -> None:
     lake.publish(DAY)
     land(lake, NEXT, "transaction_id\nb")
     spoil(lake, NEXT)
-    with pytest.raises(ContractBroken, match="weekend_share_30d"):
+    with pytest.raises(ContractViolationError, match="weekend_share_30d"):
         lake.validate(NEXT, "features")
-    with pytest.raises(ContractBroken, match="nothing was published, and readers keep what they have"):
+    with pytest.raises(ContractViolationError, match="nothing was published, and readers keep what they have"):
         lake.run(PUBLISH, NEXT)
     assert_rows(seen(lake), f"ds | user_id\n{DAY} | 1")
 
@@ -92,7 +92,7 @@ def test_a_range_is_published_in_one_version_or_not_at_all(lake: Lake) -> None:
         land(lake, ds, f"transaction_id\n{ds}")
     lake.validate(DAY, "features")
     runs = [lake.plan("publish", ds) for ds in (DAY, NEXT)]
-    with pytest.raises(NothingThere):
+    with pytest.raises(SourceMissingError):
         run_together(PUBLISH, runs)
     assert not (lake.root / "lake" / "published").exists()
     lake.validate(NEXT, "features")
@@ -116,7 +116,7 @@ def test_a_reader_that_polls_never_sees_a_row_that_was_not_validated(lake: Lake)
     try:
         land(lake, NEXT, "transaction_id | user_id\nb | 1\nc | 2")
         spoil(lake, NEXT)
-        with pytest.raises(ContractBroken):
+        with pytest.raises(ContractViolationError):
             lake.publish(NEXT)
         lake.run(FEATURES, NEXT)
         before_publishing = len(polled)
@@ -145,7 +145,7 @@ def test_a_correction_is_a_new_version_and_never_a_silent_rewrite(lake: Lake) ->
     assert second > first
     assert_rows(lake.published.at(version=first).arrow().to_pylist(), "spend_7d\n10.00")
     assert_rows(lake.published.at(version=second).arrow().to_pylist(), "spend_7d\n12.00")
-    found = compare(lake.published.at(version=first), lake.published.at(version=second))
+    found = compare_versions(lake.published.at(version=first), lake.published.at(version=second))
     assert (found.added, found.removed, found.changed) == (0, 0, 1)
     assert {"spend_7d", "spend_30d", "max_purchase_30d"} <= found.columns.keys()
 
@@ -167,7 +167,7 @@ def test_a_correction_that_comes_a_day_later_changes_the_later_day_alone(lake: L
     for version in (first, second, third):
         view = lake.published.at(version=version)
         assert_rows(view.arrow(ds=DAY).to_pylist(), f"ds | spend_7d\n{DAY} | 10.00")
-    found = compare(lake.published.at(version=second), lake.published.at(version=third))
+    found = compare_versions(lake.published.at(version=second), lake.published.at(version=third))
     assert (found.added, found.removed, found.changed, found.days) == (0, 0, 1, [date.fromisoformat(NEXT)])
     (spend,) = [each for each in found.largest if each.column == "spend_7d"]
     assert (str(spend.ds), str(spend.before), str(spend.after)) == (NEXT, "15.00", "17.00")
@@ -231,7 +231,7 @@ def test_a_changed_definition_under_the_same_version_is_refused_with_the_differe
     land(lake, DAY, "transaction_id\na")
     run = replace(lake.plan("features", DAY), dataset=changed(lake), code="other")
     before = lake.state()
-    with pytest.raises(definition.DefinitionChanged) as refused:
+    with pytest.raises(definition.DefinitionChangedError) as refused:
         run_day(FEATURES, run)
     assert 'spend_7d was "sum of purchase_amount over the last 7 days"' in str(refused.value)
     assert 'is "sum of purchase_amount over the last 8 days"' in str(refused.value)
@@ -244,7 +244,9 @@ def test_rows_of_another_definition_than_the_one_declared_are_not_published(lake
     land(lake, DAY, "transaction_id\na")
     lake.validate(DAY, "features")
     before = lake.state()
-    with pytest.raises(definition.DefinitionChanged, match="features of transactions 2026-01-05 .*run features again"):
+    with pytest.raises(
+        definition.DefinitionChangedError, match="features of transactions 2026-01-05 .*run features again"
+    ):
         run_day(PUBLISH, replace(lake.plan("publish", DAY), dataset=changed(lake)))
     assert lake.state() == before
 
@@ -281,14 +283,14 @@ def test_what_was_validated_of_another_version_is_not_published_under_this_one(l
         land(lake, ds, f"transaction_id\n{ds}")
         lake.publish(ds)
     never_ran = f"features has not run for transactions of {NEXT}"
-    with pytest.raises(NothingThere, match=never_ran):
+    with pytest.raises(SourceMissingError, match=never_ran):
         run_second(lake, PUBLISH, NEXT)
     run_second(lake, FEATURES, DAY)
-    with pytest.raises(NothingThere, match=never_ran):
+    with pytest.raises(SourceMissingError, match=never_ran):
         run_second(lake, PUBLISH, NEXT)
-    with pytest.raises(NothingThere, match="have not been validated"):
+    with pytest.raises(SourceMissingError, match="have not been validated"):
         run_second(lake, PUBLISH, DAY)
-    with pytest.raises(NothingThere, match=never_ran):
+    with pytest.raises(SourceMissingError, match=never_ran):
         run_second(lake, VALIDATE, NEXT, table="features")
     assert catalog.Lake(str(lake.root / "lake")).tables() == ["transactions@v1"]
 
@@ -329,26 +331,26 @@ def test_rows_of_another_definition_are_not_made_again_by_this_one_but_by_their_
     assert run_second(lake, REPRODUCE, DAY)["counts"]["features"] == 1
     revision = lake.published.versions()[0].days[DAY]["revision"]
     refused = f"v1.* of {DAY} was made by definition .* now declares version 2 .*git checkout {revision}"
-    with pytest.raises(definition.DefinitionChanged, match=refused):
+    with pytest.raises(definition.DefinitionChangedError, match=refused):
         run_second(lake, REPRODUCE, DAY, feature_version=1)
     first = catalog.Lake(str(lake.root / "lake")).features("transactions@v1").at()
     declared = second(lake)
     monkeypatch.setattr("common.contracts.datasets.load", lambda name: declared)
-    with pytest.raises(definition.DefinitionChanged, match=refused):
-        why(str(lake.root / "lake"), first, "1", date.fromisoformat(DAY))
+    with pytest.raises(definition.DefinitionChangedError, match=refused):
+        explain(str(lake.root / "lake"), first, "1", date.fromisoformat(DAY))
 
 
 def test_what_is_asked_of_sources_that_were_removed_is_answered_with_those_that_are_there(lake: Lake) -> None:
     land(lake, DAY, "transaction_id\na")
     lake.publish(DAY)
-    compaction.vacuum(lake.plan("compact", DAY), older_than_hours=0)
+    vacuum.vacuum(lake.plan("compact", DAY), older_than_hours=0)
     lake.land(DAY, "transaction_id | purchase_amount\na | 12.00")
     lake.day(DAY)
-    compaction.vacuum(lake.plan("compact", DAY), older_than_hours=0)
+    vacuum.vacuum(lake.plan("compact", DAY), older_than_hours=0)
     gone = r"processed/transactions has no version 1 \(its files were removed\). There are "
-    with pytest.raises(NothingThere, match=gone):
-        why(str(lake.root / "lake"), lake.published.at(), "1", date.fromisoformat(DAY))
-    with pytest.raises(NothingThere, match=gone):
+    with pytest.raises(SourceMissingError, match=gone):
+        explain(str(lake.root / "lake"), lake.published.at(), "1", date.fromisoformat(DAY))
+    with pytest.raises(SourceMissingError, match=gone):
         lake.run(REPRODUCE, DAY)
 
 
@@ -363,14 +365,14 @@ def test_why_names_the_run_the_sources_and_the_events_as_they_were_known(lake: L
     for ds in (DAY, NEXT):
         lake.publish(ds)
     place = str(lake.root / "lake")
-    first = why(place, lake.published.at(), "1", date.fromisoformat(DAY))
+    first = explain(place, lake.published.at(), "1", date.fromisoformat(DAY))
     assert_rows(first.events.to_pylist(), "transaction_id | purchase_amount\na | 10.00\nb | 10.00")
     assert str(first.row["spend_7d"]) == "20.00"
     assert first.facts["run_id"].startswith(f"run of features {DAY}")
-    second = why(place, lake.published.at(), "1", date.fromisoformat(NEXT))
+    second = explain(place, lake.published.at(), "1", date.fromisoformat(NEXT))
     assert_rows(second.events.to_pylist(), "transaction_id | purchase_amount\na | 99.00\nb | 10.00\nd | 5.00")
-    with pytest.raises(NothingThere, match="no row of user_id 3"):
-        why(place, lake.published.at(), "3", date.fromisoformat(DAY))
+    with pytest.raises(SourceMissingError, match="no row of user_id 3"):
+        explain(place, lake.published.at(), "3", date.fromisoformat(DAY))
 
 
 def test_rows_that_the_sources_do_not_give_are_named(lake: Lake) -> None:
@@ -381,7 +383,7 @@ def test_rows_that_the_sources_do_not_give_are_named(lake: Lake) -> None:
         spoiled, row.set_column(row.schema.get_field_index("age"), "age", pa.array([31], pa.int32())), mode="overwrite"
     )
     lake.publish(DAY)
-    with pytest.raises(ContractBroken, match="can't be made again.*age"):
+    with pytest.raises(ContractViolationError, match="can't be made again.*age"):
         lake.run(REPRODUCE, DAY)
 
 
@@ -406,11 +408,11 @@ def test_a_pinned_version_outlives_every_vacuum_and_an_unpinned_one_really_goes(
         lake.publish(DAY)
     place = str(lake.root / "lake")
     pins.pin(place, "model_1", PATH, 0)
-    gone = compaction.vacuum(lake.plan("compact", DAY), older_than_hours=0)
+    gone = vacuum.vacuum(lake.plan("compact", DAY), older_than_hours=0)
     assert gone[PATH] == 1
     assert_rows(lake.published.at(pin="model_1").arrow().to_pylist(), "spend_7d\n10.00")
-    with pytest.raises(NothingThere, match="0, 2"):
+    with pytest.raises(SourceMissingError, match="0, 2"):
         lake.published.at(version=1).arrow()
     pins.release(place, "model_1")
-    assert compaction.vacuum(lake.plan("compact", DAY), older_than_hours=0)[PATH] == 1
+    assert vacuum.vacuum(lake.plan("compact", DAY), older_than_hours=0)[PATH] == 1
     assert_rows(seen(lake), "spend_7d\n12.00")

@@ -6,7 +6,7 @@ import pytest
 from deltalake import write_deltalake
 
 from common.contracts.contract import Files
-from common.errors import ContractBroken
+from common.errors import ContractViolationError
 from jobs.clean import CLEAN
 from jobs.ingest import INGEST
 from tests.lake import Lake
@@ -27,7 +27,7 @@ def test_records_refused_by_ingest_stop_the_day_before_anything_is_cleaned(lake:
     land(lake, good=9, torn=1)
     lake.ingest(DAY)
     with pytest.raises(
-        ContractBroken, match=r"RefusedShareToBeAtMost\(0.05\) failed: 1 of 10 rows, observed 0.1"
+        ContractViolationError, match=r"RefusedShareToBeAtMost\(0.05\) failed: 1 of 10 rows, observed 0.1"
     ) as stopped:
         lake.validate(DAY, "raw")
     assert [each["examples"] for each in stopped.value.failures] == [["too_few_fields in 1"]]
@@ -39,7 +39,7 @@ def test_refused_here_and_refused_there_are_added_up(lake: Lake) -> None:
     lake.ingest(DAY)
     lake.validate(DAY, "raw")
     lake.clean(DAY)
-    with pytest.raises(ContractBroken, match="failed: 2 of 24 rows, observed 0.0833, limit 0.05") as stopped:
+    with pytest.raises(ContractViolationError, match="failed: 2 of 24 rows, observed 0.0833, limit 0.05") as stopped:
         lake.validate(DAY)
     (failure,) = stopped.value.failures
     assert failure["examples"] == ["category:not_one_of_the_values in 1", "too_few_fields in 1"]
@@ -52,7 +52,7 @@ def test_files_that_were_refused_whole_count_as_files(lake: Lake) -> None:
         lake.land_bytes(DAY, b"no,such,header\n1,2,3\n", f"bad{number}.csv")
     lake.ingest(DAY)
     with pytest.raises(
-        ContractBroken,
+        ContractViolationError,
         match=r"RefusedFileShareToBeAtMost\(0.05\) failed, observed 0.9, limit 0.05, for example bad0.csv",
     ) as stopped:
         lake.validate(DAY, "raw")
@@ -64,14 +64,16 @@ def test_the_counts_are_those_of_the_commits_and_no_log_can_lose_them(lake: Lake
     lake.ingest(DAY)
     lake.clean(DAY)
     shutil.rmtree(lake.root / "lake/runs")
-    with pytest.raises(ContractBroken, match="1 of 2 rows"):
+    with pytest.raises(ContractViolationError, match="1 of 2 rows"):
         lake.validate(DAY)
 
 
 def test_without_the_log_of_runs_nobody_knows_how_old_a_snapshot_is(churn: Lake) -> None:
     """Whether it is the same as the day before stands there alone; running ingest again says it anew."""
     shutil.rmtree(churn.root / "lake/runs")
-    with pytest.raises(ContractBroken, match=r"AgeInHoursToBeAtMost\(24\) could not be checked: the log of runs"):
+    with pytest.raises(
+        ContractViolationError, match=r"AgeInHoursToBeAtMost\(24\) could not be checked: the log of runs"
+    ):
         churn.validate(DAY)
     churn.ingest(DAY)
     assert churn.validate(DAY)["outcome"] == "done"
@@ -87,7 +89,9 @@ def test_rows_that_nobody_has_counted_stop_the_day(lake: Lake, table: str) -> No
     rows = lake.table(f"{table}/transactions").to_pyarrow_table()
     shutil.rmtree(path)
     write_deltalake(path, rows, partition_by="ds" if table == "raw" else "event_date")
-    with pytest.raises(ContractBroken, match="could not be checked: the commits of raw/transactions") as stopped:
+    with pytest.raises(
+        ContractViolationError, match="could not be checked: the commits of raw/transactions"
+    ) as stopped:
         lake.validate(DAY, table)
     names = [each["expectation"] for each in stopped.value.failures]
     assert names == ["RefusedShareToBeAtMost(0.05)", "DuplicateShareToBeAtMost(0.2)"][: 1 if table == "raw" else 2]

@@ -6,13 +6,13 @@ from datetime import date
 import pyarrow as pa
 import pytest
 
-from common.errors import ContractBroken, NothingThere
+from common.errors import ContractViolationError, SourceMissingError
 from common.online import serving
-from common.online.store import open_store
+from common.online.connect import open_store
 from common.reports import status
 from common.training import build
 from common.training import store as training_store
-from common.training.training_set import SPLITS
+from common.training.training_set import SPLITS, declared_training_set
 from jobs.online_check import ONLINE_CHECK
 from jobs.publish import ONLINE, PUBLISH
 from tests.lake import Lake
@@ -38,7 +38,7 @@ def test_what_is_published_online_first_is_a_publication_like_any_other(churn: L
         churn.run(ONLINE, ds)
         assert [list(each.days) for each in churn.published.versions()] == [[NEXT], [DAY]][1 - number :]
         assert open_store(churn.online).facts("churn_v1")["days"][1] == ds
-        assert status.days(str(churn.root / "lake"), "churn")[number].count("published") == 120
+        assert status.day_statuses(str(churn.root / "lake"), "churn")[number].count("published") == 120
     assert churn.run(PUBLISH, NEXT)["outcome"] == "nothing"
 
 
@@ -47,7 +47,7 @@ def test_a_publication_that_was_not_loaded_is_missed_online(churn: Lake) -> None
     other = tomorrow_published(churn)
     load = "load it: spark-submit jobs/publish.py --dataset churn --ds 2026-01-07 --online"
     with pytest.raises(
-        ContractBroken, match=rf"online churn_v1 is version 1 of .* as version {other} of .*; {load}"
+        ContractViolationError, match=rf"online churn_v1 is version 1 of .* as version {other} of .*; {load}"
     ) as old:
         churn.run(ONLINE_CHECK, NEXT)
     assert old.value.exit_code == 3
@@ -65,7 +65,7 @@ def tomorrow_published(churn: Lake) -> int:
 def test_a_lake_that_was_built_anew_is_loaded_although_its_versions_have_the_same_numbers(churn: Lake) -> None:
     churn.run(ONLINE, NEXT)
     date_commit(churn.published.uri, 1, "2099-01-01T00:00")
-    with pytest.raises(ContractBroken, match="is version 1 of .* as version 1 of 2099-01-01"):
+    with pytest.raises(ContractViolationError, match="is version 1 of .* as version 1 of 2099-01-01"):
         churn.run(ONLINE_CHECK, NEXT)
     assert churn.run(ONLINE, NEXT)["counts"]["online"] == 120
     assert churn.run(ONLINE_CHECK, NEXT)["counts"] == {"entities": 120, "agreeing": 120}
@@ -79,7 +79,7 @@ def test_online_and_offline_agree_and_a_difference_is_found_without_naming_a_cus
     facts = {name: value for name, value in store.facts("churn_v1").items() if name not in ("entity", "entities")}
     first = churn.published.at().batches(ds=DAY)
     store.load("churn_v1", "customer_id", first, facts)
-    with pytest.raises(ContractBroken, match=r"0.00% of 120 entities agree") as unlike:
+    with pytest.raises(ContractViolationError, match=r"0.00% of 120 entities agree") as unlike:
         churn.run(ONLINE_CHECK, NEXT)
     assert unlike.value.exit_code == 3
     assert "c0000" not in str(unlike.value)
@@ -88,14 +88,14 @@ def test_online_and_offline_agree_and_a_difference_is_found_without_naming_a_cus
 def test_a_served_vector_is_the_row_that_a_model_was_trained_on(churn: Lake) -> None:
     churn.run(ONLINE, NEXT)
     runs = [churn.plan("training_set", ds) for ds in (DAY, NEXT)]
-    manifest = build.build(runs, runs[0].dataset.training_set("churn_baseline"), None)
+    manifest = build.build_training_set(runs, declared_training_set(runs[0].dataset, "churn_baseline"), None)
     place = str(churn.root / "lake")
-    trained = [row for split in SPLITS for row in training_store.read(place, "churn_baseline", split).to_pylist()]
+    trained = [row for split in SPLITS for row in training_store.read_split(place, "churn_baseline", split).to_pylist()]
     (wanted,) = [
         row for row in trained if row["customer_id"] == "c000007" and row["example_time"].date() == date(2026, 1, 7)
     ]
     store = open_store(churn.online)
     found = serving.Server(store, "churn_v1", training_store.fitted(manifest)).vector("c000007")
     assert found == {name: value for name, value in wanted.items() if name != "example_time"}
-    with pytest.raises(NothingThere, match="customer_id nobody has no row"):
+    with pytest.raises(SourceMissingError, match="customer_id nobody has no row"):
         serving.Server(store, "churn_v1").vector("nobody")

@@ -21,10 +21,10 @@ from pyspark.sql import SparkSession
 
 from common.clean.as_of import rows_known
 from common.contracts import layout
-from common.errors import Busy, LakeNotWritable
+from common.errors import LakeNotWritableError, LockedError
 from common.lake import delta_log, locks, merge, spark_tables
 from common.lake.locks import hold
-from common.lake.merge import Wish, difference
+from common.lake.merge import DesiredSlice, difference
 from common.maintenance import compaction
 from common.orchestration.job import describe
 from common.runtime.run import Run
@@ -87,7 +87,7 @@ def test_a_days_reads_touch_the_days_partitions_alone(lake: Lake) -> None:
     run = lake.plan("features", NEXT)
     processed = rows_known(run, [run.ds], run.ds)
     assert {path.split("event_date=")[1][:10] for path in processed.inputFiles()} == {NEXT}
-    raw = spark_tables.read(run, layout.raw(run.contract), {"ds": [run.ds]})
+    raw = spark_tables.read_partitions(run, layout.raw(run.contract), {"ds": [run.ds]})
     assert {path.split("ds=")[1][:10] for path in raw.inputFiles()} == {NEXT}
 
 
@@ -154,9 +154,11 @@ def test_a_row_that_a_killed_clean_left_in_both_tables_counts_once(lake: Lake) -
     before = lake.feature_rows(DAY)
     run = lake.plan("clean", NEXT)
     aside = layout.superseded(run.contract)
-    stored = spark_tables.read(run, layout.processed(run.contract), {"event_date": [date.fromisoformat(DAY)]})
+    stored = spark_tables.read_partitions(
+        run, layout.processed(run.contract), {"event_date": [date.fromisoformat(DAY)]}
+    )
     half = spark_tables.conform(stored.selectExpr("*", f"DATE'{NEXT}' AS superseded"), aside)
-    merge.converge(run, Wish(table=aside, where={"event_date": [date.fromisoformat(DAY)]}, desired=half), {})
+    merge.converge(run, DesiredSlice(table=aside, where={"event_date": [date.fromisoformat(DAY)]}, desired=half), {})
     assert lake.features(DAY, full_refresh=True)["outcome"] == "nothing"
     assert lake.feature_rows(DAY) == before
     lake.land(NEXT, "transaction_id\nb")
@@ -180,7 +182,7 @@ def test_two_runs_of_one_day_do_not_work_at_once_and_a_killed_one_holds_nothing(
     other.start()
     try:
         assert taken.wait(30)
-        with pytest.raises(Busy, match=rf"held by process {other.pid}; waited 0.2 s"):
+        with pytest.raises(LockedError, match=rf"held by process {other.pid}; waited 0.2 s"):
             lake.clean(DAY)
     finally:
         other.kill()
@@ -197,7 +199,7 @@ def test_who_holds_a_lock_may_take_it_again(tmp_path: Path) -> None:
 def test_a_lake_that_cannot_be_written_is_said_before_anything_is_done(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with (
-        pytest.raises(LakeNotWritable, match=r"file/lake can't be written: .*Not a directory.*--lake"),
+        pytest.raises(LakeNotWritableError, match=r"file/lake can't be written: .*Not a directory.*--lake"),
         hold(str(tmp_path / "file" / "lake"), "transactions/clean", 0),
     ):
         pass
@@ -235,7 +237,7 @@ def test_two_drivers_that_know_nothing_of_each_other_leave_each_row_once(
     lake.ingest(NEXT)
     both, met, original = threading.Barrier(2, timeout=120), set(), merge._merge
 
-    def together(run: Run, wish: merge.Wish, *rest: Any) -> None:
+    def together(run: Run, wish: merge.DesiredSlice, *rest: Any) -> None:
         if (run.run_id, wish.table.path) not in met:
             met.add((run.run_id, wish.table.path))
             both.wait()
@@ -292,7 +294,7 @@ def test_a_partition_that_is_packed_while_a_job_has_looked_at_it_loses_nothing(
         monkeypatch.setattr(module, "committing", lambda lake, table: nullcontext())
     original, packed = merge._merge, []
 
-    def packed_meanwhile(run: Run, wish: merge.Wish, *rest: Any) -> None:
+    def packed_meanwhile(run: Run, wish: merge.DesiredSlice, *rest: Any) -> None:
         if wish.table.path == "processed/transactions" and not packed:
             with ThreadPoolExecutor(1) as elsewhere:
                 packed.extend(elsewhere.submit(lake.compact, "2026-01-08").result()["packed"])

@@ -14,13 +14,13 @@ import pytest
 from pyspark.sql import SparkSession
 
 from common.contracts.expectations import Drift
-from common.errors import BadArguments, ContractBroken, ContractContradiction
-from common.lake import delta_log, pins
+from common.errors import ContractDeclarationError, ContractViolationError, UsageError
+from common.lake import delta_log, pins, training_manifests
 from common.quality import drift, profiles
 from common.training import store
-from common.training.build import build as build_training_set
+from common.training.build import build_training_set
 from common.training.steps import Impute
-from common.training.training_set import From, Labels, Snapshot, Split, TrainingSet, pin_name
+from common.training.training_set import From, Labels, Snapshot, Split, TrainingSet, declared_training_set, pin_name
 from jobs.datasets.churn import baseline, telco
 from tests.lake import Lake
 from tests.offers import OFFERS, labels
@@ -36,11 +36,11 @@ def build(lake: Lake, declared: TrainingSet, labels: str | None = None) -> dict[
 
 
 def read(lake: Lake, name: str, split: str) -> pa.Table:
-    return store.read(str(lake.root / "lake"), name, split)
+    return store.read_split(str(lake.root / "lake"), name, split)
 
 
 def declared(lake: Lake) -> TrainingSet:
-    return lake.plan("training_set", DAY).dataset.training_set(NAME)
+    return declared_training_set(lake.plan("training_set", DAY).dataset, NAME)
 
 
 def test_the_churn_example_whole(churn: Lake) -> None:
@@ -108,7 +108,7 @@ def test_the_same_inputs_make_no_second_version_and_new_ones_do(churn: Lake) -> 
     assert (again["outcome"], again["version"], churn.state()) == ("nothing", 1, before)
     other = build_training_set([churn.plan("training_set", DAY)], declared(churn), None)
     assert (other["outcome"], other["version"]) == ("done", 2)
-    assert [each["version"] for each in store.manifests(str(churn.root / "lake"), NAME)] == [1, 2]
+    assert [each["version"] for each in training_manifests.manifests(str(churn.root / "lake"), NAME)] == [1, 2]
     assert first["splits"] == again["splits"]
 
 
@@ -187,7 +187,7 @@ def test_labels_meet_features_as_they_were_known(churn: Lake) -> None:
     assert [row["tenure_days"] for row in rows] == [-1.0, of_day["c000001"], of_day["c000002"]]
     # The same once more, half a day behind: a name that is taken gets its table's before it.
     assert [row["churn_tenure_days"] for row in rows] == [None, None, of_day["c000002"]]
-    with pytest.raises(BadArguments, match="needs --labels"):
+    with pytest.raises(UsageError, match="needs --labels"):
         build(churn, wanted)
 
 
@@ -217,7 +217,7 @@ def test_the_manifest_says_which_labels_there_were_and_how_many_were_of_other_da
 def test_a_label_that_does_not_say_who_when_and_what_is_refused(churn: Lake, row: str, said: str) -> None:
     before = churn.state()
     given = labels(churn, f"customer_id | asked_at | bought\nc000001 | 2026-01-06T01:00:00 | 1\n{row}")
-    with pytest.raises(ContractBroken, match=said) as refused:
+    with pytest.raises(ContractViolationError, match=said) as refused:
         build(churn, OFFERS, given)
     assert refused.value.exit_code == 3
     assert churn.state() == before
@@ -284,7 +284,7 @@ def in_partitions(spark: SparkSession, parts: int) -> Iterator[None]:
 
 def test_a_training_set_that_contradicts_itself_says_so() -> None:
     split = Split(seed="s")
-    with pytest.raises(ContractContradiction, match="bring their own features"):
+    with pytest.raises(ContractDeclarationError, match="bring their own features"):
         TrainingSet(
             name="a",
             description="",
@@ -292,7 +292,7 @@ def test_a_training_set_that_contradicts_itself_says_so() -> None:
             split=split,
             features=(From(table="t"),),
         )
-    with pytest.raises(ContractContradiction, match="would look ahead"):
+    with pytest.raises(ContractDeclarationError, match="would look ahead"):
         From(table="t", gap_hours=-1)
 
 
@@ -392,7 +392,7 @@ def test_a_build_that_was_killed_is_made_anew_under_the_same_version(
         broken.setattr(build, "write_json", killed)
         with pytest.raises(KeyboardInterrupt):
             build(churn, declared(churn))
-    assert store.manifests(str(churn.root / "lake"), NAME) == []
+    assert training_manifests.manifests(str(churn.root / "lake"), NAME) == []
     assert build(churn, declared(churn))["version"] == 1
 
 
@@ -429,5 +429,7 @@ def test_a_name_that_leaves_no_room_for_its_pins_is_refused_where_it_is_declared
 
     longest = named(47)
     assert len(pin_name(longest.name, 99_999, "churn@v1")) == 63
-    with pytest.raises(ContractContradiction, match=r"64 characters, and a name has 63 at most; give it .* at most 47"):
+    with pytest.raises(
+        ContractDeclarationError, match=r"64 characters, and a name has 63 at most; give it .* at most 47"
+    ):
         named(48)

@@ -11,8 +11,8 @@ from deltalake import write_deltalake
 from pyspark.sql import SparkSession
 
 from common.contracts.expectations import Reference, Rule, Severity
-from common.errors import BadArguments, ContractBroken
-from common.quality.result import check
+from common.errors import ContractViolationError, UsageError
+from common.quality.gx_check import run_rules
 from tests.lake import Lake
 
 DAY = "2026-01-05"
@@ -32,7 +32,7 @@ def rewritten(lake: Lake, path: str, rows: pa.Table) -> None:
 
 
 def failures(lake: Lake, table: str = "processed") -> dict[str, dict[str, Any]]:
-    with pytest.raises(ContractBroken) as stopped:
+    with pytest.raises(ContractViolationError) as stopped:
         lake.validate(DAY, table)
     assert stopped.value.exit_code == 3
     return {f"{each['expectation']} {each.get('column', '')}".strip(): each for each in stopped.value.failures}
@@ -85,7 +85,7 @@ def test_a_rule_that_raises_leaves_the_others_their_verdicts(spark: SparkSession
         Rule("ExpectColumnValuesToBeUnique", {"column": "gone"}),
         Rule("ExpectColumnValuesToBeUnique", {"column": "id"}),
     ]
-    found = check(rows, rules, "ages")
+    found = run_rules(rows, rules, "ages")
     assert [each.success for each in found] == [True, False, False, False, True]
     assert [bool(each.problem) for each in found] == [False, True, False, True, False]
     assert found[2].examples == ["900"]
@@ -131,7 +131,7 @@ def test_the_gate_decides_also_where_profiles_cannot_be_kept(made: Lake, caplog:
     ids=["no such expectation", "no such argument", "an argument missing"],
 )
 def test_a_rule_that_is_mistyped_is_a_bad_argument_and_no_bad_data(made: Lake, rule: Rule, said: str) -> None:
-    with pytest.raises(BadArguments, match=said) as refused:
+    with pytest.raises(UsageError, match=said) as refused:
         made.saying(rules=(rule,)).validate(DAY)
     assert refused.value.exit_code == 2
     assert rule.expectation in str(refused.value)
@@ -141,18 +141,18 @@ def test_a_failed_day_is_not_read_by_the_next_job_until_it_is_another_or_passes(
     lake.land(DAY, "transaction_id | user_id\na | -\nb | 2")
     strict = lake.saying(refused_share=0.9, rules=(Rule("ExpectColumnToExist", {"column": "gone"}, table="raw"),))
     lake.ingest(DAY)
-    with pytest.raises(ContractBroken):
+    with pytest.raises(ContractViolationError):
         strict.validate(DAY, "raw")
     with pytest.raises(
-        ContractBroken, match=r"raw of transactions .* failed its validation \(ExpectColumnToExist"
+        ContractViolationError, match=r"raw of transactions .* failed its validation \(ExpectColumnToExist"
     ) as no:
         lake.clean(DAY)
     assert no.value.exit_code == 3
     lake.saying(refused_share=0.9).validate(DAY, "raw")
     lake.clean(DAY)
-    with pytest.raises(ContractBroken, match="RefusedShareToBeAtMost"):
+    with pytest.raises(ContractViolationError, match="RefusedShareToBeAtMost"):
         lake.validate(DAY)
-    with pytest.raises(ContractBroken, match="processed of transactions .* failed its validation"):
+    with pytest.raises(ContractViolationError, match="processed of transactions .* failed its validation"):
         lake.features(DAY)
     lake.land(DAY, "transaction_id | user_id\na | 1\nb | 2")
     lake.ingest(DAY)
@@ -161,7 +161,7 @@ def test_a_failed_day_is_not_read_by_the_next_job_until_it_is_another_or_passes(
 
 
 def test_a_verdict_that_was_lost_stops_nobody(made: Lake) -> None:
-    with pytest.raises(ContractBroken):
+    with pytest.raises(ContractViolationError):
         made.saying(rules=(Rule("ExpectColumnToExist", {"column": "gone"}),)).validate(DAY)
     shutil.rmtree(made.root / "lake/results")
     assert made.features(DAY, full_refresh=True)["outcome"] == "nothing"
@@ -175,7 +175,7 @@ def test_a_failure_names_every_column_that_it_is_about_and_what_the_rule_allows(
         Rule("ExpectColumnValuesToBeInSet", {"column": "id", "value_set": ["b", "c"]}),
         Rule("ExpectColumnMeanToBeBetween", {"column": "age", "min_value": 1, "max_value": 3}),
     ]
-    unique, shape, among, mean = [each.words for each in check(rows, rules, "ages")]
+    unique, shape, among, mean = [each.words for each in run_rules(rows, rules, "ages")]
     assert unique.startswith("ExpectCompoundColumnsToBeUnique() on id, age failed: 2 of 2 rows, for example {")
     assert "limit column_set=['id', 'name'], exact_match=True" in shape
     assert shape.endswith("for example age is unexpected, name is missing")

@@ -17,7 +17,7 @@ from open_data_contract_standard.model import (
 from common.contracts import odcs
 from common.contracts.contract import Column
 from common.contracts.expectations import Freshness, Rule, Severity
-from common.errors import insist
+from common.errors import require
 from common.quality import gx
 
 
@@ -56,14 +56,14 @@ def rules_of(table: SchemaObject, stage: str) -> list[Rule]:
 
 
 def rule_of(said: DataQuality, stage: str) -> Rule:
-    insist(
+    require(
         said.engine == odcs.ENGINE, f"a quality rule of engine {said.engine!r}: only those of {odcs.ENGINE} are known"
     )
     written = said.implementation
     expectation, arguments = (
         (written.get("type"), written.get("kwargs", {})) if isinstance(written, dict) else (written, {})
     )
-    insist(
+    require(
         expectation in _expectations(),
         f"a quality rule names {expectation!r}, which is no expectation of Great Expectations as it is installed",
     )
@@ -94,7 +94,7 @@ def days_of(document: OpenDataContractStandard, promised: str) -> int:
 def _promise(document: OpenDataContractStandard, name: str, unit: str) -> ServiceLevelAgreementProperty:
     found = [each for each in document.slaProperties or [] if each.property == name]
     units = [each.unit for each in found]
-    insist(units == [unit], f"the document promises {name} in {units or 'nothing'}; expected it once, in {unit!r}")
+    require(units == [unit], f"the document promises {name} in {units or 'nothing'}; expected it once, in {unit!r}")
     return found[0]
 
 

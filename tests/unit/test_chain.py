@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from common.contracts import datasets
-from common.errors import ContractBroken, NothingThere
+from common.errors import ContractViolationError, SourceMissingError
 from common.orchestration.chain import run_chain
 from common.orchestration.cli import run_chain_job, run_job
-from common.orchestration.job import Job, Step
+from common.orchestration.job import ChainStep, Job
 from common.runtime.run import Outcome, Run
 from common.runtime.settings import load_settings
 
@@ -24,7 +24,7 @@ DRIFT = {"expectation": "drift", "column": "age", "severity": "warn"}
 def ingest(*absent: str) -> Job:
     def main(run: Run) -> Outcome:
         if str(run.ds) in absent:
-            raise NothingThere(f"nothing in landing for {run.ds}")
+            raise SourceMissingError(f"nothing in landing for {run.ds}")
         return Outcome("done", {"landed": 3})
 
     return Job("ingest", main, lambda run: [])
@@ -37,7 +37,7 @@ VALIDATE = Job("validate", lambda run: Outcome("done", {"rules": 1}, facts={"war
 def said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
     """The exit code and the JSON line of a chain, or of a job, over days."""
 
-    def run(work: list[Step] | Job, ds: str, *datasets: str) -> tuple[Any, dict[str, Any]]:
+    def run(work: list[ChainStep] | Job, ds: str, *datasets: str) -> tuple[Any, dict[str, Any]]:
         places = ["--lake", str(tmp_path / "lake"), "--landing", str(tmp_path / "landing")]
         argv = ["--dataset", *(datasets or ("churn",)), "--ds", ds, *places]
         with pytest.raises(SystemExit) as left:
@@ -48,7 +48,7 @@ def said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 def test_a_single_day_that_the_source_has_nothing_for_is_exit_4(said: Any) -> None:
-    code, line = said([Step(ingest("2026-01-05"))], "2026-01-05")
+    code, line = said([ChainStep(ingest("2026-01-05"))], "2026-01-05")
     assert (code, line["outcome"], line["missing"]) == (4, "missing", ["2026-01-05"])
     assert line["message"] == "nothing in landing for 2026-01-05"
 
@@ -56,7 +56,7 @@ def test_a_single_day_that_the_source_has_nothing_for_is_exit_4(said: Any) -> No
 @pytest.mark.parametrize("chained", [True, False])
 def test_a_range_names_the_days_that_are_missing_and_runs_the_others(said: Any, chained: bool) -> None:
     job = ingest("2026-01-05", "2026-01-06")
-    code, line = said([Step(job)] if chained else job, "2026-01-04..2026-01-07")
+    code, line = said([ChainStep(job)] if chained else job, "2026-01-04..2026-01-07")
     assert (code, line["outcome"]) == (4, "done")
     assert line["missing"] == ["2026-01-05", "2026-01-06"]
     assert line["days"]["2026-01-07"] == "done"
@@ -66,7 +66,7 @@ def test_a_range_names_the_days_that_are_missing_and_runs_the_others(said: Any, 
 
 
 def test_of_several_datasets_each_says_what_it_misses(said: Any) -> None:
-    code, line = said([Step(ingest("2026-01-05"))], "2026-01-05", "churn", "transactions")
+    code, line = said([ChainStep(ingest("2026-01-05"))], "2026-01-05", "churn", "transactions")
     assert (code, line["missing"]) == (4, ["2026-01-05"])
     assert line["message"] == (
         "churn: nothing in landing for 2026-01-05; transactions: nothing in landing for 2026-01-05"
@@ -74,7 +74,7 @@ def test_of_several_datasets_each_says_what_it_misses(said: Any) -> None:
 
 
 def test_a_range_of_several_datasets_runs_every_day_of_each(said: Any) -> None:
-    steps = [Step(ingest(), ahead=True), Step(VALIDATE, {"table": "raw"})]
+    steps = [ChainStep(ingest(), ahead=True), ChainStep(VALIDATE, {"table": "raw"})]
     code, line = said(steps, "2026-01-05..2026-01-07", "churn", "transactions")
     days = dict.fromkeys(["2026-01-05", "2026-01-06", "2026-01-07"], "done")
     assert (code, {name: each["days"] for name, each in line["datasets"].items()}) == (
@@ -86,11 +86,11 @@ def test_a_range_of_several_datasets_runs_every_day_of_each(said: Any) -> None:
 def test_a_range_that_fails_says_on_which_day_and_in_which_job(said: Any) -> None:
     def main(run: Run) -> Outcome:
         if str(run.ds) == "2026-01-06":
-            raise ContractBroken("two files are refused")
+            raise ContractViolationError("two files are refused")
         return Outcome("done", {})
 
     job = Job("ingest", main, lambda run: [])
-    for work in (job, [Step(job)]):
+    for work in (job, [ChainStep(job)]):
         code, line = said(work, "2026-01-05..2026-01-07")
         assert code == 3
         assert line["message"] == "two files are refused (ingest of churn 2026-01-06)"
@@ -104,7 +104,7 @@ def test_help_is_help_and_no_failure(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_what_warned_on_the_way_is_said_with_its_day_and_once(said: Any) -> None:
-    steps = [Step(ingest()), Step(VALIDATE, {"table": "raw"}), Step(VALIDATE, {"table": "features"})]
+    steps = [ChainStep(ingest()), ChainStep(VALIDATE, {"table": "raw"}), ChainStep(VALIDATE, {"table": "features"})]
     _, line = said(steps, "2026-01-05")
     assert line["warnings"] == [DRIFT] * 2
     _, line = said(steps, "2026-01-05..2026-01-06")
@@ -128,7 +128,7 @@ class Diary:
         settings = load_settings("local", lake=str(self.tmp_path / "lake"))
         days = [date(2026, 1, day) for day in (4, 5, 6)]
         runs = [Run("backfill", datasets.load("churn"), day, settings, "run", "code") for day in days]
-        return run_chain([Step(self._job("ingest"), ahead=True), Step(self._job("clean"))], runs, workers)
+        return run_chain([ChainStep(self._job("ingest"), ahead=True), ChainStep(self._job("clean"))], runs, workers)
 
     def _job(self, name: str) -> Job:
         def main(run: Run) -> Outcome:
@@ -139,7 +139,7 @@ class Diary:
             if step in self.awaits:
                 assert self.began[self.awaits[step]].wait(20), f"{self.awaits[step]} did not begin beside {step}"
             if step in self.fails:
-                raise ContractBroken(f"{step} is bad")
+                raise ContractViolationError(f"{step} is bad")
             self.said.append(f"{step} done")
             return Outcome("done", {"landed": 3})
 
@@ -185,7 +185,7 @@ def test_with_no_worker_to_spare_days_run_one_after_the_other(diary: Diary, one:
 
 def test_a_bad_day_that_was_begun_ahead_fails_when_its_turn_has_come(diary: Diary, two: Executor) -> None:
     diary.awaits, diary.fails = {"clean 04": "ingest 05"}, {"ingest 05"}
-    with pytest.raises(ContractBroken, match="ingest 05 is bad"):
+    with pytest.raises(ContractViolationError, match="ingest 05 is bad"):
         diary.run(two)
     assert "clean 04 done" in diary.said
     assert [step for step in diary.said if step.startswith(("ingest 05", "clean 05", "ingest 06"))] == ["ingest 05"]
@@ -193,7 +193,7 @@ def test_a_bad_day_that_was_begun_ahead_fails_when_its_turn_has_come(diary: Diar
 
 def test_after_a_bad_day_nothing_more_is_begun(diary: Diary, one: Executor) -> None:
     diary.fails = {"clean 04"}
-    with pytest.raises(ContractBroken, match="clean 04 is bad"):
+    with pytest.raises(ContractViolationError, match="clean 04 is bad"):
         diary.run(one)
     one.shutdown()
     assert diary.said == ["ingest 04", "ingest 04 done", "clean 04"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pyspark import SparkContext
 
-from common.errors import ClusterNotThere
+from common.errors import ClusterUnavailableError
 from common.runtime import cluster
 from common.runtime.session import _shared
 from common.runtime.settings import ROOT, Settings, load_settings
@@ -20,16 +20,16 @@ def settings(master: str = "spark://127.0.0.1:1", secret_file: str | None = None
 
 
 def test_a_cluster_that_does_not_answer_is_named_with_what_to_do() -> None:
-    with pytest.raises(ClusterNotThere, match=r"answers at spark://127.0.0.1:1: start it with `make cluster`"):
-        cluster.insist_answers(settings())
+    with pytest.raises(ClusterUnavailableError, match=r"answers at spark://127.0.0.1:1: start it with `make cluster`"):
+        cluster.require_reachable(settings())
     elsewhere = settings().model_copy(update={"env": "moon", "standalone": None})
-    with pytest.raises(ClusterNotThere, match=r"see that it runs, and that conf/moon.yml names it"):
-        cluster.insist_answers(elsewhere)
+    with pytest.raises(ClusterUnavailableError, match=r"see that it runs, and that conf/moon.yml names it"):
+        cluster.require_reachable(elsewhere)
 
 
 def test_one_of_several_masters_is_enough() -> None:
     with socket.create_server(("127.0.0.1", 0)) as master:
-        cluster.insist_answers(settings(f"spark://127.0.0.1:1,127.0.0.1:{master.getsockname()[1]}"))
+        cluster.require_reachable(settings(f"spark://127.0.0.1:1,127.0.0.1:{master.getsockname()[1]}"))
 
 
 def test_the_secret_comes_from_a_file_and_settings_know_only_where_it_is(
@@ -48,7 +48,7 @@ def test_a_secret_that_is_not_there_is_an_error_that_names_its_file(
 ) -> None:
     if content is not None:
         (tmp_path / "secret").write_text(content)
-    with pytest.raises(ClusterNotThere, match=said) as refused:
+    with pytest.raises(ClusterUnavailableError, match=said) as refused:
         cluster.authentication(settings(secret_file=str(tmp_path / "secret")))
     assert str(tmp_path / "secret") in str(refused.value)
 

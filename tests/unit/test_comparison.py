@@ -15,9 +15,9 @@ from deltalake import write_deltalake
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.errors import ContractBroken
+from common.errors import ContractViolationError
 from common.published.catalog import Lake
-from common.published.version_diff import Diff, compare
+from common.published.version_diff import VersionDiff, compare_versions
 from tests.published_tables import SCHEMA, commit, pack, publish, rows_of
 
 FIRST = """
@@ -38,9 +38,9 @@ ds         | user_id | spend  | mean | favourite
 """
 
 
-def diff(lake: Path, before: int, after: int, **chosen: Any) -> Diff:
+def diff(lake: Path, before: int, after: int, **chosen: Any) -> VersionDiff:
     table = Lake(str(lake)).features("purchases")
-    return compare(table.at(version=before), table.at(version=after), **chosen)
+    return compare_versions(table.at(version=before), table.at(version=after), **chosen)
 
 
 def test_rows_and_values_that_changed_are_counted(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_columns_that_came_went_or_took_another_type_are_named(tmp_path: Path) -
 def test_an_entity_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     publish(tmp_path, FIRST)
     write_deltalake(f"{tmp_path}/published/purchases/v1", rows_of("ds | user_id\n2026-01-02 | 2"), mode="append")
-    with pytest.raises(ContractBroken, match="user_id more than once on 2026-01-02"):
+    with pytest.raises(ContractViolationError, match="user_id more than once on 2026-01-02"):
         diff(tmp_path, 0, 1)
 
 

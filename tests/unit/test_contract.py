@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 
 from common.contracts import layout
-from common.contracts.aggregates import Aggregate, Count, DatePart, Pick, Ratio, Share, Sum
+from common.contracts.aggregates import Aggregate, Count, DatePart, FeatureRatio, Pick, Share, Sum
 from common.contracts.contract import Column, Contract, Feature, Features, Files
-from common.contracts.page import page
+from common.contracts.page import contract_markdown
 from common.contracts.suite import rules_of
-from common.errors import ContractContradiction
+from common.errors import ContractDeclarationError
 from jobs.datasets.transactions.contract import CONTRACT
 
 
@@ -45,7 +45,7 @@ def contract(**declared: Any) -> Contract:
     ],
 )
 def test_a_column_that_contradicts_itself_fails_where_it_stands(declared: dict[str, Any], both_sides: str) -> None:
-    with pytest.raises(ContractContradiction, match=both_sides):
+    with pytest.raises(ContractDeclarationError, match=both_sides):
         column(**declared)
 
 
@@ -67,7 +67,7 @@ def test_a_column_that_contradicts_itself_fails_where_it_stands(declared: dict[s
     ],
 )
 def test_a_contract_that_contradicts_itself_names_both_sides(declared: dict[str, Any], both_sides: str) -> None:
-    with pytest.raises(ContractContradiction, match=both_sides):
+    with pytest.raises(ContractDeclarationError, match=both_sides):
         contract(**declared)
 
 
@@ -77,35 +77,35 @@ def test_a_contract_that_contradicts_itself_names_both_sides(declared: dict[str,
         ((Feature("spend", Sum(7, "size")),), r"'spend'.*\['size'\].*'amount'"),
         ((Feature("n", Count(7)), Feature("n", Count(30))), "'n'.*twice"),
         ((Feature("id", Count(7)),), "'id'.*key"),
-        ((Feature("n", Count(7)), Feature("share", Ratio("n", "m"))), r"divides \['m'\]"),
+        ((Feature("n", Count(7)), Feature("share", FeatureRatio("n", "m"))), r"divides \['m'\]"),
         ((Feature("n", Count(7)), Feature("amount", Pick("amount"))), "amount on ds.*event feature table"),
         ((Feature("ids", Sum(7, "id")),), "'ids'.*needs.*'decimal'.*it is string"),
         ((Feature("often", Share(7, "amount")),), "'often'.*needs.*'boolean'.*it is"),
     ],
 )
 def test_features_that_cannot_be_computed_fail_where_they_stand(columns: tuple[Feature, ...], both_sides: str) -> None:
-    with pytest.raises(ContractContradiction, match=both_sides):
+    with pytest.raises(ContractDeclarationError, match=both_sides):
         contract(features=Features(version=1, entity="id", columns=columns))
 
 
 @pytest.mark.parametrize(("rule", "said"), [(lambda: Count(0), "last 0 days"), (lambda: DatePart("hour"), "'hour'")])
 def test_a_feature_that_means_nothing_fails_where_it_stands(rule: Callable[[], Aggregate], said: str) -> None:
-    with pytest.raises(ContractContradiction, match=said):
+    with pytest.raises(ContractDeclarationError, match=said):
         rule()
 
 
 def test_a_snapshot_has_one_row_per_entity() -> None:
     columns = (Feature("name", Pick("id")),)
-    with pytest.raises(ContractContradiction, match="key is .*'id'.*entity 'amount'"):
+    with pytest.raises(ContractDeclarationError, match="key is .*'id'.*entity 'amount'"):
         contract(event_time=None, lateness_days=0, features=Features(version=1, entity="amount", columns=columns))
 
 
 def test_a_source_is_declared_in_known_words() -> None:
-    with pytest.raises(ContractContradiction, match="ignore"):
+    with pytest.raises(ContractDeclarationError, match="ignore"):
         Files(on_bad_file="ignore")
-    with pytest.raises(ContractContradiction, match="one character"):
+    with pytest.raises(ContractDeclarationError, match="one character"):
         Files(delimiter="||")
-    with pytest.raises(ContractContradiction, match="utf-9"):
+    with pytest.raises(ContractDeclarationError, match="utf-9"):
         Files(encoding="utf-9")
 
 
@@ -136,7 +136,7 @@ def test_every_constraint_of_a_column_is_a_rule_of_the_processed_table() -> None
 
 
 def test_the_page_of_a_contract_shows_what_is_demanded_and_how_a_feature_is_made() -> None:
-    shown = page(CONTRACT)
+    shown = contract_markdown(CONTRACT)
     assert "| `purchase_amount` | decimal(12,2) | present; > 0; ≤ 100000 |" in shown
     assert "| `spend_share_7d` | double | spend_7d / spend_30d, 0.0 where the divisor is 0 or missing |" in shown
     assert "| error | `category` | ExpectColumnValuesToBeInSet(" in shown

@@ -4,7 +4,7 @@ import pytest
 
 from common.contracts import datasets
 from common.contracts.expectations import Rule
-from common.errors import BadArguments, ContractContradiction
+from common.errors import ContractDeclarationError, UsageError
 from jobs.datasets.churn import contract
 
 
@@ -14,7 +14,7 @@ def test_datasets_are_found_by_their_folders() -> None:
 
 @pytest.mark.parametrize("name", ["../x", "nothing", "", "transactions/../churn", "Transactions"])
 def test_an_unknown_dataset_is_refused_with_the_known_ones(name: str) -> None:
-    with pytest.raises(BadArguments, match="churn, .*transactions"):
+    with pytest.raises(UsageError, match="churn, .*transactions"):
         datasets.load(name)
 
 
@@ -23,5 +23,5 @@ def test_a_rule_about_a_column_that_its_table_has_not_is_refused_before_any_day_
 ) -> None:
     typo = Rule("ExpectColumnValuesToNotBeNull", {"column": "tenure"})
     monkeypatch.setattr(contract, "CONTRACT", replace(contract.CONTRACT, rules=(typo,)))
-    with pytest.raises(ContractContradiction, match=r"names \['tenure'\], but processed/churn has .*tenure_days"):
+    with pytest.raises(ContractDeclarationError, match=r"names \['tenure'\], but processed/churn has .*tenure_days"):
         datasets.load("churn")

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.days import LONGEST_RANGE, around, parse_day, parse_days
-from common.errors import BadArguments
+from common.days import LONGEST_RANGE, day_range, parse_day, parse_days
+from common.errors import UsageError
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from common.errors import BadArguments
      "0001-01-01", "9999-12-31", "２０２６-01-01"],
 )  # fmt: skip
 def test_what_is_not_a_day_is_refused_with_the_accepted_form(text: str) -> None:
-    with pytest.raises(BadArguments, match="expected"):
+    with pytest.raises(UsageError, match="expected"):
         parse_day(text)
 
 
@@ -22,7 +22,7 @@ def test_what_is_not_a_day_is_refused_with_the_accepted_form(text: str) -> None:
 def test_any_text_is_a_day_in_the_one_accepted_form_or_refused(text: str) -> None:
     try:
         assert str(parse_day(text)) == text
-    except BadArguments as error:
+    except UsageError as error:
         assert error.exit_code == 2
 
 
@@ -37,15 +37,15 @@ def test_a_range_holds_both_its_ends() -> None:
 
 @pytest.mark.parametrize("text", ["2026-01-02..2026-01-01", "2020-01-01..2026-01-01", "2026-01-01..", "..2026-01-01"])
 def test_a_range_that_is_backwards_endless_or_half_is_refused(text: str) -> None:
-    with pytest.raises(BadArguments):
+    with pytest.raises(UsageError):
         parse_days(text)
 
 
 def test_a_long_range_asks_to_be_meant() -> None:
-    with pytest.raises(BadArguments, match="--long-range"):
+    with pytest.raises(UsageError, match="--long-range"):
         parse_days("2024-01-01..2026-01-01")
     assert len(parse_days("2024-01-01..2026-01-01", long_range=True)) > LONGEST_RANGE
 
 
 def test_around_counts_both_ways() -> None:
-    assert around(date(2026, 1, 2), 1, 1) == [date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)]
+    assert day_range(date(2026, 1, 2), 1, 1) == [date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)]

@@ -80,14 +80,14 @@ def with_column(contract: Contract, name: str, **changed: Any) -> tuple[Column, 
 
 
 def refused(run: Run) -> str:
-    with pytest.raises(definition.DefinitionChanged, match="Declare version=2") as said:
-        definition.insist_unchanged(run)
+    with pytest.raises(definition.DefinitionChangedError, match="Declare version=2") as said:
+        definition.require_unchanged(run)
     assert said.value.exit_code == 2
     return str(said.value)
 
 
 def test_the_same_definition_goes_on(run: Run) -> None:
-    assert definition.insist_unchanged(run).version == 1
+    assert definition.require_unchanged(run).version == 1
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_changed_transform_is_refused(run: Run, folder: Path, file: str, befor
 def test_comments_layout_and_docstrings_mean_nothing(run: Run, folder: Path, before: str, after: str) -> None:
     assert before in TRANSFORMS
     (folder / "transforms.py").write_text(TRANSFORMS.replace(before, after))
-    definition.insist_unchanged(run)
+    definition.require_unchanged(run)
 
 
 def test_another_winner_key_zone_or_lateness_is_refused(run: Run) -> None:
@@ -140,9 +140,9 @@ def test_columns_that_are_read_mean_what_they_meant(run: Run) -> None:
 
 def test_what_nothing_reads_and_what_is_refused_may_be_mended(run: Run) -> None:
     shop = Column(name="shop", type="string", description="Where")
-    definition.insist_unchanged(declared(run, columns=(*run.contract.columns, shop)))
+    definition.require_unchanged(declared(run, columns=(*run.contract.columns, shop)))
     dearer = with_column(run.contract, "purchase_amount", maximum=200_000, description="The price")
-    definition.insist_unchanged(declared(run, columns=dearer))
+    definition.require_unchanged(declared(run, columns=dearer))
 
 
 def test_the_books_say_in_code_what_a_version_did(run: Run) -> None:

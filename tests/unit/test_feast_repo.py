@@ -21,8 +21,8 @@ from deltalake import write_deltalake
 from common.contracts import datasets, layout
 from common.contracts.aggregates import Pick
 from common.contracts.contract import TYPES, Column, Contract, Feature, Features
-from common.errors import BadArguments
-from common.online import feast_repo, store
+from common.errors import UsageError
+from common.online import connect, feast_repo
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = date(2026, 1, 5)
@@ -83,7 +83,7 @@ def feast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(out: Path, *contracts: Contract) -> dict[str, Any]:
-    feast_repo.write(contracts, out, store.DEFAULT)
+    feast_repo.write(contracts, out, connect.DEFAULT)
     return runpy.run_path(str(out / "definitions.py"))
 
 
@@ -152,7 +152,7 @@ def test_datasets_share_an_entity_unless_it_is_of_several_types(tmp_path: Path) 
 
 
 def test_an_entity_that_feast_cannot_join_by_is_refused() -> None:
-    with pytest.raises(BadArguments, match="people: the entity 'person' is date; Feast joins by one of string"):
+    with pytest.raises(UsageError, match="people: the entity 'person' is date; Feast joins by one of string"):
         feast_repo.definitions([contract(key="date")])
 
 
@@ -236,8 +236,8 @@ def test_feast_is_given_the_rows_of_our_own_online_store(tmp_path: Path) -> None
 def load_online(address: str, lake: Path, of: Contract) -> None:
     from common.lake import small_tables
 
-    rows = small_tables.read(f"{lake}/{layout.published(of).path}", {"ds": [DAY]})
-    store.open_store(address).load(feast_repo.view(of), "person", rows.to_batches(), {})
+    rows = small_tables.read_slice(f"{lake}/{layout.published(of).path}", {"ds": [DAY]})
+    connect.open_store(address).load(feast_repo.view(of), "person", rows.to_batches(), {})
 
 
 ASKED = """

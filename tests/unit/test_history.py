@@ -40,8 +40,8 @@ def test_what_is_being_written_is_no_version_yet(table: Path) -> None:
 
 
 def test_where_there_is_no_table_there_is_no_version(tmp_path: Path) -> None:
-    assert delta_log.version(str(tmp_path / "table")) == delta_log.NOWHERE
-    assert delta_log.commits_since(str(tmp_path / "table"), delta_log.NOWHERE) == []
+    assert delta_log.version(str(tmp_path / "table")) == delta_log.NO_TABLE
+    assert delta_log.commits_since(str(tmp_path / "table"), delta_log.NO_TABLE) == []
 
 
 def test_commits_since_a_version_are_those_after_it(table: Path) -> None:

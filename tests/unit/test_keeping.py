@@ -9,8 +9,8 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from common.contracts import layout
 from common.lake import content_hash, delta_log, pins
-from common.maintenance import compaction
-from common.maintenance.compaction import Crowd
+from common.maintenance import compaction, vacuum
+from common.maintenance.compaction import CrowdedPartition
 from common.runtime.run import Run
 from tests.lake import Lake
 
@@ -48,7 +48,7 @@ def needed_bytes(uri: str, versions: list[int]) -> int:
 
 def compact(run: Run, day: date) -> None:
     table, partition = layout.published(run.contract), {"ds": str(day)}
-    compaction.pack(run, Crowd(table, partition, delta_log.files(run.path(table), ds=[str(day)])))
+    compaction.pack(run, CrowdedPartition(table, partition, delta_log.files(run.path(table), ds=[str(day)])))
 
 
 def test_two_hundred_merges_and_twenty_compactions_leave_a_pin_as_it_was_and_no_more_than_is_needed(
@@ -62,18 +62,18 @@ def test_two_hundred_merges_and_twenty_compactions_leave_a_pin_as_it_was_and_no_
     for round_ in range(1, 21):
         merge(uri, round_)
     pinned = DeltaTable(uri)
-    kept = content_hash.of_rows(pinned.to_pyarrow_table())
+    kept = content_hash.hash_rows(pinned.to_pyarrow_table())
     pins.pin(place, "model_1", PATH, pinned.version())
     for round_ in range(21, 201):
         merge(uri, round_)
         if round_ % 9 == 0:
             compact(run, DAYS[round_ % len(DAYS)])
-            compaction.vacuum(run, older_than_hours=0)
+            vacuum.vacuum(run, older_than_hours=0)
             pins.verify(place, "model_1")
     now = DeltaTable(uri).version()
-    assert content_hash.of_rows(DeltaTable(uri, version=pinned.version()).to_pyarrow_table()) == kept
+    assert content_hash.hash_rows(DeltaTable(uri, version=pinned.version()).to_pyarrow_table()) == kept
     needed = needed_bytes(uri, [pinned.version(), now])
     assert needed <= data_bytes(tmp_path / "lake" / PATH) <= 3 * needed
     pins.release(place, "model_1")
-    compaction.vacuum(run, older_than_hours=0)
+    vacuum.vacuum(run, older_than_hours=0)
     assert data_bytes(tmp_path / "lake" / PATH) == needed_bytes(uri, [DeltaTable(uri).version()])

@@ -11,14 +11,13 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from common.contracts import datasets, layout
-from common.errors import ContractBroken
+from common.errors import ContractViolationError
 from common.lake import delta_log, pins
 from common.lake.files import write_json
-from common.lake.merge import Change
 from common.orchestration import run_log, staleness
 from common.orchestration.job import Job, Watch, run_day
-from common.orchestration.run_log import Record
-from common.runtime.run import Outcome
+from common.orchestration.run_log import RunRecord
+from common.runtime.run import Change, Outcome
 from jobs.maintain import MAINTAIN
 from tests.lake import Lake
 from tests.published_tables import publish
@@ -119,10 +118,11 @@ def test_which_days_have_run_is_told_however_old_they_are(lake: Lake) -> None:
     next_day = str(date.fromisoformat(OLD) + timedelta(days=1))
     record(lake, "features", next_day)
     before = {
-        job: run_log.days(str(place(lake)), "transactions", job) for job in ("ingest", "clean", "features", "publish")
+        job: run_log.days_run(str(place(lake)), "transactions", job)
+        for job in ("ingest", "clean", "features", "publish")
     }
     assert counts(lake)["results_removed"] == 3
-    assert {job: run_log.days(str(place(lake)), "transactions", job) for job in before} == before
+    assert {job: run_log.days_run(str(place(lake)), "transactions", job) for job in before} == before
     # A late event of a day that is older than the log of runs still reaches the days whose window holds it.
     changed = Change(3, inserted=1, partitions=[{"event_date": date.fromisoformat(OLD)}])
     assert staleness.features_after(lake.plan("clean", OLD), [changed]) == [
@@ -225,9 +225,11 @@ def test_a_damaged_pin_is_exit_3_by_name_and_nothing_is_removed(published: Lake,
     else:
         for name in ("spoilt", "spoilt_too"):
             write_json(f"{lake}/pins/{name}.json", {**vars(pins.find(lake, name)), "hash": "0" * 64})
-    with pytest.raises(ContractBroken, match=r"2 of 3 pins are damaged: spoilt .* version 0\); spoilt_too ") as found:
+    with pytest.raises(
+        ContractViolationError, match=r"2 of 3 pins are damaged: spoilt .* version 0\); spoilt_too "
+    ) as found:
         published.run(MAINTAIN, DS)
-    assert ContractBroken.exit_code == 3
+    assert ContractViolationError.exit_code == 3
     assert [each["pin"] for each in found.value.failures] == ["spoilt", "spoilt_too"]
     assert there(published, [old]) == [old]
     assert unneeded.exists()
@@ -236,14 +238,14 @@ def test_a_damaged_pin_is_exit_3_by_name_and_nothing_is_removed(published: Lake,
 def test_a_table_whose_log_is_damaged_is_told_by_its_pins(published: Lake) -> None:
     pins.pin(str(place(published)), "january", PATH, 2)
     (place(published) / PATH / "_delta_log" / f"{0:020}.json").unlink()
-    with pytest.raises(ContractBroken, match=r"1 of 1 pins are damaged: january .* its log can't be read"):
+    with pytest.raises(ContractViolationError, match=r"1 of 1 pins are damaged: january .* its log can't be read"):
         published.run(MAINTAIN, DS)
 
 
 def test_a_pin_that_can_not_be_read_is_exit_3_too(published: Lake) -> None:
     pins.pin(str(place(published)), "january", PATH, 0)
     (place(published) / "pins" / "january.json").write_text("{")
-    with pytest.raises(ContractBroken, match=r"january.json can't be read as a pin"):
+    with pytest.raises(ContractViolationError, match=r"january.json can't be read as a pin"):
         published.run(MAINTAIN, DS)
 
 
@@ -260,7 +262,7 @@ def test_a_pin_of_another_dataset_is_that_ones_and_a_pin_of_no_dataset_everybody
     assert counts(published)["pins_verified"] == 2
     file, *_ = DeltaTable(f"{lake}/labels/cities").file_uris()
     Path(file).unlink()
-    with pytest.raises(ContractBroken, match="nobodys"):
+    with pytest.raises(ContractViolationError, match="nobodys"):
         published.run(MAINTAIN, DS)
 
 
@@ -292,8 +294,8 @@ def test_removing_files_makes_no_day_run_again(published: Lake) -> None:
 
 def test_maintenance_is_filed_like_any_job_and_always_looks(lake: Lake) -> None:
     lake.run(MAINTAIN, DS)
-    filed = run_log.of_dataset(str(place(lake)), "transactions")[(DS, "maintain")]
-    assert isinstance(filed, Record)
+    filed = run_log.records_of(str(place(lake)), "transactions")[(DS, "maintain")]
+    assert isinstance(filed, RunRecord)
     assert filed.done
     path = verdict(lake, "raw", OLD)
     assert counts(lake)["results_removed"] == 1

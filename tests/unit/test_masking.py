@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from common.contracts import datasets
-from common.contracts.aggregates import Pick, Ratio
+from common.contracts import datasets, sensitive
+from common.contracts.aggregates import FeatureRatio, Pick
 from common.contracts.contract import Contract, Feature
 from common.quality import masking
 
@@ -20,28 +20,28 @@ def with_sensitive(contract: Contract, *names: str) -> Contract:
 
 @pytest.mark.parametrize("table", ["raw", "processed"])
 def test_a_sensitive_column_is_so_wherever_its_rows_are(table: str) -> None:
-    assert masking.sensitive_names(with_sensitive(EVENTS, "age", "user_id"), table) == {"age", "user_id"}
+    assert sensitive.sensitive_names(with_sensitive(EVENTS, "age", "user_id"), table) == {"age", "user_id"}
 
 
 def test_a_feature_is_as_sensitive_as_what_it_is_made_of() -> None:
-    found = masking.sensitive_names(with_sensitive(EVENTS, "purchase_amount", "user_id"), "features")
+    found = sensitive.sensitive_names(with_sensitive(EVENTS, "purchase_amount", "user_id"), "features")
     assert found == {"user_id", "spend_7d", "spend_30d", "avg_purchase_30d", "max_purchase_30d", "spend_share_7d"}
 
 
 def test_another_name_hides_nothing() -> None:
     features = (
         Feature("how_they_pay", Pick("payment_method")),
-        Feature("rate", Ratio("monthly_charges", "tenure_days")),
+        Feature("rate", FeatureRatio("monthly_charges", "tenure_days")),
     )
     contract = with_sensitive(replace(CHURN, label=None), "payment_method", "tenure_days")
     contract = replace(contract, features=replace(contract.features, columns=features))
-    assert masking.sensitive_names(contract, "features") == {"how_they_pay", "rate"}
+    assert sensitive.sensitive_names(contract, "features") == {"how_they_pay", "rate"}
 
 
 def test_measures_may_be_sensitive_too() -> None:
     measures = tuple(replace(each, sensitive=True) for each in EVENTS.features.measures)
     contract = replace(EVENTS, features=replace(EVENTS.features, measures=measures))
-    assert masking.sensitive_names(contract, "features") == {"weekend_share_30d"}
+    assert sensitive.sensitive_names(contract, "features") == {"weekend_share_30d"}
 
 
 @pytest.mark.parametrize(
@@ -104,5 +104,5 @@ def test_of_what_was_raised_only_the_name_of_the_error_is_left() -> None:
     ids=["a sensitive field", "nothing there", "never taken apart", "no fields"],
 )
 def test_a_record_is_shown_without_its_sensitive_fields(text: str, shown: str) -> None:
-    assert masking.record(with_sensitive(EVENTS, "age"), text) == shown
-    assert masking.record(with_sensitive(EVENTS), text) == text
+    assert masking.mask_record(with_sensitive(EVENTS, "age"), text) == shown
+    assert masking.mask_record(with_sensitive(EVENTS), text) == text

@@ -19,7 +19,7 @@ from common.contracts import datasets, layout, odcs, page
 from common.contracts.contract import Column, Contract
 from common.contracts.expectations import Freshness, Rule, Severity
 from common.contracts.suite import rules_of
-from common.errors import ContractContradiction
+from common.errors import ContractDeclarationError
 from jobs.datasets.churn.contract import CONTRACT as SNAPSHOT
 from jobs.datasets.transactions.contract import CONTRACT as EVENTS
 from tests.unit import odcs_reading
@@ -111,7 +111,7 @@ def test_a_tenth_is_written_as_a_number_and_read_as_a_tenth() -> None:
 
 
 def test_a_type_that_we_have_no_name_for_is_refused() -> None:
-    with pytest.raises(ContractContradiction, match="VARCHAR"):
+    with pytest.raises(ContractDeclarationError, match="VARCHAR"):
         odcs_reading.column_of(SchemaProperty(name="amount", physicalType="VARCHAR(2)"))
 
 
@@ -218,7 +218,7 @@ def test_what_is_declared_otherwise_comes_back_otherwise() -> None:
     ],
 )
 def test_a_rule_that_is_none_of_great_expectations_is_refused(said: DataQuality, refused: str) -> None:
-    with pytest.raises(ContractContradiction, match=refused):
+    with pytest.raises(ContractDeclarationError, match=refused):
         odcs_reading.rule_of(said, "processed")
 
 
@@ -226,7 +226,7 @@ def test_a_promise_in_another_unit_is_not_taken_for_ours() -> None:
     shown = read_again(EVENTS)
     for promise in shown.slaProperties or []:
         promise.unit = "s"
-    with pytest.raises(ContractContradiction, match=r"freshness in \['s'\]; expected it once, in 'h'"):
+    with pytest.raises(ContractDeclarationError, match=r"freshness in \['s'\]; expected it once, in 'h'"):
         odcs_reading.freshness_of(shown)
 
 

@@ -12,10 +12,18 @@ from hypothesis import strategies as st
 from common.sources import text_records
 from common.sources.arrow_batches import parquet_batch, plain_batch
 from common.sources.json_lines import json_batches
-from common.sources.text_records import BadFile, Batch, check_header, csv_batches, csv_header, read_lines, split_header
+from common.sources.text_records import (
+    ParsedBlock,
+    RefusedFileError,
+    check_header,
+    csv_batches,
+    csv_header,
+    read_lines,
+    split_header,
+)
 
 
-def read_csv(content: bytes | str, wanted: tuple[str, ...] = ("a", "b"), encoding: str = "utf-8") -> Batch:
+def read_csv(content: bytes | str, wanted: tuple[str, ...] = ("a", "b"), encoding: str = "utf-8") -> ParsedBlock:
     """All batches of one CSV file as one."""
     stream = io.BytesIO(content if isinstance(content, bytes) else content.encode(encoding))
     line, rest = split_header(read_lines(stream, encoding))
@@ -23,12 +31,12 @@ def read_csv(content: bytes | str, wanted: tuple[str, ...] = ("a", "b"), encodin
     return together(csv_batches(rest, csv_header(line, ","), wanted, ","))
 
 
-def read_json(content: str, wanted: tuple[str, ...] = ("a", "b")) -> Batch:
+def read_json(content: str, wanted: tuple[str, ...] = ("a", "b")) -> ParsedBlock:
     return together(json_batches(read_lines(io.BytesIO(content.encode()), "utf-8"), wanted))
 
 
-def together(batches: object) -> Batch:
-    whole = Batch()
+def together(batches: object) -> ParsedBlock:
+    whole = ParsedBlock()
     for batch in batches:  # type: ignore[attr-defined]
         whole.rows += [tuple(row) for row in batch.rows]
         if batch.plain:
@@ -97,7 +105,7 @@ def test_a_quote_that_is_never_closed_does_not_swallow_a_long_file() -> None:
 
 
 def test_what_is_not_text_is_refused_with_its_place(chunk: int) -> None:
-    with pytest.raises(BadFile, match="byte 11 is not utf-8"):
+    with pytest.raises(RefusedFileError, match="byte 11 is not utf-8"):
         read_csv(b"a,b\n1,2\n3,4\xff\n")
 
 
@@ -106,9 +114,9 @@ def test_a_declared_encoding_is_read_as_such(chunk: int) -> None:
 
 
 def test_a_header_that_names_a_column_twice_or_lacks_one_is_refused_with_both_sides() -> None:
-    with pytest.raises(BadFile, match=r"\['a'\] twice"):
+    with pytest.raises(RefusedFileError, match=r"\['a'\] twice"):
         check_header(["a", "a", "b"], ["a", "b"], ["a"])
-    with pytest.raises(BadFile, match=r"lacks \['b'\]; found \['a'\], expected \['a', 'b'\]"):
+    with pytest.raises(RefusedFileError, match=r"lacks \['b'\]; found \['a'\], expected \['a', 'b'\]"):
         check_header(["a"], ["a", "b"], ["a", "b"])
 
 
@@ -148,7 +156,7 @@ def test_any_bytes_are_accounted_for_line_by_line_or_refused_whole(content: byte
         try:
             expected = text_records.count_lines(read_lines(io.BytesIO(content), "utf-8"))
             found = read_csv(b"a,b\n" + content.removeprefix(b"\xef\xbb\xbf"))
-        except BadFile:
+        except RefusedFileError:
             return
         assert found.lines == text_records.count_lines(
             read_lines(io.BytesIO(content.removeprefix(b"\xef\xbb\xbf")), "utf-8")

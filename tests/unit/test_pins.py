@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from common.errors import BadArguments, ContractBroken, NothingThere, PipelineError
+from common.errors import ContractViolationError, PipelineError, SourceMissingError, UsageError
 from common.lake import content_hash, pins
 from common.lake.files import read_json, write_json
 from tests.published_tables import pack, publish, rows_of, vacuum
@@ -44,7 +44,7 @@ def test_a_pin_says_what_its_version_was(lake: str) -> None:
     days = {
         day: rows_of(FIRST).filter([str(each) == day for each in rows_of(FIRST)["ds"].to_pylist()]) for day in made.days
     }
-    assert made.days == {day: content_hash.of_rows(rows) for day, rows in days.items()}
+    assert made.days == {day: content_hash.hash_rows(rows) for day, rows in days.items()}
     assert set(days) == {"2026-01-01", "2026-01-02"}
     assert read_json(f"{lake}/pins/january.json") == vars(made)
     assert pins.find(lake, "january") == made
@@ -63,7 +63,7 @@ def test_pins_of_the_same_rows_have_the_same_hash_however_they_are_stored(lake: 
 def test_a_name_stays_with_its_version(lake: str) -> None:
     made = pins.pin(lake, "january", PATH, 0, "why")
     assert pins.pin(lake, "january", PATH, 0, "again") == made
-    with pytest.raises(BadArguments, match=f"pin january is {PATH} version 0, not {PATH} version 1"):
+    with pytest.raises(UsageError, match=f"pin january is {PATH} version 0, not {PATH} version 1"):
         pins.pin(lake, "january", PATH, 1)
     assert pins.pins(lake) == [made]
 
@@ -81,16 +81,16 @@ def test_a_released_pin_keeps_nothing(lake: str) -> None:
     pins.pin(lake, "january", PATH, 0)
     assert pins.release(lake, "january").version == 0
     assert (pins.pins(lake), pins.kept_versions(lake, PATH)) == ([], [])
-    with pytest.raises(BadArguments, match="there is no pin january; there are: none"):
+    with pytest.raises(UsageError, match="there is no pin january; there are: none"):
         pins.verify(lake, "january")
 
 
 def test_a_pinned_version_that_is_gone_is_told_apart(lake: str) -> None:
     pins.pin(lake, "january", PATH, 0)
     vacuum(Path(lake))
-    with pytest.raises(NothingThere, match=r"no version 0 \(its files were removed\)"):
+    with pytest.raises(SourceMissingError, match=r"no version 0 \(its files were removed\)"):
         pins.verify(lake, "january")
-    with pytest.raises(NothingThere):
+    with pytest.raises(SourceMissingError):
         pins.pin(lake, "february", PATH, 0)
     assert [each.name for each in pins.pins(lake)] == ["january"]
 
@@ -98,10 +98,10 @@ def test_a_pinned_version_that_is_gone_is_told_apart(lake: str) -> None:
 def test_files_that_are_removed_while_a_pin_is_made_are_not_pinned(lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def too_late(parts: dict[str, str]) -> str:
         vacuum(Path(lake))
-        return content_hash.of_parts(parts)
+        return content_hash.hash_parts(parts)
 
     monkeypatch.setattr(pins, "of_parts", too_late)
-    with pytest.raises(NothingThere, match="its files were removed"):
+    with pytest.raises(SourceMissingError, match="its files were removed"):
         pins.pin(lake, "january", PATH, 0)
     assert pins.pins(lake) == []
 
@@ -120,14 +120,14 @@ def damage(file: Path) -> None:
 def test_a_file_that_is_not_what_it_was_is_found_by_its_day(lake: str, spoil: Callable[[Path], None]) -> None:
     pins.pin(lake, "january", PATH, 0)
     spoil(file_of(lake, "2026-01-02", 0))
-    with pytest.raises(ContractBroken, match="differs from what was pinned on 2026-01-02") as found:
+    with pytest.raises(ContractViolationError, match="differs from what was pinned on 2026-01-02") as found:
         pins.verify(lake, "january")
     assert [each["day"] for each in found.value.failures] == ["2026-01-02"]
 
 
 def test_a_pin_that_was_tampered_with_is_found(lake: str) -> None:
     write_json(f"{lake}/pins/january.json", {**vars(pins.pin(lake, "january", PATH, 0)), "hash": "0" * 64})
-    with pytest.raises(ContractBroken, match=r"january.json was changed"):
+    with pytest.raises(ContractViolationError, match=r"january.json was changed"):
         pins.verify(lake, "january")
 
 
@@ -148,20 +148,20 @@ def test_any_table_of_the_lake_can_be_pinned(lake: str, cut: list[str]) -> None:
     assert pins.verify(lake, "labels") == made
     write_deltalake(f"{lake}/labels/cities", rows, mode="overwrite")
     DeltaTable(f"{lake}/labels/cities").vacuum(0, dry_run=False, enforce_retention_duration=False)
-    with pytest.raises(NothingThere, match=r"There are 1"):
+    with pytest.raises(SourceMissingError, match=r"There are 1"):
         pins.verify(lake, "labels")
 
 
 @pytest.mark.parametrize("path", ["", "published", "../x", "/etc", "published/purchases/v1/", "published//v1", "a b"])
 def test_a_path_that_is_no_table_is_refused(lake: str, path: str) -> None:
-    with pytest.raises(BadArguments, match="is no table of"):
+    with pytest.raises(UsageError, match="is no table of"):
         pins.pin(lake, "january", path, 0)
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "January", "a.json", "1st", "a" * 64])
 def test_a_name_that_is_none_is_refused(lake: str, name: str) -> None:
     for refuse in (lambda: pins.pin(lake, name, PATH, 0), lambda: pins.release(lake, name)):
-        with pytest.raises(BadArguments, match="is no name of a pin"):
+        with pytest.raises(UsageError, match="is no name of a pin"):
             refuse()
     assert not Path(f"{lake}/pins").exists()
 

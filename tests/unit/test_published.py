@@ -13,9 +13,9 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from common.errors import BadArguments, NothingThere
+from common.errors import SourceMissingError, UsageError
 from common.lake import pins, snapshot
-from common.published.catalog import Features, Lake, moment
+from common.published.catalog import FeatureTable, Lake, moment
 from tests.compose.check import count_of
 from tests.published_tables import commit, date_commit, pack, publish, rows_of, split_files, vacuum
 from tests.tables_as_text import assert_rows
@@ -35,7 +35,7 @@ ds         | user_id | spend | mean | favourite
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> Features:
+def table(tmp_path: Path) -> FeatureTable:
     """Two publications, packed, and a third."""
     publish(tmp_path, FIRST, at="2026-02-01T06:00")
     publish(tmp_path, SECOND, at="2026-02-02T06:00:00.500")
@@ -47,7 +47,7 @@ def table(tmp_path: Path) -> Features:
     return Lake(str(tmp_path)).features("purchases@v1")
 
 
-def test_what_the_compose_check_asks_of_a_lake_is_answered(table: Features, tmp_path: Path) -> None:
+def test_what_the_compose_check_asks_of_a_lake_is_answered(table: FeatureTable, tmp_path: Path) -> None:
     asked = [sys.executable, "-c", count_of(str(tmp_path), "purchases", "2026-01-02")]
     assert subprocess.run(asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout == "2\n"
 
@@ -78,25 +78,25 @@ def test_tables_are_named_by_feature_version(tmp_path: Path) -> None:
         "purchases\n",
     ],
 )
-def test_a_name_that_is_none_is_refused(table: Features, name: str) -> None:
-    with pytest.raises(BadArguments, match="is no name of a table"):
+def test_a_name_that_is_none_is_refused(table: FeatureTable, name: str) -> None:
+    with pytest.raises(UsageError, match="is no name of a table"):
         Lake(table.lake).features(name)
 
 
 @pytest.mark.parametrize("name", ["visits", "purchases@v2", "purchases@v0"])
-def test_a_table_that_is_not_there_is_answered_with_those_that_are(table: Features, name: str) -> None:
-    with pytest.raises(BadArguments, match="is not published in .*; published: purchases@v1"):
+def test_a_table_that_is_not_there_is_answered_with_those_that_are(table: FeatureTable, name: str) -> None:
+    with pytest.raises(UsageError, match="is not published in .*; published: purchases@v1"):
         Lake(table.lake).features(name)
 
 
-def test_versions_are_the_publications_newest_first(table: Features) -> None:
+def test_versions_are_the_publications_newest_first(table: FeatureTable) -> None:
     assert [each.version for each in table.versions()] == [5, 1, 0]
     newest, second, _ = table.versions()
     assert moment(second.at) == "2026-02-02T06:00:00.500Z"
     assert (newest.rows, second.rows, list(second.days)) == (1, 2, ["2026-01-02"])
 
 
-def test_every_version_has_the_rows_that_it_had(table: Features) -> None:
+def test_every_version_has_the_rows_that_it_had(table: FeatureTable) -> None:
     assert_rows(table.at(version=0).arrow().to_pylist(), FIRST)
     assert_rows(table.at(version=1).arrow(ds="2026-01-02").to_pylist(), SECOND)
     assert_rows(table.at(version=1).arrow(ds="2026-01-01").to_pylist(), "\n".join(FIRST.splitlines()[:4]))
@@ -105,7 +105,7 @@ def test_every_version_has_the_rows_that_it_had(table: Features) -> None:
     )
 
 
-def test_a_version_that_only_packed_files_has_the_rows_before_it(table: Features) -> None:
+def test_a_version_that_only_packed_files_has_the_rows_before_it(table: FeatureTable) -> None:
     before, packed = table.at(version=3), table.at(version=4)
     assert packed.stored.files != before.stored.files
     assert packed.arrow().equals(before.arrow())
@@ -127,11 +127,11 @@ def test_a_version_that_only_packed_files_has_the_rows_before_it(table: Features
         ("2030-01-01", 5),
     ],
 )
-def test_a_time_finds_what_was_there_then(table: Features, as_of: str | datetime, version: int) -> None:
+def test_a_time_finds_what_was_there_then(table: FeatureTable, as_of: str | datetime, version: int) -> None:
     assert table.at(as_of=as_of).version == version
 
 
-def test_the_files_own_times_make_no_difference(table: Features) -> None:
+def test_the_files_own_times_make_no_difference(table: FeatureTable) -> None:
     for file in Path(table.uri).rglob("*"):
         os.utime(file, (0, 0))
     copied = Lake(f"{table.lake}/copy")
@@ -139,66 +139,66 @@ def test_the_files_own_times_make_no_difference(table: Features) -> None:
     assert copied.features("purchases").at(as_of="2026-02-02T06:30").version == 1
 
 
-def test_the_time_that_is_shown_finds_its_version(table: Features) -> None:
+def test_the_time_that_is_shown_finds_its_version(table: FeatureTable) -> None:
     for each in table.versions():
         assert table.at(as_of=moment(each.at)).version == each.version
 
 
-def test_a_clock_that_goes_back_does_not_hide_a_version(table: Features) -> None:
+def test_a_clock_that_goes_back_does_not_hide_a_version(table: FeatureTable) -> None:
     date_commit(table.uri, 5, "2026-01-01T00:00")
     assert table.at(as_of="2026-02-02T08:00").version == 5
     assert table.at(as_of="2026-02-02T07:59").version == 3
 
 
-def test_before_the_first_publication_there_is_nothing(table: Features) -> None:
-    with pytest.raises(NothingThere, match=r"first publication is version 0 of 2026-02-01T06:00:00.000Z"):
+def test_before_the_first_publication_there_is_nothing(table: FeatureTable) -> None:
+    with pytest.raises(SourceMissingError, match=r"first publication is version 0 of 2026-02-01T06:00:00.000Z"):
         table.at(as_of="2026-02-01T05:59")
 
 
 @pytest.mark.parametrize("as_of", ["yesterday", "2026-13-01", "0001-01-01T00:00+14:00", "' OR 1=1"])
-def test_a_time_that_is_none_is_refused(table: Features, as_of: str) -> None:
-    with pytest.raises(BadArguments, match="can't be read; expected one like"):
+def test_a_time_that_is_none_is_refused(table: FeatureTable, as_of: str) -> None:
+    with pytest.raises(UsageError, match="can't be read; expected one like"):
         table.at(as_of=as_of)
 
 
-def test_version_time_and_pin_exclude_each_other(table: Features) -> None:
-    with pytest.raises(BadArguments, match="name one"):
+def test_version_time_and_pin_exclude_each_other(table: FeatureTable) -> None:
+    with pytest.raises(UsageError, match="name one"):
         table.at(version=1, as_of="2026-02-01")
 
 
-def test_a_pin_finds_its_version(table: Features, tmp_path: Path) -> None:
+def test_a_pin_finds_its_version(table: FeatureTable, tmp_path: Path) -> None:
     pins.pin(table.lake, "january", table.path, 1)
     assert table.at(pin="january").version == 1
     publish(tmp_path, FIRST, "visits/v1")
-    with pytest.raises(BadArguments, match="pin january is of published/purchases/v1"):
+    with pytest.raises(UsageError, match="pin january is of published/purchases/v1"):
         Lake(table.lake).features("visits").at(pin="january")
 
 
 @pytest.mark.parametrize("version", [6, 99, -1])
-def test_a_version_that_never_was_is_answered_with_those_that_are(table: Features, version: int) -> None:
-    with pytest.raises(NothingThere, match=rf"no version {version} .*There are 0\.\.5\."):
+def test_a_version_that_never_was_is_answered_with_those_that_are(table: FeatureTable, version: int) -> None:
+    with pytest.raises(SourceMissingError, match=rf"no version {version} .*There are 0\.\.5\."):
         table.at(version=version)
 
 
 def test_a_version_whose_files_were_removed_is_answered_with_those_that_are_there(
-    table: Features, tmp_path: Path
+    table: FeatureTable, tmp_path: Path
 ) -> None:
     vacuum(tmp_path, keep=[1])
-    with pytest.raises(NothingThere, match=r"no version 3 \(its files were removed\). There are 1, 5\.\.\d\."):
+    with pytest.raises(SourceMissingError, match=r"no version 3 \(its files were removed\). There are 1, 5\.\.\d\."):
         table.at(version=3).arrow()
     assert table.at(version=3).arrow(ds="2026-01-02").num_rows == 2
-    assert snapshot.there(table.uri)[:2] == [1, 5]
+    assert snapshot.readable_versions(table.uri)[:2] == [1, 5]
 
 
-def test_only_the_files_of_the_day_are_read(table: Features) -> None:
+def test_only_the_files_of_the_day_are_read(table: FeatureTable) -> None:
     for folder in ("ds=2026-01-01", "ds=2026-01-03"):
         shutil.rmtree(Path(table.uri) / folder)
     assert table.at().arrow(ds="2026-01-02").num_rows == 2
-    with pytest.raises(NothingThere):
+    with pytest.raises(SourceMissingError):
         table.at().arrow()
 
 
-def test_days_columns_and_entities_are_chosen(table: Features) -> None:
+def test_days_columns_and_entities_are_chosen(table: FeatureTable) -> None:
     view = table.at(version=1)
     assert view.days() == [date(2026, 1, 1), date(2026, 1, 2)]
     assert view.arrow(days=("2025-12-31", date(2026, 1, 1))).num_rows == 2
@@ -220,17 +220,17 @@ def test_days_columns_and_entities_are_chosen(table: Features) -> None:
         ({"entities": ["1 OR 1=1"]}, "can't be read as int64"),
     ],
 )
-def test_what_can_not_be_chosen_is_refused(table: Features, chosen: dict[str, object], said: str) -> None:
-    with pytest.raises(BadArguments, match=said):
+def test_what_can_not_be_chosen_is_refused(table: FeatureTable, chosen: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
         table.at(version=1).arrow(**chosen)  # type: ignore[arg-type]
 
 
-def test_a_day_that_is_not_there_is_answered_with_those_that_are(table: Features) -> None:
-    with pytest.raises(NothingThere, match=r"has nothing for 2026-01-09; it has 2026-01-01\.\.2026-01-03"):
+def test_a_day_that_is_not_there_is_answered_with_those_that_are(table: FeatureTable) -> None:
+    with pytest.raises(SourceMissingError, match=r"has nothing for 2026-01-09; it has 2026-01-01\.\.2026-01-03"):
         table.at().arrow(ds="2026-01-09")
 
 
-def test_a_day_that_was_published_without_rows_is_there(table: Features, tmp_path: Path) -> None:
+def test_a_day_that_was_published_without_rows_is_there(table: FeatureTable, tmp_path: Path) -> None:
     publish(tmp_path, "ds | user_id\n2026-01-04 | 1", empty="2026-01-05")
     assert date(2026, 1, 5) in table.at().days()
     found = table.at().arrow(ds="2026-01-05")
@@ -243,7 +243,7 @@ def test_a_version_before_any_publication_has_no_days(tmp_path: Path) -> None:
     publish(tmp_path, FIRST)
     table = Lake(str(tmp_path)).features("purchases")
     assert table.at(version=1).arrow().num_rows == 3
-    with pytest.raises(NothingThere, match="older than any publication"):
+    with pytest.raises(SourceMissingError, match="older than any publication"):
         table.at(version=0).arrow()
 
 
@@ -259,7 +259,7 @@ def test_rows_come_in_the_order_of_the_entity_however_they_are_stored(tmp_path: 
     assert whole.arrow(columns=["user_id"])["user_id"].to_pylist() == [*range(0, 20, 2), *range(1, 20, 2)]
 
 
-def test_pieces_are_a_day_each_and_pandas_and_polars_have_the_same_rows(table: Features) -> None:
+def test_pieces_are_a_day_each_and_pandas_and_polars_have_the_same_rows(table: FeatureTable) -> None:
     view = table.at(version=1)
     assert [each.num_rows for each in view.batches()] == [2, 2]
     assert pa.Table.from_batches(view.batches()).equals(view.arrow())

@@ -54,9 +54,9 @@ def test_sensitive_values_are_not_shown() -> None:
 
 
 def test_what_is_shown_is_what_the_table_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    quarantine.show("transactions", None, str(tmp_path))
+    quarantine.show_refused("transactions", None, str(tmp_path))
     assert "Nothing of transactions is in quarantine" in capsys.readouterr().out
     rows = pa.Table.from_pylist([{**row("age:over_120"), "job": "clean"}])
     write_deltalake(str(tmp_path / "quarantine/transactions"), rows, partition_by=["ds", "job"])
-    quarantine.show("transactions", "2026-01-05", str(tmp_path))
+    quarantine.show_refused("transactions", "2026-01-05", str(tmp_path))
     assert "age:over_120" in capsys.readouterr().out

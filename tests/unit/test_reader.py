@@ -19,7 +19,7 @@ import pytest
 from deltalake import write_deltalake
 
 from common.lake import content_hash
-from common.online.store import open_store
+from common.online.connect import open_store
 from common.reader import cli, lineage_commands
 from tests.published_tables import pack, publish, rows_of, vacuum
 from tests.tables_as_text import assert_rows
@@ -168,7 +168,7 @@ def test_get_writes_the_named_days_with_their_types(lake: Path, capsys: Capture)
     schema = pq.read_schema(out)
     assert schema.equals(rows_of(SECOND).schema)
     assert schema.metadata[b"table"] == b"purchases@v1"
-    assert found["days"] == {"2026-01-02": content_hash.of_rows(rows_of(SECOND))}
+    assert found["days"] == {"2026-01-02": content_hash.hash_rows(rows_of(SECOND))}
     assert duckdb.sql(f"SELECT count(*) FROM '{out}'").fetchall() == [(2,)]
 
 

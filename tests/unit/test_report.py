@@ -14,8 +14,9 @@ from deltalake import write_deltalake
 
 from common.contracts import datasets
 from common.lake.files import write_json
+from common.quality import gx
 from common.quality.profiles import SCHEMA
-from common.reports import gx_docs, report, svg
+from common.reports import report, svg
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 EVIL = "<script>alert('x')</script>"
@@ -107,7 +108,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def draw(lake: Path, until: date | None = None, days: int = 30) -> str:
-    return report.page(str(lake), report.window_of(str(lake), until, days), lake.parent / "report.html")
+    return report.render_page(str(lake), report.window_of(str(lake), until, days), lake.parent / "report.html")
 
 
 def text_of(page: str) -> str:
@@ -155,10 +156,10 @@ def test_the_page_needs_nothing_but_itself(lake: Path) -> None:
 
 
 def test_data_docs_are_linked_where_there_are_some(lake: Path) -> None:
-    index = lake / gx_docs.PAGE
+    index = lake / gx.PAGE
     index.parent.mkdir(parents=True)
     index.touch()
-    assert f'href="lake/{gx_docs.PAGE}"' in draw(lake)
+    assert f'href="lake/{gx.PAGE}"' in draw(lake)
 
 
 def test_what_was_not_measured_is_said(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from common.contracts import datasets, suite
-from common.contracts.aggregates import Ratio, Sum
+from common.contracts.aggregates import FeatureRatio, Sum
 from common.contracts.contract import Feature, Features
 from common.contracts.layout import STAGES
 from common.quality import gx
@@ -42,7 +42,7 @@ def shares(**changed: Any) -> set[str]:
 def with_ratio(numerator: str, divisor: str, zero: float = 0.0) -> Features:
     declared = datasets.load("transactions").contract.features
     more = (
-        Feature("r", Ratio(numerator, divisor, zero)),
+        Feature("r", FeatureRatio(numerator, divisor, zero)),
         Feature("spend", Sum(30, "purchase_amount")),
         Feature("ages_7d", Sum(7, "age")),
         Feature("ages_30d", Sum(30, "age")),

@@ -9,9 +9,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from common.errors import BadArguments, NothingThere
+from common.errors import SourceMissingError, UsageError
+from common.online.connect import open_store
 from common.online.serving import Server
-from common.online.store import Store, open_store
+from common.online.store import Store
 
 OF_TYPE = {
     "string": (pa.string(), "a7", "a7"),
@@ -39,16 +40,16 @@ def test_an_entity_is_found_by_its_value_and_by_its_text(tmp_path: Path, declare
 @pytest.mark.parametrize("entity", ["abc", "1 OR 1=1", "", 2**70, None])
 def test_what_is_no_entity_is_refused_in_words(tmp_path: Path, entity: object) -> None:
     server = Server(loaded(tmp_path, pa.int64(), 7, entity_type="long"), "people_v1")
-    with pytest.raises(BadArguments, match="who .* can't be read as int64, which that column is"):
+    with pytest.raises(UsageError, match="who .* can't be read as int64, which that column is"):
         server.vector(entity)
 
 
 def test_who_has_no_row_is_named(tmp_path: Path) -> None:
     server = Server(loaded(tmp_path, pa.int64(), 7, entity_type="long"), "people_v1")
-    with pytest.raises(NothingThere, match="who 8 has no row in online people_v1"):
+    with pytest.raises(SourceMissingError, match="who 8 has no row in online people_v1"):
         server.vector(8)
 
 
 def test_a_view_that_does_not_say_its_type_has_to_be_loaded_again(tmp_path: Path) -> None:
-    with pytest.raises(NothingThere, match="does not say of what type its who is; load it again"):
+    with pytest.raises(SourceMissingError, match="does not say of what type its who is; load it again"):
         Server(loaded(tmp_path, pa.int64(), 7), "people_v1")

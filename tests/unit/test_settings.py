@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import BadArguments
+from common.errors import UsageError
 from common.runtime import settings
 from common.runtime.settings import load_settings
 
@@ -20,7 +20,7 @@ def test_a_uri_stays_a_uri() -> None:
 
 @pytest.mark.parametrize("name", ["nowhere", "../local", "", "LOCAL"])
 def test_an_unknown_environment_is_refused_with_the_known_ones(name: str) -> None:
-    with pytest.raises(BadArguments, match="cluster, compose, local"):
+    with pytest.raises(UsageError, match="cluster, compose, local"):
         load_settings(name)
 
 
@@ -32,7 +32,7 @@ def test_unknown_and_wrong_settings_are_named_and_no_value_is_shown(
         f"{conf}\nlok_wait: 1\nlarge_file_mb: hunter2\n".replace("large_file_mb: 16\n", "")
     )
     monkeypatch.setattr(settings, "CONF", tmp_path)
-    with pytest.raises(BadArguments) as refused:
+    with pytest.raises(UsageError) as refused:
         load_settings("odd")
     assert "lok_wait" in str(refused.value)
     assert "large_file_mb" in str(refused.value)

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from common.contracts.expectations import Drift, Severity
-from common.errors import ContractContradiction
+from common.errors import ContractDeclarationError
 from common.lake.files import write_json
 from common.orchestration import run_log
 from common.quality import drift, profiles
 from common.quality.profiles import TOP, Profile
-from common.quality.result import Result
+from common.quality.result import CheckResult
 from tests.lake import Lake
 
 TODAY = date(2026, 1, 20)
@@ -42,7 +42,7 @@ def keep(lake: Lake, day: date, found: Sequence[Profile]) -> None:
     profiles.keep(lake.plan("validate", str(day)), "processed", [replace(each, ds=day) for each in found])
 
 
-def judged(root: Path, before: Sequence[Profile], today: Sequence[Profile], **declared: Any) -> list[Result]:
+def judged(root: Path, before: Sequence[Profile], today: Sequence[Profile], **declared: Any) -> list[CheckResult]:
     """The results of today, after a week whose days all looked like `before`."""
     lake = Lake(root)
     for day in WEEK:
@@ -51,7 +51,7 @@ def judged(root: Path, before: Sequence[Profile], today: Sequence[Profile], **de
     return judge(lake, today, **declared)
 
 
-def judge(lake: Lake, today: Sequence[Profile], **declared: Any) -> list[Result]:
+def judge(lake: Lake, today: Sequence[Profile], **declared: Any) -> list[CheckResult]:
     run = lake.plan("validate", str(TODAY))
     contract = replace(run.contract, drift=Drift(**{"days": 7, **declared}))
     run = replace(run, dataset=replace(run.dataset, contract=contract))
@@ -60,7 +60,7 @@ def judge(lake: Lake, today: Sequence[Profile], **declared: Any) -> list[Result]
     return found
 
 
-def alarms(results: Sequence[Result]) -> dict[str, Result]:
+def alarms(results: Sequence[CheckResult]) -> dict[str, CheckResult]:
     return {f"{each.expectation} {each.column}": each for each in results if not each.success}
 
 
@@ -135,7 +135,7 @@ def test_the_other_distances_are_rules_where_they_are_declared(tmp_path: Path) -
     assert distance.observed == pytest.approx(0.4, abs=0.01)
     assert distance.limit == pytest.approx(0.3 + 1.95 * (1 / 1000 + 1 / 7000) ** 0.5, abs=0.001)
     assert alarms(judge(Lake(tmp_path), before, ks=0.01, js=0.01)) == {}
-    with pytest.raises(ContractContradiction, match=r"ks 1.5 is not in \(0, 1\)"):
+    with pytest.raises(ContractDeclarationError, match=r"ks 1.5 is not in \(0, 1\)"):
         Drift(ks=1.5)
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.errors import ContractBroken, ContractContradiction
+from common.errors import ContractDeclarationError, ContractViolationError
 from common.training.fitting import Fitted, columns_read, fit
 from common.training.step_base import Step
 from common.training.steps import Clip, DateParts, Drop, Impute, Log, MinMax, OneHot, Ordinal, Ratio, Standard
@@ -312,10 +312,10 @@ def test_logarithms_are_the_same_on_any_processor() -> None:
 
 
 def test_log_refuses_what_has_none_in_any_rows() -> None:
-    with pytest.raises(ContractBroken, match="Log of x: found 2 of -1 or less.*Clip"):
+    with pytest.raises(ContractViolationError, match="Log of x: found 2 of -1 or less.*Clip"):
         fit([Log("x")], numbers(1, -1, -5))
     fitted = fit([Log("x")], numbers(1))
-    with pytest.raises(ContractBroken, match="found 1 of -1 or less"):
+    with pytest.raises(ContractViolationError, match="found 1 of -1 or less"):
         fitted.apply_row({"x": -1.0})
 
 
@@ -367,7 +367,7 @@ def test_or_they_are_an_error() -> None:
     fitted = fit([OneHot("x", unseen="error")], words("a", "b"))
     assert fitted.apply_row({"x": "b"}) == {"x_b": 1}
     for value in ("z", None):
-        with pytest.raises(ContractBroken, match="OneHot of x: found 1 values"):
+        with pytest.raises(ContractViolationError, match="OneHot of x: found 1 values"):
             fitted.apply_row({"x": value})
 
 
@@ -426,7 +426,7 @@ CONTRADICTIONS: list[tuple[Callable[[], Step], str]] = [
 
 @pytest.mark.parametrize(("declare", "message"), CONTRADICTIONS)
 def test_a_step_that_contradicts_itself_is_refused_where_it_stands(declare: Callable[[], Step], message: str) -> None:
-    with pytest.raises(ContractContradiction, match=message):
+    with pytest.raises(ContractDeclarationError, match=message):
         declare()
 
 
@@ -440,9 +440,9 @@ def test_a_step_that_contradicts_itself_is_refused_where_it_stands(declare: Call
     ],
 )
 def test_steps_that_contradict_each_other_are_refused(steps: list[Step], message: str) -> None:
-    with pytest.raises(ContractContradiction, match=message):
+    with pytest.raises(ContractDeclarationError, match=message):
         columns_read(steps)
-    with pytest.raises(ContractContradiction, match=message):
+    with pytest.raises(ContractDeclarationError, match=message):
         fit(steps, pa.table({"x": [1, 2], "y": [1, 2], "a": [1, 2], "b": [1, 2]}))
 
 
@@ -486,24 +486,24 @@ def test_what_a_one_hot_makes_may_be_read_and_is_no_input() -> None:
 def test_a_training_split_that_does_not_fit_the_declaration_is_refused(
     step: Step, split: pa.Table, message: str
 ) -> None:
-    with pytest.raises(ContractBroken, match=message):
+    with pytest.raises(ContractViolationError, match=message):
         fit([step], split)
 
 
 def test_rows_unlike_those_fitted_on_are_refused() -> None:
     fitted = fit([MinMax("x")], pa.table({"x": [1, 3], "key": ["a", "b"]}))
-    with pytest.raises(ContractBroken, match=r"found the columns key; expected x \(int64\) too"):
+    with pytest.raises(ContractViolationError, match=r"found the columns key; expected x \(int64\) too"):
         fitted.apply(pa.table({"key": ["a"]}))
-    with pytest.raises(ContractBroken, match="x: found double, expected int64"):
+    with pytest.raises(ContractViolationError, match="x: found double, expected int64"):
         fitted.apply(pa.table({"x": [1.0]}))
-    with pytest.raises(ContractBroken, match=r"found the columns key; expected x \(int64\) too"):
+    with pytest.raises(ContractViolationError, match=r"found the columns key; expected x \(int64\) too"):
         fitted.apply_row({"key": "a"})
 
 
 @pytest.mark.parametrize("value", ["secret", 1.5, 2**70, [1]])
 def test_a_value_of_another_type_is_refused_without_showing_it(value: Any) -> None:
     fitted = fit([MinMax("x")], pa.table({"x": [1, 3]}))
-    with pytest.raises(ContractBroken, match=f"x: found a {type(value).__name__} that is no int64") as refused:
+    with pytest.raises(ContractViolationError, match=f"x: found a {type(value).__name__} that is no int64") as refused:
         fitted.apply_row({"x": value})
     assert str(value) not in str(refused.value)
     assert refused.value.__suppress_context__
@@ -512,16 +512,16 @@ def test_a_value_of_another_type_is_refused_without_showing_it(value: Any) -> No
 def test_a_time_is_no_date() -> None:
     fitted = fit([DateParts("d", parts=("day",))], pa.table({"d": [date(2026, 1, 5)]}))
     assert fitted.apply_row({"d": date(2026, 1, 6)})["d_day"] == 6
-    with pytest.raises(ContractBroken, match="d: found a datetime that is no date32"):
+    with pytest.raises(ContractViolationError, match="d: found a datetime that is no date32"):
         fitted.apply_row({"d": datetime(2026, 1, 6, 12)})
 
 
 def test_steps_stored_by_other_code_are_refused() -> None:
     text = fit([MinMax("x")], numbers(1, 2)).to_json()
-    with pytest.raises(ContractBroken, match="format 2, this code reads 1"):
+    with pytest.raises(ContractViolationError, match="format 2, this code reads 1"):
         Fitted.from_json(text.replace('"format": 1', '"format": 2'))
     for unknown in ("Whiten", "PARTS", "pa"):
-        with pytest.raises(ContractBroken, match=f"a {unknown}, which this code does not know"):
+        with pytest.raises(ContractViolationError, match=f"a {unknown}, which this code does not know"):
             Fitted.from_json(text.replace("MinMax", unknown))
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from common.contracts.expectations import Drift, Volume
-from common.errors import ContractContradiction
+from common.errors import ContractDeclarationError
 from common.lake import delta_log
 from common.lake.delta_log import Commit
 from common.quality import checks, volume
-from common.quality.result import Result
+from common.quality.result import CheckResult
 from common.quality.volume import usual
 from tests.lake import Lake
 
@@ -46,7 +46,7 @@ def test_one_earlier_week_is_too_little_to_judge_by() -> None:
 
 def judged(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, ds: date, *commits: tuple[date, date, int]
-) -> tuple[Result, int]:
+) -> tuple[CheckResult, int]:
     """The verdict on a day, and how many commits were read for it: each is of an instant, a day, and its records."""
     reads = []
 
@@ -114,9 +114,9 @@ def test_a_day_that_nothing_can_be_expected_of_passes_and_says_so(
 
 
 def test_rules_that_cannot_hold_are_refused_where_they_stand() -> None:
-    with pytest.raises(ContractContradiction, match="1 weeks are too few"):
+    with pytest.raises(ContractDeclarationError, match="1 weeks are too few"):
         Volume(weeks=1)
-    with pytest.raises(ContractContradiction, match="share 2 is not in"):
+    with pytest.raises(ContractDeclarationError, match="share 2 is not in"):
         Volume(share=2)
-    with pytest.raises(ContractContradiction, match="0 days of reference"):
+    with pytest.raises(ContractDeclarationError, match="0 days of reference"):
         Drift(days=0)

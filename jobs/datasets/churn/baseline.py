@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 import pyarrow as pa
-from deltalake import CommitProperties, write_deltalake
+from deltalake import write_deltalake
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from common.errors import told
-from common.lake import delta_log
+from common.errors import exit_on_error
+from common.lake import delta_log, training_manifests
+from common.lake.commit_metadata import training_manifests, unsigned_commit
 from common.runtime.settings import load_settings
 from common.training import store
 from common.training.training_set import TIME
@@ -21,19 +21,19 @@ NAME, LABEL, ENTITY = "churn_baseline", "churn", "customer_id"
 PREDICTIONS = f"predictions/{NAME}"
 
 
-@told()
+@exit_on_error()
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m jobs.datasets.churn.baseline", description=__doc__)
     arguments.add_argument("--lake")
     lake = load_settings("local", lake=arguments.parse_args().lake).lake
-    manifest = store.manifest(lake, NAME)
+    manifest = training_manifests.manifest(lake, NAME)
     known = _known(f"{lake}/{PREDICTIONS}", manifest["version"])
     print(f"nothing to do: {_said(known)}" if known else _said(learn(lake, manifest)))
 
 
 def learn(lake: str, manifest: dict[str, Any]) -> dict[str, Any]:
     """Fits the model, writes what it predicts of the test split, and says from what."""
-    splits = {split: store.read(lake, NAME, split, manifest["version"]) for split in ("train", "test")}
+    splits = {split: store.read_split(lake, NAME, split, manifest["version"]) for split in ("train", "test")}
     columns = [name for name in splits["train"].column_names if name not in (ENTITY, TIME, LABEL)]
     train, test = (rows.to_pandas() for rows in splits.values())
     model = LogisticRegression(max_iter=1_000).fit(train[columns].astype(float), train[LABEL])
@@ -77,7 +77,7 @@ def _write(uri: str, rows: pa.Table, version: int, made_from: dict[str, Any]) ->
         mode="overwrite",
         predicate=f"training_set_version = {version}" if delta_log.exists(uri) else None,
         partition_by=["training_set_version"],
-        commit_properties=CommitProperties(custom_metadata={"userMetadata": json.dumps(made_from)}),
+        commit_properties=unsigned_commit(made_from),
     )
 
 

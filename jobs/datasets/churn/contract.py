@@ -1,6 +1,6 @@
 """The customer base, whole, once a day."""
 
-from common.contracts.aggregates import DatePart, Flag, Pick, Ratio
+from common.contracts.aggregates import DatePart, FeatureRatio, Flag, Pick
 from common.contracts.contract import Column, Contract, Feature, Features
 from common.contracts.expectations import Rule, Severity
 
@@ -66,7 +66,7 @@ CONTRACT = Contract(
             Feature("monthly_charges", Pick("monthly_charges")),
             Feature("total_charges", Pick("total_charges")),
             Feature("payment_method", Pick("payment_method")),
-            Feature("monthly_to_total_ratio", Ratio("monthly_charges", "total_charges", zero=0.0)),
+            Feature("monthly_to_total_ratio", FeatureRatio("monthly_charges", "total_charges", zero=0.0)),
             Feature("ds_year", DatePart("year")),
             Feature("ds_month", DatePart("month")),
             Feature("ds_day", DatePart("day")),

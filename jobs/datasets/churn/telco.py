@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from common.days import parse_day
-from common.errors import told
+from common.errors import exit_on_error
 from jobs.datasets.churn.contract import CONTRACT, DAYS_IN_A_MONTH
 
 COLUMNS = {
@@ -26,7 +26,7 @@ COLUMNS = {
 }
 
 
-@told()
+@exit_on_error()
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m jobs.datasets.churn.telco", description=__doc__)
     arguments.add_argument("file", type=Path)

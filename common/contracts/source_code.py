@@ -1,0 +1,105 @@
+"""The code of a dataset as text, without comments, docstrings and layout: what it says decides what its rows are."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+# All datasets' folders; a dataset may import from another's.
+DATASETS = "jobs.datasets."
+# A feature definition names the parts of the contract that matter to it; the rest may change under the same version.
+DECLARED = "CONTRACT"
+
+
+@dataclass(frozen=True)
+class SourceCode:
+    """Each statement by the name it defines, and every constant that appears in them."""
+
+    statements: dict[str, str]
+    texts: frozenset[str]
+
+
+def source_code(file: Path, leave_out: str = "") -> SourceCode:
+    """Of a module and the dataset modules that it imports, directly or not; `leave_out` names one definition."""
+    statements: dict[str, str] = {}
+    texts: set[str] = set()
+    for module in _modules(file):
+        prefix = _prefix(module, file)
+        for node in ast.parse(module.read_text(encoding="utf-8")).body:
+            name = _name(node)
+            if isinstance(node, ast.Import | ast.ImportFrom) or _is_docstring(node) or name == leave_out:
+                continue
+            text = ast.unparse(_undocumented(node))
+            texts |= {str(constant.value) for constant in ast.walk(node) if isinstance(constant, ast.Constant)}
+            # A name that is defined twice is defined by both statements.
+            statements[prefix + name] = "\n".join(filter(None, [statements.get(prefix + name), text]))
+    return SourceCode(statements, frozenset(texts))
+
+
+def _prefix(module: Path, file: Path) -> str:
+    if module == file:
+        return ""
+    folder = "" if module.parent == file.parent else f"{module.parent.name}."
+    return f"{folder}{module.stem}."
+
+
+def _modules(file: Path) -> list[Path]:
+    """The file and every dataset module in its imports, transitively."""
+    modules = [file]
+    for module in modules:
+        tree = ast.parse(module.read_text(encoding="utf-8"))
+        imported = {path for node in ast.walk(tree) for path in _imported(node, module)}
+        modules += sorted(path for path in imported - {*modules} if path.exists())
+    return modules
+
+
+def _imported(node: ast.AST, importer: Path) -> Iterator[Path]:
+    """The files that an import may read: `from jobs.datasets.visits.rates import RATE`, `from . import rates`."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield from _file_of(alias.name, importer)
+    elif isinstance(node, ast.ImportFrom) and node.level:
+        folder = importer.parents[node.level - 1]
+        module = folder.joinpath(*(node.module or "").split(".")) if node.module else folder
+        if node.module:
+            yield module.with_suffix(".py")
+        yield from (module / f"{alias.name}.py" for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        for name in (node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)):
+            yield from _file_of(name, importer)
+
+
+def _file_of(name: str, importer: Path) -> Iterator[Path]:
+    """A module of the importer's own folder is looked up beside it, so that a copy of the folder reads itself."""
+    if not name.startswith(DATASETS):
+        return
+    folder, _, module = name.removeprefix(DATASETS).partition(".")
+    if folder == importer.parent.name:
+        yield importer.parent / f"{module.replace('.', '/')}.py"
+        return
+    try:
+        found = importlib.util.find_spec(name)
+    except ModuleNotFoundError:
+        return
+    if found is not None and found.origin is not None:
+        yield Path(found.origin)
+
+
+def _name(node: ast.stmt) -> str:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return node.name
+    return ast.unparse(node).partition("=")[0].partition(":")[0].strip()
+
+
+def _undocumented(node: ast.stmt) -> ast.stmt:
+    for child in ast.walk(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and _is_docstring(child.body[0]):
+            child.body = child.body[1:] or [ast.Pass()]
+    return node
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -1,0 +1,34 @@
+"""The manifests of training sets: which versions were built, and from what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from common.errors import SourceMissingError
+from common.lake.files import list_files, read_json
+from common.runtime.command import spark_submit
+
+FOLDER = "training_sets"
+
+
+def place(lake: str, name: str, version: int) -> str:
+    return f"{lake}/{FOLDER}/{name}/v{version}"
+
+
+def manifests(lake: str, name: str) -> list[dict[str, Any]]:
+    """Of every version that was built to its end, oldest first."""
+    files = [each.path for each in list_files(f"{lake}/{FOLDER}/{name}", recursive=True)]
+    found = [read_json(file) for file in files if file.endswith("/manifest.json")]
+    return sorted((each for each in found if each), key=lambda each: int(each["version"]))
+
+
+def manifest(lake: str, name: str, version: int | None = None) -> dict[str, Any]:
+    """Of that version, or of the newest."""
+    found = {each["version"]: each for each in manifests(lake, name)}
+    wanted = max(found, default=None) if version is None else version
+    if wanted not in found:
+        raise SourceMissingError(
+            f"training set {name} v{wanted or '?'} is not in {lake}; there are: {sorted(found) or 'none'}. Build it with: "
+            f"{spark_submit('training_set', '…', 'A..B', name=name)}"
+        )
+    return found[wanted]

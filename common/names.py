@@ -1,0 +1,8 @@
+"""What a name of a dataset, column, pin or training set looks like."""
+
+from __future__ import annotations
+
+import re
+
+LONGEST_NAME = 63
+NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}")

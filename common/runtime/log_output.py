@@ -1,0 +1,38 @@
+"""Log lines go to standard error; standard output is for the JSON line."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+
+class _Format(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        where = " ".join(getattr(record, name) for name in ("job", "dataset", "ds") if hasattr(record, name))
+        level = "" if record.levelno == logging.INFO else f"{record.levelname} "
+        text = f"{self.formatTime(record, '%H:%M:%S')} {level}{where}{': ' if where else ''}{record.getMessage()}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+class _ThroughJvm(logging.Handler):
+    """spark-submit merges Python's standard error into its standard output; the JVM's own is where it belongs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from pyspark.java_gateway import launch_gateway
+
+        self._stream = launch_gateway().jvm.java.lang.System.err  # type: ignore[no-untyped-call]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._stream.println(self.format(record))
+
+
+def listen() -> None:
+    """Messages to standard error; standard output is for the JSON line."""
+    handler = _ThroughJvm() if "PYSPARK_GATEWAY_PORT" in os.environ else logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Format())
+    logger = logging.getLogger("pipeline")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
