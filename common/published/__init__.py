@@ -1,0 +1,19 @@
+"""The published feature tables: `from common.published import Lake`. Needs no Spark."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from common.published.catalog import Lake
+
+__all__ = ["Lake"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the class on first use, so that importing another module of this package needs none of its libraries."""
+    if name == "Lake":
+        from common.published.catalog import Lake
+
+        return Lake
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

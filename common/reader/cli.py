@@ -12,7 +12,7 @@ from common.errors import ContractViolationError, PipelineError
 from common.published.catalog import Lake
 from common.reader import commands, lineage_commands
 from common.reader.output import Output
-from common.runtime.settings import load_settings
+from common.reader.places import lake_uri
 
 
 def _count(text: str) -> int:
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     given = _parser().parse_args(argv)
     try:
-        answer: Output = given.run(Lake(load_settings("local", lake=given.lake).lake), given)
+        answer: Output = given.run(Lake(lake_uri(given.lake)), given)
     except PipelineError as error:
         print(error, file=sys.stderr)
         if given.json:

@@ -13,7 +13,7 @@ from common.published.catalog import FeatureTable, Lake
 from common.published.view import Version
 from common.reader.commands import named, said_of, sources_of, view_of
 from common.reader.output import Output, grid
-from common.runtime.settings import load_settings
+from common.reader.places import online_uri
 
 
 def why(lake: Lake, given: argparse.Namespace) -> Output:
@@ -40,6 +40,11 @@ def reproduce(lake: Lake, given: argparse.Namespace) -> Output:
     """By the job of that name, which needs Spark: a day of each table that the run made."""
     from common.runtime.settings import ROOT
 
+    spark_submit = ROOT / ".venv/bin/spark-submit"
+    if not spark_submit.exists():
+        raise UsageError(
+            f"no Spark at {spark_submit}, which this command needs; run it in the project's folder after `make setup`"
+        )
     published = [
         Published(table, each, day)
         for table in map(lake.features, lake.tables())
@@ -49,7 +54,7 @@ def reproduce(lake: Lake, given: argparse.Namespace) -> Output:
     run = _whole_id(given.run_id, {run for each in published for run in each.runs})
     made = [each for each in published if run in each.runs]
     for each in made:
-        command = [str(ROOT / ".venv/bin/spark-submit"), str(ROOT / "jobs/reproduce.py"), "--lake", lake.uri]
+        command = [str(spark_submit), str(ROOT / "jobs/reproduce.py"), "--lake", lake.uri]
         done = subprocess.run([*command, *each.arguments], stdout=subprocess.PIPE, check=False)
         if done.returncode:
             raise _refused(each, done.returncode)
@@ -104,6 +109,6 @@ def vector(lake: Lake, given: argparse.Namespace) -> Output:
 
     table = lake.features(given.table)
     fitted = serving.fitted_of(lake.uri, given.training_set) if given.training_set else None
-    server = serving.Server(open_store(load_settings("local").online), serving.view_name(table), fitted)
+    server = serving.Server(open_store(online_uri()), serving.view_name(table), fitted)
     found = server.vector(given.entity)
     return Output(found, [grid(["feature", "value"], [[name, value] for name, value in found.items()])])

@@ -1,0 +1,30 @@
+"""Where the lake and the online store are: from conf/ in the project's folder, from flags and the environment elsewhere."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from common.errors import UsageError
+from common.runtime.settings import environments, load_settings
+
+
+def lake_uri(flag: str | None) -> str:
+    """Return --lake, else LAKE, else what conf/ names. An installed reader has no conf/ and starts from the current folder."""
+    if environments():
+        return load_settings("local", lake=flag).lake
+    uri = flag or os.environ.get("LAKE")
+    if not uri:
+        raise UsageError(
+            "no lake is named, and an installed reader has no conf/ with a default; pass --lake PATH or set LAKE"
+        )
+    return uri if "://" in uri else str(Path(uri).expanduser().absolute())
+
+
+def online_uri() -> str:
+    if environments():
+        return load_settings("local").online
+    uri = os.environ.get("ONLINE")
+    if not uri:
+        raise UsageError("no online store is named, and an installed reader has no conf/ with a default; set ONLINE")
+    return uri
