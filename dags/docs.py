@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from common.runtime.command import spark_submit
 from common.runtime.settings import ROOT
+from common.runtime.submit_command import spark_submit
 
 if TYPE_CHECKING:
     from common.contracts.contract import Contract

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from tests.lake import Lake
+from tests.support.play_lake import PlayLake
 
 # A busy machine is no bug.
 hypothesis_settings.register_profile("unhurried", deadline=None)
@@ -48,5 +49,23 @@ def spark() -> Iterator[object]:
 
 
 @pytest.fixture
-def lake(tmp_path: Path, spark: object) -> Lake:
-    return Lake(tmp_path)
+def lake(tmp_path: Path, spark: object) -> PlayLake:
+    return PlayLake(tmp_path)
+
+
+DAYS = ("2026-01-05", "2026-01-06")
+
+
+@pytest.fixture(scope="session")
+def two_days(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Path:
+    lake = PlayLake(tmp_path_factory.mktemp("churn"), "churn")
+    for ds in DAYS:
+        lake.publish_customers(ds)
+    return lake.root
+
+
+@pytest.fixture
+def churn(tmp_path: Path, two_days: Path) -> PlayLake:
+    """Two published days of a small customer base."""
+    shutil.copytree(two_days, tmp_path, dirs_exist_ok=True)
+    return PlayLake(tmp_path, "churn")

@@ -6,7 +6,7 @@ from typing import Any
 
 from common.errors import SourceMissingError
 from common.lake.files import list_files, read_json
-from common.runtime.command import spark_submit
+from common.runtime.submit_command import spark_submit
 
 FOLDER = "training_sets"
 

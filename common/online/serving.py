@@ -17,8 +17,8 @@ from common.online.row_codec import Row
 from common.online.store import Store
 from common.published.catalog import FeatureTable, Lake, moment
 from common.published.view import Version
-from common.runtime.command import spark_submit
 from common.runtime.run import Outcome, Run
+from common.runtime.submit_command import spark_submit
 from common.training.fitting import Fitted
 from common.training.store import fitted
 

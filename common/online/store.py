@@ -75,7 +75,8 @@ class Store(ABC):
 
     def never_loaded(self, view: str) -> SourceMissingError:
         return SourceMissingError(
-            f"the online store {without_credentials(self.address)} has no view {view!r}: load it first, or check its name and ONLINE"
+            f"the online store {without_credentials(self.address)} has no view {view!r}; "
+            "load it with publish --online, or check the name and ONLINE"
         )
 
     def overtaken(self, view: str) -> LockedError:
@@ -132,5 +133,6 @@ def unreachable(address: str, error: Exception) -> PipelineError:
         for secret in {urlsplit(address).password or "", unquote(urlsplit(address).password or "")} - {""}:
             said = said.replace(secret, "***")
     return PipelineError(
-        f"the online store {without_credentials(address)} can't be reached ({said}); check that it runs, and the address in ONLINE"
+        f"the online store {without_credentials(address)} can't be reached ({said}); "
+        "check that it runs, and the address in ONLINE"
     )

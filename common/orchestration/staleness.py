@@ -11,8 +11,8 @@ from common.lake import delta_log
 from common.lake.files import read_json
 from common.orchestration import run_log
 from common.orchestration.job import Watch, changed_since
-from common.runtime.command import spark_submit
 from common.runtime.run import Change, Run
+from common.runtime.submit_command import spark_submit
 
 
 def require_made(run: Run, name: str) -> None:

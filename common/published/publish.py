@@ -25,8 +25,8 @@ from common.lake.small_tables import read_slice
 from common.orchestration import run_log, staleness
 from common.orchestration.job import Watch, changed_since
 from common.orchestration.run_log import RunRecord
-from common.runtime.command import spark_submit
 from common.runtime.run import Outcome, Run
+from common.runtime.submit_command import spark_submit
 
 
 @dataclass(frozen=True)

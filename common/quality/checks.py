@@ -18,7 +18,7 @@ from common.lake import delta_log, small_tables, spark_tables
 from common.orchestration import run_log
 from common.quality import volume
 from common.quality.profiles import Profile
-from common.quality.result import EXAMPLES, CheckResult
+from common.quality.result import EXAMPLES, CheckResult, could_not_run
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from common.contracts.contract import Column, Contract
 from common.lake.files import list_files, locate
 from common.sources.arrow_batches import parquet_batch, plain_batch, record_batch, refused_batch
-from common.sources.json_lines import json_batches
+from common.sources.json_records import json_batches
 from common.sources.source import Source, SourceListing, SourceUnit
 from common.sources.text_records import (
     ParsedBlock,

@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
-from tests.airflow_here import ROOT, Airflow
+from tests.support.airflow_here import ROOT, Airflow
 
 DAY = "2026-01-05"
 COMMANDS = (

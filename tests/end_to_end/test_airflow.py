@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from common.days import parse_days
-from tests.airflow_here import Airflow, Refused, database
-from tests.lake import Lake
-from tests.processes import listening
+from tests.support.airflow_here import Airflow, RefusedError, database
+from tests.support.play_lake import PlayLake
+from tests.support.processes import listening
 
 ROOT = Path(__file__).resolve().parents[2]
 DAYS = [f"2026-01-{day:02}" for day in range(5, 10)]
@@ -21,15 +21,15 @@ BAD = "2026-01-07"
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    found = Lake(tmp_path_factory.mktemp("through-airflow"))
+def lake(tmp_path_factory: pytest.TempPathFactory) -> PlayLake:
+    found = PlayLake(tmp_path_factory.mktemp("through-airflow"))
     for dataset in ("transactions", "churn"):
         sample(found, dataset)
     return found
 
 
 @pytest.fixture(scope="module")
-def airflow(lake: Lake) -> Iterator[Airflow]:
+def airflow(lake: PlayLake) -> Iterator[Airflow]:
     training = {"churn_baseline": {"dataset": "churn", "days": 1}}
     # Only one can be late, at whatever hour this runs.
     never, late_soon = {"late_after_minutes": 1_000_000}, {"churn": {"late_after_minutes": 0.01}}
@@ -47,7 +47,7 @@ def airflow(lake: Lake) -> Iterator[Airflow]:
             found.stop()
 
 
-def sample(lake: Lake, dataset: str) -> None:
+def sample(lake: PlayLake, dataset: str) -> None:
     command = [
         ".venv/bin/python",
         "-m",
@@ -62,19 +62,19 @@ def sample(lake: Lake, dataset: str) -> None:
     subprocess.run([*command, "--out", lake.landing], cwd=ROOT, check=True, timeout=60)
 
 
-def by_hand(lake: Lake, dataset: str, days: str) -> None:
+def by_hand(lake: PlayLake, dataset: str, days: str) -> None:
     command = [".venv/bin/spark-submit", "jobs/backfill.py", "--dataset", dataset, "--ds", days]
     places = ["--lake", str(lake.root / "lake"), "--landing", str(lake.landing)]
     subprocess.run([*command, *places], cwd=ROOT, check=True, timeout=600, stdout=subprocess.DEVNULL)
 
 
-def content(lake: Lake, dataset: str) -> dict[str, list[str]]:
+def content(lake: PlayLake, dataset: str) -> dict[str, list[str]]:
     return {path: rows for path, rows in lake.content().items() if dataset in path}
 
 
 @pytest.mark.slow
 def test_a_backfill_with_a_bad_day_stops_that_day_alone_and_is_healed(
-    airflow: Airflow, lake: Lake, tmp_path_factory: pytest.TempPathFactory
+    airflow: Airflow, lake: PlayLake, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     good = {path: path.read_bytes() for path in lake.folder(BAD).iterdir()}
     for path in good:
@@ -110,21 +110,21 @@ def test_a_backfill_with_a_bad_day_stops_that_day_alone_and_is_healed(
     again = airflow.tasks("transactions", runs[BAD])
     assert again["upkeep.again"] == "success", "the days after it were out of date"
 
-    hand = Lake(tmp_path_factory.mktemp("by-hand"))
+    hand = PlayLake(tmp_path_factory.mktemp("by-hand"))
     sample(hand, "transactions")
     by_hand(hand, "transactions", f"{DAYS[0]}..{DAYS[-1]}")
     assert content(lake, "transactions") == content(hand, "transactions")
 
 
 def test_a_manual_run_has_the_day_that_was_asked_for_and_its_publication_builds_the_training_set(
-    airflow: Airflow, lake: Lake, tmp_path_factory: pytest.TempPathFactory
+    airflow: Airflow, lake: PlayLake, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     for wrong in ("2026-02-30", "yesterday", "2026-01-05; true"):
-        with pytest.raises(Refused, match="400"):
+        with pytest.raises(RefusedError, match="400"):
             airflow.trigger("churn", ds=wrong)
-        with pytest.raises(Refused, match="400"):
+        with pytest.raises(RefusedError, match="400"):
             airflow.trigger("churn_range", **{"from": DAYS[0], "to": wrong})
-    with pytest.raises(Refused, match="400"):
+    with pytest.raises(RefusedError, match="400"):
         airflow.trigger("churn_range")
     run = airflow.trigger("churn", ds=DAYS[0])
     assert airflow.over("churn", run) == "success"
@@ -146,7 +146,7 @@ def test_a_manual_run_has_the_day_that_was_asked_for_and_its_publication_builds_
     manifest = json.loads(next((lake.root / "lake/training_sets/churn_baseline").glob("v*/manifest.json")).read_text())
     assert manifest["inputs"]["days"] == [DAYS[0], DAYS[0]]
 
-    hand = Lake(tmp_path_factory.mktemp("by-hand"))
+    hand = PlayLake(tmp_path_factory.mktemp("by-hand"))
     sample(hand, "churn")
     by_hand(hand, "churn", DAYS[0])
     tables = {path: rows for path, rows in content(lake, "churn").items() if not path.startswith("training_sets")}
@@ -154,7 +154,7 @@ def test_a_manual_run_has_the_day_that_was_asked_for_and_its_publication_builds_
 
 
 @pytest.mark.slow
-def test_a_backfill_of_days_that_are_done_runs_them_again_and_changes_nothing(airflow: Airflow, lake: Lake) -> None:
+def test_a_backfill_of_days_that_are_done_runs_them_again_and_changes_nothing(airflow: Airflow, lake: PlayLake) -> None:
     one_day = ("backfill", "DATASET=transactions", f"FROM={DAYS[0]}", f"TO={DAYS[0]}")
 
     def over() -> str:
@@ -174,7 +174,7 @@ def test_a_backfill_of_days_that_are_done_runs_them_again_and_changes_nothing(ai
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("dataset", "told"), [("churn", DAYS[1]), ("transactions", f"{DAYS[0]}..{DAYS[1]}")])
-def test_the_days_that_a_source_tells_of_run(airflow: Airflow, lake: Lake, dataset: str, told: str) -> None:
+def test_the_days_that_a_source_tells_of_run(airflow: Airflow, lake: PlayLake, dataset: str, told: str) -> None:
     name = f"landing/{dataset}"
     asset = next(each for each in airflow.api("GET", "/assets")["assets"] if each["name"] == name)
     airflow.api("POST", "/assets/events", {"asset_id": asset["id"], "extra": {"ds": told}})

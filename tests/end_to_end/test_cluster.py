@@ -18,8 +18,8 @@ import pytest
 
 from common.orchestration.chain import run_chain
 from jobs.backfill import CHAIN
-from tests.lake import Lake
-from tests.processes import listening, parent
+from tests.support.play_lake import PlayLake
+from tests.support.processes import listening, parent
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / ".venv" / "bin"
@@ -67,7 +67,7 @@ class Cluster:
         )  # fmt: skip
         return done.returncode, done.stdout
 
-    def submit(self, lake: Lake, job: Path, *datasets: str) -> subprocess.Popen[str]:
+    def submit(self, lake: PlayLake, job: Path, *datasets: str) -> subprocess.Popen[str]:
         places = ["--lake", str(lake.root / "lake"), "--landing", str(lake.landing)]
         days = ["--dataset", *(datasets or DATASETS), "--ds", DAY, "--env", "cluster"]
         # Small data: interpreting a plan is quicker than compiling it.
@@ -169,8 +169,8 @@ def cluster(stopped: Cluster) -> Cluster:
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    lake = Lake(tmp_path / "on-the-cluster")
+def lake(tmp_path: Path) -> PlayLake:
+    lake = PlayLake(tmp_path / "on-the-cluster")
     for dataset in DATASETS:
         sample = ["--start", DAY, "--days", "1", "--rows", "60", "--out", lake.landing]
         subprocess.run([BIN / "python", "-m", f"jobs.datasets.{dataset}.sample", *sample], check=True, timeout=60)
@@ -178,23 +178,23 @@ def lake(tmp_path: Path) -> Lake:
 
 
 @pytest.fixture
-def laptops(lake: Lake, tmp_path: Path, spark: object) -> Lake:
+def laptops(lake: PlayLake, tmp_path: Path, spark: object) -> PlayLake:
     """The same files, for the laptop's session."""
     root = tmp_path / "on-the-laptop"
     root.mkdir()
     (root / "landing").symlink_to(lake.landing)
-    return Lake(root)
+    return PlayLake(root)
 
 
 @pytest.fixture
-def whole_day(laptops: Lake) -> dict[str, list[str]]:
+def whole_day(laptops: PlayLake) -> dict[str, list[str]]:
     """What the laptop makes of the day, from landing to what is published."""
     for dataset in DATASETS:
-        run_chain(CHAIN, [Lake(laptops.root, dataset).plan("backfill", DAY)])
+        run_chain(CHAIN, [PlayLake(laptops.root, dataset).plan("backfill", DAY)])
     return rounded(laptops)
 
 
-def rounded(lake: Lake) -> dict[str, list[str]]:
+def rounded(lake: PlayLake) -> dict[str, list[str]]:
     """Means and deviations of profiles are sums of doubles: their last digits go by how many tasks added them up."""
 
     def shorter(row: str) -> str:
@@ -207,12 +207,12 @@ def rounded(lake: Lake) -> dict[str, list[str]]:
 
 
 def test_a_day_of_both_datasets_gives_the_same_tables_as_on_the_laptop(
-    cluster: Cluster, lake: Lake, laptops: Lake
+    cluster: Cluster, lake: PlayLake, laptops: PlayLake
 ) -> None:
     daemons = cluster.processes()
     secret = (cluster.folder / "secret").read_text().strip()
     for dataset in DATASETS:
-        Lake(laptops.root, dataset).day(DAY)
+        PlayLake(laptops.root, dataset).day(DAY)
     (lake.root / "short.py").write_text(SHORT)
     submitted = cluster.submit(lake, lake.root / "short.py")
     until(lambda: len(cluster.executors()) == 2 or submitted.poll() is not None, "two executors")
@@ -247,7 +247,7 @@ def test_started_twice_it_is_one_cluster_and_ended_twice_it_is_quiet(cluster: Cl
     assert cluster.run("down") == (0, "")
 
 
-def test_without_a_cluster_a_job_says_at_once_what_to_do(stopped: Cluster, lake: Lake) -> None:
+def test_without_a_cluster_a_job_says_at_once_what_to_do(stopped: Cluster, lake: PlayLake) -> None:
     started = time.monotonic()
     code, line, said = ended(stopped.submit(lake, ROOT / "jobs" / "ingest.py", "churn"))
     assert (code, line["error"]) == (1, "ClusterNotThere"), said
@@ -281,7 +281,7 @@ def test_a_process_that_has_got_the_id_of_a_dead_daemon_is_left_alone(stopped: C
 
 
 @pytest.mark.slow
-def test_who_does_not_know_the_secret_gets_nothing_and_is_told_why(cluster: Cluster, lake: Lake) -> None:
+def test_who_does_not_know_the_secret_gets_nothing_and_is_told_why(cluster: Cluster, lake: PlayLake) -> None:
     cluster.secret_file = cluster.folder.parent / "guessed"
     cluster.secret_file.write_text("guessed\n")
     code, line, said = ended(cluster.submit(lake, ROOT / "jobs" / "ingest.py", "churn"))
@@ -292,7 +292,7 @@ def test_who_does_not_know_the_secret_gets_nothing_and_is_told_why(cluster: Clus
 
 @pytest.mark.slow
 def test_an_executor_killed_in_mid_run_costs_nothing_but_time(
-    cluster: Cluster, lake: Lake, whole_day: dict[str, list[str]]
+    cluster: Cluster, lake: PlayLake, whole_day: dict[str, list[str]]
 ) -> None:
     submitted = cluster.submit(lake, BACKFILL)
     until(lambda: in_the_middle(lake, submitted), "the first clean table")
@@ -306,7 +306,7 @@ def test_an_executor_killed_in_mid_run_costs_nothing_but_time(
 
 @pytest.mark.slow
 def test_a_master_killed_in_mid_run_and_started_again_goes_on_with_the_run(
-    cluster: Cluster, lake: Lake, whole_day: dict[str, list[str]]
+    cluster: Cluster, lake: PlayLake, whole_day: dict[str, list[str]]
 ) -> None:
     submitted = cluster.submit(lake, BACKFILL)
     until(lambda: in_the_middle(lake, submitted), "the first clean table")
@@ -320,6 +320,6 @@ def test_a_master_killed_in_mid_run_and_started_again_goes_on_with_the_run(
     assert (code, line["outcome"]) == (0, "nothing"), said
 
 
-def in_the_middle(lake: Lake, submitted: subprocess.Popen[str]) -> bool:
+def in_the_middle(lake: PlayLake, submitted: subprocess.Popen[str]) -> bool:
     assert submitted.poll() is None, ended(submitted)
     return any((lake.root / "lake" / "processed").glob("*/_delta_log/*1.json"))

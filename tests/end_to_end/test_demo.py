@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.lake import Lake
+from tests.support.play_lake import PlayLake
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def demo(lake: Lake) -> tuple[str, str]:
+def demo(lake: PlayLake) -> tuple[str, str]:
     places = {"LAKE": str(lake.root / "lake"), "LANDING": str(lake.landing), "ONLINE": lake.online}
     done = subprocess.run(
         ["make", "demo"],
@@ -29,7 +29,7 @@ def demo(lake: Lake) -> tuple[str, str]:
 
 @pytest.mark.slow
 def test_the_demo_ends_with_its_days_and_again_it_finds_nothing_to_do(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = PlayLake(tmp_path)
     # An earlier demo that was stopped while it wrote its sample.
     half = lake.landing / ".writing" / "transactions" / "ds=2026-01-01"
     half.mkdir(parents=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.airflow_here import Airflow
-from tests.lake import Lake
+from tests.support.airflow_here import Airflow
+from tests.support.play_lake import PlayLake
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST, SECOND = "2026-01-05", "2026-01-06"
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    found = Lake(tmp_path_factory.mktemp("each-dag"))
+def lake(tmp_path_factory: pytest.TempPathFactory) -> PlayLake:
+    found = PlayLake(tmp_path_factory.mktemp("each-dag"))
     for dataset in ("transactions", "churn"):
         sample = ["-m", f"jobs.datasets.{dataset}.sample", "--start", FIRST, "--days", "2", "--rows", "200"]
         subprocess.run([".venv/bin/python", *sample, "--out", found.landing], cwd=ROOT, check=True, timeout=60)
@@ -29,7 +29,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 @pytest.fixture(scope="module")
-def airflow(lake: Lake) -> Airflow:
+def airflow(lake: PlayLake) -> Airflow:
     training = {"churn_baseline": {"dataset": "churn", "days": 2}}
     places = {"LAKE": str(lake.root / "lake"), "LANDING": str(lake.landing)}
     found = Airflow(lake.root / "airflow", places, {"all": NEVER_LATE, "training_sets": training})
@@ -39,7 +39,7 @@ def airflow(lake: Lake) -> Airflow:
     return found
 
 
-def test_every_dag_runs_by_itself(airflow: Airflow, lake: Lake) -> None:
+def test_every_dag_runs_by_itself(airflow: Airflow, lake: PlayLake) -> None:
     listed = airflow.command("dags", "list", "--output", "json")
     left = {each["dag_id"] for each in json.loads(listed.stdout[listed.stdout.index("[{") :])}
     for dag, conf in (

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from common.lake.locks import hold
-from tests.airflow_here import Airflow
-from tests.lake import Lake
-from tests.processes import parent
+from tests.support.airflow_here import Airflow
+from tests.support.play_lake import PlayLake
+from tests.support.processes import parent
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = "2026-01-05"
@@ -33,7 +33,7 @@ IMPATIENT = {
 def test_driver_scheduler_task_worker_and_all_of_airflow_are_killed_and_the_day_ends_as_a_quiet_one(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    lake, quiet = Lake(tmp_path), Lake(tmp_path_factory.mktemp("quiet"))
+    lake, quiet = PlayLake(tmp_path), PlayLake(tmp_path_factory.mktemp("quiet"))
     for each in (lake, quiet):
         sample = ["-m", "jobs.datasets.transactions.sample", "--start", DAY, "--days", "1", "--rows", "200"]
         subprocess.run([".venv/bin/python", *sample, "--out", each.landing], cwd=ROOT, check=True, timeout=60)
@@ -67,11 +67,11 @@ def test_driver_scheduler_task_worker_and_all_of_airflow_are_killed_and_the_day_
     assert lake.content() == quiet.content()
 
 
-def kill(airflow: Airflow, lake: Lake, job: str, table: str, victim: Callable[[int], int]) -> None:
+def kill(airflow: Airflow, lake: PlayLake, job: str, table: str, victim: Callable[[int], int]) -> None:
     os.kill(victim(at_work(airflow, lake, job, table)), signal.SIGKILL)
 
 
-def stopped(airflow: Airflow, lake: Lake, job: str) -> None:
+def stopped(airflow: Airflow, lake: PlayLake, job: str) -> None:
     """A task that is asked to end, as Airflow does it, ends its driver, which would have waited far longer for its day."""
     with hold(str(lake.root / "lake"), f"transactions/{job}/{DAY}", 0):
         task = parent(at_work(airflow, lake, job))
@@ -79,7 +79,7 @@ def stopped(airflow: Airflow, lake: Lake, job: str) -> None:
         airflow.until(lambda: parent(driver(lake, job) or 0) != task, f"the driver of {job} to end", 10)
 
 
-def at_work(airflow: Airflow, lake: Lake, job: str, table: str = "") -> int:
+def at_work(airflow: Airflow, lake: PlayLake, job: str, table: str = "") -> int:
     """The job's driver, as soon as it runs, and has written to that table for the first time."""
     log = lake.root / "lake" / table / "_delta_log" / "00000000000000000000.json"
     airflow.until(lambda: bool(driver(lake, job)) and (not table or log.exists()), f"{job} to be at work", 180)
@@ -88,7 +88,7 @@ def at_work(airflow: Airflow, lake: Lake, job: str, table: str = "") -> int:
     return found
 
 
-def driver(lake: Lake, job: str) -> int | None:
+def driver(lake: PlayLake, job: str) -> int | None:
     """The JVM that runs the job on this lake."""
     ours = f"LAKE={lake.root}/lake".encode()
     for place in Path("/proc").glob("[0-9]*"):

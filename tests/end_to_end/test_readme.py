@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from common.days import parse_days
-from tests.lake import Lake
+from tests.support.play_lake import PlayLake
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv/bin/python"
@@ -26,12 +26,12 @@ ELSEWHERE = re.compile(r"make (demo|test|airflow|backfill|up|down|cluster)\b|.* 
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path)
+def lake(tmp_path: Path) -> PlayLake:
+    return PlayLake(tmp_path)
 
 
 def test_the_commands_of_the_readme_run_as_they_stand_and_again_they_change_nothing(
-    lake: Lake, spark: SparkSession
+    lake: PlayLake, spark: SparkSession
 ) -> None:
     for dataset in ("transactions", "churn"):
         sample = [f"jobs.datasets.{dataset}.sample", "--start", "2026-01-05", "--days", "2", "--rows", "200"]
@@ -52,7 +52,7 @@ def test_the_commands_of_the_readme_run_as_they_stand_and_again_they_change_noth
     assert lake.state() == before
 
 
-def made_again(lake: Lake) -> None:
+def made_again(lake: PlayLake) -> None:
     """Everything that one of those runs published, from the sources that its publication names."""
     said = subprocess.run(
         [ROOT / ".venv/bin/features", "log", "transactions", "--json", "--lake", lake.root / "lake"],
@@ -68,7 +68,7 @@ def made_again(lake: Lake) -> None:
     assert said_so in done.stdout, done.stderr
 
 
-def what_it_shows_in_python_and_sql_runs(lake: Lake, spark: SparkSession) -> None:
+def what_it_shows_in_python_and_sql_runs(lake: PlayLake, spark: SparkSession) -> None:
     """As it stands, but for the place of the lake."""
     code, queries = (
         [text.replace("data/lake", str(lake.root / "lake")) for kind, text in BLOCKS if kind == language]
@@ -83,7 +83,7 @@ def what_it_shows_in_python_and_sql_runs(lake: Lake, spark: SparkSession) -> Non
         assert spark.sql(query).count() > 0, query
 
 
-def run(command: str, lake: Lake) -> dict[str, Any]:
+def run(command: str, lake: PlayLake) -> dict[str, Any]:
     """The JSON line of a command that has to succeed, where it has one."""
     places = {
         "LAKE": str(lake.root / "lake"),

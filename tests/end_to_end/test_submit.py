@@ -14,8 +14,8 @@ import pytest
 from deltalake import DeltaTable
 
 from common.lake.locks import hold
-from tests.lake import Lake
-from tests.tables_as_text import assert_rows
+from tests.support.play_lake import PlayLake
+from tests.support.tables_as_text import assert_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 SUBMIT = ROOT / ".venv" / "bin" / "spark-submit"
@@ -24,17 +24,17 @@ QUICK = {"SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1"}
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
+def lake(tmp_path: Path) -> PlayLake:
     """Needs no session of the tests' own: the submitted job has one."""
-    return Lake(tmp_path)
+    return PlayLake(tmp_path)
 
 
-def command(lake: Lake, job: str, *arguments: str) -> list[str]:
+def command(lake: PlayLake, job: str, *arguments: str) -> list[str]:
     places = ["--lake", str(lake.root / "lake"), "--landing", str(lake.landing)]
     return [str(SUBMIT), str(ROOT / "jobs" / f"{job}.py"), *arguments, *places]
 
 
-def submit(lake: Lake, job: str, *arguments: str, **environment: str) -> tuple[int, dict[str, Any], str]:
+def submit(lake: PlayLake, job: str, *arguments: str, **environment: str) -> tuple[int, dict[str, Any], str]:
     done = subprocess.run(
         command(lake, job, *arguments),
         env={**os.environ, **QUICK, **environment},
@@ -55,7 +55,7 @@ def submit(lake: Lake, job: str, *arguments: str, **environment: str) -> tuple[i
         (["--dataset", "transactions", "--ds", DAY, "--env", "moon"], "expected one of: cluster, compose, local"),
     ],
 )
-def test_bad_arguments_touch_nothing(lake: Lake, arguments: list[str], said: str) -> None:
+def test_bad_arguments_touch_nothing(lake: PlayLake, arguments: list[str], said: str) -> None:
     code, line, errors = submit(lake, "ingest", *arguments)
     assert (code, line["outcome"], line["error"]) == (2, "failed", "BadArguments")
     assert said in line["message"]
@@ -70,7 +70,7 @@ def test_what_is_submitted_reads_the_pyspark_that_is_installed_and_compiled(tmp_
     assert ".zip" not in done.stdout
 
 
-def test_nothing_landed_is_4_and_a_broken_contract_3(lake: Lake) -> None:
+def test_nothing_landed_is_4_and_a_broken_contract_3(lake: PlayLake) -> None:
     code, line, _ = submit(lake, "ingest", "--dataset", "transactions", "--ds", DAY)
     assert (code, line["error"]) == (4, "NothingThere")
     lake.land_bytes(DAY, b"transaction_id\nt1\n")
@@ -79,7 +79,7 @@ def test_nothing_landed_is_4_and_a_broken_contract_3(lake: Lake) -> None:
     assert "part.csv: its header lacks" in said
 
 
-def test_a_day_that_another_run_holds_is_5(lake: Lake) -> None:
+def test_a_day_that_another_run_holds_is_5(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na")
     with hold(str(lake.root / "lake"), f"transactions/ingest/{DAY}", 0):
         code, line, said = submit(lake, "ingest", "--dataset", "transactions", "--ds", DAY, LOCK_WAIT_SECONDS="0.1")
@@ -97,10 +97,10 @@ def test_a_machine_that_does_not_know_its_own_name_runs_spark_all_the_same() -> 
 
 
 def test_the_next_day_by_commands_of_their_own_is_as_in_one_session(
-    lake: Lake, spark: object, tmp_path_factory: pytest.TempPathFactory
+    lake: PlayLake, spark: object, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """On tables that are there already, and without a session that somebody else has opened."""
-    next_day, together = "2026-01-06", Lake(tmp_path_factory.mktemp("together"))
+    next_day, together = "2026-01-06", PlayLake(tmp_path_factory.mktemp("together"))
     for each in (lake, together):
         each.land(DAY, "transaction_id | purchase_amount\na | 1\nb | 2")
         each.day(DAY)
@@ -115,11 +115,11 @@ def test_the_next_day_by_commands_of_their_own_is_as_in_one_session(
 
 
 def test_killed_in_the_middle_and_run_again_it_equals_a_clean_run(
-    lake: Lake, spark: object, tmp_path_factory: pytest.TempPathFactory
+    lake: PlayLake, spark: object, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """kill -9 as soon as the first table of clean has its first commit; readers never see half a day."""
     text = "transaction_id | category | timestamp\na | food | 2026-01-05T01:00:00Z\na | home | 2026-01-05\nb | toys | -"
-    undisturbed = Lake(tmp_path_factory.mktemp("undisturbed"))
+    undisturbed = PlayLake(tmp_path_factory.mktemp("undisturbed"))
     for each in (lake, undisturbed):
         each.land(DAY, text)
         each.ingest(DAY)
@@ -172,7 +172,7 @@ done
 
 
 @pytest.mark.slow
-def test_a_full_disk_fails_before_the_commit_and_with_space_again_the_day_heals(lake: Lake, spark: object) -> None:
+def test_a_full_disk_fails_before_the_commit_and_with_space_again_the_day_heals(lake: PlayLake, spark: object) -> None:
     """On a small disk of its own, within a namespace."""
     if subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode:
         pytest.skip("this machine allows no namespaces")
@@ -243,7 +243,7 @@ def test_a_third_dataset_is_one_new_folder(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     for name, content in THIRD.items():
         (folder / name).write_text(content)
-    lake = Lake(tmp_path, "visits")
+    lake = PlayLake(tmp_path, "visits")
     lake.land_bytes("2026-01-01", b"visit_id,visitor,day,minutes\n1,ann,01.01.2026,5\n2,bob,2026-01-01,NaN\n")
     lake.land_bytes("2026-01-02", b"visit_id,visitor,day,minutes\n3,ann,2026-01-02,9.5\n4,bob,01.01.2026,1\n")
     days = ("--dataset", "visits", "--ds", "2026-01-01..2026-01-03")

@@ -14,16 +14,16 @@ from common.orchestration.job import Line
 from common.orchestration.json_line import summary
 from common.reports.status import STEPS, day_statuses, status_table
 from jobs.backfill import CHAIN
-from tests.lake import Lake
-from tests.tables_as_text import assert_rows
+from tests.support.play_lake import PlayLake
+from tests.support.tables_as_text import assert_rows
 
 DAYS = ("2026-01-04", "2026-01-05", "2026-01-06")
 
 
 @pytest.fixture
-def landed(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Callable[[], Lake]:
-    def land() -> Lake:
-        lake = Lake(tmp_path_factory.mktemp("lake"))
+def landed(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Callable[[], PlayLake]:
+    def land() -> PlayLake:
+        lake = PlayLake(tmp_path_factory.mktemp("lake"))
         lake.land("2026-01-04", "transaction_id | purchase_amount\na | 1\nb | 2\nb | 2")
         lake.land(
             "2026-01-05",
@@ -35,12 +35,12 @@ def landed(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Callable[
     return land
 
 
-def backfill(lake: Lake, *ds: str, workers: Executor | None = None, **options: bool) -> list[Line]:
+def backfill(lake: PlayLake, *ds: str, workers: Executor | None = None, **options: bool) -> list[Line]:
     runs = [replace(lake.plan("backfill", day, **options), run_id=f"backfill {day}") for day in ds]
     return run_chain(CHAIN, runs, workers)
 
 
-def test_a_range_equals_its_days_one_by_one_and_again_it_changes_nothing(landed: Callable[[], Lake]) -> None:
+def test_a_range_equals_its_days_one_by_one_and_again_it_changes_nothing(landed: Callable[[], PlayLake]) -> None:
     """Though its next day is begun beside today, where a worker has nothing to do."""
     by_day, ranged = landed(), landed()
     for ds in DAYS:
@@ -60,7 +60,7 @@ def test_a_range_equals_its_days_one_by_one_and_again_it_changes_nothing(landed:
     assert ranged.state() == before
 
 
-def test_it_goes_on_where_it_stopped_and_runs_the_days_that_it_made_stale(landed: Callable[[], Lake]) -> None:
+def test_it_goes_on_where_it_stopped_and_runs_the_days_that_it_made_stale(landed: Callable[[], PlayLake]) -> None:
     whole, stopped = landed(), landed()
     backfill(whole, *DAYS)
     backfill(stopped, "2026-01-05", "2026-01-06")
@@ -72,11 +72,11 @@ def test_it_goes_on_where_it_stopped_and_runs_the_days_that_it_made_stale(landed
 
 
 def test_status_knows_every_step_of_the_chain() -> None:
-    keys = [step.job.key(Lake(Path()).plan(step.job.name, DAYS[0], **step.options)) for step in CHAIN]
+    keys = [step.job.key(PlayLake(Path()).plan(step.job.name, DAYS[0], **step.options)) for step in CHAIN]
     assert list(STEPS) == keys
 
 
-def test_a_bad_day_stops_before_anything_downstream_reads_it_and_status_says_so(landed: Callable[[], Lake]) -> None:
+def test_a_bad_day_stops_before_anything_downstream_reads_it_and_status_says_so(landed: Callable[[], PlayLake]) -> None:
     lake = landed()
     lake.land("2026-01-05", "transaction_id | category\nx | toys")
     with pytest.raises(ContractViolationError):

@@ -7,15 +7,15 @@ import pytest
 
 from common.contracts.contract import Column
 from common.errors import ContractViolationError
-from tests.lake import PURCHASE, Lake
-from tests.tables_as_text import assert_rows
+from tests.support.play_lake import PURCHASE, PlayLake
+from tests.support.tables_as_text import assert_rows
 
 FIRST, SECOND, THIRD = "2026-01-05", "2026-01-06", "2026-01-07"
 SHOP = Column(name="shop", type="string", description="Where it was bought")
 
 
 @pytest.fixture
-def two_days(lake: Lake) -> Lake:
+def two_days(lake: PlayLake) -> PlayLake:
     """The second corrects a purchase of the first, so that there are rows kept aside, too."""
     lake.land(FIRST, "transaction_id | category\na | food\nb | food")
     lake.day(FIRST)
@@ -26,16 +26,16 @@ def two_days(lake: Lake) -> Lake:
     return lake
 
 
-def wider(lake: Lake) -> Lake:
+def wider(lake: PlayLake) -> PlayLake:
     return lake.saying(columns=(*lake.contract.columns, SHOP))
 
 
-def land_with_shop(lake: Lake) -> None:
+def land_with_shop(lake: PlayLake) -> None:
     values = {**PURCHASE, "transaction_id": "c", "timestamp": f"{THIRD}T10:00:00Z", "shop": "north"}
     lake.land_bytes(THIRD, f"{','.join(values)}\n{','.join(values.values())}\n".encode())
 
 
-def test_a_column_that_the_contract_gained_is_missing_in_older_rows(two_days: Lake) -> None:
+def test_a_column_that_the_contract_gained_is_missing_in_older_rows(two_days: PlayLake) -> None:
     lake = wider(two_days)
     land_with_shop(lake)
     lake.day(THIRD)
@@ -48,7 +48,7 @@ def test_a_column_that_the_contract_gained_is_missing_in_older_rows(two_days: La
     assert [row["purchases_30d"] for row in lake.feature_rows(THIRD)] == [4]
 
 
-def test_older_days_say_the_same_when_they_run_again_under_it(two_days: Lake) -> None:
+def test_older_days_say_the_same_when_they_run_again_under_it(two_days: PlayLake) -> None:
     before = {ds: two_days.feature_rows(ds) for ds in (FIRST, SECOND)}
     lake = wider(two_days)
     land_with_shop(lake)
@@ -64,7 +64,7 @@ def test_older_days_say_the_same_when_they_run_again_under_it(two_days: Lake) ->
     assert lake.state() == state
 
 
-def test_a_day_half_way_through_when_it_changed_is_taken_up_from_where_the_column_can_come(two_days: Lake) -> None:
+def test_a_day_half_way_through_when_it_changed_is_taken_up_from_where_the_column_can_come(two_days: PlayLake) -> None:
     lake = wider(two_days)
     with pytest.raises(
         ContractViolationError, match=r"raw/transactions lacks shop, .* run: spark-submit jobs/ingest.py"
@@ -86,7 +86,7 @@ def test_a_day_half_way_through_when_it_changed_is_taken_up_from_where_the_colum
     ids=["a wider type", "another type", "a column gone"],
 )
 def test_what_the_stored_rows_cannot_become_is_refused_with_what_to_do(
-    two_days: Lake, changed: dict[str, Any] | None, said: str
+    two_days: PlayLake, changed: dict[str, Any] | None, said: str
 ) -> None:
     contract = two_days.contract
     columns = two_days.columns("age", **changed or {})

@@ -13,20 +13,20 @@ from common.errors import SourceMissingError, UnbalancedBooksError
 from common.orchestration.job import run_day
 from jobs.clean import CLEAN
 from jobs.features import FEATURES
-from tests.lake import Lake
-from tests.tables_as_text import assert_rows
+from tests.support.play_lake import PlayLake
+from tests.support.tables_as_text import assert_rows
 
 DAY = "2026-01-05"
 NEXT = "2026-01-06"
 
 
-def clean(lake: Lake, ds: str, text: str) -> dict[str, int]:
+def clean(lake: PlayLake, ds: str, text: str) -> dict[str, int]:
     lake.land(ds, text)
     lake.ingest(ds)
     return lake.clean(ds)["counts"]
 
 
-def test_values_are_typed_and_normalised(lake: Lake) -> None:
+def test_values_are_typed_and_normalised(lake: PlayLake) -> None:
     clean(
         lake,
         DAY,
@@ -69,7 +69,7 @@ REFUSED = """
 """
 
 
-def test_every_wrong_value_is_refused_with_its_reason_and_the_whole_record(lake: Lake) -> None:
+def test_every_wrong_value_is_refused_with_its_reason_and_the_whole_record(lake: PlayLake) -> None:
     lines = [[cell.strip() for cell in line.split("|")] for line in REFUSED.strip().splitlines()]
     counts = clean(lake, DAY, "\n".join(" | ".join(line[:-1]) for line in lines))
     found = [(json.loads(row["record"])["transaction_id"] or "-", row["reasons"]) for row in lake.rows("quarantine")]
@@ -77,12 +77,12 @@ def test_every_wrong_value_is_refused_with_its_reason_and_the_whole_record(lake:
     assert (counts["rows_in"], counts["quarantined"]) == (22, 22)
 
 
-def test_all_reasons_of_a_record_are_told(lake: Lake) -> None:
+def test_all_reasons_of_a_record_are_told(lake: PlayLake) -> None:
     clean(lake, DAY, "transaction_id | user_id | category\na | x | toys")
     assert_rows(lake.rows("quarantine"), "reasons\n['user_id:not_long', 'category:not_one_of_the_values']")
 
 
-def test_the_edges_of_what_is_allowed_are_accepted(lake: Lake) -> None:
+def test_the_edges_of_what_is_allowed_are_accepted(lake: PlayLake) -> None:
     clean(
         lake,
         DAY,
@@ -100,14 +100,14 @@ def test_the_edges_of_what_is_allowed_are_accepted(lake: Lake) -> None:
     )
 
 
-def test_mending_the_cause_empties_quarantine(lake: Lake) -> None:
+def test_mending_the_cause_empties_quarantine(lake: PlayLake) -> None:
     clean(lake, DAY, "transaction_id | category\na | toys")
     clean(lake, DAY, "transaction_id | category\na | food")
     assert lake.rows("quarantine") == []
     assert_rows(lake.rows("processed"), "transaction_id\na")
 
 
-def test_exact_duplicates_are_dropped_and_counted_across_files_and_days(lake: Lake) -> None:
+def test_exact_duplicates_are_dropped_and_counted_across_files_and_days(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na", "2.csv")
     assert clean(lake, DAY, "transaction_id\na\na\nb")["duplicates"] == 2
     counts = clean(lake, NEXT, "transaction_id | timestamp\na | 2026-01-05T10:00:00Z")
@@ -115,7 +115,7 @@ def test_exact_duplicates_are_dropped_and_counted_across_files_and_days(lake: La
     assert_rows(lake.rows("processed"), f"transaction_id | arrived\na | {DAY}\nb | {DAY}")
 
 
-def test_of_several_records_of_a_key_the_latest_counts_and_the_others_are_kept_aside(lake: Lake) -> None:
+def test_of_several_records_of_a_key_the_latest_counts_and_the_others_are_kept_aside(lake: PlayLake) -> None:
     counts = clean(
         lake,
         DAY,
@@ -135,9 +135,9 @@ def test_of_several_records_of_a_key_the_latest_counts_and_the_others_are_kept_a
 
 
 def test_at_one_instant_the_record_hash_decides_whatever_the_order(
-    lake: Lake, tmp_path_factory: pytest.TempPathFactory
+    lake: PlayLake, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    other = Lake(tmp_path_factory.mktemp("other"))
+    other = PlayLake(tmp_path_factory.mktemp("other"))
     clean(lake, DAY, "transaction_id | purchase_amount\na | 1\na | 2")
     clean(other, DAY, "transaction_id | purchase_amount\na | 2\na | 1")
     assert lake.rows("processed") == other.rows("processed")
@@ -145,7 +145,7 @@ def test_at_one_instant_the_record_hash_decides_whatever_the_order(
     assert kept["record_hash"] > aside["record_hash"]
 
 
-def test_a_late_event_goes_home_to_its_event_date(lake: Lake) -> None:
+def test_a_late_event_goes_home_to_its_event_date(lake: PlayLake) -> None:
     clean(lake, DAY, "transaction_id\na")
     counts = clean(lake, NEXT, f"transaction_id | timestamp\nb | {DAY}T09:00:00Z\nc | {NEXT}T09:00:00Z")
     assert (counts["accepted"], counts["late"]) == (1, 1)
@@ -155,21 +155,21 @@ def test_a_late_event_goes_home_to_its_event_date(lake: Lake) -> None:
     )
 
 
-def test_a_correction_replaces_the_row_and_the_replaced_one_stays_known_until_then(lake: Lake) -> None:
+def test_a_correction_replaces_the_row_and_the_replaced_one_stays_known_until_then(lake: PlayLake) -> None:
     clean(lake, DAY, "transaction_id | purchase_amount\na | 1")
     clean(lake, NEXT, f"transaction_id | purchase_amount | timestamp\na | 5 | {DAY}T10:00:00Z")
     assert_rows(lake.rows("processed"), f"transaction_id | purchase_amount | arrived\na | 5.00 | {NEXT}")
     assert_rows(lake.rows("superseded"), f"purchase_amount | arrived | superseded\n1.00 | {DAY} | {NEXT}")
 
 
-def test_a_correction_may_move_an_event_to_another_date(lake: Lake) -> None:
+def test_a_correction_may_move_an_event_to_another_date(lake: PlayLake) -> None:
     clean(lake, DAY, "transaction_id\na")
     clean(lake, NEXT, f"transaction_id | timestamp\na | {NEXT}T08:00:00Z")
     assert_rows(lake.rows("processed"), f"transaction_id | event_date | arrived\na | {NEXT} | {NEXT}")
     assert_rows(lake.rows("superseded"), f"transaction_id | event_date | superseded\na | {DAY} | {NEXT}")
 
 
-def test_a_correction_that_is_withdrawn_gives_the_first_row_back(lake: Lake) -> None:
+def test_a_correction_that_is_withdrawn_gives_the_first_row_back(lake: PlayLake) -> None:
     clean(lake, DAY, "transaction_id | purchase_amount\na | 1")
     before = lake.content()["processed/transactions"]
     clean(lake, NEXT, f"transaction_id | purchase_amount | timestamp\na | 5 | {DAY}T10:00:00Z")
@@ -178,7 +178,7 @@ def test_a_correction_that_is_withdrawn_gives_the_first_row_back(lake: Lake) -> 
     assert lake.rows("superseded") == []
 
 
-def test_clean_twice_changes_nothing_at_all(lake: Lake) -> None:
+def test_clean_twice_changes_nothing_at_all(lake: PlayLake) -> None:
     clean(lake, DAY, "transaction_id | category\na | food\na | home\nb | toys")
     clean(
         lake, NEXT, f"transaction_id | category | timestamp\na | sports | {DAY}T11:00:00Z\nc | food | {NEXT}T10:00:00Z"
@@ -190,7 +190,7 @@ def test_clean_twice_changes_nothing_at_all(lake: Lake) -> None:
     assert lake.state() == before
 
 
-def test_the_books_change_even_when_the_rows_do_not(lake: Lake) -> None:
+def test_the_books_change_even_when_the_rows_do_not(lake: PlayLake) -> None:
     clean(lake, DAY, "transaction_id\na")
     before = lake.table("processed/transactions").version()
     assert clean(lake, DAY, "transaction_id\na\na\na")["duplicates"] == 2
@@ -217,7 +217,7 @@ class Forgetful(Dataset):
         return lambda rows: super(Forgetful, self).measure(rows).where("transaction_id <> 'a'")
 
 
-def test_a_transform_that_drops_rows_is_found_out(lake: Lake) -> None:
+def test_a_transform_that_drops_rows_is_found_out(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na\nb")
     lake.ingest(DAY)
     run = lake.plan("clean", DAY)
@@ -231,15 +231,15 @@ def test_a_transform_that_drops_rows_is_found_out(lake: Lake) -> None:
     assert not [path for path in lake.state() if path.startswith(("features", "partials"))]
 
 
-def test_a_day_that_was_never_ingested_is_not_cleaned(lake: Lake) -> None:
+def test_a_day_that_was_never_ingested_is_not_cleaned(lake: PlayLake) -> None:
     with pytest.raises(
         SourceMissingError, match="ingest has not run .* jobs/ingest.py --dataset transactions --ds 2026-01-05"
     ):
         lake.clean(DAY)
 
 
-def test_churn_blank_totals_are_missing_and_tenure_is_whole_months(lake: Lake) -> None:
-    churn = Lake(lake.root, "churn")
+def test_churn_blank_totals_are_missing_and_tenure_is_whole_months(lake: PlayLake) -> None:
+    churn = PlayLake(lake.root, "churn")
     header = "customer_id,gender,senior_citizen,partner,dependents,tenure_days,monthly_charges,total_charges,payment_method,churn"
     churn.land_bytes(
         DAY, f"{header}\nc1,Male,0,Yes,No,59,20.50, ,card,No\nc2,Female,1,No,No,60,10,100.10,card,Yes\n".encode()

@@ -17,7 +17,7 @@ from common.lake.files import read_json
 from common.orchestration.job import ChainStep
 from jobs.backfill import CHAIN
 from jobs.datasets.transactions.sample import COLUMNS, generate
-from tests.lake import Lake
+from tests.support.play_lake import PlayLake
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 FIRST = date(2026, 1, 5)
@@ -148,7 +148,7 @@ FAULTS = [
 ]
 
 
-def alarms(lake: Lake, ds: date, steps: list[ChainStep] | None = None) -> list[str]:
+def alarms(lake: PlayLake, ds: date, steps: list[ChainStep] | None = None) -> list[str]:
     """What the chain says of the day, up to where it stops."""
     said: list[str] = []
     for step in steps or CHAIN:
@@ -166,15 +166,15 @@ def alarms(lake: Lake, ds: date, steps: list[ChainStep] | None = None) -> list[s
     return said
 
 
-def land(lake: Lake, ds: date, content: bytes, file: str = "part.csv") -> None:
+def land(lake: PlayLake, ds: date, content: bytes, file: str = "part.csv") -> None:
     for path in lake.folder(str(ds)).iterdir():
         path.unlink()
     lake.land_bytes(str(ds), content, file)
 
 
 @pytest.fixture(scope="module")
-def ordinary_days(spark: object, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, dict[str, list[str]]]:
-    lake = Lake(tmp_path_factory.mktemp("sixty"))
+def ordinary_days(spark: object, tmp_path_factory: pytest.TempPathFactory) -> tuple[PlayLake, dict[str, list[str]]]:
+    lake = PlayLake(tmp_path_factory.mktemp("sixty"))
     said = {}
     for number in range(DAYS):
         ds = FIRST + timedelta(days=number)
@@ -183,7 +183,7 @@ def ordinary_days(spark: object, tmp_path_factory: pytest.TempPathFactory) -> tu
     return lake, said
 
 
-def test_sixty_ordinary_days_raise_no_alarm(ordinary_days: tuple[Lake, dict[str, list[str]]]) -> None:
+def test_sixty_ordinary_days_raise_no_alarm(ordinary_days: tuple[PlayLake, dict[str, list[str]]]) -> None:
     lake, said = ordinary_days
     assert {ds: found for ds, found in said.items() if found} == {}
     for table in ("processed", "features"):
@@ -192,7 +192,7 @@ def test_sixty_ordinary_days_raise_no_alarm(ordinary_days: tuple[Lake, dict[str,
 
 
 def test_each_fault_is_caught_by_the_rule_that_should(
-    ordinary_days: tuple[Lake, dict[str, list[str]]], capsys: pytest.CaptureFixture[str]
+    ordinary_days: tuple[PlayLake, dict[str, list[str]]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     lake, _ = ordinary_days
     missed = {}

@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from common.errors import SourceMissingError
-from tests.lake import Lake
-from tests.tables_as_text import assert_rows
+from tests.support.play_lake import PlayLake
+from tests.support.tables_as_text import assert_rows
 
 FIRST = date(2026, 1, 1)
 
@@ -65,7 +65,7 @@ def oracle(records: list[dict[str, Any]], ds: date) -> list[tuple[Any, ...]]:
         return sorted(cursor.fetchall())
 
 
-def computed(lake: Lake, ds: date) -> list[tuple[Any, ...]]:
+def computed(lake: PlayLake, ds: date) -> list[tuple[Any, ...]]:
     def cell(value: Any) -> Any:
         return round(value, 6) if isinstance(value, float) else value
 
@@ -101,7 +101,7 @@ def history(rng: random.Random, days: Iterable[int]) -> Iterator[dict[str, Any]]
             yield {**earlier, **change, "arrived": ds}
 
 
-def land(lake: Lake, records: list[dict[str, Any]]) -> list[date]:
+def land(lake: PlayLake, records: list[dict[str, Any]]) -> list[date]:
     days = sorted({record["arrived"] for record in records})
     for ds in days:
         lines = [
@@ -124,7 +124,7 @@ def known_records(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)])
 def test_features_equal_an_independent_computation_in_any_order_of_days(
-    lake: Lake, seed: int, tmp_path_factory: pytest.TempPathFactory
+    lake: PlayLake, seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     records = list(history(random.Random(seed), range(4)))
     days = land(lake, records)
@@ -134,7 +134,7 @@ def test_features_equal_an_independent_computation_in_any_order_of_days(
         assert computed(lake, ds) == oracle(known_records(records), ds), ds
     in_order = lake.content()
 
-    shuffled = Lake(tmp_path_factory.mktemp("shuffled"))
+    shuffled = PlayLake(tmp_path_factory.mktemp("shuffled"))
     land(shuffled, records)
     random.Random(seed).shuffle(days)
     run_until_nothing_is_stale(shuffled, [str(ds) for ds in days])
@@ -148,7 +148,7 @@ EDGES = {0, 7, 30}
 
 @pytest.mark.parametrize(("seed", "more"), [(29, 0), *(pytest.param(seed, 6, marks=SLOW) for seed in (5, 11, 30))])
 def test_features_equal_an_independent_computation_over_the_edges_of_their_windows(
-    lake: Lake, seed: int, more: int
+    lake: PlayLake, seed: int, more: int
 ) -> None:
     """Sparse days of five weeks: most days bring nothing, and what is old falls out all the same."""
     rng = random.Random(seed)
@@ -161,7 +161,7 @@ def test_features_equal_an_independent_computation_over_the_edges_of_their_windo
     assert {6, 7, 29, 30} <= ages
 
 
-def run_until_nothing_is_stale(lake: Lake, days: list[str]) -> None:
+def run_until_nothing_is_stale(lake: PlayLake, days: list[str]) -> None:
     waiting = list(days)
     while waiting:
         ds = waiting.pop(0)
@@ -169,7 +169,7 @@ def run_until_nothing_is_stale(lake: Lake, days: list[str]) -> None:
             waiting += [day for day in line["stale"] if day not in waiting and day != ds]
 
 
-def test_a_late_event_lands_in_the_right_windows_and_leaves_earlier_rows_as_they_were(lake: Lake) -> None:
+def test_a_late_event_lands_in_the_right_windows_and_leaves_earlier_rows_as_they_were(lake: PlayLake) -> None:
     lake.land("2026-01-05", "transaction_id | purchase_amount\na | 10")
     lake.day("2026-01-05")
     before = lake.feature_rows("2026-01-05")
@@ -182,7 +182,7 @@ def test_a_late_event_lands_in_the_right_windows_and_leaves_earlier_rows_as_they
     )
 
 
-def test_replaying_a_day_later_gives_what_was_known_then(lake: Lake) -> None:
+def test_replaying_a_day_later_gives_what_was_known_then(lake: PlayLake) -> None:
     lake.land("2026-01-05", "transaction_id | purchase_amount\na | 10\nb | 1")
     lake.day("2026-01-05")
     before = lake.content()["features/transactions/v1"]
@@ -196,7 +196,7 @@ def test_replaying_a_day_later_gives_what_was_known_then(lake: Lake) -> None:
     ] == before
 
 
-def test_features_make_up_for_days_that_were_cleaned_but_never_aggregated(lake: Lake) -> None:
+def test_features_make_up_for_days_that_were_cleaned_but_never_aggregated(lake: PlayLake) -> None:
     for ds in ("2026-01-04", "2026-01-05"):
         lake.land(ds, f"transaction_id | purchase_amount\n{ds} | 10")
         lake.ingest(ds)
@@ -205,7 +205,7 @@ def test_features_make_up_for_days_that_were_cleaned_but_never_aggregated(lake: 
     assert_rows(lake.feature_rows("2026-01-05"), "user_id | spend_7d | purchases_7d\n1 | 20.00 | 2")
 
 
-def test_windows_are_half_open_and_users_without_events_fall_out(lake: Lake) -> None:
+def test_windows_are_half_open_and_users_without_events_fall_out(lake: PlayLake) -> None:
     lake.land("2026-01-01", "transaction_id | user_id\na | 1\nb | 2")
     lake.day("2026-01-01")
     for ds, text in (("2026-01-07", "c | 2"), ("2026-01-08", "d | 2"), ("2026-01-31", "e | 2")):
@@ -217,13 +217,13 @@ def test_windows_are_half_open_and_users_without_events_fall_out(lake: Lake) -> 
     assert_rows(lake.feature_rows("2026-01-31"), names + "2 | 1 | 3 | 0 | 0.3333333333333333")
 
 
-def test_a_tie_of_favourites_goes_by_the_alphabet_and_an_unknown_age_stays_unknown(lake: Lake) -> None:
+def test_a_tie_of_favourites_goes_by_the_alphabet_and_an_unknown_age_stays_unknown(lake: PlayLake) -> None:
     lake.land("2026-01-05", "transaction_id | category | age\na | sports | -\nb | home | -")
     lake.day("2026-01-05")
     assert_rows(lake.feature_rows("2026-01-05"), "favourite_category_30d | categories_30d | age\nhome | 2 | -")
 
 
-def test_features_twice_change_nothing_at_all(lake: Lake) -> None:
+def test_features_twice_change_nothing_at_all(lake: PlayLake) -> None:
     lake.land("2026-01-05", "transaction_id\na")
     lake.day("2026-01-05")
     before = lake.state()
@@ -232,7 +232,7 @@ def test_features_twice_change_nothing_at_all(lake: Lake) -> None:
     assert lake.state() == before
 
 
-def test_an_earlier_day_that_comes_late_names_the_days_it_reaches(lake: Lake) -> None:
+def test_an_earlier_day_that_comes_late_names_the_days_it_reaches(lake: PlayLake) -> None:
     lake.land("2026-01-06", "transaction_id\nb")
     lake.day("2026-01-06")
     lake.land("2026-01-05", "transaction_id\na")
@@ -241,7 +241,7 @@ def test_an_earlier_day_that_comes_late_names_the_days_it_reaches(lake: Lake) ->
     assert_rows(lake.feature_rows("2026-01-06"), "purchases_7d\n2")
 
 
-def test_a_day_made_out_of_date_is_named_until_it_has_run_again(lake: Lake) -> None:
+def test_a_day_made_out_of_date_is_named_until_it_has_run_again(lake: PlayLake) -> None:
     """Whoever was told first may not have come to heal it: its validation failed, or it was killed."""
     lake.land("2026-01-06", "transaction_id\nb")
     lake.day("2026-01-06")
@@ -254,18 +254,18 @@ def test_a_day_made_out_of_date_is_named_until_it_has_run_again(lake: Lake) -> N
     assert lake.clean("2026-01-05", full_refresh=True)["stale"] == []
 
 
-def test_a_day_that_was_never_cleaned_has_no_features(lake: Lake) -> None:
+def test_a_day_that_was_never_cleaned_has_no_features(lake: PlayLake) -> None:
     with pytest.raises(SourceMissingError, match="clean has not run"):
         lake.features("2026-01-05")
 
 
-def test_other_code_computes_a_day_again(lake: Lake) -> None:
+def test_other_code_computes_a_day_again(lake: PlayLake) -> None:
     lake.land("2026-01-05", "transaction_id\na")
     lake.day("2026-01-05")
     assert lake.features("2026-01-05", code="other")["run_id"] != lake.features("2026-01-05", code="test")["run_id"]
 
 
-def test_features_do_not_need_the_log_of_runs(lake: Lake) -> None:
+def test_features_do_not_need_the_log_of_runs(lake: PlayLake) -> None:
     """It is a log: what has been cleaned is seen in the tables."""
     first, second = "2026-01-05", "2026-01-06"
     for ds in (first, second):

@@ -15,8 +15,8 @@ from common.orchestration.job import run_day
 from common.sources.landing import Landing
 from common.sources.source import SourceListing
 from jobs.ingest import INGEST
-from tests.lake import PURCHASE, Lake
-from tests.tables_as_text import assert_rows
+from tests.support.play_lake import PURCHASE, PlayLake
+from tests.support.tables_as_text import assert_rows
 
 DAY = "2026-01-05"
 HEADER = ",".join(PURCHASE)
@@ -26,7 +26,7 @@ def line(**changed: str) -> str:
     return ",".join({**PURCHASE, **changed}.values())
 
 
-def test_every_format_lands_in_raw_as_the_text_that_it_was(lake: Lake) -> None:
+def test_every_format_lands_in_raw_as_the_text_that_it_was(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id | category\na | FOOD ", "1.csv")
     lake.land_bytes(DAY, gzip.compress(f"{HEADER}\n{line(transaction_id='b')}\n".encode()), "2.csv.gz")
     lake.land_bytes(DAY, json.dumps({**PURCHASE, "transaction_id": "c", "user_id": 7}).encode(), "3.jsonl")
@@ -46,14 +46,14 @@ def test_every_format_lands_in_raw_as_the_text_that_it_was(lake: Lake) -> None:
     assert counts == {"landed": 4, "accepted": 4, "quarantined": 0, "files": 4, "refused_files": 0}
 
 
-def test_copies_are_counted_file_by_file(lake: Lake) -> None:
+def test_copies_are_counted_file_by_file(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na\na\nb", "1.csv")
     lake.land(DAY, "transaction_id\na", "2.csv")
     assert lake.ingest(DAY)["counts"]["accepted"] == 4
     assert_rows(lake.rows("raw"), "file | transaction_id | copies\n1.csv | a | 2\n1.csv | b | 1\n2.csv | a | 1")
 
 
-def test_columns_are_mapped_by_name_and_an_unknown_one_is_recorded_as_drift(lake: Lake) -> None:
+def test_columns_are_mapped_by_name_and_an_unknown_one_is_recorded_as_drift(lake: PlayLake) -> None:
     names = [*reversed(PURCHASE), "colour"]
     values = [*reversed(PURCHASE.values()), "red"]
     lake.land_bytes(DAY, f"{','.join(names)}\n{','.join(values)}\n".encode())
@@ -62,7 +62,7 @@ def test_columns_are_mapped_by_name_and_an_unknown_one_is_recorded_as_drift(lake
     assert_rows(lake.rows("raw"), "transaction_id | payment_method\nt1 | card")
 
 
-def test_an_unknown_name_in_json_is_drift_too(lake: Lake) -> None:
+def test_an_unknown_name_in_json_is_drift_too(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na")
     record = json.dumps({**PURCHASE, "transaction_id": "b", "colour": "red", "size": "L"})
     lake.land_bytes(DAY, record.encode(), "more.jsonl")
@@ -71,7 +71,7 @@ def test_an_unknown_name_in_json_is_drift_too(lake: Lake) -> None:
     assert found["counts"]["accepted"] == 2
 
 
-def test_records_that_cannot_be_read_go_to_quarantine_with_their_text(lake: Lake) -> None:
+def test_records_that_cannot_be_read_go_to_quarantine_with_their_text(lake: PlayLake) -> None:
     broken = [line() + ",x", "t2,1", '"t3"x,1', ""]
     lake.land_bytes(DAY, "\n".join([HEADER, line(), *broken]).encode())
     counts = lake.ingest(DAY)["counts"]
@@ -87,7 +87,7 @@ def test_records_that_cannot_be_read_go_to_quarantine_with_their_text(lake: Lake
     )
 
 
-def test_a_newline_within_quotes_is_read_right(lake: Lake) -> None:
+def test_a_newline_within_quotes_is_read_right(lake: PlayLake) -> None:
     lake.land_bytes(DAY, f'{HEADER}\n"two\nlines",1,30,10.00,{DAY},food,card\n'.encode())
     assert lake.ingest(DAY)["counts"]["accepted"] == 1
     assert [row["transaction_id"] for row in lake.rows("raw")] == ["two\nlines"]
@@ -108,7 +108,7 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_a_file_that_cannot_be_trusted_stops_the_day_and_is_named(lake: Lake, name: str) -> None:
+def test_a_file_that_cannot_be_trusted_stops_the_day_and_is_named(lake: PlayLake, name: str) -> None:
     content, said = BAD_FILES[name]
     lake.land(DAY, "transaction_id\na", "good.csv")
     lake.land_bytes(DAY, content, name)
@@ -118,14 +118,14 @@ def test_a_file_that_cannot_be_trusted_stops_the_day_and_is_named(lake: Lake, na
     assert lake.state() == {}
 
 
-def test_a_parquet_type_that_changed_is_refused_with_the_difference(lake: Lake) -> None:
+def test_a_parquet_type_that_changed_is_refused_with_the_difference(lake: PlayLake) -> None:
     table = pa.table({**{name: [value] for name, value in PURCHASE.items()}, "user_id": [1.5]})
     pq.write_table(table, lake.folder(DAY) / "part.parquet")
     with pytest.raises(ContractViolationError, match="user_id: found double, the contract says long"):
         lake.ingest(DAY)
 
 
-def test_a_contract_may_send_bad_files_to_quarantine_instead(lake: Lake) -> None:
+def test_a_contract_may_send_bad_files_to_quarantine_instead(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na", "good.csv")
     lake.land_bytes(DAY, b"\x1f\x8b broken", "bad.csv.gz")
     run = lake.plan("ingest", DAY)
@@ -135,13 +135,13 @@ def test_a_contract_may_send_bad_files_to_quarantine_instead(lake: Lake) -> None
     assert_rows(lake.rows("quarantine"), "file | reasons\nbad.csv.gz | ['file_refused']")
 
 
-def test_a_day_that_nothing_landed_for_is_not_an_empty_day(lake: Lake) -> None:
+def test_a_day_that_nothing_landed_for_is_not_an_empty_day(lake: PlayLake) -> None:
     with pytest.raises(SourceMissingError, match="holds nothing for 2026-01-05"):
         lake.ingest(DAY)
 
 
 @pytest.mark.parametrize("content", [b"", HEADER.encode(), f"{HEADER}\r\n\r\n".encode()])
-def test_a_day_without_rows_is_its_own_outcome_and_never_wipes_a_good_one(lake: Lake, content: bytes) -> None:
+def test_a_day_without_rows_is_its_own_outcome_and_never_wipes_a_good_one(lake: PlayLake, content: bytes) -> None:
     path = lake.land_bytes(DAY, content)
     assert lake.ingest(DAY)["outcome"] == "empty"
     path.unlink()
@@ -154,7 +154,7 @@ def test_a_day_without_rows_is_its_own_outcome_and_never_wipes_a_good_one(lake: 
     assert lake.state() == before
 
 
-def test_a_file_that_comes_empty_beside_good_ones_takes_no_rows_away(lake: Lake) -> None:
+def test_a_file_that_comes_empty_beside_good_ones_takes_no_rows_away(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na", "1.csv")
     lake.land_bytes(DAY, HEADER.encode(), "never-any.csv")
     path = lake.land(DAY, "transaction_id\nb", "2.csv")
@@ -171,7 +171,7 @@ def test_a_file_that_comes_empty_beside_good_ones_takes_no_rows_away(lake: Lake)
     assert_rows(lake.rows("raw"), "transaction_id\na")
 
 
-def test_landing_that_changes_or_loses_a_file_converges_and_the_earlier_content_stays_readable(lake: Lake) -> None:
+def test_landing_that_changes_or_loses_a_file_converges_and_the_earlier_content_stays_readable(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na\nb", "1.csv")
     lake.land(DAY, "transaction_id\nc", "2.csv")
     first = lake.ingest(DAY)["written"]["raw/transactions"]
@@ -184,7 +184,7 @@ def test_landing_that_changes_or_loses_a_file_converges_and_the_earlier_content_
     assert sorted(table.to_pyarrow_table()["transaction_id"].to_pylist()) == ["a", "b", "c"]
 
 
-def test_ingest_twice_changes_nothing_at_all(lake: Lake) -> None:
+def test_ingest_twice_changes_nothing_at_all(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na\nb")
     lake.ingest(DAY)
     before = lake.state()
@@ -193,7 +193,7 @@ def test_ingest_twice_changes_nothing_at_all(lake: Lake) -> None:
     assert lake.state() == before
 
 
-def test_reading_less_than_the_source_counted_commits_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_less_than_the_source_counted_commits_nothing(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
     lake.land(DAY, "transaction_id\na\nb")
     honest = Landing.holds
 
@@ -207,7 +207,7 @@ def test_reading_less_than_the_source_counted_commits_nothing(lake: Lake, monkey
     assert lake.state() == {}
 
 
-def test_the_books_are_in_the_commit_itself(lake: Lake) -> None:
+def test_the_books_are_in_the_commit_itself(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na\nb")
     lake.ingest(DAY)
     (commit,) = lake.table("raw/transactions").history(1)
@@ -218,7 +218,7 @@ def test_the_books_are_in_the_commit_itself(lake: Lake) -> None:
     assert "code" in books
 
 
-def test_a_source_is_fingerprinted_by_content_not_by_time(lake: Lake) -> None:
+def test_a_source_is_fingerprinted_by_content_not_by_time(lake: PlayLake) -> None:
     path = lake.land(DAY, "transaction_id\na")
     landing = Landing(lake.plan("ingest", DAY).contract, str(lake.landing), date.fromisoformat(DAY))
     before = landing.fingerprint()

@@ -14,18 +14,18 @@ from common.errors import ContractViolationError
 from common.lake import spark_tables
 from common.quality import gx
 from common.quality.gx_check import run_rules
-from tests.lake import Lake
+from tests.support.play_lake import PlayLake
 
 DAY, NEXT = "2026-01-05", "2026-01-06"
 HEADER = b"transaction_id,user_id,age,purchase_amount,timestamp,category,payment_method\n"
 
 
-def through(lake: Lake, ds: str) -> dict[str, list[str]]:
+def through(lake: PlayLake, ds: str) -> dict[str, list[str]]:
     """What each table's gate warns of."""
     return {table: [each["expectation"] for each in lake.validate(ds, table).get("warnings", [])] for table in STAGES}
 
 
-def test_a_day_without_rows_is_told_as_such_and_nothing_else_is_said_of_it(lake: Lake) -> None:
+def test_a_day_without_rows_is_told_as_such_and_nothing_else_is_said_of_it(lake: PlayLake) -> None:
     watched = lake.saying(drift=Drift(days=1))
     lake.land(DAY, "transaction_id\na\nb")
     lake.day(DAY)
@@ -37,7 +37,7 @@ def test_a_day_without_rows_is_told_as_such_and_nothing_else_is_said_of_it(lake:
 
 
 @pytest.mark.parametrize("table", ["raw", "processed"])
-def test_a_contract_may_stop_at_a_day_without_rows(lake: Lake, table: str) -> None:
+def test_a_contract_may_stop_at_a_day_without_rows(lake: PlayLake, table: str) -> None:
     lake.land_bytes(DAY, HEADER)
     lake.ingest(DAY)
     lake.clean(DAY)
@@ -45,19 +45,19 @@ def test_a_contract_may_stop_at_a_day_without_rows(lake: Lake, table: str) -> No
         lake.saying(empty_severity=Severity.ERROR).validate(DAY, table)
 
 
-def test_a_day_of_one_row_is_a_day(lake: Lake) -> None:
+def test_a_day_of_one_row_is_a_day(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na")
     lake.day(DAY)
     assert through(lake, DAY) == {"raw": [], "processed": [], "features": []}
 
 
-def test_a_column_without_any_value_breaks_no_rule_of_values(lake: Lake) -> None:
+def test_a_column_without_any_value_breaks_no_rule_of_values(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id | age\na | -\nb | -")
     lake.day(DAY)
     assert through(lake, DAY) == {"raw": [], "processed": [], "features": []}
 
 
-def test_what_is_said_of_all_values_does_not_hold_of_none(lake: Lake) -> None:
+def test_what_is_said_of_all_values_does_not_hold_of_none(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id | age\na | -\nb | -")
     lake.day(DAY)
     oldest = Rule("ExpectColumnMaxToBeBetween", {"column": "age", "max_value": 120}, Severity.WARN)
@@ -65,7 +65,9 @@ def test_what_is_said_of_all_values_does_not_hold_of_none(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan], ids=str)
-def test_numbers_without_end_are_judged_like_others(lake: Lake, monkeypatch: pytest.MonkeyPatch, value: float) -> None:
+def test_numbers_without_end_are_judged_like_others(
+    lake: PlayLake, monkeypatch: pytest.MonkeyPatch, value: float
+) -> None:
     """No text becomes one; a transform or another writer may leave one."""
     doubles = lake.saying(columns=lake.columns("age", type="double", minimum=None, maximum=None))
     doubles.land(DAY, "transaction_id\na\nb")

@@ -27,23 +27,23 @@ from jobs.features import FEATURES
 from jobs.publish import ONLINE, PUBLISH
 from jobs.reproduce import REPRODUCE
 from jobs.validate import VALIDATE
-from tests.lake import Lake
-from tests.tables_as_text import assert_rows
+from tests.support.play_lake import PlayLake
+from tests.support.tables_as_text import assert_rows
 
 DAY, NEXT, AFTER = "2026-01-05", "2026-01-06", "2026-01-07"
 PATH = "published/transactions/v1"
 
 
-def land(lake: Lake, ds: str, text: str) -> None:
+def land(lake: PlayLake, ds: str, text: str) -> None:
     lake.land(ds, text)
     lake.day(ds)
 
 
-def seen(lake: Lake) -> list[dict[str, object]]:
+def seen(lake: PlayLake) -> list[dict[str, object]]:
     return lake.published.at().arrow().to_pylist()
 
 
-def spoil(lake: Lake, ds: str) -> None:
+def spoil(lake: PlayLake, ds: str) -> None:
     """A share of purchases over 1, as no run of ours would write it."""
     table = lake.table("features/transactions/v1")
     row = table.to_pyarrow_table(filters=[("ds", "=", date.fromisoformat(ds))]).slice(0, 1)
@@ -51,7 +51,7 @@ def spoil(lake: Lake, ds: str) -> None:
     write_deltalake(table, bad, mode="overwrite", predicate=f"ds = '{ds}'")
 
 
-def test_a_day_that_was_not_validated_is_not_published(lake: Lake) -> None:
+def test_a_day_that_was_not_validated_is_not_published(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id\na")
     with pytest.raises(
         SourceMissingError,
@@ -66,7 +66,7 @@ def test_a_day_that_was_not_validated_is_not_published(lake: Lake) -> None:
     assert_rows(seen(lake), "user_id | spend_7d\n1 | 10.00")
 
 
-def test_a_failed_day_leaves_what_was_published(lake: Lake) -> None:
+def test_a_failed_day_leaves_what_was_published(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id\na")
     lake.publish(DAY)
     land(lake, NEXT, "transaction_id\nb")
@@ -78,7 +78,7 @@ def test_a_failed_day_leaves_what_was_published(lake: Lake) -> None:
     assert_rows(seen(lake), f"ds | user_id\n{DAY} | 1")
 
 
-def test_publishing_again_writes_nothing(lake: Lake) -> None:
+def test_publishing_again_writes_nothing(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id\na")
     assert lake.publish(DAY)["counts"] == {"published": 1, "rows": 1}
     before = lake.state()
@@ -87,7 +87,7 @@ def test_publishing_again_writes_nothing(lake: Lake) -> None:
     assert lake.state() == before
 
 
-def test_a_range_is_published_in_one_version_or_not_at_all(lake: Lake) -> None:
+def test_a_range_is_published_in_one_version_or_not_at_all(lake: PlayLake) -> None:
     for ds in (DAY, NEXT):
         land(lake, ds, f"transaction_id\n{ds}")
     lake.validate(DAY, "features")
@@ -102,7 +102,7 @@ def test_a_range_is_published_in_one_version_or_not_at_all(lake: Lake) -> None:
     assert lake.run(PUBLISH, DAY)["outcome"] == "nothing"
 
 
-def test_a_reader_that_polls_never_sees_a_row_that_was_not_validated(lake: Lake) -> None:
+def test_a_reader_that_polls_never_sees_a_row_that_was_not_validated(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id | user_id\na | 1")
     lake.publish(DAY)
     stop, polled = threading.Event(), []
@@ -135,7 +135,7 @@ def test_a_reader_that_polls_never_sees_a_row_that_was_not_validated(lake: Lake)
     assert polled[-1] == second
 
 
-def test_a_correction_is_a_new_version_and_never_a_silent_rewrite(lake: Lake) -> None:
+def test_a_correction_is_a_new_version_and_never_a_silent_rewrite(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id | purchase_amount\na | 10.00")
     first = lake.publish(DAY)["written"][PATH]
     # The same day is sent anew, corrected.
@@ -150,7 +150,7 @@ def test_a_correction_is_a_new_version_and_never_a_silent_rewrite(lake: Lake) ->
     assert {"spend_7d", "spend_30d", "max_purchase_30d"} <= found.columns.keys()
 
 
-def test_a_correction_that_comes_a_day_later_changes_the_later_day_alone(lake: Lake) -> None:
+def test_a_correction_that_comes_a_day_later_changes_the_later_day_alone(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id | purchase_amount\na | 10.00")
     first = lake.publish(DAY)["written"][PATH]
     land(lake, NEXT, "transaction_id | purchase_amount\nb | 5.00")
@@ -173,7 +173,7 @@ def test_a_correction_that_comes_a_day_later_changes_the_later_day_alone(lake: L
     assert (str(spend.ds), str(spend.before), str(spend.after)) == (NEXT, "15.00", "17.00")
 
 
-def test_a_day_without_rows_is_published_and_is_there(lake: Lake) -> None:
+def test_a_day_without_rows_is_published_and_is_there(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id")
     assert lake.publish(DAY)["counts"] == {"published": 1, "rows": 0}
     assert lake.published.at().arrow(ds=DAY).num_rows == 0
@@ -187,7 +187,7 @@ def test_a_day_without_rows_is_published_and_is_there(lake: Lake) -> None:
     assert lake.run(ONLINE, NEXT)["counts"]["online"] == 1
 
 
-def test_a_publication_says_what_made_it(lake: Lake) -> None:
+def test_a_publication_says_what_made_it(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id\na\nb")
     lake.publish(DAY)
     books = lake.published.versions()[0].books
@@ -208,7 +208,7 @@ def test_a_publication_says_what_made_it(lake: Lake) -> None:
     assert facts["run_id"].startswith(f"run of features {DAY}")
 
 
-def test_a_day_with_warnings_is_published_and_says_which(lake: Lake) -> None:
+def test_a_day_with_warnings_is_published_and_says_which(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id\na")
     dataset = lake.plan("validate", DAY).dataset
     low = Rule("ExpectColumnMaxToBeBetween", {"column": "spend_7d", "max_value": 1}, Severity.WARN, table="features")
@@ -219,7 +219,7 @@ def test_a_day_with_warnings_is_published_and_says_which(lake: Lake) -> None:
     assert (verdict["warnings"], verdict["warned"]) == (1, ["ExpectColumnMaxToBeBetween(max_value=1)"])
 
 
-def changed(lake: Lake) -> Dataset:
+def changed(lake: PlayLake) -> Dataset:
     """The same dataset, with a feature that means something else."""
     dataset = lake.plan("features", DAY).dataset
     features = dataset.contract.features
@@ -227,7 +227,7 @@ def changed(lake: Lake) -> Dataset:
     return replace(dataset, contract=replace(dataset.contract, features=replace(features, columns=columns)))
 
 
-def test_a_changed_definition_under_the_same_version_is_refused_with_the_difference(lake: Lake) -> None:
+def test_a_changed_definition_under_the_same_version_is_refused_with_the_difference(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id\na")
     run = replace(lake.plan("features", DAY), dataset=changed(lake), code="other")
     before = lake.state()
@@ -240,7 +240,7 @@ def test_a_changed_definition_under_the_same_version_is_refused_with_the_differe
     assert lake.state() == before
 
 
-def test_rows_of_another_definition_than_the_one_declared_are_not_published(lake: Lake) -> None:
+def test_rows_of_another_definition_than_the_one_declared_are_not_published(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id\na")
     lake.validate(DAY, "features")
     before = lake.state()
@@ -251,24 +251,24 @@ def test_rows_of_another_definition_than_the_one_declared_are_not_published(lake
     assert lake.state() == before
 
 
-def second(lake: Lake) -> Dataset:
+def second(lake: PlayLake) -> Dataset:
     """The feature declared as a version of its own."""
     dataset = changed(lake)
     features = replace(dataset.contract.features, version=2)
     return replace(dataset, contract=replace(dataset.contract, features=features))
 
 
-def run_second(lake: Lake, job: Job, ds: str, **options: Any) -> Line:
+def run_second(lake: PlayLake, job: Job, ds: str, **options: Any) -> Line:
     return run_day(job, replace(lake.plan(job.name, ds, **options), dataset=second(lake), run_id=uuid.uuid4().hex))
 
 
-def publish_second(lake: Lake, ds: str) -> None:
+def publish_second(lake: PlayLake, ds: str) -> None:
     run_second(lake, FEATURES, ds)
     run_second(lake, VALIDATE, ds, table="features")
     run_second(lake, PUBLISH, ds)
 
 
-def test_the_next_version_lives_beside_the_one_before(lake: Lake) -> None:
+def test_the_next_version_lives_beside_the_one_before(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id | timestamp\na | 2025-12-29T10:00:00Z\nb | 2025-12-30T10:00:00Z")
     lake.publish(DAY)
     publish_second(lake, DAY)
@@ -278,7 +278,7 @@ def test_the_next_version_lives_beside_the_one_before(lake: Lake) -> None:
         assert_rows(both.features(name).at().arrow().to_pylist(), f"ds | spend_7d\n{DAY} | {spend}")
 
 
-def test_what_was_validated_of_another_version_is_not_published_under_this_one(lake: Lake) -> None:
+def test_what_was_validated_of_another_version_is_not_published_under_this_one(lake: PlayLake) -> None:
     for ds in (DAY, NEXT):
         land(lake, ds, f"transaction_id\n{ds}")
         lake.publish(ds)
@@ -295,7 +295,7 @@ def test_what_was_validated_of_another_version_is_not_published_under_this_one(l
     assert catalog.Lake(str(lake.root / "lake")).tables() == ["transactions@v1"]
 
 
-def test_a_published_day_is_made_again_from_its_sources_whatever_has_come_since(lake: Lake) -> None:
+def test_a_published_day_is_made_again_from_its_sources_whatever_has_come_since(lake: PlayLake) -> None:
     lake.land(DAY, f"transaction_id | user_id | timestamp\na | 1 | {DAY}T10:00:00Z\nb | 2 | 2026-01-03T09:00:00Z")
     lake.day(DAY)
     lake.publish(DAY)
@@ -309,7 +309,7 @@ def test_a_published_day_is_made_again_from_its_sources_whatever_has_come_since(
     assert line["counts"]["features"] == 2
 
 
-def test_any_publication_of_a_day_is_made_again_not_the_newest_alone(lake: Lake) -> None:
+def test_any_publication_of_a_day_is_made_again_not_the_newest_alone(lake: PlayLake) -> None:
     for amount in ("10.00", "12.00"):
         lake.land(DAY, f"transaction_id | purchase_amount\na | {amount}")
         lake.day(DAY)
@@ -323,7 +323,7 @@ def test_any_publication_of_a_day_is_made_again_not_the_newest_alone(lake: Lake)
 
 
 def test_rows_of_another_definition_are_not_made_again_by_this_one_but_by_their_own_revision(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
+    lake: PlayLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     land(lake, DAY, "transaction_id\na")
     lake.publish(DAY)
@@ -340,7 +340,7 @@ def test_rows_of_another_definition_are_not_made_again_by_this_one_but_by_their_
         explain(str(lake.root / "lake"), first, "1", date.fromisoformat(DAY))
 
 
-def test_what_is_asked_of_sources_that_were_removed_is_answered_with_those_that_are_there(lake: Lake) -> None:
+def test_what_is_asked_of_sources_that_were_removed_is_answered_with_those_that_are_there(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id\na")
     lake.publish(DAY)
     vacuum.vacuum(lake.plan("compact", DAY), older_than_hours=0)
@@ -354,7 +354,7 @@ def test_what_is_asked_of_sources_that_were_removed_is_answered_with_those_that_
         lake.run(REPRODUCE, DAY)
 
 
-def test_why_names_the_run_the_sources_and_the_events_as_they_were_known(lake: Lake) -> None:
+def test_why_names_the_run_the_sources_and_the_events_as_they_were_known(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id | user_id\na | 1\nb | 1\nc | 2")
     lake.day(DAY)
     land(
@@ -375,7 +375,7 @@ def test_why_names_the_run_the_sources_and_the_events_as_they_were_known(lake: L
         explain(place, lake.published.at(), "3", date.fromisoformat(DAY))
 
 
-def test_rows_that_the_sources_do_not_give_are_named(lake: Lake) -> None:
+def test_rows_that_the_sources_do_not_give_are_named(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id\na")
     spoiled = lake.table("features/transactions/v1")
     row = spoiled.to_pyarrow_table()
@@ -387,7 +387,7 @@ def test_rows_that_the_sources_do_not_give_are_named(lake: Lake) -> None:
         lake.run(REPRODUCE, DAY)
 
 
-def test_spark_reads_any_version_by_sql(lake: Lake, spark: SparkSession) -> None:
+def test_spark_reads_any_version_by_sql(lake: PlayLake, spark: SparkSession) -> None:
     land(lake, DAY, "transaction_id\na")
     lake.publish(DAY)
     between = spark.sql("SELECT string(current_timestamp()) AS now").first()
@@ -401,7 +401,7 @@ def test_spark_reads_any_version_by_sql(lake: Lake, spark: SparkSession) -> None
     assert spark.sql(f"SELECT * FROM {table} TIMESTAMP AS OF '{between['now']}'").count() == 1
 
 
-def test_a_pinned_version_outlives_every_vacuum_and_an_unpinned_one_really_goes(lake: Lake) -> None:
+def test_a_pinned_version_outlives_every_vacuum_and_an_unpinned_one_really_goes(lake: PlayLake) -> None:
     for amount in ("10.00", "11.00", "12.00"):
         lake.land(DAY, f"transaction_id | purchase_amount\na | {amount}")
         lake.day(DAY)

@@ -9,13 +9,13 @@ from common.contracts.contract import Files
 from common.errors import ContractViolationError
 from jobs.clean import CLEAN
 from jobs.ingest import INGEST
-from tests.lake import Lake
+from tests.support.play_lake import PlayLake
 
 DAY = "2026-01-05"
 HEADER = "transaction_id,user_id,age,purchase_amount,timestamp,category,payment_method"
 
 
-def land(lake: Lake, good: int, torn: int = 0, toys: int = 0) -> None:
+def land(lake: PlayLake, good: int, torn: int = 0, toys: int = 0) -> None:
     """Good purchases, records that no reader can take apart, and purchases of a category that nobody declared."""
     rows = [f"g{n},1,30,10.00,{DAY}T10:00:00Z,food,card" for n in range(good)]
     rows += [f"torn {n}" for n in range(torn)]
@@ -23,7 +23,7 @@ def land(lake: Lake, good: int, torn: int = 0, toys: int = 0) -> None:
     lake.land_bytes(DAY, "\n".join([HEADER, *rows, ""]).encode())
 
 
-def test_records_refused_by_ingest_stop_the_day_before_anything_is_cleaned(lake: Lake) -> None:
+def test_records_refused_by_ingest_stop_the_day_before_anything_is_cleaned(lake: PlayLake) -> None:
     land(lake, good=9, torn=1)
     lake.ingest(DAY)
     with pytest.raises(
@@ -33,7 +33,7 @@ def test_records_refused_by_ingest_stop_the_day_before_anything_is_cleaned(lake:
     assert [each["examples"] for each in stopped.value.failures] == [["too_few_fields in 1"]]
 
 
-def test_refused_here_and_refused_there_are_added_up(lake: Lake) -> None:
+def test_refused_here_and_refused_there_are_added_up(lake: PlayLake) -> None:
     """Each alone is under one in twenty; a twelfth of what landed is not."""
     land(lake, good=22, torn=1, toys=1)
     lake.ingest(DAY)
@@ -45,7 +45,7 @@ def test_refused_here_and_refused_there_are_added_up(lake: Lake) -> None:
     assert failure["examples"] == ["category:not_one_of_the_values in 1", "too_few_fields in 1"]
 
 
-def test_files_that_were_refused_whole_count_as_files(lake: Lake) -> None:
+def test_files_that_were_refused_whole_count_as_files(lake: PlayLake) -> None:
     lake = lake.saying(source=Files(on_bad_file="quarantine"))
     lake.land(DAY, "transaction_id\na", "good.csv")
     for number in range(9):
@@ -59,7 +59,7 @@ def test_files_that_were_refused_whole_count_as_files(lake: Lake) -> None:
     assert len(stopped.value.failures) == 1, "the rows of the good file are all there"
 
 
-def test_the_counts_are_those_of_the_commits_and_no_log_can_lose_them(lake: Lake) -> None:
+def test_the_counts_are_those_of_the_commits_and_no_log_can_lose_them(lake: PlayLake) -> None:
     land(lake, good=1, toys=1)
     lake.ingest(DAY)
     lake.clean(DAY)
@@ -68,7 +68,7 @@ def test_the_counts_are_those_of_the_commits_and_no_log_can_lose_them(lake: Lake
         lake.validate(DAY)
 
 
-def test_without_the_log_of_runs_nobody_knows_how_old_a_snapshot_is(churn: Lake) -> None:
+def test_without_the_log_of_runs_nobody_knows_how_old_a_snapshot_is(churn: PlayLake) -> None:
     """Whether it is the same as the day before stands there alone; running ingest again says it anew."""
     shutil.rmtree(churn.root / "lake/runs")
     with pytest.raises(
@@ -80,7 +80,7 @@ def test_without_the_log_of_runs_nobody_knows_how_old_a_snapshot_is(churn: Lake)
 
 
 @pytest.mark.parametrize("table", ["raw", "processed"])
-def test_rows_that_nobody_has_counted_stop_the_day(lake: Lake, table: str) -> None:
+def test_rows_that_nobody_has_counted_stop_the_day(lake: PlayLake, table: str) -> None:
     """As if somebody had written the table by other means: the share of refused rows is unknown, and not nothing."""
     land(lake, good=2)
     lake.ingest(DAY)

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from common.errors import exit_on_error
 from common.lake import delta_log, training_manifests
-from common.lake.commit_metadata import training_manifests, unsigned_commit
+from common.lake.commit_metadata import unsigned_commit
 from common.runtime.settings import load_settings
 from common.training import store
 from common.training.training_set import TIME

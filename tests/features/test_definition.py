@@ -1,0 +1,155 @@
+"""What a feature version means, and that another meaning is refused under the same number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.contracts.contract import Column, Contract
+from common.contracts.datasets import Dataset
+from common.features import definition
+from common.runtime.run import Run
+from tests.support.play_lake import PlayLake
+from tests.support.published_tables import commit, rows_of
+
+DAY = "2026-01-05"
+TRANSFORMS = '''
+"""What is particular."""
+
+from jobs.datasets.transactions.contract import CONTRACT
+from jobs.datasets.transactions.rates import RATE
+from pyspark.sql import functions as F
+
+
+def derive(rows):
+    return rows
+
+
+def measure(rows):
+    """Adds what is measured."""
+    return rows.withColumn("weekend", F.col("payment_method") == RATE)  # so far
+'''
+RATES = "from . import limits\n\nRATE = limits.LOW\n"
+LIMITS = "LOW: float = 1.5\n"
+
+
+@dataclass(frozen=True)
+class Elsewhere(Dataset):
+    """A dataset whose transforms lie in a folder of their own."""
+
+    folder: Path = Path()
+
+    @property
+    def transforms_file(self) -> Path:
+        return self.folder / "transforms.py"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "transactions"
+    folder.mkdir()
+    for name, text in {
+        "transforms": TRANSFORMS,
+        "rates": RATES,
+        "limits": LIMITS,
+        "contract": "CONTRACT = 1\n",
+    }.items():
+        (folder / f"{name}.py").write_text(text)
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path, folder: Path) -> Run:
+    """A day of features, where an earlier one was made by the definition of now."""
+    planned = PlayLake(tmp_path).plan("features", DAY)
+    run = replace(planned, dataset=Elsewhere(planned.contract, planned.dataset.package, folder))
+    books = {"job": "features", "ds": DAY, **definition.define(run.dataset).facts}
+    commit(f"{run.settings.lake}/features/transactions/v1", rows_of(f"ds | user_id\n{DAY} | 1"), [DAY], books)
+    return run
+
+
+def declared(run: Run, **changed: Any) -> Run:
+    return replace(run, dataset=replace(run.dataset, contract=replace(run.contract, **changed)))
+
+
+def with_column(contract: Contract, name: str, **changed: Any) -> tuple[Column, ...]:
+    return tuple(replace(each, **changed) if each.name == name else each for each in contract.columns)
+
+
+def refused(run: Run) -> str:
+    with pytest.raises(definition.DefinitionChangedError, match="Declare version=2") as said:
+        definition.require_unchanged(run)
+    assert said.value.exit_code == 2
+    return str(said.value)
+
+
+def test_the_same_definition_goes_on(run: Run) -> None:
+    assert definition.require_unchanged(run).version == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "said"),
+    [
+        ("transforms", "== RATE", ">= RATE", "the transforms do measure otherwise"),
+        ("transforms", "def derive", "LIMIT = 3\n\ndef derive", "LIMIT is new"),
+        ("rates", "limits.LOW", "limits.LOW * 2", "the transforms do rates.RATE otherwise"),
+        ("limits", "1.5", "1.6", "the transforms do limits.LOW otherwise"),
+    ],
+)
+def test_a_changed_transform_is_refused(run: Run, folder: Path, file: str, before: str, after: str, said: str) -> None:
+    text = (folder / f"{file}.py").read_text()
+    assert before in text
+    (folder / f"{file}.py").write_text(text.replace(before, after))
+    assert said in refused(run)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("  # so far", ""),
+        ("Adds what is measured.", "Measures."),
+        ('F.col("payment_method")', "F.col(\n        'payment_method'\n    )"),
+    ],
+)
+def test_comments_layout_and_docstrings_mean_nothing(run: Run, folder: Path, before: str, after: str) -> None:
+    assert before in TRANSFORMS
+    (folder / "transforms.py").write_text(TRANSFORMS.replace(before, after))
+    definition.require_unchanged(run)
+
+
+def test_another_winner_key_zone_or_lateness_is_refused(run: Run) -> None:
+    assert 'winner was "timestamp", is "timestamp, age"' in refused(declared(run, winner=("timestamp", "age")))
+    assert 'zone was "UTC", is "Europe/Berlin"' in refused(declared(run, zone="Europe/Berlin"))
+    assert 'lateness_days was "7", is "3"' in refused(declared(run, lateness_days=3))
+    assert 'key was "transaction_id", is' in refused(declared(run, key=("transaction_id", "user_id")))
+
+
+def test_columns_that_are_read_mean_what_they_meant(run: Run) -> None:
+    wider = declared(run, columns=with_column(run.contract, "category", values=("food", "sports")))
+    assert 'category was "string; lower case; one of electronics' in refused(wider)
+    # It is read by the transforms alone.
+    upper = declared(run, columns=with_column(run.contract, "payment_method", lower=False))
+    assert 'payment_method was "string; lower case; one of' in refused(upper)
+    weekend, *_ = run.contract.features.measures
+    more = (weekend, replace(weekend, name="night", type="long"))
+    assert "measure night is new" in refused(declared(run, features=replace(run.contract.features, measures=more)))
+
+
+def test_what_nothing_reads_and_what_is_refused_may_be_mended(run: Run) -> None:
+    shop = Column(name="shop", type="string", description="Where")
+    definition.require_unchanged(declared(run, columns=(*run.contract.columns, shop)))
+    dearer = with_column(run.contract, "purchase_amount", maximum=200_000, description="The price")
+    definition.require_unchanged(declared(run, columns=dearer))
+
+
+def test_the_books_say_in_code_what_a_version_did(run: Run) -> None:
+    facts = definition.define(run.dataset).facts
+    assert facts["transforms"] == {
+        "derive": "def derive(rows):\n    return rows",
+        "measure": "def measure(rows):\n    return rows.withColumn('weekend', F.col('payment_method') == RATE)",
+        "rates.RATE": "RATE = limits.LOW",
+        "limits.LOW": "LOW: float = 1.5",
+    }

@@ -1,0 +1,334 @@
+"""Writing and reading tables: only what is needed is touched, only what differs is written, one writer at a time."""
+
+import json
+import multiprocessing
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars
+import pyarrow as pa
+import pytest
+from chispa import assert_df_equality
+from delta.exceptions import ConcurrentAppendException
+from pyspark.sql import SparkSession
+
+from common.clean.as_of import rows_known
+from common.contracts import layout
+from common.errors import LakeNotWritableError, LockedError
+from common.lake import delta_log, locks, merge, spark_tables
+from common.lake.locks import hold
+from common.lake.merge import DesiredSlice, difference
+from common.maintenance import compaction
+from common.orchestration.job import describe
+from common.runtime.run import Run
+from jobs import clean
+from jobs.maintain import MAINTAIN
+from tests.support.play_lake import PlayLake
+from tests.support.tables_as_text import assert_rows
+
+DAY, NEXT = "2026-01-05", "2026-01-06"
+COLUMNS = "ds date, job string, file string, record_hash string, copies long, reasons array<string>, record string, run_id string"
+
+
+def two_days(lake: PlayLake) -> None:
+    for ds in (DAY, NEXT):
+        lake.land(ds, f"transaction_id\n{ds}-a\n{ds}-b")
+        lake.day(ds)
+
+
+def test_the_difference_is_what_to_insert_update_and_delete(lake: PlayLake, spark: SparkSession) -> None:
+    table = layout.quarantine(lake.plan("clean", DAY).contract)
+    day = date.fromisoformat(DAY)
+
+    def rows(*given: tuple[str, int, str | None]) -> object:
+        found = [(day, "clean", "f", name, copies, ["x"], text, "run") for name, copies, text in given]
+        return spark.createDataFrame(found, COLUMNS)
+
+    stored = rows(("same", 1, "r"), ("other", 1, "r"), ("null", 1, None), ("gone", 1, "r"))
+    desired = rows(("same", 1, "r"), ("other", 2, "r"), ("null", 1, "r"), ("new", 1, "r"))
+    found = difference(desired, stored, table).select("record_hash", "action").orderBy("record_hash")  # type: ignore[arg-type]
+    expected = [("gone", "delete"), ("new", "insert"), ("null", "update"), ("other", "update")]
+    assert_df_equality(
+        found, spark.createDataFrame(expected, "record_hash string, action string"), ignore_nullable=True
+    )
+
+
+def test_a_value_that_moves_to_the_next_column_is_a_difference(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([("a", None), (None, "a")], "one string, two string")
+    assert rows.select(merge.fingerprint(["one", "two"]).alias("hash")).distinct().count() == 2
+
+
+def test_a_merge_reads_and_rewrites_the_files_of_its_own_partition_alone(lake: PlayLake) -> None:
+    two_days(lake)
+    untouched = {path for path in lake.table("processed/transactions").file_uris() if f"event_date={DAY}" in path}
+    lake.land(NEXT, f"transaction_id | purchase_amount\n{NEXT}-a | 55\n{NEXT}-b | 10")
+    lake.ingest(NEXT)
+    lake.clean(NEXT)
+    (commit,) = lake.table("processed/transactions").history(1)
+    metrics = commit["operationMetrics"]
+    assert commit["operation"] == "MERGE"
+    assert (int(metrics["numTargetFilesRemoved"]), int(metrics["numTargetRowsCopied"])) == (1, 1)
+    assert (int(metrics["numTargetRowsInserted"]), int(metrics["numTargetRowsDeleted"])) in {(1, 1), (0, 0)}
+    predicate = commit["operationParameters"]["predicate"]
+    assert re.search(rf"event_date#\d+ (= {NEXT}|= DATE '{NEXT}'|IN \({NEXT}\))", predicate), predicate
+    assert NEXT not in str(untouched)
+    assert untouched <= set(lake.table("processed/transactions").file_uris())
+
+
+def test_a_days_reads_touch_the_days_partitions_alone(lake: PlayLake) -> None:
+    two_days(lake)
+    run = lake.plan("features", NEXT)
+    processed = rows_known(run, [run.ds], run.ds)
+    assert {path.split("event_date=")[1][:10] for path in processed.inputFiles()} == {NEXT}
+    raw = spark_tables.read_partitions(run, layout.raw(run.contract), {"ds": [run.ds]})
+    assert {path.split("ds=")[1][:10] for path in raw.inputFiles()} == {NEXT}
+
+
+def test_a_day_needs_no_file_of_a_day_beyond_its_windows(lake: PlayLake) -> None:
+    before, far = "2026-01-05", "2026-02-15"
+    lake.land(before, "transaction_id\na")
+    lake.day(before)
+    old = [path for path in (lake.root / "lake").rglob("*.parquet") if f"={before}" in str(path)]
+    assert {path.relative_to(lake.root / "lake").parts[0] for path in old} == {
+        "raw",
+        "processed",
+        "partials",
+        "features",
+    }
+    for path in old:
+        path.unlink()
+    lake.land(far, f"transaction_id | timestamp\nb | {far}T10:00:00Z\nc | 2026-02-10T10:00:00Z")
+    lake.day(far)
+    for table in ("raw", "processed"):
+        lake.validate(far, table)
+    lake.publish(far)
+    lake.compact(far)
+    found = lake.rows("features", f"ds = '{far}'", "published/transactions/v1")
+    assert_rows(found, "user_id | purchases_30d | active_days_30d\n1 | 2 | 2")
+
+
+def test_everyone_can_read_every_table(lake: PlayLake) -> None:
+    lake.land(
+        DAY,
+        "transaction_id | category | timestamp\na | food | 2026-01-05T01:00:00Z\na | home | 2026-01-05\nb | toys | -",
+    )
+    lake.day(DAY)
+    for path in lake.state():
+        arrow = lake.table(path).to_pyarrow_table()
+        assert polars.read_delta(str(lake.root / "lake" / path)).height == arrow.num_rows > 0, path
+        with duckdb.connect() as connection:
+            connection.register("found", arrow)
+            assert connection.execute("SELECT count(*) FROM found").fetchone() == (arrow.num_rows,), path
+
+
+def test_time_travel_lasts_as_long_as_the_contract_says(lake: PlayLake) -> None:
+    lake.land(DAY, "transaction_id\na")
+    lake.day(DAY)
+    for path in lake.state():
+        configuration = lake.table(path).metadata().configuration
+        assert configuration["delta.deletedFileRetentionDuration"] == "interval 400 days"
+        assert configuration["delta.logRetentionDuration"] == "interval 400 days"
+        assert pa.types.is_date(lake.table(path).to_pyarrow_table().schema.field(0).type)
+
+
+def test_every_commit_says_who_made_it_and_from_what(lake: PlayLake) -> None:
+    lake.land(DAY, "transaction_id\na")
+    lake.day(DAY)
+    (commit,) = lake.table("features/transactions/v1").history(1)
+    books = json.loads(commit["userMetadata"])
+    assert books["counts"] == {"entity_days": 1, "features": 1}
+    assert books["sources"]["processed/transactions"] == lake.table("processed/transactions").version()
+    assert {"run_id", "code", "job", "ds", "dataset", "revision"} <= books.keys()
+
+
+def test_a_row_that_a_killed_clean_left_in_both_tables_counts_once(lake: PlayLake) -> None:
+    lake.land(DAY, "transaction_id | purchase_amount\na | 1")
+    lake.day(DAY)
+    before = lake.feature_rows(DAY)
+    run = lake.plan("clean", NEXT)
+    aside = layout.superseded(run.contract)
+    stored = spark_tables.read_partitions(
+        run, layout.processed(run.contract), {"event_date": [date.fromisoformat(DAY)]}
+    )
+    half = spark_tables.conform(stored.selectExpr("*", f"DATE'{NEXT}' AS superseded"), aside)
+    merge.converge(run, DesiredSlice(table=aside, where={"event_date": [date.fromisoformat(DAY)]}, desired=half), {})
+    assert lake.features(DAY, full_refresh=True)["outcome"] == "nothing"
+    assert lake.feature_rows(DAY) == before
+    lake.land(NEXT, "transaction_id\nb")
+    lake.ingest(NEXT)
+    lake.clean(NEXT)
+    assert lake.rows("superseded") == []
+
+
+def _sit(lake: str, taken: object, done: object) -> None:
+    with hold(lake, "transactions/clean/2026-01-05", 0):
+        taken.set()  # type: ignore[attr-defined]
+        done.wait(30)  # type: ignore[attr-defined]
+
+
+def test_two_runs_of_one_day_do_not_work_at_once_and_a_killed_one_holds_nothing(lake: PlayLake) -> None:
+    lake.land(DAY, "transaction_id\na")
+    lake.ingest(DAY)
+    context = multiprocessing.get_context("spawn")
+    taken, done = context.Event(), context.Event()
+    other = context.Process(target=_sit, args=(str(lake.root / "lake"), taken, done))
+    other.start()
+    try:
+        assert taken.wait(30)
+        with pytest.raises(LockedError, match=rf"held by process {other.pid}; waited 0.2 s"):
+            lake.clean(DAY)
+    finally:
+        other.kill()
+        other.join()
+    assert lake.clean(DAY)["outcome"] == "done"
+
+
+def test_who_holds_a_lock_may_take_it_again(tmp_path: Path) -> None:
+    with hold(str(tmp_path), "x", 0), hold(str(tmp_path), "x", 0):
+        pass
+    assert not locks._held
+
+
+def test_a_lake_that_cannot_be_written_is_said_before_anything_is_done(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with (
+        pytest.raises(LakeNotWritableError, match=r"file/lake can't be written: .*Not a directory.*--lake"),
+        hold(str(tmp_path / "file" / "lake"), "transactions/clean", 0),
+    ):
+        pass
+
+
+def test_a_conflict_is_tried_again_and_nothing_else_is(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.land(DAY, "transaction_id\na")
+    real, tries = merge._converge_once, []
+
+    def conflict(*given: object) -> object:
+        tries.append(given)
+        if len(tries) == 1:
+            raise ConcurrentAppendException("somebody was quicker")
+        return real(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(merge, "_converge_once", conflict)
+    monkeypatch.setattr(spark_tables.time, "sleep", lambda seconds: None)
+    assert lake.ingest(DAY)["outcome"] == "done"
+    monkeypatch.setattr(merge, "_converge_once", lambda *given: (_ for _ in ()).throw(OSError("disk full")))
+    lake.land(NEXT, "transaction_id\na")
+    with pytest.raises(OSError, match="disk full"):
+        lake.ingest(NEXT)
+
+
+def test_two_drivers_that_know_nothing_of_each_other_leave_each_row_once(
+    lake: PlayLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on two machines, where no lock of ours reaches: both have taken the difference when the first one commits."""
+    lake.land(DAY, "transaction_id | purchase_amount\na | 1.00\nb | 2.00")
+    lake.ingest(DAY)
+    lake.clean(DAY)
+    lake.land(
+        NEXT, f"transaction_id | purchase_amount | timestamp\na | 5.00 | {DAY}T11:00:00Z\nc | 3.00 | {NEXT}T10:00:00Z"
+    )
+    lake.ingest(NEXT)
+    both, met, original = threading.Barrier(2, timeout=120), set(), merge._merge
+
+    def together(run: Run, wish: merge.DesiredSlice, *rest: Any) -> None:
+        if (run.run_id, wish.table.path) not in met:
+            met.add((run.run_id, wish.table.path))
+            both.wait()
+        original(run, wish, *rest)
+
+    monkeypatch.setattr(merge, "_merge", together)
+    for module in (spark_tables, merge, clean):
+        monkeypatch.setattr(module, "committing", lambda lake, table: nullcontext())
+    runs = [replace(lake.plan("clean", NEXT), run_id=f"driver {number}") for number in (1, 2)]
+    with ThreadPoolExecutor(2) as drivers:
+        outcomes = [each.result().outcome for each in [drivers.submit(clean.main, run) for run in runs]]
+    assert "done" in outcomes
+    assert_rows(lake.rows("processed"), "transaction_id | purchase_amount\na | 5.00\nb | 2.00\nc | 3.00")
+    assert_rows(lake.rows("superseded"), f"transaction_id | purchase_amount | superseded\na | 1.00 | {NEXT}")
+
+
+def test_a_change_by_somebody_else_is_noticed_and_put_right(lake: PlayLake) -> None:
+    lake.land(DAY, "transaction_id\na\nb")
+    lake.ingest(DAY)
+    lake.table("raw/transactions").delete("transaction_id = 'a'")
+    assert lake.ingest(DAY)["outcome"] == "done"
+    assert sorted(row["transaction_id"] for row in lake.rows("raw")) == ["a", "b"]
+
+
+def test_compact_packs_a_partition_once_no_late_rows_can_come_and_keeps_every_row(lake: PlayLake) -> None:
+    for number in range(1, 4):
+        ds = f"2026-01-0{number}"
+        lake.land(ds, f"transaction_id | timestamp\n{number} | 2026-01-01T0{number}:00:00Z")
+        lake.ingest(ds)
+        lake.clean(ds)
+    rows = lake.content()
+    assert lake.compact("2026-01-03")["outcome"] == "nothing"
+    line = lake.compact("2026-01-08")
+    (packed,) = line["packed"]
+    assert packed["partition"] == "processed/transactions/event_date=2026-01-01"
+    assert packed["files"] == [3, 1]
+    assert packed["bytes"][1] < packed["bytes"][0]
+    assert lake.content() == rows
+    assert lake.compact("2026-01-08")["outcome"] == "nothing"
+    assert lake.clean("2026-01-03")["outcome"] == "nothing"
+
+
+def test_a_partition_that_is_packed_while_a_job_has_looked_at_it_loses_nothing(
+    lake: PlayLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from another machine: the files that the job has taken its difference from are others when it commits."""
+    for number in range(1, 4):
+        lake.land(f"2026-01-0{number}", f"transaction_id | timestamp\n{number} | 2026-01-01T0{number}:00:00Z")
+        lake.day(f"2026-01-0{number}")
+    late = "transaction_id | purchase_amount | timestamp\n1 | 99 | 2026-01-01T05:00:00Z\n4 | 7 | 2026-01-01T06:00:00Z"
+    lake.land("2026-01-08", late)
+    lake.ingest("2026-01-08")
+    for module in (spark_tables, merge, clean, compaction):
+        monkeypatch.setattr(module, "committing", lambda lake, table: nullcontext())
+    original, packed = merge._merge, []
+
+    def packed_meanwhile(run: Run, wish: merge.DesiredSlice, *rest: Any) -> None:
+        if wish.table.path == "processed/transactions" and not packed:
+            with ThreadPoolExecutor(1) as elsewhere:
+                packed.extend(elsewhere.submit(lake.compact, "2026-01-08").result()["packed"])
+        original(run, wish, *rest)
+
+    monkeypatch.setattr(merge, "_merge", packed_meanwhile)
+    lake.clean("2026-01-08")
+    assert [each["files"] for each in packed] == [[3, 1]]
+    expected = "transaction_id | purchase_amount\n1 | 99.00\n2 | 10.00\n3 | 10.00\n4 | 7.00"
+    assert_rows(lake.rows("processed"), expected)
+
+
+def test_vacuum_keeps_what_the_retention_needs(lake: PlayLake) -> None:
+    lake.land(DAY, "transaction_id\na")
+    first = lake.ingest(DAY)["written"]["raw/transactions"]
+    lake.land(DAY, "transaction_id\nb")
+    lake.ingest(DAY)
+    assert lake.run(MAINTAIN, DAY)["counts"]["files_removed"] == 0
+    table = lake.table("raw/transactions")
+    table.load_as_version(first)
+    assert table.to_pyarrow_table()["transaction_id"].to_pylist() == ["a"]
+
+
+def test_a_corrupt_data_file_fails_loudly_and_by_name(lake: PlayLake) -> None:
+    lake.land(DAY, "transaction_id\na")
+    lake.ingest(DAY)
+    (file,) = (lake.root / "lake" / "raw" / "transactions").rglob("ds=*/*.parquet")
+    file.write_bytes(b"PAR1 no more PAR1")
+    with pytest.raises(Exception, match=file.name) as damaged:
+        lake.clean(DAY)
+    assert "restore the table to a version before it" in describe(damaged.value)["message"]
+
+
+def test_a_file_covers_what_lies_between_its_smallest_and_largest(lake: PlayLake) -> None:
+    two_days(lake)
+    files = delta_log.files(str(lake.root / "lake" / "processed" / "transactions"), event_date=[DAY])
+    assert [(file.covers("arrived", DAY), file.covers("arrived", NEXT)) for file in files] == [(True, False)]

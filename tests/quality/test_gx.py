@@ -1,0 +1,106 @@
+"""The gate: what fails is named, with its column, its count and examples; a bad day goes no further."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from pyspark.sql import SparkSession
+
+from common.contracts.expectations import Rule, Severity
+from common.errors import ContractViolationError, SourceMissingError
+from common.orchestration.job import run_day
+from common.quality import result
+from common.quality.gx_check import run_rules
+from jobs.validate import VALIDATE
+from tests.support.play_lake import PlayLake
+
+DAY = "2026-01-05"
+
+
+@pytest.fixture
+def cleaned(lake: PlayLake) -> PlayLake:
+    lake.land(DAY, "transaction_id | category\na | food\nb | toys")
+    lake.ingest(DAY)
+    lake.clean(DAY)
+    return lake
+
+
+def test_a_good_day_passes_every_gate(lake: PlayLake) -> None:
+    lake.land(DAY, "transaction_id\na\nb")
+    lake.day(DAY)
+    for table in ("raw", "processed", "features"):
+        counts = lake.validate(DAY, table)["counts"]
+        assert counts["passed"] == counts["rules"] > 3
+    assert lake.validate(DAY, "features")["outcome"] == "nothing"
+
+
+def test_two_validations_of_one_day_at_once_say_the_same_and_keep_it_once(lake: PlayLake) -> None:
+    """As if the lock of the job did not keep the other one out."""
+    lake.land(DAY, "transaction_id\na\nb")
+    lake.day(DAY)
+    runs = [replace(lake.plan("validate", DAY, table="processed"), run_id=f"run {number}") for number in (1, 2)]
+    with ThreadPoolExecutor(2) as machines:
+        first, second = [each.result() for each in [machines.submit(VALIDATE.main, run) for run in runs]]
+    assert first.counts == second.counts
+    assert first.counts["passed"] == first.counts["rules"]
+    columns = [row["column"] for row in lake.rows("profiles")]
+    assert sorted(columns) == sorted(set(columns))
+
+
+def test_a_source_that_drains_into_quarantine_stops_the_day(cleaned: PlayLake) -> None:
+    with pytest.raises(
+        ContractViolationError, match=r"RefusedShareToBeAtMost\(0.05\) failed: 1 of 2 rows, observed 0.5, limit 0.05"
+    ) as stopped:
+        cleaned.validate(DAY)
+    assert stopped.value.exit_code == 3
+    (failure,) = stopped.value.failures
+    assert (failure["failed"], failure["checked"]) == (1, 2)
+    assert failure["examples"] == ["category:not_one_of_the_values in 1"], "why they were refused"
+
+
+def test_the_same_as_a_warning_is_recorded_and_the_day_goes_on(cleaned: PlayLake) -> None:
+    run = cleaned.plan("validate", DAY, table="processed")
+    contract = replace(run.contract, refused_severity=Severity.WARN)
+    line = run_day(VALIDATE, replace(run, dataset=replace(run.dataset, contract=contract)))
+    assert line["counts"]["warnings"] == 1
+    assert line["warnings"][0]["observed"] == 0.5
+
+
+def test_a_failed_rule_names_expectation_column_count_and_examples(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([("a", 5), ("b", 900), ("b", 901)], "id string, age int")
+    rules = [
+        Rule("ExpectColumnValuesToBeUnique", {"column": "id"}),
+        Rule("ExpectColumnValuesToBeBetween", {"column": "age", "max_value": 120}, Severity.WARN),
+        Rule("ExpectTableRowCountToBeBetween", {"min_value": 5}),
+        Rule("ExpectColumnValuesToNotBeNull", {"column": "age"}),
+    ]
+    unique, between, count, present = run_rules(rows, rules, "ages")
+    assert (unique.success, unique.failed, unique.examples) == (False, 2, ["b"])
+    assert (
+        between.words == "ExpectColumnValuesToBeBetween(max_value=120) on age failed: 2 of 3 rows, limit 120, "
+        "for example 900, 901"
+    )
+    assert between.severity == "warn"
+    assert (count.success, count.observed) == (False, 3)
+    assert present.success
+
+
+def test_a_check_that_could_not_run_is_told_apart_from_bad_data(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([("a",)], "id string")
+    (gone,) = run_rules(rows, [Rule("ExpectColumnValuesToNotBeNull", {"column": "age"})], "gone")
+    assert not gone.success
+    assert "could not be checked" in gone.words
+    assert "age" in gone.problem
+
+
+def test_never_more_than_five_examples(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([(n,) for n in range(100)], "age int")
+    (found,) = run_rules(rows, [Rule("ExpectColumnValuesToBeBetween", {"column": "age", "max_value": -1})], "ages")
+    assert len(found.examples) == result.EXAMPLES
+    assert found.failed == 100
+
+
+@pytest.mark.parametrize("table", ["raw", "processed", "features"])
+def test_a_day_that_was_never_made_is_not_validated(lake: PlayLake, table: str) -> None:
+    with pytest.raises(SourceMissingError):
+        lake.validate(DAY, table)

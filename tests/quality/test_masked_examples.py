@@ -1,0 +1,97 @@
+"""What a contract declares sensitive is told by nobody: not by the gate, not by what it keeps, not by a profile."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from common.contracts.aggregates import Last
+from common.contracts.contract import Feature
+from common.contracts.expectations import Reference, Rule, Severity
+from common.errors import ContractViolationError
+from common.quality import profiles
+from common.quality.masking import MASK
+from common.reports import gx_docs
+from tests.support.play_lake import PlayLake
+
+DAY = "2026-01-05"
+SECRET = "7770017"
+COLUMN = {"column": "user_id"}
+
+
+def warns(expectation: str, table: str = "processed", **arguments: object) -> Rule:
+    return Rule(expectation, arguments, Severity.WARN, table)
+
+
+RULES = (
+    warns("ExpectCompoundColumnsToBeUnique", column_list=["user_id", "category"]),
+    warns("ExpectColumnPairValuesToBeEqual", column_A="age", column_B="user_id"),
+    warns("ExpectColumnValuesToBeUnique", **COLUMN),
+    warns("ExpectColumnMaxToBeBetween", **COLUMN, max_value=1),
+    warns("ExpectColumnMinToBeBetween", **COLUMN, max_value=1),
+    warns("ExpectColumnMostCommonValueToBeInSet", **COLUMN, value_set=[1]),
+    warns("ExpectColumnDistinctValuesToBeInSet", **COLUMN, value_set=[1]),
+    warns("ExpectColumnDistinctValuesToEqualSet", **COLUMN, value_set=[1]),
+    warns("UnexpectedRowsExpectation", unexpected_rows_query="SELECT * FROM {batch} WHERE user_id > 5"),
+    warns("ExpectColumnMaxToBeBetween", "features", column="buyer", max_value=1),
+)
+
+
+def told(lake: PlayLake) -> str:
+    """All that stands beside the tables, and every profile."""
+    kept = [lake.root / "lake" / name for name in ("gx", "results", "runs")]
+    files = [path.read_text(errors="replace") for folder in kept for path in folder.rglob("*") if path.is_file()]
+    return "\n".join([*files, str(lake.rows("profiles"))])
+
+
+@pytest.fixture
+def people(lake: PlayLake) -> PlayLake:
+    lake.land(DAY, f"transaction_id | user_id\na | {SECRET}\nb | {SECRET}")
+    contract = lake.contract
+    features = replace(contract.features, entity="age", columns=(Feature("buyer", Last(30, "user_id")),))
+    reference = Reference(column="user_id", dataset="transactions", key="age", severity=Severity.WARN)
+    columns = lake.columns("user_id", sensitive=True)
+    return lake.saying(columns=columns, features=features, rules=RULES, references=(reference,))
+
+
+def test_nothing_tells_a_sensitive_value_whatever_the_rule_looks_at(
+    people: PlayLake, caplog: pytest.LogCaptureFixture
+) -> None:
+    people.day(DAY)
+    lines = [people.validate(DAY, table) for table in ("raw", "processed", "features")]
+    failed = [each for line in lines for each in line.get("warnings", [])]
+    assert len(failed) == len(RULES) + 1, "each rule fails, and so does the reference"
+    assert not any(each.get("problem") for each in failed)
+    gx_docs.build_docs(people.root / "lake")
+    assert SECRET not in str(lines)
+    assert SECRET not in told(people)
+    assert SECRET not in caplog.text
+
+
+def test_how_many_is_told_all_the_same(people: PlayLake) -> None:
+    people.day(DAY)
+    found = {each["expectation"]: each for each in people.validate(DAY)["warnings"]}
+    unique = found["ExpectColumnValuesToBeUnique()"]
+    assert (unique["failed"], unique["checked"], unique["examples"]) == (2, 2, [MASK])
+    assert found["ExpectColumnMaxToBeBetween(max_value=1)"]["observed"] == MASK
+
+
+def test_an_error_keeps_its_name_and_loses_its_words(people: PlayLake) -> None:
+    """Spark quotes the value that it can't read."""
+    query = f"SELECT CAST('{SECRET}x' AS INT) FROM {{batch}}"
+    rule = warns("UnexpectedRowsExpectation", unexpected_rows_query=query)
+    people.day(DAY)
+    with pytest.raises(ContractViolationError) as stopped:
+        people.saying(**{**people.changed, "rules": (rule,)}).validate(DAY)
+    (failure,) = [each for each in stopped.value.failures if each.get("problem")]
+    assert "CAST_INVALID_INPUT" in str(failure["problem"])
+    assert SECRET not in str(failure["problem"])
+
+
+def test_a_renamed_feature_of_a_sensitive_column_has_a_profile_without_values(people: PlayLake) -> None:
+    people.day(DAY)
+    people.validate(DAY, "features")
+    run = people.plan("validate", DAY, table="features")
+    (found,) = [each for each in profiles.known(run, "features", [date.fromisoformat(DAY)]) if each.column == "buyer"]
+    assert (found.rows, found.nulls, found.distinct) == (1, 0, 1)
+    assert (found.smallest, found.largest, found.mean, found.quantiles, found.top) == (None, None, None, None, None)

@@ -1,0 +1,122 @@
+"""What is usual: the same weekdays before, robustly."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+
+from common.contracts.expectations import Drift, Volume
+from common.errors import ContractDeclarationError
+from common.lake import delta_log
+from common.lake.delta_log import Commit
+from common.quality import checks, volume
+from common.quality.result import CheckResult
+from common.quality.volume import usual
+from tests.support.play_lake import PlayLake
+
+MONDAY = date(2026, 2, 2)
+RULE = Volume(weeks=4, share=0.3, deviations=4)
+
+
+def mondays(*counts: int) -> dict[date, int]:
+    return {MONDAY - timedelta(days=7 * (week + 1)): count for week, count in enumerate(counts)}
+
+
+def test_a_share_of_the_median_is_allowed() -> None:
+    assert usual(RULE, mondays(100, 100, 100, 100), MONDAY) == (70, 130)
+
+
+def test_weekdays_that_differ_among_themselves_allow_more() -> None:
+    low, high = usual(RULE, mondays(60, 90, 110, 140), MONDAY) or (0, 0)
+    assert low < 0 < 200 < high
+
+
+def test_one_mad_day_does_not_widen_what_is_usual() -> None:
+    assert usual(RULE, mondays(100, 100, 10_000, 100), MONDAY) == (70, 130)
+
+
+def test_other_weekdays_say_nothing() -> None:
+    counts = mondays(100, 100) | {MONDAY - timedelta(days=1): 5, MONDAY - timedelta(days=2): 5}
+    assert usual(RULE, counts, MONDAY) == (70, 130)
+
+
+def test_one_earlier_week_is_too_little_to_judge_by() -> None:
+    assert usual(RULE, mondays(100), MONDAY) is None
+
+
+def judged(
+    lake: PlayLake, monkeypatch: pytest.MonkeyPatch, ds: date, *commits: tuple[date, date, int]
+) -> tuple[CheckResult, int]:
+    """The verdict on a day, and how many commits were read for it: each is of an instant, a day, and its records."""
+    reads = []
+
+    def told(path: str, limit: int) -> list[Commit]:
+        reads.append(limit)
+        newest_first = reversed(list(enumerate(commits)))
+        return [_commit(number, *each) for number, each in newest_first][:limit]
+
+    monkeypatch.setattr(delta_log, "commits", told)
+    return checks.volume_of(lake.plan("validate", str(ds), table="raw")), reads[-1]
+
+
+def _commit(number: int, at: date, ds: date, landed: int) -> Commit:
+    return Commit(
+        number, {"job": "ingest", "ds": str(ds), "counts": {"landed": landed}}, datetime.combine(at, time(), UTC)
+    )
+
+
+def daily(first: date, days: int, landed: int = 100, again: int = 1) -> list[tuple[date, date, int]]:
+    """Days that were ingested on the day after each, several times over."""
+    names = [first + timedelta(days=number) for number in range(days)]
+    return [(day + timedelta(days=1), day, landed) for day in names for _ in range(again)]
+
+
+def test_a_day_of_long_ago_is_judged_by_its_own_weeks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits = [*daily(MONDAY - timedelta(days=28), 28), (MONDAY, MONDAY, 40), *daily(MONDAY + timedelta(days=1), 600)]
+    found, read = judged(PlayLake(tmp_path), monkeypatch, MONDAY, *commits)
+    assert (found.success, found.observed, found.limit) == (False, 40, [70, 130])
+    assert read <= 4 * len(commits)
+
+
+def test_weeks_that_were_ingested_again_and_again_do_not_hide_those_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits = daily(MONDAY - timedelta(days=28), 29) + daily(MONDAY - timedelta(days=6), 6, landed=9, again=60)
+    found, _ = judged(PlayLake(tmp_path), monkeypatch, MONDAY, *commits)
+    assert (found.success, found.observed, found.limit) == (True, 100, [70, 130])
+
+
+def test_no_more_commits_are_read_than_the_days_can_be_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Monday that never came is not looked for in the years before."""
+    commits = [
+        each for each in daily(MONDAY - timedelta(days=900), 901, again=3) if each[1] != MONDAY - timedelta(days=7)
+    ]
+    found, read = judged(PlayLake(tmp_path), monkeypatch, MONDAY, *commits)
+    assert (found.success, found.limit) == (True, [70, 130])
+    assert read < 200
+
+
+def test_nor_more_than_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(volume, "LONGEST", 1000)
+    commits = daily(MONDAY - timedelta(days=28), 29) + daily(MONDAY + timedelta(days=1), 2000)
+    found, read = judged(PlayLake(tmp_path), monkeypatch, MONDAY, *commits)
+    assert read == 1000
+    assert (found.success, found.observed) == (True, None)
+    assert found.limit == "unknown: the books of this day are too far back"
+
+
+def test_a_day_that_nothing_can_be_expected_of_passes_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, _ = judged(PlayLake(tmp_path), monkeypatch, MONDAY, *daily(MONDAY - timedelta(days=10), 11))
+    assert (found.success, found.observed) == (True, 100)
+    assert found.limit == "unknown: not enough history, 1 of 2 such weekdays"
+
+
+def test_rules_that_cannot_hold_are_refused_where_they_stand() -> None:
+    with pytest.raises(ContractDeclarationError, match="1 weeks are too few"):
+        Volume(weeks=1)
+    with pytest.raises(ContractDeclarationError, match="share 2 is not in"):
+        Volume(share=2)
+    with pytest.raises(ContractDeclarationError, match="0 days of reference"):
+        Drift(days=0)

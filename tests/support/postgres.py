@@ -1,0 +1,60 @@
+"""A PostgreSQL of the tests' own, where it is installed."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+class NotHereError(Exception):
+    """Why there is none."""
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """The address of an empty database, as user:password@host:port/name."""
+    if missing := [program for program in ("postgres", "initdb") if not shutil.which(program)]:
+        raise NotHereError(f"{missing[0]} is not on PATH")
+    user = getpass.getuser() if os.geteuid() else "postgres"  # it refuses to run as root
+    if user not in {each.pw_name for each in pwd.getpwall()}:
+        raise NotHereError("PostgreSQL does not run as root, and there is no user postgres")
+    how: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
+    how |= {} if os.geteuid() else {"user": user, "group": pwd.getpwnam(user).pw_gid}
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+    try:
+        shutil.chown(folder, user)
+        subprocess.run(
+            ["initdb", "-D", folder, "-U", "ours", "-A", "trust", "-E", "UTF8", "--no-locale"], check=True, **how
+        )
+        with socket.create_server(("127.0.0.1", 0)) as found:
+            port = found.getsockname()[1]
+        command = ["postgres", "-D", folder, "-h", "127.0.0.1", "-p", str(port), "-k", folder, "-F"]
+        with subprocess.Popen(command, **how) as server:
+            try:
+                _until_ready(folder, server)
+                yield f"ours:hush@127.0.0.1:{port}/postgres"
+            finally:
+                server.send_signal(signal.SIGINT)  # whoever is still connected is not waited for
+                server.wait(20)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _until_ready(folder: Path, server: subprocess.Popen[bytes]) -> None:
+    """As pg_ctl finds it out."""
+    said = folder / "postmaster.pid"
+    deadline = time.monotonic() + 20
+    while not (said.exists() and "ready" in said.read_text()):
+        assert server.poll() is None and time.monotonic() < deadline, "PostgreSQL did not start"
+        time.sleep(0.05)
