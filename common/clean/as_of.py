@@ -1,4 +1,10 @@
-"""The rows of a dataset as they were known on a day, whatever has arrived since."""
+"""Versions of a key: which one counts, when it became known, and when a better one replaced it.
+
+A version is one accepted record of a key, as it arrived on one day. Versions rank by the contract's winner order, then by
+later arrival (a correction), then by the record's hash; a record that arrives again ranks behind its first arrival. A
+version is superseded on the day the first better one arrived. That depends on the set of versions alone, so the order in
+which days run leaves no trace. Known on D are the versions with arrived <= D that were not superseded by D: one per key.
+"""
 
 from __future__ import annotations
 
@@ -15,33 +21,32 @@ from common.runtime.run import Run
 
 
 def rows_known(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
-    """Processed rows of those event dates, and in the place of what came later the rows that it replaced."""
+    """The rows of those event dates as they were known: a row that was replaced later stands in for its replacement."""
     processed, aside = layout.processed(run.contract), layout.superseded(run.contract)
     where = {"event_date": list(event_dates)}
     replaced = spark_tables.read_partitions(run, aside, where).where(known_on(on)).drop("superseded")
     current = spark_tables.read_partitions(run, processed, where).where(F.col("arrived") <= F.lit(on))
-    # A clean that was killed between its commits leaves a row in both tables; it counts once.
+    # A clean that was killed between two commits leaves a row in both tables: count it once.
     identity = ["event_date", *run.contract.key, "record_hash", "arrived"]
-    return _with(current.join(replaced.select(*identity), identity, "left_anti"), replaced)
+    return _union(current.join(replaced.select(*identity), identity, "left_anti"), replaced)
 
 
-def _with(current: DataFrame, replaced: DataFrame) -> DataFrame:
-    """Rows that were kept aside, as the processed table has its columns: one that the contract has gained comes to each
-    table when it is next written to, and no type may hide another."""
+def _union(current: DataFrame, replaced: DataFrame) -> DataFrame:
+    """Casts superseded rows to the types of processed: the two tables gain new columns at different times."""
     types = {field.name: field.dataType for field in current.schema if field.name in replaced.columns}
-    alike = replaced.select(*[F.col(name).cast(type_) for name, type_ in types.items()])
-    return current.unionByName(alike, allowMissingColumns=True)
+    same_types = replaced.select(*[F.col(name).cast(type_) for name, type_ in types.items()])
+    return current.unionByName(same_types, allowMissingColumns=True)
 
 
 def versions_moved(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
-    """The versions that arrived on that day, and those that it superseded."""
+    """The versions that arrived on that day, and those that its arrivals superseded."""
     processed, aside = layout.processed(run.contract), layout.superseded(run.contract)
     where = {"event_date": list(event_dates)}
     arrived = spark_tables.read_partitions(run, processed, where).where(F.col("arrived") == F.lit(on))
     moved = spark_tables.read_partitions(run, aside, where).where(
         (F.col("arrived") == F.lit(on)) | (F.col("superseded") == F.lit(on))
     )
-    return _with(arrived, moved)
+    return _union(arrived, moved)
 
 
 def known_on(ds: date) -> Column:
@@ -49,10 +54,9 @@ def known_on(ds: date) -> Column:
 
 
 def settle(versions: DataFrame, contract: Contract, ds: date) -> DataFrame:
-    """Fills in `superseded` for all versions of some keys, seen from the run of `ds`.
+    """Fills in `superseded` for every version of some keys, as the run of `ds` sees them.
 
-    Rows bring what is stored (`superseded` may be null). What another day's arrival superseded stays so, at the latest
-    on the day that is stored: this run may not see that other version.
+    A stored `superseded` of another day's arrival is kept or moves earlier: this run may not see the version that caused it.
     """
     ranked = _ranked(versions, contract)
     better = ranked.select(

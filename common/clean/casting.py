@@ -1,5 +1,7 @@
-"""Text to typed values: every value is accepted as the contract means it, or refused with a reason. Columns in,
-columns out."""
+"""Text to typed values: each value is exactly what the contract declares, or is refused with a reason.
+
+Pure functions: columns in, columns out.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from pyspark.sql import functions as F
 
 from common.contracts.contract import Column, Contract
 
-# Spark's own cast also takes "2026", "12:30" (today!) and more digits than it keeps.
+# Spark's own cast also accepts "2026", "12:30" (today's date!) and more digits than it keeps.
 ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?$"
 HAS_ZONE = r"(Z|[+-]\d{2}:\d{2})$"
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
@@ -24,42 +26,42 @@ BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
 def cast_rows(rows: DataFrame, contract: Contract, ds: date) -> DataFrame:
-    """Adds each column's typed value in the place of its text, `event_date`, and `reasons`: empty where accepted."""
+    """Replaces each text by its typed value, and adds `event_date` and `reasons` (empty for accepted rows)."""
     names = [column.name for column in contract.columns]
     received = rows.withColumnsRenamed({name: f"_sent_{name}" for name in names})
     texts = received.withColumns({f"_text_{column.name}": trimmed(column) for column in contract.columns})
     wide = texts.withColumns({column.name: typed(column, contract.zone) for column in contract.columns})
     wide = wide.withColumn("event_date", event_date(contract, ds))
-    against = [each for column in contract.columns for each in objections(column)]
-    against += [*placeholder_objections(contract), *lateness_objections(contract, ds)]
+    refusals = [objection for column in contract.columns for objection in objections(column)]
+    refusals += [*placeholder_objections(contract), *lateness_objections(contract, ds)]
     refused = F.col("_refused")
-    # Most rows are good: for them nothing but this is worked out.
-    judged = wide.withColumn("_refused", reduce(or_, [F.coalesce(when, F.lit(False)) for when, _ in against]))
-    reasons = F.array_compact(F.array(*[F.when(when, F.lit(reason)) for when, reason in against]))
+    # Most rows are accepted: compute nothing else for them.
+    checked = wide.withColumn("_refused", reduce(or_, [F.coalesce(when, F.lit(False)) for when, _ in refusals]))
+    reasons = F.array_compact(F.array(*[F.when(when, F.lit(reason)) for when, reason in refusals]))
     sent = F.to_json(F.struct(*[F.col(f"_sent_{name}").alias(name) for name in names]), {"ignoreNullFields": "false"})
-    judged = judged.withColumns(
+    checked = checked.withColumns(
         {
             "reasons": F.when(refused, reasons).otherwise(F.array().cast("array<string>")),
             "record": F.when(refused, sent),
         }
     )
-    return judged.drop("_refused", *(f"{prefix}{name}" for name in names for prefix in ("_text_", "_sent_")))
+    return checked.drop("_refused", *(f"{prefix}{name}" for name in names for prefix in ("_text_", "_sent_")))
 
 
 def trimmed(column: Column) -> SparkColumn:
-    """The text without the white space around it; null where nothing is left."""
+    """The text without surrounding white space; null if nothing is left."""
     text = F.nullif(F.btrim(F.col(f"_sent_{column.name}"), F.lit(" \t\r\n\u00a0")), F.lit(""))
     return F.lower(text) if column.lower else text
 
 
 def typed(column: Column, zone: str) -> SparkColumn:
-    """The value, or null where the text does not say one exactly."""
+    """The value, or null if the text is not exactly one."""
     text = F.col(f"_text_{column.name}")
     match column.base_type:
         case "string":
             return text
         case "decimal":
-            # A value that only fits when rounded is not the value that was sent.
+            # Never round: a value that does not fit exactly is refused.
             exact = text.try_cast(WIDEST)
             value = exact.try_cast(column.type)
             return F.when(value == exact, value)
@@ -71,16 +73,16 @@ def typed(column: Column, zone: str) -> SparkColumn:
         case "boolean":
             return F.coalesce(*[F.when(F.lower(text) == said, F.lit(value)) for said, value in BOOLEANS.items()])
         case "date":
-            formats = [F.to_date(F.try_to_timestamp(text, F.lit(each))) for each in column.formats]
+            formats = [F.to_date(F.try_to_timestamp(text, F.lit(pattern))) for pattern in column.formats]
             return F.coalesce(F.when(text.rlike(ISO_DATE), text.try_cast("date")), *formats)
         case _:
             return timestamp(column, text, zone)
 
 
 def timestamp(column: Column, text: SparkColumn, zone: str) -> SparkColumn:
-    """UTC; a text that names no zone is meant in the source's."""
+    """In UTC; a text without a zone is in the zone that the contract declares."""
     iso = F.when(text.rlike(ISO_TIMESTAMP), text.try_cast("timestamp"))
-    naive = F.coalesce(iso, *[F.try_to_timestamp(text, F.lit(each)) for each in column.formats])
+    naive = F.coalesce(iso, *[F.try_to_timestamp(text, F.lit(pattern)) for pattern in column.formats])
     if zone == "UTC":
         return naive
     return F.when(text.rlike(HAS_ZONE), iso).otherwise(F.to_utc_timestamp(naive, zone))
@@ -90,37 +92,37 @@ def event_date(contract: Contract, ds: date) -> SparkColumn:
     return F.to_date(F.col(contract.event_time)) if contract.event_time else F.lit(ds)
 
 
-Objection = tuple[SparkColumn, str]  # where it holds, and its reason code
+Objection = tuple[SparkColumn, str]  # the condition, and the reason code of the rows that meet it
 
 
 def objections(column: Column) -> list[Objection]:
-    """What the contract says against a value."""
+    """The ways in which a value can break the contract."""
     text, value = F.col(f"_text_{column.name}"), F.col(column.name)
-    found = [] if column.type == "string" else [(text.isNotNull() & value.isNull(), f"not_{column.base_type}")]
+    refusals = [] if column.type == "string" else [(text.isNotNull() & value.isNull(), f"not_{column.base_type}")]
     if column.required:
-        found.append((text.isNull(), "missing"))
+        refusals.append((text.isNull(), "missing"))
     if column.minimum is not None:
-        found.append((value < F.lit(column.minimum), f"under_{column.minimum}"))
+        refusals.append((value < F.lit(column.minimum), f"under_{column.minimum}"))
     if column.above is not None:
-        found.append((value <= F.lit(column.above), f"not_over_{column.above}"))
+        refusals.append((value <= F.lit(column.above), f"not_over_{column.above}"))
     if column.maximum is not None:
-        found.append((value > F.lit(column.maximum), f"over_{column.maximum}"))
+        refusals.append((value > F.lit(column.maximum), f"over_{column.maximum}"))
     if column.values:
-        found.append((~value.isin(*column.values), "not_one_of_the_values"))
+        refusals.append((~value.isin(*column.values), "not_one_of_the_values"))
     if column.pattern:
-        found.append((~value.rlike(column.pattern), "not_of_the_pattern"))
-    return [(when, f"{column.name}:{problem}") for when, problem in found]
+        refusals.append((~value.rlike(column.pattern), "not_of_the_pattern"))
+    return [(when, f"{column.name}:{problem}") for when, problem in refusals]
 
 
 def placeholder_objections(contract: Contract) -> list[Objection]:
-    """The first and the last year are what systems write that know no date; an event's own time is judged by its ds."""
-    dates = [each for each in contract.columns if each.base_type in ("date", "timestamp")]
-    others = [each.name for each in dates if each.name != contract.event_time]
+    """Years 1 and 9999 are placeholders for an unknown date; lateness already covers the event time itself."""
+    dates = [column for column in contract.columns if column.base_type in ("date", "timestamp")]
+    others = [column.name for column in dates if column.name != contract.event_time]
     return [(F.year(name).isin(*NO_YEARS), f"{name}:no_real_date") for name in others]
 
 
 def lateness_objections(contract: Contract, ds: date) -> list[Objection]:
-    """An event is neither after its ds nor older than the allowed lateness."""
+    """Refuses events after ds, and events older than the allowed lateness."""
     if contract.event_time is None:
         return []
     oldest = ds - timedelta(days=contract.lateness_days)

@@ -1,4 +1,4 @@
-"""One arrival day judged and settled: which of its records count, which are kept aside, which are refused."""
+"""Settles one arrival day against what is stored: which versions count now, and which were superseded."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ ORIGIN = "superseded_table"
 
 @dataclass(frozen=True)
 class SettledDay:
-    """The versions of the day's keys, settled against what is stored."""
+    """Every version of the day's keys, with the day on which a better one replaced it."""
 
     run: Run
-    again: bool  # the day may have been here before: its own rows may be stored already
-    alone: DataFrame  # the day's versions that no other version stands against
+    again: bool  # the day may have run before, so its own rows may be stored already
+    alone: DataFrame  # versions whose key has no other version
     settled: DataFrame  # all versions of the keys that have several
-    contested: int  # how many those are
-    stored: DataFrame  # what is stored for the day's keys, with the table it is in
-    stored_arrivals: list[tuple[str, date]]  # the tables and arrival days that those are of
+    contested: int  # number of rows in `settled`
+    stored: DataFrame  # the stored rows of the day's keys, with their table
+    stored_arrivals: list[tuple[str, date]]  # table and arrival day of the stored rows
 
     def current(self) -> list[DesiredSlice]:
-        """First the rows that nothing is stored for: most of a day, and no stored row is read for them."""
+        """First the keys with nothing stored: they are most of a day, and need no stored row to be read."""
         table, rows = layout.processed(self.run.contract), self._current
         if self.again:
             return [self._against_stored(table, rows.unionByName(self.alone))]
-        dates, desired = {"event_date": self._tally["fresh_on"]}, self.alone.unionByName(self._unheard_of)
+        dates, desired = {"event_date": self._tally["fresh_on"]}, self.alone.unionByName(self._new_current)
         size = self._tally["fresh"]
         fresh = DesiredSlice(
             table=table, where=dates, desired=spark_tables.conform(desired, table), size=size, new=True
@@ -65,7 +65,7 @@ class SettledDay:
         return self._against_stored(layout.superseded(self.run.contract), rows)
 
     def later_arrivals(self) -> list[date]:
-        """Days after ds whose records this run has settled anew: their books may count them otherwise now."""
+        """Days after ds whose records this run settled again: their counts may have changed."""
         return sorted({day for _, day in self.stored_arrivals if day > self.run.ds})
 
     @property
@@ -73,9 +73,11 @@ class SettledDay:
         return self.settled.where(F.col("superseded").isNull())
 
     @property
-    def _unheard_of(self) -> DataFrame:
-        """Of the contested keys' current rows those whose key has none yet. A row that moves to another date comes in the
-        commit that takes the old one away, so that it is never there twice."""
+    def _new_current(self) -> DataFrame:
+        """Current rows of contested keys that have no stored row yet.
+
+        A row that moves to another event date comes in the commit that deletes the old one, so it never exists twice.
+        """
         return self._current.join(self._stored_keys, list(self.run.contract.key), "left_anti")
 
     @property
@@ -98,7 +100,7 @@ class SettledDay:
 
     @cached_property
     def _tally(self) -> Row:
-        """The day's rows as known on ds, so that they are the same whatever has run since."""
+        """Counts the day's rows as known on ds: the counts stay the same whatever ran later."""
         run = self.run
         mine = F.col("arrived") == F.lit(run.ds)
         same_record = Window.partitionBy(*run.contract.key, "record_hash")
@@ -107,10 +109,10 @@ class SettledDay:
         yes, no = F.lit(True), F.lit(False)
         alone = self.alone.select(*columns, no.alias("again"), yes.alias("fresh"), yes.alias("counts"))
         settled = self.settled.select(*columns, again.alias("again"), no.alias("fresh"), mine.alias("counts"))
-        fresh = self._unheard_of.select(*columns, no.alias("again"), yes.alias("fresh"), no.alias("counts"))
+        fresh = self._new_current.select(*columns, no.alias("again"), yes.alias("fresh"), no.alias("counts"))
         known = F.col("counts") & known_on(run.ds)
         beaten, on_ds = F.col("counts") & ~known_on(run.ds), F.col("event_date") == F.lit(run.ds)
-        found = (
+        tally = (
             alone.unionByName(settled)
             .unionByName(fresh)
             .agg(
@@ -123,8 +125,8 @@ class SettledDay:
             )
             .first()
         )
-        assert found is not None
-        return found
+        assert tally is not None
+        return tally
 
     def counts(self, day: TypedDay) -> dict[str, int]:
         counts = {
@@ -144,7 +146,7 @@ def balance(counts: dict[str, int]) -> None:
     if sum(out.values()) != counts["rows_in"]:
         raise UnbalancedBooksError(
             f"{counts['rows_in']} rows came in and {sum(out.values())} are accounted for ({out}); nothing was committed. "
-            "This is a fault of the pipeline or of a transform: a derive must neither drop nor add rows."
+            "This is a bug in the pipeline or in a transform: derive must neither drop nor add rows."
         )
 
 
@@ -153,7 +155,7 @@ def _count(condition: Column) -> Column:
 
 
 def settle_day(day: TypedDay) -> SettledDay:
-    """Finds what is stored for the day's keys, and says of every version until when it was known."""
+    """Reads the stored versions of the day's keys and ranks all of them."""
     run, contract = day.run, day.run.contract
     key, versions = list(contract.key), day.versions
     again = _may_be_stored(run)
@@ -161,7 +163,7 @@ def settle_day(day: TypedDay) -> SettledDay:
         _stored(run, versions, again), arrivals=F.collect_set(F.struct(ORIGIN, "arrived"))
     )
     others = stored.where(F.col("arrived") != F.lit(run.ds))
-    twice = day.several.groupBy(*key).count().where("count > 1").select(*key)
+    twice = day.repeated.groupBy(*key).count().where("count > 1").select(*key)
     keys = spark_tables.broadcast_if_small(twice.unionByName(others.select(*key)).distinct())
     contested = versions.join(keys, key, "left_semi").unionByName(others.drop(ORIGIN))
     settled, size = spark_tables.materialize(settle(contested, contract, run.ds), versions=F.count(F.lit(1)))
@@ -170,7 +172,7 @@ def settle_day(day: TypedDay) -> SettledDay:
 
 
 def _stored(run: Run, versions: DataFrame, again: bool) -> DataFrame:
-    """The stored versions of the day's keys, from the event dates that can hold any."""
+    """The stored versions of the day's keys, read from the event dates that lateness allows."""
     contract = run.contract
     reach = contract.lateness_days
     where: spark_tables.Slice = {"event_date": day_range(run.ds, 2 * reach if again else reach, reach)}
@@ -183,12 +185,12 @@ def _stored(run: Run, versions: DataFrame, again: bool) -> DataFrame:
     if again:
         mine = (F.col("arrived") == F.lit(run.ds)) | (F.col("superseded") == F.lit(run.ds))
         keys = keys.union(every.where(mine).select(key))
-    # Joined on a hash, eight bytes a key; a key that only shares the hash settles to what it already is.
+    # Join on an 8-byte hash of the key; a key that only collides settles to what it already is.
     return every.withColumn("_key", key).join(keys, "_key", "left_semi").drop("_key")
 
 
 def _may_be_stored(run: Run) -> bool:
-    """Whether rows of this arrival day may be stored, or rows that it superseded: by the files' statistics."""
+    """Whether file statistics allow stored rows that arrived, or were superseded, on this day."""
     contract, ds = run.contract, str(run.ds)
     where = spark_tables.values_as_text({"event_date": day_range(run.ds, contract.lateness_days)})
     for table in (layout.processed(contract), layout.superseded(contract)):

@@ -18,56 +18,56 @@ from common.runtime.run import Run
 
 @dataclass(frozen=True)
 class TypedDay:
-    """What arrived on ds, typed: each different record once. `reasons` is empty for the accepted ones."""
+    """The distinct records that arrived on ds, typed. Accepted ones have no `reasons`."""
 
     run: Run
-    judged: DataFrame
-    several: DataFrame  # those whose key came more than once, be it as the same record
+    records: DataFrame
+    repeated: DataFrame  # records whose key arrived more than once, also as the same record
     counts: dict[str, int]
 
     @property
     def refused(self) -> DesiredSlice:
         table = layout.quarantine(self.run.contract)
-        bad = self.judged.where(F.size("reasons") > 0)
-        named = bad.withColumns(self.run.refused_by)
-        rows = spark_tables.conform(named, table)
+        refused = self.records.where(F.size("reasons") > 0).withColumns(self.run.refused_by)
+        rows = spark_tables.conform(refused, table)
         return DesiredSlice(table=table, where=self.run.refusals, desired=rows, size=self.counts["refused"])
 
     @cached_property
     def versions(self) -> DataFrame:
-        """The accepted records as versions of their keys; nothing has superseded them yet."""
+        """The accepted records as versions of their keys, none of them superseded yet."""
         contract = self.run.contract
-        good = self.judged.where(F.size("reasons") == 0).transform(self.run.dataset.derive)
-        named = good.withColumns({"arrived": F.lit(self.run.ds), "superseded": F.lit(None).cast("date")})
-        return spark_tables.conform(named, layout.superseded(contract))
+        accepted = self.records.where(F.size("reasons") == 0).transform(self.run.dataset.derive)
+        versions = accepted.withColumns({"arrived": F.lit(self.run.ds), "superseded": F.lit(None).cast("date")})
+        return spark_tables.conform(versions, layout.superseded(contract))
 
 
 def type_day(run: Run) -> TypedDay:
+    """Casts the day's raw records, refuses those that break the contract, and counts copies."""
     contract = run.contract
     rows_in = Observation()
     raw = spark_tables.read_partitions(run, layout.raw(contract), {"ds": [run.ds]}).drop("ds")
-    judged = cast_rows(raw.observe(rows_in, spark_tables.sum_or_zero("copies").alias("rows_in")), contract, run.ds)
+    records = cast_rows(raw.observe(rows_in, spark_tables.sum_or_zero("copies").alias("rows_in")), contract, run.ds)
     accepted = F.size("reasons") == 0
-    # An accepted record is the same wherever it stood; a refused one is kept with its file.
+    # Accepted records are equal across files; a refused one keeps its file, so that it can be found.
     values = [column.name for column in contract.columns]
-    judged = judged.withColumns(
+    records = records.withColumns(
         {
             "file": F.when(~accepted, F.col("file")),
             "record_hash": F.when(accepted, record_hash(values)).otherwise(F.col("record_hash")),
         }
     )
     rows, seen = spark_tables.materialize(
-        judged,
+        records,
         refused=F.count_if(~accepted),
         quarantined=spark_tables.sum_or_zero(F.when(~accepted, F.col("copies"))),
         copies=spark_tables.sum_or_zero(F.when(accepted, F.col("copies") - 1)),
     )
-    alone, alike = spark_tables.split_unique(rows, F.when(accepted, F.xxhash64(*contract.key)))
+    alone, same_key = spark_tables.split_unique(rows, F.when(accepted, F.xxhash64(*contract.key)))
     names = [name for name in rows.columns if name != "copies"]
-    several, again = spark_tables.materialize(
-        alike.groupBy(*names).agg(F.sum("copies").alias("copies"), F.count(F.lit(1)).alias("_records")),
+    repeated, duplicates = spark_tables.materialize(
+        same_key.groupBy(*names).agg(F.sum("copies").alias("copies"), F.count(F.lit(1)).alias("_records")),
         records=spark_tables.sum_or_zero(F.col("_records") - 1),
     )
-    several = several.drop("_records")
-    counts = {**rows_in.get, **seen, "copies": seen["copies"] + again["records"]}
-    return TypedDay(run, alone.unionByName(several), several, counts)
+    repeated = repeated.drop("_records")
+    counts = {**rows_in.get, **seen, "copies": seen["copies"] + duplicates["records"]}
+    return TypedDay(run, alone.unionByName(repeated), repeated, counts)
