@@ -23,7 +23,7 @@ SAID = {
     "dataset": "churn",
     "ds": "2026-01-05",
     "outcome": "failed",
-    "error": "ContractBroken",
+    "error": "ContractViolationError",
     "message": "churn raw of 2026-01-05: 1 of 9 rules failed. First: unique on customer_id failed: 2 of 9 rows",
     "failures": [{"expectation": "unique", "column": "customer_id", "failed": 2, "checked": 9, "examples": ["c1"]}],
     "seconds": 1.5,

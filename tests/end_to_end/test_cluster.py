@@ -250,7 +250,7 @@ def test_started_twice_it_is_one_cluster_and_ended_twice_it_is_quiet(cluster: Cl
 def test_without_a_cluster_a_job_says_at_once_what_to_do(stopped: Cluster, lake: PlayLake) -> None:
     started = time.monotonic()
     code, line, said = ended(stopped.submit(lake, ROOT / "jobs" / "ingest.py", "churn"))
-    assert (code, line["error"]) == (1, "ClusterNotThere"), said
+    assert (code, line["error"]) == (1, "ClusterUnavailableError"), said
     assert "start it with `make cluster`" in line["message"]
     assert time.monotonic() - started < 30
 
@@ -285,7 +285,7 @@ def test_who_does_not_know_the_secret_gets_nothing_and_is_told_why(cluster: Clus
     cluster.secret_file = cluster.folder.parent / "guessed"
     cluster.secret_file.write_text("guessed\n")
     code, line, said = ended(cluster.submit(lake, ROOT / "jobs" / "ingest.py", "churn"))
-    assert (code, line["error"]) == (1, "ClusterNotThere"), said
+    assert (code, line["error"]) == (1, "ClusterUnavailableError"), said
     assert f"another secret than {cluster.secret_file}" in line["message"]
     assert cluster.executors() == []
 

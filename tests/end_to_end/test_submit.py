@@ -57,7 +57,7 @@ def submit(lake: PlayLake, job: str, *arguments: str, **environment: str) -> tup
 )
 def test_bad_arguments_touch_nothing(lake: PlayLake, arguments: list[str], said: str) -> None:
     code, line, errors = submit(lake, "ingest", *arguments)
-    assert (code, line["outcome"], line["error"]) == (2, "failed", "BadArguments")
+    assert (code, line["outcome"], line["error"]) == (2, "failed", "UsageError")
     assert said in line["message"]
     assert said in errors
     assert not (lake.root / "lake").exists()
@@ -72,7 +72,7 @@ def test_what_is_submitted_reads_the_pyspark_that_is_installed_and_compiled(tmp_
 
 def test_nothing_landed_is_4_and_a_broken_contract_3(lake: PlayLake) -> None:
     code, line, _ = submit(lake, "ingest", "--dataset", "transactions", "--ds", DAY)
-    assert (code, line["error"]) == (4, "NothingThere")
+    assert (code, line["error"]) == (4, "SourceMissingError")
     lake.land_bytes(DAY, b"transaction_id\nt1\n")
     code, line, said = submit(lake, "ingest", "--dataset", "transactions", "--ds", DAY)
     assert (code, line["failures"][0]["file"]) == (3, "part.csv")
@@ -83,7 +83,7 @@ def test_a_day_that_another_run_holds_is_5(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na")
     with hold(str(lake.root / "lake"), f"transactions/ingest/{DAY}", 0):
         code, line, said = submit(lake, "ingest", "--dataset", "transactions", "--ds", DAY, LOCK_WAIT_SECONDS="0.1")
-    assert (code, line["error"]) == (5, "Busy")
+    assert (code, line["error"]) == (5, "LockedError")
     assert f"held by process {os.getpid()}" in said
 
 

@@ -130,7 +130,7 @@ FAULTS = [
     Fault("everything sent twice", lambda rows: text([*rows, *rows]), AGAIN),
     Fault("duplicated keys", every(1, transaction_id=lambda row: f"k{int(row['user_id'] or 0) % 40}"), AGAIN),
     Fault("header and nothing else", lambda rows: text([]), "has no rows in"),
-    Fault("nothing landed", text, "NothingThere", file="_still-writing.csv"),
+    Fault("nothing landed", text, "SourceMissingError", file="_still-writing.csv"),
     Fault("a renamed column", lambda rows: text(rows, [*COLUMNS[:3], "amount", *COLUMNS[4:]]), "its header lacks"),
     Fault("a column twice", lambda rows: text(rows, [*COLUMNS, "user_id"]), "twice"),
     Fault("another delimiter", lambda rows: text(rows, delimiter=";"), "its header lacks"),
@@ -155,7 +155,7 @@ def alarms(lake: PlayLake, ds: date, steps: list[ChainStep] | None = None) -> li
         try:
             line = lake.run(step.job, str(ds), **step.options)
         except SourceMissingError as error:
-            return [*said, f"NothingThere {error}"]
+            return [*said, f"SourceMissingError {error}"]
         except ContractViolationError as error:
             problems = [
                 f"{each.get('expectation', '')} {each.get('column', '')} {each.get('examples', '')}"
