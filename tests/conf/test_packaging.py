@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -95,6 +96,17 @@ def copy(source: Path, target: Path) -> None:
     else:
         target.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
+
+
+def test_the_hooks_run_the_linters_of_make_lint_and_download_nothing() -> None:
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert local["repo"] == "local"
+    assert {hook["language"] for hook in local["hooks"]} == {"system"}
+    hooks = {hook["entry"].removesuffix(" --force-exclude") for hook in local["hooks"]}
+    makefile = (ROOT / "Makefile").read_text()
+    recipe = re.search(r"^lint:.*\n\t@(.*)$", makefile, re.M)
+    assert recipe
+    assert hooks == {command.removesuffix(" .") for command in recipe[1].split(" && ")}
 
 
 @pytest.fixture(scope="module")
