@@ -132,7 +132,7 @@ def is_closed(stack: Stack) -> None:
     insist(users(stack, "postgres", "postgres") - {"0"} != set(), "no process of PostgreSQL's server was found")
     insist("0" not in users(stack, "postgres", "postgres"), "PostgreSQL's server runs as root")
     head = stack.run("git", "rev-parse", "HEAD").stdout.strip()
-    said = "from common.revision import code_revision; print(code_revision())"
+    said = "from common.runtime.code_version import code_revision; print(code_revision())"
     found = stack.inside("airflow-scheduler", ".venv/bin/python", "-c", said).strip()
     insist(found == head, f"the image was made from {head}, and says {found!r}")
     try:

@@ -28,11 +28,11 @@ DATASETS = ("transactions", "churn")
 BACKFILL = ROOT / "jobs" / "backfill.py"
 # The day without its gate, in one session as well.
 SHORT = """
-from common.cli import run_chain_job
-from common.job import Step
+from common.orchestration.cli import run_chain_job
+from common.orchestration.job import ChainStep
 from jobs import clean, features, ingest
 
-run_chain_job([Step(ingest.INGEST), Step(clean.CLEAN), Step(features.FEATURES)])
+run_chain_job([ChainStep(ingest.INGEST), ChainStep(clean.CLEAN), ChainStep(features.FEATURES)])
 """
 EXECUTOR = "CoarseGrainedExecutorBackend"
 

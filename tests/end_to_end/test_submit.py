@@ -145,7 +145,7 @@ def test_killed_in_the_middle_and_run_again_it_equals_a_clean_run(
 def test_what_spark_submit_is_given_comes_before_conf_but_not_before_what_results_depend_on(tmp_path: Path) -> None:
     script = tmp_path / "shows.py"
     script.write_text(
-        "from common.session import open_session\nfrom common.settings import load_settings\n"
+        "from common.runtime.session import open_session\nfrom common.runtime.settings import load_settings\n"
         "conf = open_session(load_settings('local'), 'shows').conf\n"
         "print(conf.get('spark.sql.shuffle.partitions'), conf.get('spark.sql.ansi.enabled'), conf.get('spark.master'))"
     )
@@ -201,8 +201,8 @@ def test_a_full_disk_fails_before_the_commit_and_with_space_again_the_day_heals(
 
 THIRD = {
     "contract.py": """
-from common.aggregates import Count, Max
-from common.contract import Column, Contract, Feature, Features
+from common.contracts.aggregates import Count, Max
+from common.contracts.contract import Column, Contract, Feature, Features
 
 CONTRACT = Contract(
     name="visits",

@@ -72,7 +72,7 @@ def test_numbers_without_end_are_judged_like_others(
     doubles = lake.saying(columns=lake.columns("age", type="double", minimum=None, maximum=None))
     doubles.land(DAY, "transaction_id\na\nb")
     doubles.day(DAY)
-    monkeypatch.setattr(spark_tables, "read", endless(spark_tables.read_partitions, value))
+    monkeypatch.setattr(spark_tables, "read_partitions", endless(spark_tables.read_partitions, value))
     assert through(doubles, DAY) == {"raw": [], "processed": [], "features": []}
     bounded = lake.saying(columns=lake.columns("age", type="double"))
     with pytest.raises(ContractViolationError, match=f"on age failed: 2 of 2 rows, .* for example {value}"):

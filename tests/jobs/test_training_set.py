@@ -391,7 +391,7 @@ def test_a_build_that_was_killed_is_made_anew_under_the_same_version(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr(build, "write_json", killed)
+        broken.setattr("common.training.build.write_json", killed)
         with pytest.raises(KeyboardInterrupt):
             build(churn, declared(churn))
     assert training_manifests.manifests(str(churn.root / "lake"), NAME) == []
@@ -409,7 +409,7 @@ def test_a_build_that_was_killed_is_made_anew_though_its_table_has_moved_on(
     place, path = str(churn.root / "lake"), "published/churn/v1"
     before = churn.published.at().version
     with monkeypatch.context() as broken:
-        broken.setattr(build, "write_json", killed)
+        broken.setattr("common.training.build.write_json", killed)
         with pytest.raises(KeyboardInterrupt):
             build(churn, declared(churn))
     assert pins.kept_versions(place, path) == [before]

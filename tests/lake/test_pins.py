@@ -100,7 +100,7 @@ def test_files_that_are_removed_while_a_pin_is_made_are_not_pinned(lake: str, mo
         vacuum(Path(lake))
         return content_hash.hash_parts(parts)
 
-    monkeypatch.setattr(pins, "of_parts", too_late)
+    monkeypatch.setattr(pins, "hash_parts", too_late)
     with pytest.raises(SourceMissingError, match="its files were removed"):
         pins.pin(lake, "january", PATH, 0)
     assert pins.pins(lake) == []

@@ -232,7 +232,7 @@ def test_a_load_that_is_killed_changes_nothing_and_the_next_one_clears_up(store:
     store.load("sales_v1", "user_id", spends(1), {})
     code = """
 import os, sys
-from common.online.store import open_store
+from common.online.connect import open_store
 from tests.online.test_store import spends
 def batches():
     yield from spends(2, users=300)
