@@ -26,7 +26,7 @@ def source_code(file: Path, leave_out: str = "") -> SourceCode:
     """Of a module and the dataset modules that it imports, directly or not; `leave_out` names one definition."""
     statements: dict[str, str] = {}
     texts: set[str] = set()
-    for module in _modules(file):
+    for module in modules_of(file):
         prefix = _prefix(module, file)
         for node in ast.parse(module.read_text(encoding="utf-8")).body:
             name = _name(node)
@@ -46,7 +46,7 @@ def _prefix(module: Path, file: Path) -> str:
     return f"{folder}{module.stem}."
 
 
-def _modules(file: Path) -> list[Path]:
+def modules_of(file: Path) -> list[Path]:
     """The file and every dataset module in its imports, transitively."""
     modules = [file]
     for module in modules:

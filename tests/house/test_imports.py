@@ -28,7 +28,7 @@ LEVEL = {wing: level for level, wings in enumerate(ORDER) for wing in wings}
 GROUND = {"common", "common.errors", "common.days", "common.names"}
 # What DAG files may read of common: declarations and settings, nothing that starts Spark.
 FOR_DAGS = ("contracts", "ground")
-FOR_DAGS_TOO = {"common.runtime.settings", "common.runtime.command", "common.sources.landing"}
+FOR_DAGS_TOO = {"common.runtime.settings", "common.runtime.submit_command", "common.sources.landing"}
 
 
 def modules(folder: Path, root: Path = ROOT) -> dict[str, Path]:

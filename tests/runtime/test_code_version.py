@@ -1,0 +1,95 @@
+"""What makes a day stale without new data: the engine's version, the contract and the dataset's own code, and no more."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import jobs.datasets
+from common.contracts import datasets
+from common.runtime import code_version
+from common.runtime.code_version import day_fingerprint
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of a dataset under a name of its own, that a test may edit."""
+    copy = tmp_path / "purchases"
+    shutil.copytree(ROOT / "jobs/datasets/transactions", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    contract = copy / "contract.py"
+    contract.write_text(contract.read_text().replace('name="transactions"', 'name="purchases"'))
+    monkeypatch.setattr(jobs.datasets, "__path__", [*jobs.datasets.__path__, str(tmp_path)])
+    yield copy
+    for module in [name for name in sys.modules if name.startswith("jobs.datasets.purchases")]:
+        del sys.modules[module]
+
+
+def fingerprints() -> dict[str, str]:
+    return {name: day_fingerprint(datasets.load(name)) for name in datasets.names()}
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def changed_by(file: Path, old: str, new: str) -> set[str]:
+    before = fingerprints()
+    edit(file, old, new)
+    after = fingerprints()
+    return {name for name in before if before[name] != after[name]}
+
+
+def test_an_edited_transform_makes_its_own_dataset_stale(folder: Path) -> None:
+    assert changed_by(folder / "transforms.py", ">= 5", ">= 6") == {"purchases"}
+
+
+def test_an_edited_contract_makes_its_own_dataset_stale(folder: Path) -> None:
+    assert changed_by(folder / "contract.py", "lateness_days=7", "lateness_days=6") == {"purchases"}
+
+
+def test_a_module_that_the_transforms_import_counts_too(folder: Path) -> None:
+    (folder / "rates.py").write_text("SATURDAY = 5\n")
+    edit(
+        folder / "transforms.py",
+        "from pyspark.sql import DataFrame",
+        "from . import rates\nfrom pyspark.sql import DataFrame",
+    )
+    assert changed_by(folder / "rates.py", "5", "6") == {"purchases"}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("transforms.py", "def derive", "# A comment.\ndef derive"),
+        ("transforms.py", "pure functions of rows", "functions that read rows alone"),
+        ("sample.py", "0.06", "0.07"),
+    ],
+    ids=["a comment", "a docstring", "the sample"],
+)
+def test_what_cannot_change_rows_makes_nothing_stale(folder: Path, file: str, old: str, new: str) -> None:
+    assert changed_by(folder / file, old, new) == set()
+
+
+def test_code_outside_the_datasets_makes_nothing_stale() -> None:
+    """A report may change every day: it is no part of what a fingerprint reads."""
+    read = {path for name in datasets.names() for path in _files_read(name)}
+    assert {path.relative_to(ROOT).parts[:2] for path in read} == {("jobs", "datasets")}
+
+
+def _files_read(name: str) -> list[Path]:
+    from common.contracts.source_code import modules_of
+
+    dataset = datasets.load(name)
+    return [*modules_of(dataset.contract_file), *modules_of(dataset.transforms_file)]
+
+
+def test_a_raised_engine_version_makes_every_dataset_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprints()
+    monkeypatch.setattr(code_version, "ENGINE_VERSION", code_version.ENGINE_VERSION + 1)
+    assert not before.items() & fingerprints().items()
