@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from common.clean.casting import cast_rows
 from common.contracts import datasets
 from common.contracts.contract import Column
-from tests.support.play_lake import PURCHASE
+from tests.support.landing import PURCHASE
 
 
 def judged(spark: SparkSession, text: str, ds: str, zone: str = "UTC") -> tuple[str | None, str, list[str]]:

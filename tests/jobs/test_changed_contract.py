@@ -7,7 +7,8 @@ import pytest
 
 from common.contracts.contract import Column
 from common.errors import ContractViolationError
-from tests.support.play_lake import PURCHASE, PlayLake
+from tests.support.landing import PURCHASE
+from tests.support.play_lake import PlayLake
 from tests.support.tables_as_text import assert_rows
 
 FIRST, SECOND, THIRD = "2026-01-05", "2026-01-06", "2026-01-07"
@@ -27,7 +28,7 @@ def two_days(lake: PlayLake) -> PlayLake:
 
 
 def wider(lake: PlayLake) -> PlayLake:
-    return lake.saying(columns=(*lake.contract.columns, SHOP))
+    return lake.with_contract(columns=(*lake.contract.columns, SHOP))
 
 
 def land_with_shop(lake: PlayLake) -> None:
@@ -92,7 +93,7 @@ def test_what_the_stored_rows_cannot_become_is_refused_with_what_to_do(
     columns = two_days.columns("age", **changed or {})
     kept = [each for each in columns if changed or each.name != "age"]
     features = replace(contract.features, columns=[each for each in contract.features.columns if each.name != "age"])
-    lake = two_days.saying(columns=tuple(kept), features=features)
+    lake = two_days.with_contract(columns=tuple(kept), features=features)
     before = lake.table("processed/transactions").version()
     with pytest.raises(ContractViolationError, match=said) as refused:
         lake.clean(SECOND, full_refresh=True)

@@ -15,7 +15,8 @@ from common.orchestration.job import run_day
 from common.sources.landing import Landing
 from common.sources.source import SourceListing
 from jobs.ingest import INGEST
-from tests.support.play_lake import PURCHASE, PlayLake
+from tests.support.landing import PURCHASE
+from tests.support.play_lake import PlayLake
 from tests.support.tables_as_text import assert_rows
 
 DAY = "2026-01-05"

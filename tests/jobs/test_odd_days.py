@@ -26,7 +26,7 @@ def through(lake: PlayLake, ds: str) -> dict[str, list[str]]:
 
 
 def test_a_day_without_rows_is_told_as_such_and_nothing_else_is_said_of_it(lake: PlayLake) -> None:
-    watched = lake.saying(drift=Drift(days=1))
+    watched = lake.with_contract(drift=Drift(days=1))
     lake.land(DAY, "transaction_id\na\nb")
     lake.day(DAY)
     through(watched, DAY)
@@ -42,7 +42,7 @@ def test_a_contract_may_stop_at_a_day_without_rows(lake: PlayLake, table: str) -
     lake.ingest(DAY)
     lake.clean(DAY)
     with pytest.raises(ContractViolationError, match=r"RowCountToBeBetween\(min_value=1\) failed, observed 0, limit 1"):
-        lake.saying(empty_severity=Severity.ERROR).validate(DAY, table)
+        lake.with_contract(empty_severity=Severity.ERROR).validate(DAY, table)
 
 
 def test_a_day_of_one_row_is_a_day(lake: PlayLake) -> None:
@@ -61,7 +61,9 @@ def test_what_is_said_of_all_values_does_not_hold_of_none(lake: PlayLake) -> Non
     lake.land(DAY, "transaction_id | age\na | -\nb | -")
     lake.day(DAY)
     oldest = Rule("ExpectColumnMaxToBeBetween", {"column": "age", "max_value": 120}, Severity.WARN)
-    assert through(lake.saying(rules=(oldest,)), DAY)["processed"] == ["ExpectColumnMaxToBeBetween(max_value=120)"]
+    assert through(lake.with_contract(rules=(oldest,)), DAY)["processed"] == [
+        "ExpectColumnMaxToBeBetween(max_value=120)"
+    ]
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan], ids=str)
@@ -69,12 +71,12 @@ def test_numbers_without_end_are_judged_like_others(
     lake: PlayLake, monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
     """No text becomes one; a transform or another writer may leave one."""
-    doubles = lake.saying(columns=lake.columns("age", type="double", minimum=None, maximum=None))
+    doubles = lake.with_contract(columns=lake.columns("age", type="double", minimum=None, maximum=None))
     doubles.land(DAY, "transaction_id\na\nb")
     doubles.day(DAY)
     monkeypatch.setattr(spark_tables, "read_partitions", endless(spark_tables.read_partitions, value))
     assert through(doubles, DAY) == {"raw": [], "processed": [], "features": []}
-    bounded = lake.saying(columns=lake.columns("age", type="double"))
+    bounded = lake.with_contract(columns=lake.columns("age", type="double"))
     with pytest.raises(ContractViolationError, match=f"on age failed: 2 of 2 rows, .* for example {value}"):
         bounded.validate(DAY)
 

@@ -46,7 +46,7 @@ def test_refused_here_and_refused_there_are_added_up(lake: PlayLake) -> None:
 
 
 def test_files_that_were_refused_whole_count_as_files(lake: PlayLake) -> None:
-    lake = lake.saying(source=Files(on_bad_file="quarantine"))
+    lake = lake.with_contract(source=Files(on_bad_file="quarantine"))
     lake.land(DAY, "transaction_id\na", "good.csv")
     for number in range(9):
         lake.land_bytes(DAY, b"no,such,header\n1,2,3\n", f"bad{number}.csv")

@@ -135,7 +135,7 @@ def test_a_value_must_exist_where_the_contract_says(lake: PlayLake) -> None:
 def test_a_value_that_was_replaced_since_was_known_on_the_day(lake: PlayLake) -> None:
     """What a correction does to the other table says nothing of an older day, whenever it is validated."""
     rule = Reference(column="user_id", dataset="transactions", key="age")
-    referring = lake.saying(references=(rule,))
+    referring = lake.with_contract(references=(rule,))
     day(lake, DAY, "transaction_id | user_id | age\na | 7 | 7")
     assert referring.validate(DAY)["outcome"] == "done"
     day(lake, NEXT, f"transaction_id | user_id | age | timestamp\na | 8 | 8 | {DAY}T11:00:00Z")

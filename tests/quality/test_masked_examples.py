@@ -51,7 +51,7 @@ def people(lake: PlayLake) -> PlayLake:
     features = replace(contract.features, entity="age", columns=(Feature("buyer", Last(30, "user_id")),))
     reference = Reference(column="user_id", dataset="transactions", key="age", severity=Severity.WARN)
     columns = lake.columns("user_id", sensitive=True)
-    return lake.saying(columns=columns, features=features, rules=RULES, references=(reference,))
+    return lake.with_contract(columns=columns, features=features, rules=RULES, references=(reference,))
 
 
 def test_nothing_tells_a_sensitive_value_whatever_the_rule_looks_at(
@@ -82,7 +82,7 @@ def test_an_error_keeps_its_name_and_loses_its_words(people: PlayLake) -> None:
     rule = warns("UnexpectedRowsExpectation", unexpected_rows_query=query)
     people.day(DAY)
     with pytest.raises(ContractViolationError) as stopped:
-        people.saying(**{**people.changed, "rules": (rule,)}).validate(DAY)
+        people.with_contract(**{**people.contract_changes, "rules": (rule,)}).validate(DAY)
     (failure,) = [each for each in stopped.value.failures if each.get("problem")]
     assert "CAST_INVALID_INPUT" in str(failure["problem"])
     assert SECRET not in str(failure["problem"])

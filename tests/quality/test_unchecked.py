@@ -93,7 +93,7 @@ def test_a_rule_that_raises_leaves_the_others_their_verdicts(spark: SparkSession
 
 def test_a_warning_that_could_not_be_checked_stops_the_day_like_an_error(made: PlayLake) -> None:
     rule = Rule("ExpectColumnMaxToBeBetween", {"column": "gone", "max_value": 5}, Severity.WARN)
-    found = failures(made.saying(rules=(rule,)))["ExpectColumnMaxToBeBetween(max_value=5) gone"]
+    found = failures(made.with_contract(rules=(rule,)))["ExpectColumnMaxToBeBetween(max_value=5) gone"]
     assert found["severity"] == "warn"
     assert "gone" in found["problem"]
 
@@ -107,7 +107,7 @@ def test_a_reference_to_what_is_not_there_is_no_verdict_on_the_rows(
     made: PlayLake, dataset: str, key: str, said: str
 ) -> None:
     rule = Reference(column="user_id", dataset=dataset, key=key, severity=Severity.WARN)
-    found = failures(made.saying(references=(rule,)))[f"ValuesToExistIn({dataset}.{key}) user_id"]
+    found = failures(made.with_contract(references=(rule,)))[f"ValuesToExistIn({dataset}.{key}) user_id"]
     assert said in found["problem"]
 
 
@@ -132,14 +132,16 @@ def test_the_gate_decides_also_where_profiles_cannot_be_kept(made: PlayLake, cap
 )
 def test_a_rule_that_is_mistyped_is_a_bad_argument_and_no_bad_data(made: PlayLake, rule: Rule, said: str) -> None:
     with pytest.raises(UsageError, match=said) as refused:
-        made.saying(rules=(rule,)).validate(DAY)
+        made.with_contract(rules=(rule,)).validate(DAY)
     assert refused.value.exit_code == 2
     assert rule.expectation in str(refused.value)
 
 
 def test_a_failed_day_is_not_read_by_the_next_job_until_it_is_another_or_passes(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id | user_id\na | -\nb | 2")
-    strict = lake.saying(refused_share=0.9, rules=(Rule("ExpectColumnToExist", {"column": "gone"}, table="raw"),))
+    strict = lake.with_contract(
+        refused_share=0.9, rules=(Rule("ExpectColumnToExist", {"column": "gone"}, table="raw"),)
+    )
     lake.ingest(DAY)
     with pytest.raises(ContractViolationError):
         strict.validate(DAY, "raw")
@@ -148,7 +150,7 @@ def test_a_failed_day_is_not_read_by_the_next_job_until_it_is_another_or_passes(
     ) as no:
         lake.clean(DAY)
     assert no.value.exit_code == 3
-    lake.saying(refused_share=0.9).validate(DAY, "raw")
+    lake.with_contract(refused_share=0.9).validate(DAY, "raw")
     lake.clean(DAY)
     with pytest.raises(ContractViolationError, match="RefusedShareToBeAtMost"):
         lake.validate(DAY)
@@ -162,7 +164,7 @@ def test_a_failed_day_is_not_read_by_the_next_job_until_it_is_another_or_passes(
 
 def test_a_verdict_that_was_lost_stops_nobody(made: PlayLake) -> None:
     with pytest.raises(ContractViolationError):
-        made.saying(rules=(Rule("ExpectColumnToExist", {"column": "gone"}),)).validate(DAY)
+        made.with_contract(rules=(Rule("ExpectColumnToExist", {"column": "gone"}),)).validate(DAY)
     shutil.rmtree(made.root / "lake/results")
     assert made.features(DAY, full_refresh=True)["outcome"] == "nothing"
 

@@ -1,0 +1,43 @@
+"""Writes files into the landing folder of a test."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.folders import Folders
+from tests.support.tables_as_text import parse
+
+PURCHASE = {
+    "transaction_id": "t1",
+    "user_id": "1",
+    "age": "30",
+    "purchase_amount": "10.00",
+    "timestamp": "2026-01-05T10:00:00Z",
+    "category": "food",
+    "payment_method": "card",
+}
+
+
+@dataclass
+class LandingFolder(Folders):
+    def folder(self, ds: str) -> Path:
+        path = self.landing / self.dataset / f"ds={ds}"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def land(self, ds: str, text: str, name: str = "part.csv") -> Path:
+        """Writes purchases given as a text table; columns that it leaves out get the values of PURCHASE."""
+        path = self.folder(ds) / name
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(PURCHASE))
+            writer.writeheader()
+            for row in parse(text):
+                writer.writerow({**PURCHASE, "timestamp": f"{ds}T10:00:00Z", **row})
+        return path
+
+    def land_bytes(self, ds: str, content: bytes, name: str = "part.csv") -> Path:
+        path = self.folder(ds) / name
+        path.write_bytes(content)
+        return path
