@@ -1,4 +1,4 @@
-"""The logical day: parsed strictly, ranged inclusively."""
+"""Parse logical days strictly, and build inclusive ranges of them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def parse_day(text: str) -> date:
     except ValueError:
         raise UsageError(f"--ds {text!r} is not a date; expected {FORM}") from None
     if not EARLIEST <= day <= LATEST:
-        raise UsageError(f"--ds {text!r} is out of reach; expected a day from {EARLIEST} to {LATEST}")
+        raise UsageError(f"--ds {text!r} is out of range; expected a day from {EARLIEST} to {LATEST}")
     return day
 
 
 def parse_days(text: str, long_range: bool = False) -> list[date]:
-    """`2026-01-31`, or `2026-01-01..2026-01-31`, both ends included."""
+    """Parse `2026-01-31` or `2026-01-01..2026-01-31`, both ends included."""
     first, dots, last = text.partition("..")
     start = parse_day(first)
     end = parse_day(last) if dots else start
@@ -34,7 +34,9 @@ def parse_days(text: str, long_range: bool = False) -> list[date]:
         raise UsageError(f"--ds {text!r} ends before it starts; expected the earlier day first")
     length = (end - start).days + 1
     if length > LONGEST_RANGE and not long_range:
-        raise UsageError(f"--ds {text!r} has {length} days, more than {LONGEST_RANGE}; add --long-range if you mean it")
+        raise UsageError(
+            f"--ds {text!r} has {length} days, more than {LONGEST_RANGE}; add --long-range to run them all"
+        )
     return days_between(start, end)
 
 
@@ -43,5 +45,5 @@ def days_between(start: date, end: date) -> list[date]:
 
 
 def day_range(day: date, before: int, after: int = 0) -> list[date]:
-    """The days from `before` days before `day` to `after` days after it."""
+    """Return the days from `before` days before `day` to `after` days after it."""
     return days_between(day - timedelta(days=before), day + timedelta(days=after))

@@ -1,4 +1,4 @@
-"""One tree of errors; each knows the exit code that the command line promises."""
+"""The exceptions of the pipeline, each with its exit code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class PipelineError(Exception):
-    """Says what was found, what was expected and what to do."""
+    """Base class. Messages say what was found, what was expected and what to do."""
 
     exit_code = 1
 
@@ -18,7 +18,7 @@ class UsageError(PipelineError):
 
 
 class ContractViolationError(PipelineError):
-    """The data of a day is not what its contract says."""
+    """The data of a day violates its contract."""
 
     exit_code = 3
 
@@ -28,54 +28,54 @@ class ContractViolationError(PipelineError):
 
 
 class SourceMissingError(PipelineError):
-    """The source has nothing for that day."""
+    """The source has no data for the day."""
 
     exit_code = 4
 
 
 class LockedError(PipelineError):
-    """Another run holds that table and day."""
+    """Another run holds the lock."""
 
     exit_code = 5
 
 
 class LakeNotWritableError(PipelineError):
-    """There is no place, or no right, to write."""
+    """The lake has no space left, or denies write access."""
 
 
 class ClusterUnavailableError(PipelineError):
-    """No Spark cluster answers, or none that would work for this run."""
+    """No Spark cluster answers, or the one that answers cannot run this job."""
 
 
 class UnbalancedBooksError(PipelineError):
-    """Rows in are not rows out: nothing is committed."""
+    """Rows in do not equal rows out; nothing was committed."""
 
 
 class InconclusiveCheckError(PipelineError):
-    """A check that could not have failed: that it did not says nothing."""
+    """A check whose success proves nothing, because it could not have failed."""
 
 
 class ContractDeclarationError(PipelineError):
-    """A declaration that contradicts itself; raised when it is imported."""
+    """A contract contradicts itself; raised at import."""
 
 
-# What Spark, Parquet and deltalake say of a file of the lake that is not what it was.
+# Signs of a damaged or missing file in the errors of Spark, Parquet and deltalake.
 _DAMAGED = ("FAILED_READ_FILE", "is not a Parquet file", "FileNotFoundException", "DeltaError", "TableNotFoundError")
 _RESTORE = (
-    "A file of the lake is damaged or gone. Bring it back from a copy, or restore the table to a version before it "
-    "(Delta's RESTORE), or delete that day's rows and run the day again with --full-refresh."
+    "A file of the lake is damaged or missing. Restore it from a backup, restore the table to an earlier version "
+    "(Delta's RESTORE), or delete the day's rows and run the day again with --full-refresh."
 )
 
 
 def advice(error: Exception) -> str:
-    """What to do about an error that is not ours; empty where nothing better is known than its own words."""
-    said = f"{type(error).__name__}: {error}"
-    return _RESTORE if any(sign in said for sign in _DAMAGED) else ""
+    """Return what to do about a foreign error; empty when we know nothing better than its message."""
+    text = f"{type(error).__name__}: {error}"
+    return _RESTORE if any(sign in text for sign in _DAMAGED) else ""
 
 
 @contextmanager
 def exit_on_error() -> Iterator[None]:
-    """For commands that answer people: an error of ours is what it says, and its exit code."""
+    """Print a pipeline error without a traceback and exit with its code."""
     try:
         yield
     except PipelineError as error:
@@ -84,5 +84,6 @@ def exit_on_error() -> Iterator[None]:
 
 
 def require(holds: bool, message: str) -> None:
+    """Raise a ContractDeclarationError unless the condition holds."""
     if not holds:
         raise ContractDeclarationError(message)

@@ -1,4 +1,4 @@
-"""What a name of a dataset, column, pin or training set looks like."""
+"""The pattern for names of datasets, columns, pins and training sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vocabulary in which a feature is declared. Words and types only; `common.features` computes them."""
+"""The aggregates that a contract declares features with. `common.features` computes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TypeOf = Callable[[str], str]
 
 
 def sum_type(type_: str) -> str:
-    """Sums stay exact: decimals widen by ten digits, whole numbers become long."""
+    """Return a type wide enough for an exact sum: decimals gain ten digits, integers become long."""
     if type_.startswith("decimal"):
         precision, scale = (int(part) for part in type_[8:-1].split(","))
         return f"decimal({min(38, precision + 10)},{scale})"
@@ -24,7 +24,7 @@ def sum_type(type_: str) -> str:
 
 @dataclass(frozen=True)
 class Aggregate(ABC):
-    """A rule that makes one feature column."""
+    """The rule that computes one feature column."""
 
     fits_window: ClassVar[bool] = False
     fits_snapshot: ClassVar[bool] = False
@@ -32,26 +32,27 @@ class Aggregate(ABC):
     @property
     @abstractmethod
     def words(self) -> str:
-        """What it says, for people."""
+        """The definition for people; stored in commits."""
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The columns of the processed table that it needs."""
+        """The columns of the processed table that the rule needs."""
         return ()
 
     def type(self, type_of: TypeOf) -> str:
+        """Return the feature's type; `type_of` returns the type of a processed column."""
         return "double"
 
 
 @dataclass(frozen=True)
 class Windowed(Aggregate):
-    """Over the event dates in (ds - days, ds]."""
+    """Aggregates the event dates in (ds - days, ds]."""
 
     days: int
     fits_window: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        require(self.days > 0, f"{self.words}: a window has at least the day itself")
+        require(self.days > 0, f"{self.words}: a window of {self.days} days is empty; declare at least 1 day")
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,12 @@ class DaysSinceLast(Windowed):
 @dataclass(frozen=True)
 class ColumnAggregate(Windowed):
     column: str
-    said: ClassVar[str]
-    of: ClassVar[tuple[str, ...]] = ()  # the types that it can be taken of; any, if none is named
+    phrase: ClassVar[str]
+    of: ClassVar[tuple[str, ...]] = ()  # allowed column types; empty allows any
 
     @property
     def words(self) -> str:
-        return f"{self.said} {self.column} over the last {self.days} days"
+        return f"{self.phrase} {self.column} over the last {self.days} days"
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -101,7 +102,7 @@ class ColumnAggregate(Windowed):
 
 @dataclass(frozen=True)
 class Sum(ColumnAggregate):
-    said: ClassVar[str] = "sum of"
+    phrase: ClassVar[str] = "sum of"
     of: ClassVar[tuple[str, ...]] = NUMERIC
 
     def type(self, type_of: TypeOf) -> str:
@@ -110,7 +111,7 @@ class Sum(ColumnAggregate):
 
 @dataclass(frozen=True)
 class Mean(ColumnAggregate):
-    said: ClassVar[str] = "mean of"
+    phrase: ClassVar[str] = "mean of"
     of: ClassVar[tuple[str, ...]] = NUMERIC
 
 
@@ -122,31 +123,31 @@ class SameType(ColumnAggregate):
 
 @dataclass(frozen=True)
 class Min(SameType):
-    said: ClassVar[str] = "smallest"
+    phrase: ClassVar[str] = "smallest"
 
 
 @dataclass(frozen=True)
 class Max(SameType):
-    said: ClassVar[str] = "largest"
+    phrase: ClassVar[str] = "largest"
 
 
 @dataclass(frozen=True)
 class Last(SameType):
-    """By event time; of several at one instant, the largest value."""
+    """The value of the latest event; the largest value breaks ties."""
 
-    said: ClassVar[str] = "last known"
+    phrase: ClassVar[str] = "last known"
 
 
 @dataclass(frozen=True)
 class MostFrequent(SameType):
-    """Ties go to the first by the alphabet."""
+    """The smallest value in sort order breaks ties."""
 
-    said: ClassVar[str] = "most frequent"
+    phrase: ClassVar[str] = "most frequent"
 
 
 @dataclass(frozen=True)
 class Distinct(ColumnAggregate):
-    said: ClassVar[str] = "number of different values of"
+    phrase: ClassVar[str] = "number of different values of"
 
     def type(self, type_of: TypeOf) -> str:
         return "long"
@@ -154,15 +155,15 @@ class Distinct(ColumnAggregate):
 
 @dataclass(frozen=True)
 class Share(ColumnAggregate):
-    """Of a boolean column: how many of the events have it true."""
+    """The share of events for which a boolean column is true."""
 
-    said: ClassVar[str] = "share of events with"
+    phrase: ClassVar[str] = "share of events with"
     of: ClassVar[tuple[str, ...]] = ("boolean",)
 
 
 @dataclass(frozen=True)
 class FeatureRatio(Aggregate):
-    """Of two features (windowed) or two columns (snapshot); `zero` where the divisor is 0 or missing."""
+    """The ratio of two features (or columns, in a snapshot); `zero` where the divisor is 0 or missing."""
 
     numerator: str
     divisor: str
@@ -177,7 +178,7 @@ class FeatureRatio(Aggregate):
 
 @dataclass(frozen=True)
 class Pick(Aggregate):
-    """The column as it stands in the day's snapshot."""
+    """The column's value in the day's snapshot."""
 
     column: str
     fits_snapshot: ClassVar[bool] = True
@@ -196,7 +197,7 @@ class Pick(Aggregate):
 
 @dataclass(frozen=True)
 class Flag(Aggregate):
-    """1 where the column has that value, 0 where it has another."""
+    """1 where the column equals the value, else 0."""
 
     column: str
     value: str
@@ -222,7 +223,7 @@ class DatePart(Aggregate):
     fits_snapshot: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        require(self.part in DATE_PARTS, f"part of ds {self.part!r} is none of {DATE_PARTS}")
+        require(self.part in DATE_PARTS, f"part of ds {self.part!r} is unknown; expected one of {DATE_PARTS}")
 
     @property
     def words(self) -> str:

@@ -1,4 +1,4 @@
-"""What a dataset promises, declared once; a declaration that contradicts itself fails where it stands."""
+"""A dataset's contract. A contradictory declaration fails at import."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RESERVED = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column: its type, and what a value must be to be accepted."""
+    """A column: its type, and the conditions that a value must meet."""
 
     name: str
     type: str
@@ -38,34 +38,30 @@ class Column:
     pattern: str | None = None
     lower: bool = False
     formats: tuple[str, ...] = ()
-    sensitive: bool = False  # personal: its values are masked wherever examples are shown
+    sensitive: bool = False  # personal data, masked wherever examples are shown
 
     def __post_init__(self) -> None:
-        said = f"column {self.name!r}"
-        require(bool(NAME.fullmatch(self.name)), f"{said}: a name is lower case, digits and _; this one is not")
-        require(self.name not in RESERVED, f"{said}: the pipeline adds a column of that name itself; choose another")
-        require(bool(TYPES.fullmatch(self.type)), f"{said}: type {self.type!r} is none of {TYPES.pattern}")
+        subject = f"column {self.name!r}"
+        require(bool(NAME.fullmatch(self.name)), f"{subject}: a name is lower case letters, digits and _; rename it")
+        require(self.name not in RESERVED, f"{subject}: the pipeline adds a column of this name; choose another")
+        require(bool(TYPES.fullmatch(self.type)), f"{subject}: type {self.type!r} is unknown; expected {TYPES.pattern}")
         bounded = any(bound is not None for bound in (self.minimum, self.above, self.maximum))
-        require(not bounded or self.base_type in NUMERIC, f"{said}: a range is declared, but its type is {self.type}")
-        require(self.minimum is None or self.above is None, f"{said}: both minimum and above are declared; keep one")
-        low = self.minimum if self.minimum is not None else self.above
         require(
-            low is None or self.maximum is None or low <= self.maximum,
-            f"{said}: minimum {low} is over maximum {self.maximum}",
+            not bounded or self.base_type in NUMERIC, f"{subject}: a range is for numbers, but the type is {self.type}"
         )
+        require(self.minimum is None or self.above is None, f"{subject}: both minimum and above are declared; keep one")
+        low = self.minimum if self.minimum is not None else self.above
+        ordered = low is None or self.maximum is None or low <= self.maximum
+        require(ordered, f"{subject}: minimum {low} is greater than maximum {self.maximum}; correct one of them")
         textual = bool(self.values or self.pattern or self.lower)
         require(
-            not textual or self.type == "string",
-            f"{said}: values, pattern and lower are for strings, it is {self.type}",
+            not textual or self.type == "string", f"{subject}: values, pattern, lower are for strings, not {self.type}"
         )
-        require(
-            not self.formats or self.base_type in ("date", "timestamp"),
-            f"{said}: formats are for dates, it is {self.type}",
-        )
-        wrong = [value for value in self.values if value != value.strip() or (self.lower and value != value.lower())]
-        require(
-            not wrong, f"{said}: values {wrong} can never match, because text is trimmed{' and lowered' * self.lower}"
-        )
+        dated = self.base_type in ("date", "timestamp")
+        require(dated or not self.formats, f"{subject}: formats are for dates and timestamps, not {self.type}")
+        text = f"trimmed{' and lower-cased' * self.lower}"
+        unreachable = [v for v in self.values if v != v.strip() or (self.lower and v != v.lower())]
+        require(not unreachable, f"{subject}: values {unreachable} never match, as text is {text}; declare them so")
 
     @property
     def base_type(self) -> str:
@@ -82,15 +78,13 @@ class Files:
     empty_day_wipes: bool = False
 
     def __post_init__(self) -> None:
+        single = len(self.delimiter) == 1 and self.delimiter not in '"\r\n'
+        require(single, f"delimiter {self.delimiter!r} is not allowed; expected one character, no quote or line break")
         require(
-            len(self.delimiter) == 1 and self.delimiter not in '"\r\n',
-            f"delimiter {self.delimiter!r} is not one character",
+            _is_encoding(self.encoding), f"encoding {self.encoding!r} is unknown; expected a Python codec like utf-8"
         )
-        require(_is_encoding(self.encoding), f"encoding {self.encoding!r} is none that Python knows, such as utf-8")
-        require(
-            self.on_bad_file in ("fail", "quarantine"),
-            f"on_bad_file {self.on_bad_file!r} is neither fail nor quarantine",
-        )
+        known = self.on_bad_file in ("fail", "quarantine")
+        require(known, f"on_bad_file {self.on_bad_file!r} is unknown; expected 'fail' or 'quarantine'")
 
 
 def _is_encoding(name: str) -> bool:
@@ -117,18 +111,18 @@ class Feature:
 
 @dataclass(frozen=True, kw_only=True)
 class Features:
-    """A feature table: one row per entity and ds. Changing a definition means a new version."""
+    """A feature table with one row per entity and ds. A changed definition needs a new version."""
 
     version: int
     entity: str
     columns: tuple[Feature, ...]
-    # Columns that `transforms.measure` adds to a processed row for the features alone.
+    # Columns that `transforms.measure` adds to processed rows, for features only.
     measures: tuple[Column, ...] = ()
 
     @property
     def window_days(self) -> int:
-        """How many event dates a row looks back on; 0 for a snapshot of the day itself."""
-        return max((each.rule.days for each in self.columns if isinstance(each.rule, Windowed)), default=0)
+        """The longest window in days; 0 for a snapshot table."""
+        return max((feature.rule.days for feature in self.columns if isinstance(feature.rule, Windowed)), default=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,83 +148,93 @@ class Contract:
     drift: Drift | None = field(default_factory=Drift)
     rules: tuple[Rule, ...] = ()
     references: tuple[Reference, ...] = ()
-    label: str | None = None  # the feature that models predict: the others are watched for how they go with it
+    label: str | None = None  # the feature that models predict; drift checks compare the other features with it
     retention_days: int = 400
 
     def __post_init__(self) -> None:
-        said = f"contract {self.name!r}"
-        require(bool(NAME.fullmatch(self.name)), f"{said}: a name is lower case, digits and _; this one is not")
+        subject = f"contract {self.name!r}"
+        require(bool(NAME.fullmatch(self.name)), f"{subject}: a name is lower case letters, digits and _; rename it")
         names = [column.name for column in (*self.columns, *self.derived)]
         twice = sorted({name for name in names if names.count(name) > 1})
-        require(not twice, f"{said}: columns {twice} are declared twice")
+        require(not twice, f"{subject}: columns {twice} are declared twice; keep one of each")
         self._columns_exist("key", self.key)
         self._columns_exist("winner", self.winner)
         self._columns_exist("entity", (self.features.entity,))
-        require(bool(self.key), f"{said}: no key is declared")
+        require(bool(self.key), f"{subject}: no key is declared; name the columns that identify a record")
         optional = [name for name in self.key if not self.column(name).required]
-        require(not optional, f"{said}: key columns {optional} are not required; a key is never missing")
-        self._check_event_time(said)
+        require(
+            not optional, f"{subject}: key columns {optional} must be required=True, because a key is never missing"
+        )
+        self._check_event_time(subject)
         for name in ("refused_share", "duplicate_share"):
-            require(0 < getattr(self, name) <= 1, f"{said}: {name} {getattr(self, name)} is not in (0, 1]")
-        require(_is_zone(self.zone), f"{said}: zone {self.zone!r} is no time zone's name, such as Europe/Berlin")
-        require(self.features.version > 0, f"{said}: feature version {self.features.version} is not 1 or more")
-        require(self.lateness_days >= 0, f"{said}: lateness_days {self.lateness_days} is under 0")
-        require(self.retention_days > 7, f"{said}: retention_days {self.retention_days} is not over 7")
-        self._check_features(said)
-        self._check_quality(said)
+            require(0 < getattr(self, name) <= 1, f"{subject}: {name} {getattr(self, name)} is not in (0, 1]")
+        require(_is_zone(self.zone), f"{subject}: zone {self.zone!r} is unknown; expected a name like Europe/Berlin")
+        version = self.features.version
+        require(version > 0, f"{subject}: feature version {version} is not allowed; expected 1 or more")
+        require(
+            self.lateness_days >= 0, f"{subject}: lateness_days {self.lateness_days} is under 0; expected 0 or more"
+        )
+        require(self.retention_days > 7, f"{subject}: retention_days {self.retention_days}; expected more than 7")
+        self._check_features(subject)
+        self._check_quality(subject)
 
-    def _check_event_time(self, said: str) -> None:
+    def _check_event_time(self, subject: str) -> None:
         if self.event_time is None:
-            require(self.lateness_days == 0, f"{said}: a snapshot has no event_time, so lateness_days must be 0")
-            require(self.features.window_days == 0, f"{said}: windows need an event_time, and none is declared")
+            require(self.lateness_days == 0, f"{subject}: a snapshot has no event_time, so lateness_days must be 0")
+            require(self.features.window_days == 0, f"{subject}: windows need an event_time, but none is declared")
             return
         self._columns_exist("event_time", (self.event_time,))
         column = self.column(self.event_time)
         require(
             column.required and column.type in ("timestamp", "date"),
-            f"{said}: event_time {self.event_time!r} must be a required timestamp or date",
+            f"{subject}: event_time {self.event_time!r} must be a required timestamp or date",
         )
 
-    def _check_features(self, said: str) -> None:
-        names = [each.name for each in self.features.columns]
+    def _check_features(self, subject: str) -> None:
+        names = [feature.name for feature in self.features.columns]
         twice = sorted({name for name in names if names.count(name) > 1})
-        require(not twice, f"{said}: features {twice} are declared twice")
+        require(not twice, f"{subject}: features {twice} are declared twice; keep one of each")
         clash = sorted({self.features.entity, "ds"} & set(names))
-        require(not clash, f"{said}: features {clash} are named like the table's key")
+        require(not clash, f"{subject}: features {clash} have the name of a key column; rename them")
         windowed = self.features.window_days > 0
         require(
             windowed or self.key == (self.features.entity,),
-            f"{said}: a snapshot has one row per entity, but its key is {self.key} and its entity {self.features.entity!r}",
+            f"{subject}: a snapshot has one row per entity, but the key is {self.key} and the entity {self.features.entity!r}",
         )
         measures = [column.name for column in self.features.measures]
-        for each in self.features.columns:
-            fits = each.rule.fits_window if windowed else each.rule.fits_snapshot
+        for feature in self.features.columns:
+            fits = feature.rule.fits_window if windowed else feature.rule.fits_snapshot
             kind = "an event" if windowed else "a snapshot"
-            require(fits, f"{said}: feature {each.name!r} ({each.rule.words}) does not go with {kind} feature table")
-            self._columns_exist(f"feature {each.name!r}", [name for name in each.rule.reads if name not in measures])
-            self._check_type(said, each)
-            if isinstance(each.rule, FeatureRatio):
+            prefix = f"{subject}: feature {feature.name!r}"
+            require(fits, f"{prefix} ({feature.rule.words}) does not fit {kind} feature table")
+            inputs = [name for name in feature.rule.reads if name not in measures]
+            self._columns_exist(f"feature {feature.name!r}", inputs)
+            self._check_type(subject, feature)
+            if isinstance(feature.rule, FeatureRatio):
                 parts = names if windowed else [*names, *(column.name for column in (*self.columns, *self.derived))]
-                unknown = [part for part in (each.rule.numerator, each.rule.divisor) if part not in parts]
-                require(not unknown, f"{said}: feature {each.name!r} divides {unknown}, but there are {parts}")
+                unknown = [part for part in (feature.rule.numerator, feature.rule.divisor) if part not in parts]
+                require(not unknown, f"{prefix} divides {unknown}, but the choices are {parts}")
 
-    def _check_type(self, said: str, feature: Feature) -> None:
-        rule, columns = feature.rule, (*self.columns, *self.derived, *self.features.measures)
+    def _check_type(self, subject: str, feature: Feature) -> None:
+        rule, prefix = feature.rule, f"{subject}: feature {feature.name!r}"
+        columns = (*self.columns, *self.derived, *self.features.measures)
         if isinstance(rule, ColumnAggregate | Flag):
             column = next(column for column in columns if column.name == rule.column)
-            wanted = rule.of if isinstance(rule, ColumnAggregate) else ()
-            fits = not wanted or column.base_type in wanted
-            require(fits, f"{said}: feature {feature.name!r} ({rule.words}) needs {wanted}, but it is {column.type}")
+            types = rule.of if isinstance(rule, ColumnAggregate) else ()
+            fits = not types or column.base_type in types
+            require(fits, f"{prefix} ({rule.words}) needs {types}, but it is {column.type}")
         if isinstance(rule, Flag):
             known = rule.value in column.values or not column.values
-            require(known, f"{said}: feature {feature.name!r} looks for {rule.value!r}, the values are {column.values}")
+            require(known, f"{prefix} compares with {rule.value!r}, but the values are {column.values}")
 
-    def _check_quality(self, said: str) -> None:
-        self._columns_exist("references", [each.column for each in self.references])
-        features = [each.name for each in self.features.columns]
-        require(self.label in (None, *features), f"{said}: label {self.label!r} is none of the features {features}")
+    def _check_quality(self, subject: str) -> None:
+        self._columns_exist("references", [reference.column for reference in self.references])
+        features = [feature.name for feature in self.features.columns]
+        require(
+            self.label in (None, *features), f"{subject}: label {self.label!r} is not among the features {features}"
+        )
         for rule in self.rules:
-            require(rule.table in TABLES, f"{said}: {rule.words} is for table {rule.table!r}, but there are {TABLES}")
+            require(rule.table in TABLES, f"{subject}: {rule.words} is for {rule.table!r}; expected one of {TABLES}")
 
     def _columns_exist(self, what: str, names: Iterable[str]) -> None:
         known = [column.name for column in (*self.columns, *self.derived)]

@@ -1,4 +1,4 @@
-"""The datasets by name: each is a folder of the package `jobs.datasets`."""
+"""Find datasets by name: each is a folder of the package `jobs.datasets`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PACKAGE = "jobs.datasets"
 
 @dataclass(frozen=True)
 class Dataset:
-    """A contract, and beside it the transforms, imported when Spark is needed anyway."""
+    """A contract and its transforms, which are imported on first use because they need Spark."""
 
     contract: Contract
     package: str
@@ -58,17 +58,17 @@ def folders() -> list[Path]:
 
 
 def names() -> list[str]:
-    return sorted({found.parent.name for folder in folders() for found in folder.glob("*/contract.py")})
+    return sorted({file.parent.name for folder in folders() for file in folder.glob("*/contract.py")})
 
 
 def load(name: str) -> Dataset:
     if name not in names():
-        raise UsageError(f"--dataset {name!r} is not known; expected one of: {', '.join(names())}")
+        raise UsageError(f"--dataset {name!r} is unknown; expected one of: {', '.join(names())}")
     package = f"{PACKAGE}.{name}"
     contract: Contract = importlib.import_module(f"{package}.contract").CONTRACT
     if contract.name != name:
         raise ContractDeclarationError(
-            f"the folder {name!r} declares a contract named {contract.name!r}; give both one name"
+            f"the folder {name!r} declares a contract named {contract.name!r}; both must have the same name"
         )
     for rule in contract.rules:
         table = suite.table_of(contract, rule.table)

@@ -1,4 +1,4 @@
-"""The tables that a contract implies: where each lies, its columns, its key and how it is cut."""
+"""The tables of a contract: path, columns, key and partitioning."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from common.contracts.aggregates import (
 from common.contracts.contract import TABLES, Contract
 
 Columns = tuple[tuple[str, str], ...]
-# Why a file stands in quarantine as one record, which is what we say of it.
+# The reason of a quarantine record that stands for a whole file; its text is our own message.
 FILE_REFUSED = "file_refused"
 
 
@@ -30,11 +30,11 @@ class Table:
     key: tuple[str, ...]
     partition: tuple[str, ...]
     retention_days: int
-    # What files are skipped by, beside the partition.
+    # Columns with file statistics for data skipping, besides the partition.
     stats: tuple[str, ...] = ()
-    # Columns that say where a row comes from; a row that differs in nothing else is the same.
+    # Columns about the run; rows that differ only in these count as equal.
     notes: tuple[str, ...] = ()
-    # Whether a day whose rows stay the same but whose counts change gets a commit of its own.
+    # Whether changed counts alone are worth a commit when the rows stay the same.
     keeps_books: bool = False
 
     @property
@@ -43,7 +43,7 @@ class Table:
 
     @property
     def identity(self) -> list[str]:
-        """What names a row: its partition and its key."""
+        """The columns that identify a row: partition and key."""
         return [*self.partition, *(name for name in self.key if name not in self.partition)]
 
     @property
@@ -52,7 +52,7 @@ class Table:
 
 
 def raw(contract: Contract) -> Table:
-    """What arrived on ds: each different record of each file once, with the number of its copies."""
+    """The records that arrived on ds: each distinct record of a file once, with its number of copies."""
     fields = tuple((column.name, "string") for column in contract.columns)
     return Table(
         path=f"raw/{contract.name}",
@@ -65,7 +65,7 @@ def raw(contract: Contract) -> Table:
 
 
 def quarantine(contract: Contract) -> Table:
-    """Every refused record, whole, with every reason."""
+    """Every refused record in full, with all reasons."""
     return Table(
         path=f"quarantine/{contract.name}",
         columns=(
@@ -86,7 +86,7 @@ def quarantine(contract: Contract) -> Table:
 
 
 def processed(contract: Contract) -> Table:
-    """One current row per key, by event date, with the ds it arrived on."""
+    """The current row of every key by event date, with the ds of its arrival."""
     return Table(
         path=f"processed/{contract.name}",
         columns=(("event_date", "date"), ("arrived", "date"), ("record_hash", "string"), *typed(contract)),
@@ -99,7 +99,7 @@ def processed(contract: Contract) -> Table:
 
 
 def superseded(contract: Contract) -> Table:
-    """The rows that better ones replaced: each was known from `arrived` until `superseded`."""
+    """Replaced rows; each was current from `arrived` until `superseded`."""
     current = processed(contract)
     return Table(
         path=f"superseded/{contract.name}",
@@ -112,7 +112,7 @@ def superseded(contract: Contract) -> Table:
 
 
 def partials(contract: Contract) -> Table:
-    """Per entity and event date the whole aggregate of that day, as known when `ds` had arrived."""
+    """One aggregate per entity and event date, computed from the rows known on `ds`."""
     entity = contract.features.entity
     return Table(
         path=f"partials/{contract.name}/v{contract.features.version}",
@@ -130,9 +130,10 @@ def partials(contract: Contract) -> Table:
 
 
 def features(contract: Contract) -> Table:
+    """One feature row per entity and ds."""
     entity = contract.features.entity
     columns = tuple(
-        (each.name, each.rule.type(lambda name: type_of(contract, name))) for each in contract.features.columns
+        (feature.name, feature.rule.type(lambda name: type_of(contract, name))) for feature in contract.features.columns
     )
     return Table(
         path=f"features/{contract.name}/v{contract.features.version}",
@@ -145,11 +146,11 @@ def features(contract: Contract) -> Table:
 
 
 def published(contract: Contract) -> Table:
-    """The feature rows that readers see. Its log is kept for good: a pin may outlive the retention."""
+    """The feature rows for readers. Its Delta log is kept forever, because a pin may outlive the retention."""
     return replace(features(contract), path=f"published/{contract.name}/v{contract.features.version}")
 
 
-# The tables that a day goes through, by name: the job that makes each, and its layout.
+# The stages of a day by table name: the job that writes the table, and its layout.
 STAGES = dict(zip(TABLES, (("ingest", raw), ("clean", processed), ("features", features)), strict=True))
 
 
@@ -158,13 +159,13 @@ def typed(contract: Contract) -> Columns:
 
 
 def type_of(contract: Contract, name: str) -> str:
-    return dict((*typed(contract), *((each.name, each.type) for each in contract.features.measures)))[name]
+    return dict((*typed(contract), *((measure.name, measure.type) for measure in contract.features.measures)))[name]
 
 
 def states(contract: Contract) -> dict[str, str]:
-    """The partial state that each declared aggregate needs, by column name: features that share a state share it."""
+    """Return the columns of the partials that the aggregates need, with their types. Features share equal columns."""
     needed: dict[str, str] = {}
-    for rule in (each.rule for each in contract.features.columns):
+    for rule in (feature.rule for feature in contract.features.columns):
         if not isinstance(rule, ColumnAggregate):
             continue
         column, type_ = rule.column, type_of(contract, rule.column)

@@ -1,4 +1,4 @@
-"""A contract as a document of the Open Data Contract Standard, for catalogues and checkers that have never seen us."""
+"""Write a contract as a document of the Open Data Contract Standard (ODCS), for other tools."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from common.contracts.suite import rules_of
 STANDARD = "v3.2.0"
 ENGINE = "great-expectations"
 SEVERITIES = {Severity.ERROR: "error", Severity.WARN: "warning"}
-# What a sensitive column is classified as, and what else is read as sensitive: too careful is better than leaking.
+# Sensitive columns are written with the first classification; readers treat both as sensitive.
 SENSITIVE = ("confidential", "restricted")
 LOGICAL = {
     "string": "string",
@@ -41,7 +41,7 @@ LOGICAL = {
     "timestamp": "timestamp",
 }
 SIZES = {"int": "i32", "long": "i64", "double": "f64"}
-# The pipeline's own columns: they stand in no contract and are never missing.
+# The columns that the pipeline adds. They are in no contract and never null.
 ADDED = {
     "event_date": "The day it happened",
     "arrived": "The ds on which it arrived",
@@ -52,7 +52,7 @@ WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def document(contract: Contract) -> OpenDataContractStandard:
-    """What readers see of a dataset: its processed table and its feature table."""
+    """Describe the processed table and the feature table of a dataset."""
     return OpenDataContractStandard(
         apiVersion=STANDARD,
         kind="DataContract",
@@ -70,18 +70,18 @@ def document(contract: Contract) -> OpenDataContractStandard:
 
 
 def property_of(column: Column) -> SchemaProperty:
-    """What the column promises of its typed values; how their texts are read (`lower`, `formats`) is no reader's concern."""
+    """Describe the typed values. `lower` and `formats` concern parsing only, so they are left out."""
     options = {
         "minimum": _number(column.minimum),
         "exclusiveMinimum": _number(column.above),
         "maximum": _number(column.maximum),
         "pattern": column.pattern,
     }
-    shown = _property(column.name, column.type, column.description, **options)
-    shown.required = column.required or None
-    shown.classification = SENSITIVE[0] if column.sensitive else None
-    shown.enum = [EnumValue(value=value) for value in column.values] or None
-    return shown
+    property_ = _property(column.name, column.type, column.description, **options)
+    property_.required = column.required or None
+    property_.classification = SENSITIVE[0] if column.sensitive else None
+    property_.enum = [EnumValue(value=value) for value in column.values] or None
+    return property_
 
 
 def _property(name: str, type_: str, description: str, **options: Any) -> SchemaProperty:
@@ -106,27 +106,27 @@ def _features(contract: Contract) -> SchemaObject:
     table, rules, entity = layout.features(contract), rules_of(contract, "features"), contract.features.entity
     types, personal = dict(table.columns), sensitive.sensitive_names(contract, "features")
     columns = {entity: property_of(contract.column(entity))}
-    for each in contract.features.columns:
-        columns[each.name] = _property(each.name, types[each.name], each.rule.words)
-        columns[each.name].classification = SENSITIVE[0] if each.name in personal else None
+    for feature in contract.features.columns:
+        columns[feature.name] = _property(feature.name, types[feature.name], feature.rule.words)
+        columns[feature.name].classification = SENSITIVE[0] if feature.name in personal else None
     return _table(table, f"One row per {entity} and ds, as known on ds", columns, rules)
 
 
 def _table(table: Table, description: str, columns: dict[str, SchemaProperty], rules: list[Rule]) -> SchemaObject:
-    shown = {name: columns.get(name) or _property(name, type_, ADDED[name]) for name, type_ in table.columns}
-    for name, each in shown.items():
-        each.primaryKey, each.primaryKeyPosition = _place(name, table.identity)
-        each.partitioned, each.partitionKeyPosition = _place(name, table.partition)
-        each.required = each.required or name in ADDED or each.primaryKey
-        each.quality = [quality_of(rule) for rule in rules if rule.arguments.get("column") == name] or None
+    properties = {name: columns.get(name) or _property(name, type_, ADDED[name]) for name, type_ in table.columns}
+    for name, property_ in properties.items():
+        property_.primaryKey, property_.primaryKeyPosition = _place(name, table.identity)
+        property_.partitioned, property_.partitionKeyPosition = _place(name, table.partition)
+        property_.required = property_.required or name in ADDED or property_.primaryKey
+        property_.quality = [quality_of(rule) for rule in rules if rule.arguments.get("column") == name] or None
     return SchemaObject(
         name=_name(table),
         physicalName=table.path,
         physicalType="table",
         logicalType="object",
         description=description,
-        properties=list(shown.values()),
-        quality=[quality_of(rule) for rule in rules if rule.arguments.get("column") not in shown] or None,
+        properties=list(properties.values()),
+        quality=[quality_of(rule) for rule in rules if rule.arguments.get("column") not in properties] or None,
     )
 
 
@@ -139,8 +139,8 @@ def _place(name: str, among: Sequence[str]) -> tuple[bool, int] | tuple[None, No
 
 
 def quality_of(rule: Rule) -> DataQuality:
-    """As Great Expectations itself writes an expectation down: the standard's own metrics know no ranges."""
-    # Only what YAML has a plain form for: anything else it would write as a Python object.
+    """Write the rule in Great Expectations' own form, because ODCS metrics have no ranges."""
+    # Reduce the arguments to JSON types; YAML would dump others as Python objects.
     kwargs = json.loads(json.dumps(rule.arguments, default=_plain))
     return DataQuality(
         type="custom",
@@ -151,7 +151,7 @@ def quality_of(rule: Rule) -> DataQuality:
 
 
 def written(expectation: str) -> str:
-    """`ExpectColumnToExist` as `expect_column_to_exist`."""
+    """Return the snake_case name: `expect_column_to_exist` for `ExpectColumnToExist`."""
     return WORDS.sub("_", expectation).lower()
 
 
@@ -169,7 +169,7 @@ def _promises(contract: Contract) -> list[ServiceLevelAgreementProperty]:
             unit="h",
             element=element,
             description=fresh,
-            # The standard knows a severity of rules, but none of promises.
+            # ODCS has a severity for rules, but none for service levels.
             customProperties=[CustomProperty(property="severity", value=str(contract.freshness.severity))],
         ),
         ServiceLevelAgreementProperty(

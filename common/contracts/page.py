@@ -1,4 +1,4 @@
-"""Every contract as a page for people and a document for tools: `python -m common.contracts.page --out FOLDER`."""
+"""Write every contract as a Markdown page and an ODCS document: `python -m common.contracts.page --out FOLDER`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from common.contracts.suite import rules_of
 
 
 def contract_markdown(contract: Contract) -> str:
-    """One contract in Markdown."""
+    """Return the contract as Markdown."""
     event = f"`{contract.event_time}`, zone {contract.zone}" if contract.event_time else "none: a whole snapshot a day"
     winner = ", then ".join(
         [*(f"the latest `{name}`" for name in contract.winner), "the later arrival", "the record's hash"]
     )
     parts = [
         f"# {contract.name}\n\n{contract.description}\n",
-        f"- Key: {', '.join(f'`{name}`' for name in contract.key)}; of several records of one key counts {winner}",
+        f"- Key: {', '.join(f'`{name}`' for name in contract.key)}; of several records with one key, the winner is {winner}",
         f"- Event time: {event}",
-        f"- Late events are taken for {contract.lateness_days} days; the source is fresh within {contract.freshness.hours} h",
-        f"- At most {contract.refused_share:.0%} of a day may be refused ({contract.refused_severity})",
+        f"- Late events are accepted for {contract.lateness_days} days; data is fresh within {contract.freshness.hours} h",
+        f"- At most {contract.refused_share:.0%} of a day's rows may be refused ({contract.refused_severity})",
         f"- Every version can be read for {contract.retention_days} days\n",
         "## Columns\n",
         "| column | type | must be | description |",
@@ -35,7 +35,9 @@ def contract_markdown(contract: Contract) -> str:
         "| --- | --- | --- |",
     ]
     types = dict(layout.features(contract).columns)
-    parts += [f"| `{each.name}` | {types[each.name]} | {each.rule.words} |" for each in contract.features.columns]
+    parts += [
+        f"| `{feature.name}` | {types[feature.name]} | {feature.rule.words} |" for feature in contract.features.columns
+    ]
     for table in layout.STAGES:
         parts += [f"\n## Rules of {table}\n", "| severity | column | expectation |", "| --- | --- | --- |"]
         parts += [
@@ -45,18 +47,18 @@ def contract_markdown(contract: Contract) -> str:
 
 
 def _demands(column: Column) -> str:
-    found = ["present"] if column.required else []
+    conditions = ["present"] if column.required else []
     if column.minimum is not None:
-        found.append(f"≥ {column.minimum}")
+        conditions.append(f"≥ {column.minimum}")
     if column.above is not None:
-        found.append(f"> {column.above}")
+        conditions.append(f"> {column.above}")
     if column.maximum is not None:
-        found.append(f"≤ {column.maximum}")
+        conditions.append(f"≤ {column.maximum}")
     if column.values:
-        found.append("one of " + ", ".join(column.values) + (", in any case" if column.lower else ""))
+        conditions.append("one of " + ", ".join(column.values) + (", in any case" if column.lower else ""))
     if column.pattern:
-        found.append(f"like `{column.pattern}`")
-    return "; ".join(found) or "anything"
+        conditions.append(f"like `{column.pattern}`")
+    return "; ".join(conditions) or "anything"
 
 
 def main() -> None:
@@ -66,8 +68,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in datasets.names():
         contract = datasets.load(name).contract
-        written = {f"{name}.md": contract_markdown(contract), f"{name}.odcs.yaml": odcs.document(contract).to_yaml()}
-        for file, text in written.items():
+        files = {f"{name}.md": contract_markdown(contract), f"{name}.odcs.yaml": odcs.document(contract).to_yaml()}
+        for file, text in files.items():
             (folder / file).write_text(text, encoding="utf-8")
             print(folder / file)
 

@@ -1,4 +1,4 @@
-"""The rules of a table, drawn from its contract: what Great Expectations is to check."""
+"""Build the Great Expectations rules of a table from its contract."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from common.contracts.contract import Column, Contract
 from common.contracts.expectations import Rule
 from common.contracts.layout import STAGES, Table
 
-# Spark's own names of the types that tables have.
+# Spark's names of the column types.
 SPARK_TYPES = {
     "string": "StringType",
     "int": "IntegerType",
@@ -30,7 +30,7 @@ def table_of(contract: Contract, name: str) -> Table:
 
 
 def rules_of(contract: Contract, name: str) -> list[Rule]:
-    """What the contract implies, and what it declares besides."""
+    """Return the rules that the contract implies, then those that it declares."""
     table = table_of(contract, name)
     shape = [
         Rule("ExpectTableColumnsToMatchSet", {"column_set": table.names, "exact_match": True}),
@@ -40,12 +40,12 @@ def rules_of(contract: Contract, name: str) -> list[Rule]:
             for column, type_ in table.columns
         ),
     ]
-    own = {"raw": _raw, "processed": _processed, "features": _features}[name]
-    return [*shape, *own(contract), *(rule for rule in contract.rules if rule.table == name)]
+    implied = {"raw": _raw, "processed": _processed, "features": _features}[name]
+    return [*shape, *implied(contract), *(rule for rule in contract.rules if rule.table == name)]
 
 
 def _raw(contract: Contract) -> Iterator[Rule]:
-    """Nothing is typed yet: only that the day is not mostly holes."""
+    """Check required columns for nulls only: raw values are untyped text."""
     for column in contract.columns:
         if column.required:
             yield _column("ExpectColumnValuesToNotBeNull", column, mostly=1 - contract.refused_share)
@@ -69,20 +69,20 @@ def _features(contract: Contract) -> Iterator[Rule]:
     entity = contract.features.entity
     yield Rule("ExpectColumnValuesToNotBeNull", {"column": entity})
     yield _unique((entity,))
-    for each in contract.features.columns:
-        if isinstance(each.rule, agg.Share) or _is_share(contract, each.rule):
-            yield Rule("ExpectColumnValuesToBeBetween", {"column": each.name, "min_value": 0, "max_value": 1})
-        if isinstance(each.rule, agg.Count | agg.Distinct | agg.ActiveDays | agg.DaysSinceLast):
-            yield Rule("ExpectColumnValuesToBeBetween", {"column": each.name, "min_value": 0})
-        if isinstance(each.rule, agg.Flag):
-            yield Rule("ExpectColumnValuesToBeInSet", {"column": each.name, "value_set": [0, 1]})
+    for feature in contract.features.columns:
+        if isinstance(feature.rule, agg.Share) or _is_share(contract, feature.rule):
+            yield Rule("ExpectColumnValuesToBeBetween", {"column": feature.name, "min_value": 0, "max_value": 1})
+        if isinstance(feature.rule, agg.Count | agg.Distinct | agg.ActiveDays | agg.DaysSinceLast):
+            yield Rule("ExpectColumnValuesToBeBetween", {"column": feature.name, "min_value": 0})
+        if isinstance(feature.rule, agg.Flag):
+            yield Rule("ExpectColumnValuesToBeInSet", {"column": feature.name, "value_set": [0, 1]})
 
 
 def _is_share(contract: Contract, rule: agg.Aggregate) -> bool:
-    """Whether a ratio divides a part by its whole: the same sum or count, over days that are among the divisor's."""
+    """Whether a ratio must be in [0, 1]: the same sum or count over a window within the divisor's window."""
     if not isinstance(rule, agg.FeatureRatio) or not 0 <= rule.zero <= 1:
         return False
-    declared = {each.name: each.rule for each in contract.features.columns}
+    declared = {feature.name: feature.rule for feature in contract.features.columns}
     part, whole = declared.get(rule.numerator), declared.get(rule.divisor)
     if not isinstance(part, agg.Windowed) or not isinstance(whole, agg.Windowed) or part.days > whole.days:
         return False
@@ -92,11 +92,11 @@ def _is_share(contract: Contract, rule: agg.Aggregate) -> bool:
 
 
 def _adds_up(contract: Contract, rule: agg.Windowed) -> bool:
-    """Whether more days can only make the sum larger. Sums of doubles depend on who added what first."""
+    """Whether more days can only increase the sum. Double sums are excluded: their rounding depends on the order."""
     if not isinstance(rule, agg.Sum):
         return False
     columns = (*contract.columns, *contract.derived, *contract.features.measures)
-    column = next(each for each in columns if each.name == rule.column)
+    column = next(column for column in columns if column.name == rule.column)
     low = column.minimum if column.minimum is not None else column.above
     return low is not None and low >= 0 and column.type != "double"
 

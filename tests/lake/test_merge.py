@@ -325,7 +325,7 @@ def test_a_corrupt_data_file_fails_loudly_and_by_name(lake: PlayLake) -> None:
     file.write_bytes(b"PAR1 no more PAR1")
     with pytest.raises(Exception, match=file.name) as damaged:
         lake.clean(DAY)
-    assert "restore the table to a version before it" in describe(damaged.value)["message"]
+    assert "restore the table to an earlier version" in describe(damaged.value)["message"]
 
 
 def test_a_file_covers_what_lies_between_its_smallest_and_largest(lake: PlayLake) -> None:

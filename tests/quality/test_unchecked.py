@@ -100,7 +100,7 @@ def test_a_warning_that_could_not_be_checked_stops_the_day_like_an_error(made: P
 
 @pytest.mark.parametrize(
     ("dataset", "key", "said"),
-    [("nobody", "user_id", "'nobody' is not known"), ("churn", "user_id", "user_id")],
+    [("nobody", "user_id", "'nobody' is unknown"), ("churn", "user_id", "user_id")],
     ids=["no such dataset", "no such column"],
 )
 def test_a_reference_to_what_is_not_there_is_no_verdict_on_the_rows(
