@@ -1,4 +1,4 @@
-"""The steps of a day, one after the other, over many days."""
+"""Run the steps of a day in order, over many days."""
 
 from __future__ import annotations
 
@@ -14,109 +14,109 @@ from common.lake import delta_log
 from common.orchestration.job import ChainStep, Line, run_day
 from common.runtime.run import Run
 
-Done = Line | Exception
+StepResult = Line | Exception
+PROGRESS_COUNTS = ("landed", "accepted", "quarantined", "features")
 
 
 def run_chain(steps: list[ChainStep], runs: list[Run], workers: Executor | None = None) -> list[Line]:
-    """Runs every day's steps, earliest day first, and again the days that an earlier one has made stale.
+    """Run all steps of each day, earliest day first, and rerun the days that became stale.
 
-    Where workers are shared with other chains, one of them does a day; one that is free meanwhile, the first steps of the next.
+    `workers` may be shared with other chains. One worker runs a day; a free one starts the first steps of the next day.
     """
     waiting = {run.ds: run for run in runs}
-    begun: dict[date, Future[list[Done]]] = {}
+    started_ahead: dict[date, Future[list[StepResult]]] = {}
     lines: dict[date, Line] = {}
     started = time.monotonic()
     total = len(waiting)
 
-    def look_ahead() -> None:
-        if workers and waiting and (ds := min(waiting)) not in begun:
-            begun[ds] = workers.submit(_ahead, steps, waiting[ds])
+    def start_next_day() -> None:
+        if workers and waiting and (ds := min(waiting)) not in started_ahead:
+            started_ahead[ds] = workers.submit(_run_ahead, steps, waiting[ds])
 
-    def one_day(run: Run, ahead: list[Done]) -> Line:
+    def run_one_day(run: Run, results: list[StepResult]) -> Line:
         try:
-            return _day(steps, run, ahead, look_ahead)
+            return _run_steps(steps, run, results, start_next_day)
         finally:
-            for each in begun.values():  # what no worker was free for comes in its turn
-                each.cancel()
+            for future in started_ahead.values():  # If no worker was free, the next day runs in its own turn.
+                future.cancel()
 
     while waiting:
         ds = min(waiting)
-        run, ahead = waiting.pop(ds), _done_ahead(begun.pop(ds, None))
-        lines[ds] = line = workers.submit(one_day, run, ahead).result() if workers else one_day(run, ahead)
+        run, results = waiting.pop(ds), _results(started_ahead.pop(ds, None))
+        lines[ds] = line = workers.submit(run_one_day, run, results).result() if workers else run_one_day(run, results)
         new = {day for day in map(date.fromisoformat, line["stale"]) if day not in waiting}
         waiting |= {day: replace(runs[0], ds=day, full_refresh=False) for day in new}
         total += len(new)
-        _tell(run, line, total - len(waiting), total, started)
+        _log_progress(run, line, total - len(waiting), total, started)
     return [lines[ds] for ds in sorted(lines)]
 
 
-def _ahead(steps: list[ChainStep], run: Run) -> list[Done]:
-    """What came of the steps that can be done ahead; what went wrong is said when the day's turn has come."""
-    done: list[Done] = []
+def _run_ahead(steps: list[ChainStep], run: Run) -> list[StepResult]:
+    """Run the first steps of a day early; return an error as a result, to be raised when the day's turn comes."""
+    results: list[StepResult] = []
     for step in steps:
         if not step.ahead:
             break
         try:
-            done.append(_do(step, run))
+            results.append(_run_step(step, run))
         except Exception as error:
-            return [*done, error]
-    return done
+            return [*results, error]
+    return results
 
 
-def _done_ahead(begun: Future[list[Done]] | None) -> list[Done]:
-    return [] if begun is None or begun.cancelled() else begun.result()
+def _results(future: Future[list[StepResult]] | None) -> list[StepResult]:
+    return [] if future is None or future.cancelled() else future.result()
 
 
-def _do(step: ChainStep, run: Run) -> Line:
+def _run_step(step: ChainStep, run: Run) -> Line:
     return run_day(step.job, replace(run, job=step.job.name, options=dict(step.options)), quiet=True)
 
 
-def _day(steps: list[ChainStep], run: Run, ahead: list[Done], look_ahead: Callable[[], None]) -> Line:
+def _run_steps(steps: list[ChainStep], run: Run, results: list[StepResult], start_next_day: Callable[[], None]) -> Line:
+    """Run the steps of one day, taking those that already ran from `results`; return the day's line."""
     line: Line = {"job": "backfill", "dataset": run.contract.name, "ds": str(run.ds), "outcome": "nothing"}
     line |= {"counts": {}, "read": {}, "written": {}, "seconds": 0.0}
     stale: set[str] = set()
     warnings: list[dict[str, object]] = []
     for step in steps:
         if not step.ahead:
-            look_ahead()
+            start_next_day()
         try:
-            done = ahead.pop(0) if ahead else _do(step, run)
-            if isinstance(done, Exception):
-                raise done
+            result = results.pop(0) if results else _run_step(step, run)
+            if isinstance(result, Exception):
+                raise result
         except SourceMissingError as error:
-            if step is steps[0] and _was_taken(run):
-                run.log.warning("%s What was ingested before is used.", error)
+            if step is steps[0] and _was_ingested(run):
+                run.log.warning("the source has no data (%s); continuing with the rows ingested earlier", error)
                 continue
             run.log.warning("%s", error)
             return {**line, **missed(run, error), "stale": sorted(stale)}
-        if done["outcome"] != "nothing":
+        if result["outcome"] != "nothing":
             line["outcome"] = "done"
-            warnings += done.get("warnings", [])
+            warnings += result.get("warnings", [])
         if not step.options:
-            line["counts"] |= {f"{step.job.name}_{name}": count for name, count in done["counts"].items()}
-        line["read"] |= done["read"]
-        line["written"] |= done["written"]
-        line["seconds"] = round(line["seconds"] + done["seconds"], 1)
-        stale |= set(done["stale"])
+            line["counts"] |= {f"{step.job.name}_{name}": count for name, count in result["counts"].items()}
+        line["read"] |= result["read"]
+        line["written"] |= result["written"]
+        line["seconds"] = round(line["seconds"] + result["seconds"], 1)
+        stale |= set(result["stale"])
     line |= {"warnings": warnings} if warnings else {}
     return {**line, "stale": sorted(stale - {str(run.ds)})}
 
 
-def _was_taken(run: Run) -> bool:
-    """Sources may clear away what they have handed over; a day that is stale is made from what was taken then."""
+def _was_ingested(run: Run) -> bool:
+    """Landing files may be gone: a stale day is then rebuilt from raw."""
     return bool(delta_log.files(run.path(layout.raw(run.contract)), ds=[str(run.ds)]))
 
 
 def missed(run: Run, error: SourceMissingError) -> Line:
-    """What the line of a day says that the source has nothing for."""
+    """Return the line's fields for a day that the source has no data for."""
     return {"outcome": "missing", "missing": [str(run.ds)], "message": str(error)}
 
 
-def _tell(run: Run, line: Line, done: int, total: int, started: float) -> None:
+def _log_progress(run: Run, line: Line, done: int, total: int, started: float) -> None:
     left = (time.monotonic() - started) / done * (total - done)
     counts = {name.partition("_")[2]: count for name, count in line["counts"].items()}
-    said = " ".join(
-        f"{name}={counts[name]:,}" for name in ("landed", "accepted", "quarantined", "features") if name in counts
-    )
-    until = f", about {left:,.0f} s left" if total > done else ""
-    run.log.info("%d of %d: %s %s (%.1f s%s)", done, total, line["outcome"], said, line["seconds"], until)
+    shown = " ".join(f"{name}={counts[name]:,}" for name in PROGRESS_COUNTS if name in counts)
+    remaining = f", about {left:,.0f} s left" if total > done else ""
+    run.log.info("%d of %d: %s %s (%.1f s%s)", done, total, line["outcome"], shown, line["seconds"], remaining)

@@ -1,4 +1,4 @@
-"""The command line of every job: strict arguments, one JSON line, exit codes that mean something."""
+"""The command line of every job: strict arguments, one JSON line on stdout, documented exit codes."""
 
 from __future__ import annotations
 
@@ -32,49 +32,49 @@ class _Parser(argparse.ArgumentParser):
 
 def parser(job: str, day: str = "--ds", **dataset: Any) -> argparse.ArgumentParser:
     arguments = _Parser(prog=f"jobs/{job}.py", allow_abbrev=False)
-    arguments.add_argument("--dataset", required=True, help="which dataset: a folder of jobs/datasets", **dataset)
+    arguments.add_argument("--dataset", required=True, help="the dataset: a folder name in jobs/datasets", **dataset)
     arguments.add_argument(day, dest="ds", required=True, help=f"the logical day: {FORM}")
-    arguments.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
-    arguments.add_argument("--landing", help="where the sources leave their files (default: LANDING, then conf)")
-    arguments.add_argument("--env", default="local", help="which conf/<env>.yml (default: local)")
-    arguments.add_argument("--full-refresh", action="store_true", help="compute again even where nothing has changed")
+    arguments.add_argument("--lake", help="root folder or URL of the tables (default: $LAKE, then conf/<env>.yml)")
+    arguments.add_argument("--landing", help="root folder of the source files (default: $LANDING, then conf/<env>.yml)")
+    arguments.add_argument("--env", default="local", help="read the settings in conf/<env>.yml (default: local)")
+    arguments.add_argument("--full-refresh", action="store_true", help="recompute days that are already up to date")
     arguments.add_argument("--long-range", action="store_true", help="allow a range of more than a year")
     return arguments
 
 
 def run_job(job: Job, arguments: argparse.ArgumentParser | None = None, argv: list[str] | None = None) -> NoReturn:
-    """Runs a job over its days in one session, and leaves with the exit code that the README promises."""
+    """Run a job over its days in one session, print the JSON line and exit."""
 
-    def work(given: dict[str, Any]) -> Line:
-        runs = plan(job.name, given)
+    def work(options: dict[str, Any]) -> Line:
+        runs = plan(job.name, options)
         if job.together and len(runs) > 1:
             return run_together(job, runs)
-        return summary(given["ds"], [_run_or_miss(job, run, lone=len(runs) == 1) for run in runs])
+        return summary(options["ds"], [_run_or_miss(job, run, single=len(runs) == 1) for run in runs])
 
-    _answer(job.name, work, arguments or parser(job.name), argv)
+    _run_and_exit(job.name, work, arguments or parser(job.name), argv)
 
 
 def run_whole(name: str, arguments: argparse.ArgumentParser, work: Callable[[list[Run]], Line]) -> NoReturn:
-    """For what is no step of a day: works on all of its days at once, and files nothing."""
-    _answer(name, lambda given: work(plan(name, given)), arguments, None)
+    """Run work that takes all of its days at once and leaves no record in the run log."""
+    _run_and_exit(name, lambda options: work(plan(name, options)), arguments, None)
 
 
 def run_chain_job(steps: list[ChainStep], argv: list[str] | None = None) -> NoReturn:
-    """The same for a chain of jobs, and for several datasets side by side in one session."""
+    """Run a chain of jobs, for several datasets in parallel if asked, in one session."""
 
-    def work(given: dict[str, Any]) -> Line:
-        plans = {name: plan("backfill", {**given, "dataset": name}) for name in dict.fromkeys(given["dataset"])}
+    def work(options: dict[str, Any]) -> Line:
+        plans = {name: plan("backfill", {**options, "dataset": name}) for name in dict.fromkeys(options["dataset"])}
         if len(plans) == 1:
             [runs] = plans.values()
-            return summary(given["ds"], run_chain(steps, runs))
+            return summary(options["ds"], run_chain(steps, runs))
         with ThreadPoolExecutor(len(plans)) as workers, ThreadPoolExecutor(len(plans)) as chains:
-            running = {name: chains.submit(run_chain, steps, runs, workers) for name, runs in plans.items()}
-        return side_by_side({name: summary(given["ds"], found.result()) for name, found in running.items()})
+            futures = {name: chains.submit(run_chain, steps, runs, workers) for name, runs in plans.items()}
+        return side_by_side({name: summary(options["ds"], future.result()) for name, future in futures.items()})
 
-    _answer("backfill", work, parser("backfill", nargs="+"), argv)
+    _run_and_exit("backfill", work, parser("backfill", nargs="+"), argv)
 
 
-def _answer(
+def _run_and_exit(
     name: str, work: Callable[[dict[str, Any]], Line], arguments: argparse.ArgumentParser, argv: list[str] | None
 ) -> NoReturn:
     started = time.monotonic()
@@ -82,9 +82,9 @@ def _answer(
     line: Line = {"job": name, "outcome": "failed"}
     code = 1
     try:
-        given = vars(arguments.parse_args(argv))
-        line |= {"dataset": given["dataset"], "ds": given["ds"]}
-        line = work(given)
+        options = vars(arguments.parse_args(argv))
+        line |= {"dataset": options["dataset"], "ds": options["ds"]}
+        line = work(options)
         code = SourceMissingError.exit_code if line.get("missing") else 0
     except PipelineError as error:
         line |= describe(error)
@@ -93,38 +93,38 @@ def _answer(
     except Exception as error:
         line |= describe(error)
         logging.getLogger("pipeline").exception(
-            "%s failed: %s", name, advice(error) or "a fault of the pipeline; see below"
+            "%s failed: %s", name, advice(error) or "unexpected error; the traceback follows"
         )
     except KeyboardInterrupt:
-        line |= {"error": "Interrupted", "message": "stopped by hand; the next run takes up where this one was"}
+        line |= {"error": "Interrupted", "message": "interrupted; run the same command again to continue"}
     line["seconds"] = round(time.monotonic() - started, 1)
     sys.stderr.flush()
     print(json.dumps(line, default=str), flush=True)
     sys.exit(code)
 
 
-def plan(job: str, given: dict[str, Any]) -> list[Run]:
-    """The runs that were asked for, one a day; nothing is touched yet."""
-    options = dict(given)
+def plan(job: str, arguments: dict[str, Any]) -> list[Run]:
+    """Return one run per day from the parsed arguments, without reading or writing the lake."""
+    options = dict(arguments)
     days = parse_days(options.pop("ds"), options.pop("long_range"))
-    places = {name: _from_here(options.pop(name)) for name in ("lake", "landing")}
-    settings = load_settings(options.pop("env"), **places)
+    roots = {name: _absolute(options.pop(name)) for name in ("lake", "landing")}
+    settings = load_settings(options.pop("env"), **roots)
     dataset = datasets.load(options.pop("dataset"))
     full_refresh = options.pop("full_refresh")
     run_id, code = uuid.uuid4().hex, day_fingerprint(dataset)
     return [Run(job, dataset, day, settings, run_id, code, full_refresh, options) for day in days]
 
 
-def _from_here(place: str | None) -> str | None:
-    return place if place is None or "://" in place else str(Path.cwd() / Path(place).expanduser())
+def _absolute(path: str | None) -> str | None:
+    return path if path is None or "://" in path else str(Path.cwd() / Path(path).expanduser())
 
 
-def _run_or_miss(job: Job, run: Run, lone: bool) -> Line:
-    """In a range, a day that the source has nothing for does not stop the others."""
+def _run_or_miss(job: Job, run: Run, single: bool) -> Line:
+    """Run the day; in a range, report a day without source data as missing instead of raising."""
     try:
         return run_day(job, run)
     except SourceMissingError as error:
-        if lone:
+        if single:
             raise
         run.log.warning("%s", error)
         return {"job": run.job, "ds": str(run.ds), "counts": {}, **missed(run, error)}

@@ -1,4 +1,4 @@
-"""A job as a build target: it knows what its day depends on, and runs only when that has changed."""
+"""A job as a build target: it declares what a day depends on and runs only when that changed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REWRITING_JOBS = ("compact", "maintain")
 
 @dataclass(frozen=True)
 class Watch:
-    """A table, and which days' commits to it make the day of the run out of date."""
+    """A table the run depends on; commits of the days for which `matters` is true make the run stale."""
 
     table: Table
     matters: Callable[[date], bool]
@@ -37,22 +37,23 @@ class Job:
     main: Callable[[Run], Outcome]
     watches: Callable[[Run], list[Watch]]
     source: Callable[[Run], str] = lambda run: ""
-    # Whether its runs always need Spark, which then starts while they read logs and landing.
+    # The job always needs Spark: start the session early, while the run reads logs and landing files.
     on_spark: bool = False
-    # For a job that does all the days of a range in one step, or none.
+    # Runs a whole range in one step, for a job that must succeed or fail for all of its days.
     together: Callable[[list[Run]], Outcome] | None = None
 
     def key(self, run: Run) -> str:
-        """What its runs are filed under."""
+        """Return the job name under which the run log keeps the run."""
         table = run.options.get("table")
         return f"{self.name}-{table}" if table else self.name
 
 
 @dataclass(frozen=True)
 class ChainStep:
-    """A job in a chain, with the options that it is given there.
+    """A job in a chain, with its options.
 
-    One that can be done ahead reads nothing that the day before has still to write; it is among a chain's first.
+    A step with `ahead` may start while the previous day is still running, because it reads nothing which that day
+    writes. Such steps come first in the chain.
     """
 
     job: Job
@@ -61,16 +62,17 @@ class ChainStep:
 
 
 def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
-    """Runs the job unless its day is up to date; files what came of it either way."""
+    """Run the job unless its day is up to date, and record the result or the failure in the run log."""
     started = time.monotonic()
     level = logging.DEBUG if quiet else logging.INFO
     run = replace(run, job=job.key(run))
-    with _one_at_a_time(run):
+    with _day_lock(run):
         record = run_log.load(run)
-        source, unhealed = job.source(run), run_log.still_stale(run, record)
+        source, still_stale = job.source(run), run_log.still_stale(run, record)
         if not run.full_refresh and record.done and is_current(job, run, record, source):
-            run.log.log(level, "nothing to do: nothing that this day depends on has changed")
-            return {**record.line, "outcome": "nothing", "written": {}, "stale": unhealed, "seconds": _since(started)}
+            run.log.log(level, "nothing to do: the inputs of this day have not changed")
+            unchanged = {"outcome": "nothing", "written": {}, "stale": still_stale, "seconds": _since(started)}
+            return {**record.line, **unchanged}
         if job.on_spark:
             run.begin_spark()
         depends = _depends(job, run)
@@ -81,24 +83,24 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
             error.add_note(f"{run.job} of {run.contract.name} {run.ds}")
             raise
         line = _line(run, outcome, depends, started)
-        line["stale"] = sorted({*line["stale"], *unhealed})
+        line["stale"] = sorted({*line["stale"], *still_stale})
         run_log.save(run, line, depends, source)
         run.log.log(
             level, "%s %s", outcome.outcome, " ".join(f"{name}={count:,}" for name, count in outcome.counts.items())
         )
         if line["stale"] and not quiet:
-            run.log.warning("now out of date, run again: %s", ", ".join(line["stale"]))
+            run.log.warning("this run made other days stale; run them again: %s", ", ".join(line["stale"]))
         return line
 
 
 def run_together(job: Job, days: list[Run]) -> Line:
-    """Runs a range as one step; each day is filed by itself, so that a part of it run again is up to date."""
+    """Run a range as one step, and record each day by itself, so that a later part of the range is up to date."""
     assert job.together is not None
     started = time.monotonic()
     first, last = days[0], days[-1]
-    with ExitStack() as held:
+    with ExitStack() as locks:
         for run in days:
-            held.enter_context(_one_at_a_time(run))
+            locks.enter_context(_day_lock(run))
         depends = _depends(job, first)
         try:
             outcome = job.together(days)
@@ -113,7 +115,7 @@ def run_together(job: Job, days: list[Run]) -> Line:
     return {**line, "ds": f"{first.ds}..{last.ds}"}
 
 
-def _one_at_a_time(run: Run) -> AbstractContextManager[None]:
+def _day_lock(run: Run) -> AbstractContextManager[None]:
     return hold(run.settings.lake, f"{run.contract.name}/{run.job}/{run.ds}", run.settings.lock_wait_seconds)
 
 
@@ -130,9 +132,9 @@ def is_current(job: Job, run: Run, record: run_log.RunRecord, source: str) -> bo
 
 
 def changed_since(run: Run, watch: Watch, version: int | None, run_id: str) -> bool:
-    """Whether a commit after `version`, by another run than `run_id`, changed what the day of this run depends on."""
+    """Return whether a run other than `run_id` committed, after `version`, what this run depends on."""
     newest = delta_log.version(run.path(watch.table))
-    # A table missing from the record, as after a new feature version, counts as changed; so does one that was rebuilt.
+    # A table missing from the record counts as changed, and so does one that was rebuilt (its version went back).
     if version is None or newest < version:
         return True
     commits = delta_log.commits_since(run.path(watch.table), version)
@@ -140,7 +142,7 @@ def changed_since(run: Run, watch: Watch, version: int | None, run_id: str) -> b
 
 
 def _matters(commit: delta_log.Commit, watch: Watch, run_id: str) -> bool:
-    """Foreign commits always count; ours count by their day, unless they only rewrote files."""
+    """Foreign commits always matter; those of the pipeline matter by day, unless they only rewrote files."""
     if not commit.ours:
         return True
     if commit.books.get("job") in REWRITING_JOBS or commit.books.get("run_id") == run_id:
@@ -165,14 +167,15 @@ def _line(run: Run, outcome: Outcome, depends: dict[str, int], started: float) -
 
 
 def describe(error: Exception) -> Line:
-    where = [f"({note})" for note in getattr(error, "__notes__", [])]
-    message = " ".join([str(error).strip().split("\n\nJVM stacktrace")[0], *where])
-    found: Line = {"error": type(error).__name__, "message": message}
+    """Return the fields of the JSON line that describe an error."""
+    notes = [f"({note})" for note in getattr(error, "__notes__", [])]
+    message = " ".join([str(error).strip().split("\n\nJVM stacktrace")[0], *notes])
+    line: Line = {"error": type(error).__name__, "message": message}
     if not isinstance(error, PipelineError) and (to_do := advice(error)):
-        found["message"] = f"{found['message']}\n{to_do}"
+        line["message"] = f"{message}\n{to_do}"
     if isinstance(error, PipelineError) and getattr(error, "failures", None):
-        found["failures"] = error.failures  # type: ignore[attr-defined]
-    return found
+        line["failures"] = error.failures  # type: ignore[attr-defined]
+    return line
 
 
 def _since(started: float) -> float:

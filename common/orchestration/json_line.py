@@ -1,4 +1,4 @@
-"""The JSON line of a range of days, and of several datasets."""
+"""Combine the JSON lines of several days, or of several datasets, into one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from common.orchestration.job import Line
 
 
 def summary(ds: str, lines: list[Line]) -> Line:
-    """The line of one day as it is; of a range, the sums and each day's outcome."""
+    """Return the line of a single day unchanged; for a range, the summed counts and each day's outcome."""
     if len(lines) == 1:
         return lines[0]
     counts: dict[str, int] = {}
@@ -14,7 +14,7 @@ def summary(ds: str, lines: list[Line]) -> Line:
         for name, count in line["counts"].items():
             counts[name] = counts.get(name, 0) + count
     outcomes = {line["ds"]: line["outcome"] for line in lines}
-    stale = sorted({day for line in lines for day in line.get("stale", [])} - {day for day in _later_run(lines)})
+    stale = sorted({day for line in lines for day in line.get("stale", [])} - _rerun_later(lines))
     first = next((line for line in lines if "dataset" in line), lines[0])
     return {
         "job": first["job"],
@@ -22,21 +22,21 @@ def summary(ds: str, lines: list[Line]) -> Line:
         "ds": ds,
         "outcome": "nothing" if set(outcomes.values()) <= {"nothing"} else "done",
         "counts": counts,
-        "read": _last(lines, "read"),
-        "written": _last(lines, "written"),
+        "read": _last_versions(lines, "read"),
+        "written": _last_versions(lines, "written"),
         "stale": stale,
         "days": outcomes,
-        **_warned(lines),
-        **_missed(lines),
+        **_warning_fields(lines),
+        **_missing_fields(lines),
     }
 
 
 def side_by_side(lines: dict[str, Line]) -> Line:
-    """One line for several datasets: each one's own, and what came of all."""
+    """Return one line for several datasets: the combined outcome, and each dataset's line under `datasets`."""
     first, *_ = lines.values()
     outcomes = {line["outcome"] for line in lines.values()}
     missing = {name: line for name, line in lines.items() if "missing" in line}
-    said = {
+    fields = {
         "missing": sorted({day for line in missing.values() for day in line["missing"]}),
         "message": "; ".join(f"{name}: {line['message']}" for name, line in missing.items()),
     }
@@ -46,11 +46,11 @@ def side_by_side(lines: dict[str, Line]) -> Line:
         "ds": first["ds"],
         "outcome": "nothing" if outcomes == {"nothing"} else "done",
         "datasets": lines,
-        **(said if missing else {}),
+        **(fields if missing else {}),
     }
 
 
-def _missed(lines: list[Line]) -> Line:
+def _missing_fields(lines: list[Line]) -> Line:
     missing = [line for line in lines if line["outcome"] == "missing"]
     if not missing:
         return {}
@@ -62,20 +62,20 @@ def _missed(lines: list[Line]) -> Line:
     return {"missing": days, "message": message}
 
 
-def _warned(lines: list[Line]) -> Line:
-    """A day on which nothing was new has nothing new to warn of."""
-    new = [line for line in lines if line["outcome"] != "nothing"]
-    warnings = [{**rule, "ds": line["ds"]} for line in new for rule in line.get("warnings", [])]
+def _warning_fields(lines: list[Line]) -> Line:
+    """Return the warnings of the days that did something; an unchanged day has already reported its own."""
+    changed = [line for line in lines if line["outcome"] != "nothing"]
+    warnings = [{**warning, "ds": line["ds"]} for line in changed for warning in line.get("warnings", [])]
     return {"warnings": warnings} if warnings else {}
 
 
-def _later_run(lines: list[Line]) -> set[str]:
-    """Days that an earlier day of the range made stale, and that then ran themselves."""
-    ran: set[str] = set()
-    for place, line in enumerate(lines):
-        ran |= {day for day in line.get("stale", []) if day in {later["ds"] for later in lines[place + 1 :]}}
-    return ran
+def _rerun_later(lines: list[Line]) -> set[str]:
+    """Return the days that an earlier day of the range made stale and that ran afterwards."""
+    rerun: set[str] = set()
+    for index, line in enumerate(lines):
+        rerun |= set(line.get("stale", [])) & {later["ds"] for later in lines[index + 1 :]}
+    return rerun
 
 
-def _last(lines: list[Line], name: str) -> dict[str, int]:
+def _last_versions(lines: list[Line], name: str) -> dict[str, int]:
     return {path: version for line in lines for path, version in line.get(name, {}).items()}

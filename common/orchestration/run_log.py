@@ -1,6 +1,6 @@
-"""The log of runs: for each dataset, job and day the last result and the last failure, one small file each.
+"""The run log: one small JSON file per dataset, job and day, with the last result and the last failure.
 
-It is a log, not the truth: the truth is in the tables' commits. Without it, runs only take longer.
+The tables' commits are the source of truth. Losing the log only makes the next runs take longer.
 """
 
 from __future__ import annotations
@@ -37,50 +37,50 @@ class RunRecord:
 
 
 def load(run: Run) -> RunRecord:
-    return _record(read_json(_place(run)) or {})
+    return _record(read_json(_path(run)) or {})
 
 
 def save(run: Run, line: dict[str, Any], depends: dict[str, int], source: str) -> None:
     write_json(
-        _place(run),
+        _path(run),
         {"line": line, "depends": depends, "source": source, "code": run.code, "at": _now(), "failure": None},
     )
 
 
 def save_failure(run: Run, failure: dict[str, Any]) -> None:
-    """Keeps the last good result beside the failure; a lake that can't be written must not hide the failure itself."""
+    """Record a failure beside the last good result; a lake that cannot be written must not hide the failure."""
     try:
-        write_json(_place(run), {**(read_json(_place(run)) or {}), "failure": {**failure, "at": _now()}})
+        write_json(_path(run), {**(read_json(_path(run)) or {}), "failure": {**failure, "at": _now()}})
     except OSError as error:
-        run.log.warning("the failure could not be filed in the log of runs: %s", error)
+        run.log.warning("could not record the failure in the run log: %s", error)
 
 
 def results_place(lake: str, dataset: str, table: str, ds: object) -> str:
-    """Where the verdicts on a day of a table are."""
+    """Return the path of the validation results of one day of a table."""
     return f"{lake}/{RESULTS}/{dataset}/{table}/{ds}.json"
 
 
 def days_run(lake: str, dataset: str, job: str) -> list[date]:
-    """The days on which the job has run, whatever came of it last."""
-    names = [each.base_name for each in list_files(f"{lake}/{FOLDER}/{dataset}/{job}")]
+    """Return the days on which the job has run, successfully or not."""
+    names = [file.base_name for file in list_files(f"{lake}/{FOLDER}/{dataset}/{job}")]
     return [date.fromisoformat(name.removesuffix(".json")) for name in names if name.endswith(".json")]
 
 
-def copy(run: Run, other: Run, job: str, wanted: list[date]) -> None:
-    """Tells another lake that the job has run on those days."""
-    for day in set(wanted) & set(days_run(run.settings.lake, run.contract.name, job)):
-        there = replace(other, job=job, ds=day)
+def copy(run: Run, other: Run, job: str, days: list[date]) -> None:
+    """Copy the job's records of those days to the lake of another run."""
+    for day in set(days) & set(days_run(run.settings.lake, run.contract.name, job)):
+        target = replace(other, job=job, ds=day)
         record = load_other(run, job, day)
-        save(there, {**record.line, "run_id": there.run_id}, record.depends, "")
+        save(target, {**record.line, "run_id": target.run_id}, record.depends, "")
 
 
 def load_other(run: Run, job: str, ds: date) -> RunRecord:
-    """Another job's record, of that day."""
+    """Return the record of another job and day of the same dataset."""
     return load(replace(run, job=job, ds=ds))
 
 
 def still_stale(run: Run, record: RunRecord) -> list[str]:
-    """The days that the last good run made out of date and that have no features of later than that."""
+    """Return the days that the last good run made stale and whose features have not run since."""
     return [
         day
         for day in record.line.get("stale", [])
@@ -88,20 +88,15 @@ def still_stale(run: Run, record: RunRecord) -> list[str]:
     ]
 
 
-def line_of(run: Run, job: str) -> dict[str, Any]:
-    """What another job's last good run of the same day said."""
-    return load_other(run, job, run.ds).line
-
-
 def records_of(lake: str, dataset: str) -> dict[tuple[str, str], RunRecord]:
-    """Every record by (day, job)."""
-    found = {}
+    """Return all records of a dataset by (day, job)."""
+    records = {}
     base = f"{lake}/{FOLDER}/{dataset}"
-    for each in list_files(base, recursive=True):
-        job, name = each.path.split("/")[-2:]
+    for file in list_files(base, recursive=True):
+        job, name = file.path.split("/")[-2:]
         if name.endswith(".json"):
-            found[(name.removesuffix(".json"), job)] = _record(read_json(f"{base}/{job}/{name}") or {})
-    return found
+            records[(name.removesuffix(".json"), job)] = _record(read_json(f"{base}/{job}/{name}") or {})
+    return records
 
 
 def _record(content: dict[str, Any]) -> RunRecord:
@@ -115,7 +110,7 @@ def _record(content: dict[str, Any]) -> RunRecord:
     )
 
 
-def _place(run: Run) -> str:
+def _path(run: Run) -> str:
     return f"{run.settings.lake}/{FOLDER}/{run.contract.name}/{run.job}/{run.ds}.json"
 
 
