@@ -1,4 +1,4 @@
-"""Feature rows from partials (windows) or from the day itself (snapshots), as the contract declares them."""
+"""Build feature rows as the contract declares them: from partials (windows) or from the day's rows (snapshots)."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ from common.errors import UnbalancedBooksError
 from common.lake import spark_tables
 from common.runtime.run import Run
 
-# How many entity days a feature row was made of: what went in must come out.
+# The number of entity days in a feature row; its sum must equal the number that was read.
 PARTS = "_parts"
 
 
 def build_features(run: Run, partials: DataFrame | None = None) -> tuple[DataFrame, dict[str, int]]:
-    """The feature rows of ds and their books; from the stored partials, unless others are given."""
-    seen = Observation()
+    """Return the feature rows of ds and their books, from `partials` or else from the stored ones."""
+    observation = Observation()
     if run.contract.features.window_days:
-        rows = windows(run, seen, newest_partials(run) if partials is None else partials)
+        rows = windows(run, observation, newest_partials(run) if partials is None else partials)
     else:
-        rows = snapshot(run, seen)
-    rows, made = spark_tables.materialize(rows, features=F.count(F.lit(1)), parts=spark_tables.sum_or_zero(PARTS))
-    parts = seen.get["parts"]
-    if made["parts"] != parts:
+        rows = snapshot(run, observation)
+    rows, totals = spark_tables.materialize(rows, features=F.count(F.lit(1)), parts=spark_tables.sum_or_zero(PARTS))
+    parts = observation.get["parts"]
+    if totals["parts"] != parts:
         raise UnbalancedBooksError(
-            f"{parts} entity days went into {run.ds}; {made['parts']} came out, in {made['features']} rows. "
-            "Nothing was committed: this is a fault of the pipeline or of a measure."
+            f"{parts} entity days went into the features of {run.ds}, {totals['parts']} came out in "
+            f"{totals['features']} rows; nothing was committed. Check `measure`: it must neither drop nor add rows. "
+            "If it does neither, this is a bug in the pipeline."
         )
-    counts = {"entity_days": parts, "features": made["features"]}
+    counts = {"entity_days": parts, "features": totals["features"]}
     return spark_tables.conform(rows.withColumn("ds", F.lit(run.ds)), layout.features(run.contract)), counts
 
 
@@ -45,20 +46,20 @@ def source_tables(contract: Contract) -> list[Table]:
 
 
 def arrival_days(run: Run) -> list[date]:
-    """The arrival days that a feature row of ds is made from."""
+    """Return the arrival days that the features of ds read."""
     return day_range(run.ds, max(0, run.contract.features.window_days - 1) + run.contract.lateness_days)
 
 
-def snapshot(run: Run, seen: Observation) -> DataFrame:
-    """Each row of the day's snapshot, one for one."""
-    rows = rows_known(run, [run.ds], run.ds).observe(seen, F.count(F.lit(1)).alias("parts"))
+def snapshot(run: Run, observation: Observation) -> DataFrame:
+    """Return one feature row for each row of the day's snapshot."""
+    rows = rows_known(run, [run.ds], run.ds).observe(observation, F.count(F.lit(1)).alias("parts"))
     rows = run.dataset.measure(rows).withColumn(PARTS, F.lit(1))
     features = run.contract.features
-    columns = {each.name: _of_row(each.rule, run) for each in features.columns}
-    return rows.select(features.entity, PARTS, *[column.alias(name) for name, column in columns.items()])
+    columns = [_snapshot_column(column.rule, run).alias(column.name) for column in features.columns]
+    return rows.select(features.entity, PARTS, *columns)
 
 
-def _of_row(rule: agg.Aggregate, run: Run) -> Column:
+def _snapshot_column(rule: agg.Aggregate, run: Run) -> Column:
     match rule:
         case agg.Pick(column):
             return F.col(column)
@@ -71,7 +72,7 @@ def _of_row(rule: agg.Aggregate, run: Run) -> Column:
         case agg.FeatureRatio():
             return ratio(rule)
         case _:
-            raise TypeError(f"{rule} is no rule for a snapshot")
+            raise TypeError(f"{rule} cannot be computed on a snapshot")
 
 
 def ratio(rule: agg.FeatureRatio) -> Column:
@@ -80,88 +81,87 @@ def ratio(rule: agg.FeatureRatio) -> Column:
 
 
 def newest_partials(run: Run) -> DataFrame:
-    """Of each entity's event date in the window, the newest aggregate that had arrived by ds."""
+    """Return the newest partial that had arrived by ds, for each entity and event date of the window."""
     features = run.contract.features
     key = [features.entity, "event_date"]
     days = day_range(run.ds, features.window_days - 1)
     partials = spark_tables.read_partitions(run, layout.partials(run.contract), {"ds": days})
     partials = partials.where(F.col("event_date") >= F.lit(days[0]))
-    # Only a day that somebody was late for has several, so only those are looked up.
+    # Only event dates with late arrivals have several partials, so look up the newest of those alone.
     newest = partials.where(F.col("ds") > F.col("event_date")).groupBy(*key).agg(F.max("ds").alias("newest"))
     joined = partials.join(newest, key, "left")
     return joined.where(F.col("ds") == F.coalesce("newest", "ds")).drop("newest")
 
 
-def windows(run: Run, seen: Observation, partials: DataFrame) -> DataFrame:
-    """One row per entity, from the partials of its days."""
+def windows(run: Run, observation: Observation, partials: DataFrame) -> DataFrame:
+    """Return one feature row per entity, from the partials of the window."""
     features = run.contract.features
     partials = partials.where("events > 0")
-    ratios = {each.name: each.rule for each in features.columns if isinstance(each.rule, agg.FeatureRatio)}
-    counted = {
-        each.name: each.rule for each in features.columns if isinstance(each.rule, agg.Distinct | agg.MostFrequent)
-    }
+    rules = {column.name: column.rule for column in features.columns}
+    ratios = {name: rule for name, rule in rules.items() if isinstance(rule, agg.FeatureRatio)}
+    by_value = {name: rule for name, rule in rules.items() if isinstance(rule, agg.Distinct | agg.MostFrequent)}
     plain = [
-        _over_window(each.rule, run).alias(each.name)
-        for each in features.columns
-        if each.name not in ratios and each.name not in counted
+        _window_column(rule, run).alias(name)
+        for name, rule in rules.items()
+        if name not in ratios and name not in by_value
     ]
-    seen_partials = partials.observe(seen, F.count(F.lit(1)).alias("parts"))
-    rows = seen_partials.groupBy(features.entity).agg(F.count(F.lit(1)).alias(PARTS), *plain)
-    for column in sorted({rule.column for rule in counted.values()}):
-        mine = {name: rule for name, rule in counted.items() if rule.column == column}
-        rows = rows.join(_of_values(run, partials, column, mine), features.entity, "left")
+    observed = partials.observe(observation, F.count(F.lit(1)).alias("parts"))
+    rows = observed.groupBy(features.entity).agg(F.count(F.lit(1)).alias(PARTS), *plain)
+    for source in sorted({rule.column for rule in by_value.values()}):
+        of_source = {name: rule for name, rule in by_value.items() if rule.column == source}
+        rows = rows.join(_value_columns(run, partials, source, of_source), features.entity, "left")
     return rows.withColumns({name: ratio(rule) for name, rule in ratios.items()})
 
 
-def _over_window(rule: agg.Aggregate, run: Run) -> Column:
+def _window_column(rule: agg.Aggregate, run: Run) -> Column:
     if isinstance(rule, agg.ColumnAggregate):
-        return _of_column(rule, run)
+        return _column_aggregate(rule, run)
     match rule:
         case agg.Count(days):
-            return F.coalesce(F.sum(_inside(run, days, "events")), F.lit(0))
+            return F.coalesce(F.sum(_within(run, days, "events")), F.lit(0))
         case agg.ActiveDays(days):
-            return F.count(_inside(run, days, "events"))
+            return F.count(_within(run, days, "events"))
         case agg.DaysSinceLast(days):
-            return F.datediff(F.lit(run.ds), F.max(_inside(run, days, "event_date")))
+            return F.datediff(F.lit(run.ds), F.max(_within(run, days, "event_date")))
         case _:
-            raise TypeError(f"{rule} is no rule for a window")
+            raise TypeError(f"{rule} cannot be computed over a window")
 
 
-def _of_column(rule: agg.ColumnAggregate, run: Run) -> Column:
-    def inside(state: str) -> Column:
-        return _inside(run, rule.days, state)
+def _column_aggregate(rule: agg.ColumnAggregate, run: Run) -> Column:
+    def within(state: str) -> Column:
+        return _within(run, rule.days, state)
 
     column = rule.column
     match rule:
         case agg.Sum():
-            return F.coalesce(F.sum(inside(f"sum_{column}")), F.lit(0))
+            return F.coalesce(F.sum(within(f"sum_{column}")), F.lit(0))
         case agg.Mean():
-            total, count = F.sum(inside(f"sum_{column}")), F.sum(inside(f"count_{column}"))
+            total, count = F.sum(within(f"sum_{column}")), F.sum(within(f"count_{column}"))
             return F.when(count > 0, total.cast("double") / count)
         case agg.Min():
-            return F.min(inside(f"min_{column}"))
+            return F.min(within(f"min_{column}"))
         case agg.Max():
-            return F.max(inside(f"max_{column}"))
+            return F.max(within(f"max_{column}"))
         case agg.Share():
-            return F.sum(inside(f"true_{column}")) / F.sum(inside("events"))
+            return F.sum(within(f"true_{column}")) / F.sum(within("events"))
         case agg.Last():
-            return F.max(inside(f"last_{column}"))["value"]
+            return F.max(within(f"last_{column}"))["value"]
         case _:
-            raise TypeError(f"{rule} is no rule for a window")
+            raise TypeError(f"{rule} cannot be computed over a window")
 
 
-def _inside(run: Run, days: int, state: str) -> Column:
-    """The state of the days in (ds - days, ds], null outside."""
+def _within(run: Run, days: int, state: str) -> Column:
+    """Return the state on event dates in (ds - days, ds], and null on others."""
     return F.when(F.col("event_date") > F.lit(run.ds - timedelta(days=days)), F.col(state))
 
 
-def _of_values(run: Run, partials: DataFrame, column: str, rules: Mapping[str, agg.ColumnAggregate]) -> DataFrame:
-    """Distinct counts and most frequent values: the arrays of the days added up, value by value."""
+def _value_columns(run: Run, partials: DataFrame, column: str, rules: Mapping[str, agg.ColumnAggregate]) -> DataFrame:
+    """Return distinct counts and most frequent values, by summing the days' counts of each value."""
     entity = run.contract.features.entity
-    each = partials.select(entity, "event_date", F.inline(f"values_{column}"))
+    counts = partials.select(entity, "event_date", F.inline(f"values_{column}"))
     windows = sorted({rule.days for rule in rules.values()})
-    times = [F.sum(_inside(run, days, "count")).alias(f"times_{days}") for days in windows]
-    by_value = each.groupBy(entity, "value").agg(*times)
+    times = [F.sum(_within(run, days, "count")).alias(f"times_{days}") for days in windows]
+    by_value = counts.groupBy(entity, "value").agg(*times)
     return by_value.groupBy(entity).agg(*[_pick(rule).alias(name) for name, rule in rules.items()])
 
 

@@ -1,4 +1,4 @@
-"""What a feature version means: its columns in words, and the code that measures them. Changed, it is another version."""
+"""The definition of a feature version: its columns in words, and the code that computes them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from common.runtime.run import Run
 
 
 class DefinitionChangedError(UsageError):
-    """Rows of two meanings would stand under one version number."""
+    """Rows of two definitions would share one version number."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Definition:
 
     @property
     def fingerprint(self) -> str:
-        said = [self.version, self.entity, self.columns, self.inputs, self.transforms]
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+        parts = [self.version, self.entity, self.columns, self.inputs, self.transforms]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def facts(self) -> dict[str, Any]:
-        """As a commit's books carry it, so that a person can read later what that version did."""
+        """Return the fields for the commit's books, so that people can later read what the version computed."""
         return {
             "feature_version": self.version,
             "entity": self.entity,
@@ -48,21 +48,22 @@ class Definition:
 
 
 def define(dataset: Dataset) -> Definition:
+    """Return the definition that the contract and the transforms declare now."""
     contract = dataset.contract
     features, types = contract.features, dict(layout.features(contract).columns)
-    columns = {each.name: {"type": types[each.name], "words": each.rule.words} for each in features.columns}
+    columns = {column.name: {"type": types[column.name], "words": column.rule.words} for column in features.columns}
     code = source_code(dataset.transforms_file, leave_out=DECLARED)
     return Definition(features.version, features.entity, columns, _inputs(contract, code), code.statements)
 
 
 def _inputs(contract: Contract, code: SourceCode) -> dict[str, str]:
-    """What the contract says of the rows that are measured: which version of a key counts, and what its values mean.
+    """Return the parts of the contract that define the input rows: which record of a key wins, and what values mean.
 
-    Bounds decide which rows are refused, not what a value means: they may be mended under the same version.
+    Bounds are left out, because they only decide which rows are quarantined: they may change under the same version.
     """
     features = contract.features
     read = {features.entity, contract.event_time, *contract.key, *contract.winner, *code.texts}
-    for rule in (each.rule for each in features.columns):
+    for rule in (column.rule for column in features.columns):
         read |= {*rule.reads, *((rule.numerator, rule.divisor) if isinstance(rule, FeatureRatio) else ())}
     return {
         "key": ", ".join(contract.key),
@@ -70,63 +71,68 @@ def _inputs(contract: Contract, code: SourceCode) -> dict[str, str]:
         "zone": contract.zone,
         "lateness_days": str(contract.lateness_days),
         "winner": ", ".join(contract.winner) or "none",
-        **{each.name: _meaning(each) for each in (*contract.columns, *contract.derived) if each.name in read},
-        **{f"measure {each.name}": each.type for each in features.measures},
+        **{column.name: _meaning(column) for column in (*contract.columns, *contract.derived) if column.name in read},
+        **{f"measure {measure.name}": measure.type for measure in features.measures},
     }
 
 
 def _meaning(column: Column) -> str:
-    said = [column.type, "lower case" * column.lower]
-    said += [
-        f"{what} {', '.join(found)}" for what, found in (("one of", column.values), ("as", column.formats)) if found
+    # These texts are hashed and stored in commits: changing them would make every definition a new one.
+    parts = [
+        column.type,
+        "lower case" if column.lower else "",
+        f"one of {', '.join(column.values)}" if column.values else "",
+        f"as {', '.join(column.formats)}" if column.formats else "",
     ]
-    return "; ".join(each for each in said if each)
+    return "; ".join(part for part in parts if part)
 
 
 def require_unchanged(run: Run) -> Definition:
-    """The definition of this run's features; refused where rows of that version were made by another."""
+    """Return the definition of this run's features; raise if the stored rows of that version have another one."""
     now = define(run.dataset)
     table = layout.features(run.contract)
-    made = delta_log.newest_commit(run.path(table), "features")
-    before = made.books if made else {}
+    commit = delta_log.newest_commit(run.path(table), "features")
+    before = commit.books if commit else {}
     if before.get("definition", now.fingerprint) == now.fingerprint:
         return now
     raise DefinitionChangedError(
-        f"{table.path} holds rows of another definition: {'; '.join(_differences(before, now.facts))}. "
-        f"Declare version={now.version + 1} in the contract's Features (v{now.version} stays readable beside it), "
-        "or take the change back."
+        f"{table.path} holds rows of another definition than the one declared now: "
+        f"{'; '.join(_differences(before, now.facts))}. Declare version={now.version + 1} in the contract's Features "
+        f"(v{now.version} stays readable), or revert the change."
     )
 
 
-def require_declared(dataset: Dataset, facts: dict[str, Any], said: str) -> None:
-    """What was published by another definition can't be told from the one declared now: another revision declares it."""
+def require_declared(dataset: Dataset, facts: dict[str, Any], subject: str) -> None:
+    """Raise if the published rows that `subject` names have another definition than the one declared now."""
     now = define(dataset)
     if facts.get("definition") == now.fingerprint:
         return
     raise DefinitionChangedError(
-        f"{said} was made by definition {facts.get('definition')}, but the contract now declares version {now.version} "
-        f"with definition {now.fingerprint}. Check out the revision that made it, and ask again: "
-        f"git checkout {facts.get('revision') or '(the publication names none)'}"
+        f"{subject} was made by definition {facts.get('definition')}, but the contract now declares version "
+        f"{now.version} with definition {now.fingerprint}. Check out the revision that made it and try again: "
+        f"git checkout {facts.get('revision') or '(unknown: the publication does not record it)'}"
     )
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    found = [f"{name} was {before[name]!r}, is {now[name]!r}" for name in ("entity",) if before[name] != now[name]]
+    differences = []
+    if before["entity"] != now["entity"]:
+        differences.append(f"entity was {before['entity']!r}, is {now['entity']!r}")
     for kind in ("columns", "inputs", "transforms"):
         old, new = before.get(kind, {}), now[kind]
-        found += [f"{name} is new" for name in sorted(new.keys() - old.keys())]
-        found += [f"{name} is gone" for name in sorted(old.keys() - new.keys())]
-        found += [
+        differences += [f"{name} is new" for name in sorted(new.keys() - old.keys())]
+        differences += [f"{name} was removed" for name in sorted(old.keys() - new.keys())]
+        differences += [
             _difference(kind, name, old[name], new[name])
             for name in sorted(old.keys() & new.keys())
             if old[name] != new[name]
         ]
-    return found
+    return differences
 
 
 def _difference(kind: str, name: str, old: Any, new: Any) -> str:
     if kind == "transforms":
-        return f"the transforms do {name} otherwise"
+        return f"the code of {name} changed in the transforms"
     if kind == "inputs":
         return f'{name} was "{old}", is "{new}"'
     return f'{name} was "{old["words"]}" ({old["type"]}), is "{new["words"]}" ({new["type"]})'

@@ -1,4 +1,4 @@
-"""A proof, not a promise: the same day computed with and without a future that would show, and compared."""
+"""Prove that features do not leak: compute a day with and without poisoned later data, and compare the rows."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from common.contracts import layout
 from common.contracts.contract import Column, Contract
+from common.contracts.layout import Table
 from common.days import day_range
 from common.errors import ContractViolationError, InconclusiveCheckError, SourceMissingError
 from common.features.build import arrival_days
@@ -27,31 +28,37 @@ from common.orchestration import run_log
 from common.runtime.run import Run
 
 LARGEST = {"int": 2**31 - 1, "long": 2**63 - 1}
-POISONED = 200  # stored rows that the poison is made from
+# At most this many stored rows are turned into poison.
+POISONED = 200
 Compute = Callable[[Run], object]
 
 
 def check_features(run: Run, future: Sequence[Compute], compute: Compute) -> dict[str, int]:
-    """The features of the cutoff day, without and with a poisoned day after it. `future` are the jobs that take a day in."""
+    """Compare the features of the cutoff day without and with a poisoned next day.
+
+    `future` are the jobs that ingest and clean the poisoned day; `compute` builds the features.
+    """
     table = layout.features(run.contract)
-    with _beside(run, "clean") as clean, _beside(run, "poisoned") as poisoned:
+    with _scratch_lake(run, "clean") as clean, _scratch_lake(run, "poisoned") as poisoned:
         poison = _poison(poisoned)
-        after = replace(poisoned, ds=run.ds + timedelta(days=1))
-        _land(after, poison)
+        next_day = replace(poisoned, ds=run.ds + timedelta(days=1))
+        _land(next_day, poison)
         for job in future:
-            job(after)
-        taken = _taken_in(after, len(poison))
-        found = []
-        for each in (clean, poisoned):
-            compute(each)
-            found.append(small_tables.read_slice(each.path(table), {"ds": [run.ds]}))
-    _insist_same(run, found[0], found[1], table.identity)
-    return {"rows": found[0].num_rows, "poisoned": len(poison), "taken_in": taken, "leaks": 0}
+            job(next_day)
+        accepted = _accepted(next_day, len(poison))
+        without, with_poison = (_features(lake_run, compute, table) for lake_run in (clean, poisoned))
+    _require_same(run, without, with_poison, table.identity)
+    return {"rows": without.num_rows, "poisoned": len(poison), "taken_in": accepted, "leaks": 0}
+
+
+def _features(run: Run, compute: Compute, table: Table) -> pa.Table:
+    compute(run)
+    return small_tables.read_slice(run.path(table), {"ds": [run.ds]})
 
 
 @contextmanager
-def _beside(run: Run, name: str) -> Iterator[Run]:
-    """A lake of its own that holds what the features of the day are made from."""
+def _scratch_lake(run: Run, name: str) -> Iterator[Run]:
+    """Yield the run in a temporary lake that holds a copy of the rows its features are made from."""
     with tempfile.TemporaryDirectory(prefix=f"leakcheck-{name}-") as folder:
         settings = run.settings.model_copy(update={"lake": f"{folder}/lake", "landing": f"{folder}/landing"})
         other = replace(run, settings=settings)
@@ -65,45 +72,46 @@ def _beside(run: Run, name: str) -> Iterator[Run]:
         yield other
 
 
-def _taken_in(after: Run, landed: int) -> int:
-    """How much of the poison counts as events. Refused, it could not have shown in any feature."""
-    counts = run_log.load_other(after, "clean", after.ds).line["counts"]
-    taken = sum(counts[name] for name in ("accepted", "late", "superseded"))
-    if not taken:
+def _accepted(run: Run, landed: int) -> int:
+    """Return how many poison rows count as events; quarantined ones could not change any feature."""
+    counts = run_log.load_other(run, "clean", run.ds).line["counts"]
+    accepted = sum(counts[name] for name in ("accepted", "late", "superseded"))
+    if not accepted:
         raise InconclusiveCheckError(
-            f"none of the {landed} rows of poison of {after.contract.name} {after.ds} was taken in ({counts}), so nothing is "
-            "proven. They are rows of the days before with other values: does the contract refuse those, or its derive?"
+            f"none of the {landed} poison rows of {run.contract.name} {run.ds} was accepted ({counts}), so the check "
+            "proves nothing. Poison rows are rows of earlier days with changed values: check whether the contract or "
+            "`derive` rejects such values."
         )
-    return int(taken)
+    return int(accepted)
 
 
 def _poison(run: Run) -> list[dict[str, str | None]]:
-    """Records of the day after the cutoff: later events, late ones, and corrections of what is known, with other values."""
+    """Return records for the next day with changed values: new events, late events and corrections of stored rows."""
     contract = run.contract
     dates = day_range(run.ds, contract.lateness_days)
     known = spark_tables.read_partitions(run, layout.processed(contract), {"event_date": dates})
     rows = [row.asDict() for row in known.orderBy(*contract.key).limit(POISONED).collect()]
     if not rows:
         raise SourceMissingError(
-            f"{contract.name} has no row of {dates[0]}..{run.ds} that poison could be made from; choose another day"
+            f"{contract.name} has no row of {dates[0]}..{run.ds} to make poison from; choose another day"
         )
     if contract.event_time is None:
-        return [_record(contract.columns, _otherwise(run, row)) for row in rows]
-    found = known.agg(*(F.max(name).alias(name) for name in contract.key)).first()
-    highest = found.asDict() if found else {}
-    made = []
-    for place, row in enumerate(rows):
-        other = _otherwise(run, row)
-        if place % 3 == 0:
-            other[contract.event_time] = _moved(row[contract.event_time], run.ds + timedelta(days=1))
-        if place % 3 < 2:
-            other |= _new_key(contract, row, highest, place)
-        made.append(_record(contract.columns, other))
-    return made
+        return [_record(contract.columns, _with_other_values(run, row)) for row in rows]
+    maxima = known.agg(*(F.max(name).alias(name) for name in contract.key)).first()
+    highest = maxima.asDict() if maxima else {}
+    records = []
+    for index, row in enumerate(rows):
+        other = _with_other_values(run, row)
+        if index % 3 == 0:
+            other[contract.event_time] = _on_day(row[contract.event_time], run.ds + timedelta(days=1))
+        if index % 3 < 2:
+            other |= _new_key(contract, row, highest, index)
+        records.append(_record(contract.columns, other))
+    return records
 
 
-def _new_key(contract: Contract, row: dict[str, Any], highest: dict[str, Any], place: int) -> dict[str, Any]:
-    """Makes the row another event of its entity; nothing, where no column of the key can be another, which corrects it."""
+def _new_key(contract: Contract, row: dict[str, Any], highest: dict[str, Any], index: int) -> dict[str, Any]:
+    """Return a key that makes the row a new event of its entity; empty if no key column can change: a correction."""
     for name in contract.key:
         column = contract.column(name)
         if name in (contract.features.entity, contract.event_time) or column.values:
@@ -112,15 +120,19 @@ def _new_key(contract: Contract, row: dict[str, Any], highest: dict[str, Any], p
             return {name: f"poison-{row[name]}"}
         if column.type in LARGEST:
             largest = LARGEST[column.type] if column.maximum is None else column.maximum
-            return {name: highest[name] + 1 + place} if highest[name] + 1 + place <= largest else {}
+            new = highest[name] + 1 + index
+            return {name: new} if new <= largest else {}
     return {}
 
 
-def _otherwise(run: Run, row: dict[str, Any]) -> dict[str, Any]:
-    """The same row with every value changed that may change: neither its key, nor its entity, nor its time."""
+def _with_other_values(run: Run, row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row with every value changed, except its key, entity and event time."""
     contract = run.contract
     fixed = {*contract.key, contract.features.entity, contract.event_time}
-    return {c.name: row[c.name] if c.name in fixed else _other(c, row[c.name]) for c in contract.columns}
+    return {
+        column.name: row[column.name] if column.name in fixed else _other(column, row[column.name])
+        for column in contract.columns
+    }
 
 
 def _other(column: Column, value: Any) -> Any:
@@ -132,12 +144,12 @@ def _other(column: Column, value: Any) -> Any:
     return column.maximum if column.maximum is not None and larger > column.maximum else larger
 
 
-def _moved(value: date | datetime, day: date) -> date | datetime:
+def _on_day(value: date | datetime, day: date) -> date | datetime:
     return datetime.combine(day, value.timetz()) if isinstance(value, datetime) else day
 
 
 def _record(columns: Sequence[Column], row: dict[str, Any]) -> dict[str, str | None]:
-    return {c.name: _text(row[c.name]) for c in columns}
+    return {column.name: _text(row[column.name]) for column in columns}
 
 
 def _text(value: Any) -> str | None:
@@ -152,12 +164,12 @@ def _land(run: Run, records: list[dict[str, str | None]]) -> None:
     (folder / "poison.jsonl").write_text("\n".join(map(json.dumps, records)) + "\n", encoding="utf-8")
 
 
-def _insist_same(run: Run, before: pa.Table, after: pa.Table, key: list[str]) -> None:
-    found = diff_rows(before, after, key)
-    if found is None:
+def _require_same(run: Run, before: pa.Table, after: pa.Table, key: list[str]) -> None:
+    diff = diff_rows(before, after, key)
+    if diff is None:
         return
     raise ContractViolationError(
-        f"features of {run.contract.name} {run.ds} change with what came after that day: {found.words}. "
-        "A measure or an aggregate reads more than it is given.",
-        found.facts,
+        f"features of {run.contract.name} {run.ds} depend on data that arrived after that day: {diff.words}. "
+        "A measure or an aggregate reads more than its input rows; make it use only those.",
+        diff.facts,
     )

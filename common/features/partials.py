@@ -1,7 +1,7 @@
-"""Per-day partial aggregates: one small row per entity and event date, as it was known when an arrival day was in.
+"""Partials: one aggregate row per entity and event date, as known at the end of an arrival day.
 
-Each row is the whole aggregate of its entity's day, not a delta: a window takes the newest row of each day that had
-arrived by then, and nothing is ever subtracted.
+Each row is the full aggregate of the entity's day, not a delta: a window takes, for each event date, the newest row
+that had arrived by then, and never subtracts anything.
 """
 
 from __future__ import annotations
@@ -16,40 +16,45 @@ from common.lake import spark_tables
 from common.runtime.run import Run
 
 
-def arrived_partials(run: Run, seen: list[Observation]) -> DataFrame:
-    """The aggregates of every entity's day that the arrival of ds has touched, and what counts the events in them."""
+def arrived_partials(run: Run, observations: list[Observation]) -> DataFrame:
+    """Return the aggregate of every entity and event date that the arrivals of ds touched.
+
+    Appends to `observations` what counts the events that went in.
+    """
     entity = run.contract.features.entity
-    today = aggregate(run, rows_known(run, [run.ds], run.ds), seen)
+    today = aggregate(run, rows_known(run, [run.ds], run.ds), observations)
     earlier = day_range(run.ds, run.contract.lateness_days)[:-1]
     if not earlier:
         return today
     touched = versions_moved(run, earlier, run.ds).select(entity, "event_date").distinct()
-    touched, found = spark_tables.materialize(touched, dates=F.collect_set("event_date"))
-    dates = found["dates"]
+    touched, totals = spark_tables.materialize(touched, dates=F.collect_set("event_date"))
+    dates = totals["dates"]
     if not dates:
         return today
     late = rows_known(run, dates, run.ds).join(F.broadcast(touched), [entity, "event_date"], "left_semi")
-    # A correction may have moved an entity's last event of a day elsewhere: then the day holds no events.
-    whole = touched.join(aggregate(run, late, seen), [entity, "event_date"], "left").fillna(0, ["events"])
-    return today.unionByName(whole)
+    # A correction may have moved an entity's last event to another day: this day then has no events.
+    updated = touched.join(aggregate(run, late, observations), [entity, "event_date"], "left").fillna(0, ["events"])
+    return today.unionByName(updated)
 
 
-def aggregate(run: Run, rows: DataFrame, seen: list[Observation]) -> DataFrame:
+def aggregate(run: Run, rows: DataFrame, observations: list[Observation]) -> DataFrame:
+    """Return one row of states per entity and event date; append an observation that counts the input rows."""
     features = run.contract.features
     states = layout.states(run.contract)
-    seen.append(Observation())
-    measured, watched = run.dataset.measure(rows), rows.observe(seen[-1], F.count(F.lit(1)).alias("events"))
+    observations.append(Observation())
+    measured = run.dataset.measure(rows)
+    observed = rows.observe(observations[-1], F.count(F.lit(1)).alias("events"))
     plain = {name: _state(name, run.contract.event_time) for name in states if not name.startswith("values_")}
     counted = [name.removeprefix("values_") for name in states if name.startswith("values_")]
     by_day = [features.entity, "event_date"]
-    found = (
-        run.dataset.measure(watched)
+    partials = (
+        run.dataset.measure(observed)
         .groupBy(*by_day)
         .agg(F.count(F.lit(1)).alias("events"), *[column.alias(name) for name, column in plain.items()])
     )
     for column in counted:
-        found = found.join(_value_counts(measured, by_day, column), by_day, "left")
-    return found
+        partials = partials.join(_value_counts(measured, by_day, column), by_day, "left")
+    return partials
 
 
 def _state(name: str, event_time: str | None) -> Column:
@@ -72,11 +77,11 @@ def _state(name: str, event_time: str | None) -> Column:
 
 
 def _value_counts(rows: DataFrame, by_day: list[str], column: str) -> DataFrame:
-    """How often each value came, as one sorted array."""
-    each = (
+    """Return the number of occurrences of each value, as one sorted array per entity and day."""
+    counts = (
         rows.where(F.col(column).isNotNull())
         .groupBy(*by_day, F.col(column).alias("value"))
         .agg(F.count(F.lit(1)).alias("count"))
     )
     entries = F.sort_array(F.collect_list(F.struct("value", "count")))
-    return each.groupBy(*by_day).agg(entries.alias(f"values_{column}"))
+    return counts.groupBy(*by_day).agg(entries.alias(f"values_{column}"))

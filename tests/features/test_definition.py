@@ -93,10 +93,10 @@ def test_the_same_definition_goes_on(run: Run) -> None:
 @pytest.mark.parametrize(
     ("file", "before", "after", "said"),
     [
-        ("transforms", "== RATE", ">= RATE", "the transforms do measure otherwise"),
+        ("transforms", "== RATE", ">= RATE", "the code of measure changed in the transforms"),
         ("transforms", "def derive", "LIMIT = 3\n\ndef derive", "LIMIT is new"),
-        ("rates", "limits.LOW", "limits.LOW * 2", "the transforms do rates.RATE otherwise"),
-        ("limits", "1.5", "1.6", "the transforms do limits.LOW otherwise"),
+        ("rates", "limits.LOW", "limits.LOW * 2", "the code of rates.RATE changed in the transforms"),
+        ("limits", "1.5", "1.6", "the code of limits.LOW changed in the transforms"),
     ],
 )
 def test_a_changed_transform_is_refused(run: Run, folder: Path, file: str, before: str, after: str, said: str) -> None:

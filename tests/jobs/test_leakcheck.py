@@ -42,7 +42,7 @@ def test_nothing_after_a_day_changes_its_features(lake: PlayLake) -> None:
     assert lake.state() == before
 
 
-def test_an_engine_that_sees_later_arrivals_is_caught_by_column_and_entity(
+def test_a_look_at_later_arrivals_is_caught_by_column_and_entity(
     lake: PlayLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake.land(DAY, "transaction_id | user_id\na | 41\nb | 42\nc | 43")
@@ -56,21 +56,21 @@ def test_an_engine_that_sees_later_arrivals_is_caught_by_column_and_entity(
     monkeypatch.setattr("common.features.partials.rows_known", all_that_is_stored)
     with pytest.raises(
         ContractViolationError,
-        match=r"change with what came after that day: .*spend_7d of \d rows, e.g. 2026-01-05/4\d",
+        match=r"depend on data that arrived after that day: .*spend_7d of \d rows, e.g. 2026-01-05/4\d",
     ) as leak:
         lake.run(LEAKCHECK, DAY, training_set=None)
     assert leak.value.exit_code == 3
     assert "spend_7d" in {each["column"] for each in leak.value.failures}
 
 
-def test_a_check_whose_poison_was_refused_proves_nothing_and_says_so(
+def test_a_check_whose_poison_was_refused_is_inconclusive(
     lake: PlayLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake.land(DAY, "transaction_id\na")
     lake.day(DAY)
     monkeypatch.setattr(leak_check, "_other", lambda column, value: "?")
     with pytest.raises(
-        InconclusiveCheckError, match="none of the 1 rows of poison .* was taken in .*'quarantined': 1"
+        InconclusiveCheckError, match="none of the 1 poison rows .* was accepted .*'quarantined': 1"
     ) as vain:
         lake.run(LEAKCHECK, DAY, training_set=None)
     assert vain.value.exit_code == 1
@@ -177,7 +177,7 @@ def without_gap(examples, features, entity, wanted, columns):  # type: ignore[no
         ("common.training.build.as_of", without_gap, "gender of 1 rows, e.g. c000003/2026-01-06 01"),
     ],
 )  # fmt: skip
-def test_a_join_that_looks_past_the_label_is_caught_by_column_and_entity(
+def test_a_look_past_the_label_is_caught_by_column_and_entity(
     churn: PlayLake, monkeypatch: pytest.MonkeyPatch, broken: str, by: Any, said: str
 ) -> None:
     monkeypatch.setattr(broken, by)
