@@ -55,9 +55,7 @@ def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         process.wait()
 
 
-def test_a_part_that_is_killed_is_started_again_and_what_it_left_is_ended(
-    running: subprocess.Popen[str], tmp_path: Path
-) -> None:
+def test_a_killed_part_is_restarted_and_its_children_ended(running: subprocess.Popen[str], tmp_path: Path) -> None:
     pid, child, *words = started(tmp_path, "scheduler")[0]
     os.kill(int(pid), signal.SIGKILL)
     until(lambda: len(started(tmp_path, "scheduler")) == 2, "the scheduler to come back")
@@ -79,7 +77,7 @@ def test_told_to_stop_it_leaves_nothing_running(running: subprocess.Popen[str], 
     assert in_session(running.pid) == set()
 
 
-def test_a_part_that_ends_as_soon_as_it_starts_is_named_with_its_log_and_all_end(tmp_path: Path) -> None:
+def test_a_part_that_ends_at_once_is_named_and_all_parts_end(tmp_path: Path) -> None:
     process = parts(tmp_path, f'[ "$1" = scheduler ] && {{ echo no database; exit 3; }}; {LIVES}')
     _, said = process.communicate(timeout=30)
     assert process.returncode == 1

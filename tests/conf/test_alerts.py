@@ -89,9 +89,7 @@ def test_each_alert_is_one_line_of_json_in_the_log(tmp_path: Path, caplog: pytes
     assert caplog.text == ""
 
 
-def test_the_log_is_by_default_in_the_project_wherever_one_stands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_log_is_in_the_project_from_any_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")
     monkeypatch.setattr(alerts, "ROOT", tmp_path)
     tell(ALERT, Receivers())
@@ -137,7 +135,7 @@ def test_without_being_declared_the_webhook_is_not_told(tmp_path: Path, monkeypa
 @pytest.mark.parametrize(
     ("status", "said"), [(500, "it answered 500"), (404, "it answered 404"), (302, "it answered 302")]
 )
-def test_a_webhook_that_refuses_is_a_warning_and_no_redirection_is_followed(
+def test_a_refusing_webhook_warns_and_redirects_are_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, status: int, said: str
 ) -> None:
     with web(status) as receiver:
@@ -167,7 +165,7 @@ def test_a_webhook_that_refuses_is_a_warning_and_no_redirection_is_followed(
         (f"http://127.0.0.1:1/{SECRET}", "ConnectionRefusedError"),
     ],
 )
-def test_an_address_that_is_none_is_a_warning_that_does_not_show_it(
+def test_an_invalid_address_warns_without_showing_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, url: str, said: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -210,7 +208,7 @@ def test_a_process_ends_while_a_receiver_hangs(tmp_path: Path) -> None:
     assert SECRET.encode() not in done.stdout + done.stderr
 
 
-def test_a_log_that_can_not_be_written_keeps_nobody_from_being_told(
+def test_an_unwritable_log_does_not_stop_other_alerts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "logs").write_text("no folder")
@@ -318,7 +316,7 @@ def certificate(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("trusted", [True, False])
-def test_a_password_goes_through_tls_and_to_a_server_that_is_trusted_alone(
+def test_a_password_goes_only_through_tls_to_a_trusted_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, trusted: bool
 ) -> None:
     file = certificate(tmp_path)
@@ -334,7 +332,7 @@ def test_a_password_goes_through_tls_and_to_a_server_that_is_trusted_alone(
     assert ("SSLCertVerificationError" in caplog.text) != trusted
 
 
-def test_a_server_without_tls_gets_no_password_where_tls_is_declared(
+def test_no_password_is_sent_where_starttls_is_not_offered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("ALERT_SMTP_PASSWORD", SECRET)

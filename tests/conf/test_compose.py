@@ -51,12 +51,12 @@ def test_no_start_depends_on_health_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_our_images_are_built_never_fetched_and_take_no_right_back(name: str) -> None:
+def test_our_images_are_built_locally_and_add_no_capability(name: str) -> None:
     assert SERVICES[name]["pull_policy"] == "never"
     assert "cap_add" not in SERVICES[name]
 
 
-def test_who_may_find_a_failure_may_tell_people_and_nobody_else_knows_the_receivers() -> None:
+def test_only_services_that_send_alerts_know_the_receivers() -> None:
     knows = {name for name, service in SERVICES.items() if "ALERT_WEBHOOK" in service.get("environment", {})}
     assert knows == {"airflow-scheduler", "airflow-triggerer", "airflow-dag-processor"}
 
@@ -78,7 +78,7 @@ def test_every_secret_is_required_and_none_has_a_default() -> None:
         assert text.count(f"${{{name}") == text.count(f"${{{name}:?"), f"{name} has a default somewhere"
 
 
-def test_only_what_submits_or_runs_jobs_knows_the_clusters_secret_and_the_workers_know_no_other() -> None:
+def test_only_services_that_run_jobs_know_the_cluster_secret() -> None:
     knows = {name for name, service in SERVICES.items() if "SPARK_SECRET" in service.get("environment", {})}
     assert knows == {"airflow-scheduler", "spark-master", "spark-worker"}
     assert not [key for key in SERVICES["spark-worker"]["environment"] if "AIRFLOW" in key or "POSTGRES" in key]
@@ -117,7 +117,7 @@ def first_start(project: Path, *volumes: str) -> subprocess.CompletedProcess[str
     )  # fmt: skip
 
 
-def test_the_first_start_makes_the_secrets_for_this_user_alone_and_the_next_one_keeps_them(project: Path) -> None:
+def test_secrets_are_made_once_and_readable_by_this_user_only(project: Path) -> None:
     assert first_start(project).returncode == 0
     file = project / ".env"
     made = dict(line.split("=", 1) for line in file.read_text().splitlines()[1:])
@@ -133,7 +133,7 @@ def test_the_first_start_makes_the_secrets_for_this_user_alone_and_the_next_one_
     assert not any(value in done.stdout + done.stderr for value in made.values())
 
 
-def test_secrets_that_are_lost_are_not_made_anew_beside_the_volumes_that_know_them(project: Path) -> None:
+def test_lost_secrets_are_not_replaced_beside_existing_volumes(project: Path) -> None:
     done = first_start(project, "other", "feature-pipeline_postgres")
     assert done.returncode == 1
     assert "Put that .env back" in done.stderr

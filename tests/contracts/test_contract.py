@@ -124,7 +124,7 @@ def test_the_window_is_as_long_as_the_longest_feature() -> None:
     assert CONTRACT.features.window_days == 30
 
 
-def test_every_constraint_of_a_column_is_a_rule_of_the_processed_table() -> None:
+def test_every_column_constraint_is_a_rule_of_processed() -> None:
     found = {(rule.expectation, rule.column) for rule in rules_of(CONTRACT, "processed")}
     assert {
         ("ExpectColumnValuesToBeUnique", "transaction_id"),
@@ -135,7 +135,7 @@ def test_every_constraint_of_a_column_is_a_rule_of_the_processed_table() -> None
     } <= found
 
 
-def test_the_page_of_a_contract_shows_what_is_demanded_and_how_a_feature_is_made() -> None:
+def test_a_contract_page_shows_its_rules_and_features() -> None:
     shown = contract_markdown(CONTRACT)
     assert "| `purchase_amount` | decimal(12,2) | present; > 0; ≤ 100000 |" in shown
     assert "| `spend_share_7d` | double | spend_7d / spend_30d, 0.0 where the divisor is 0 or missing |" in shown

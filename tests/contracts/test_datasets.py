@@ -18,7 +18,7 @@ def test_an_unknown_dataset_is_refused_with_the_known_ones(name: str) -> None:
         datasets.load(name)
 
 
-def test_a_rule_about_a_column_that_its_table_has_not_is_refused_before_any_day_is(
+def test_a_rule_about_an_unknown_column_is_refused_at_load(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     typo = Rule("ExpectColumnValuesToNotBeNull", {"column": "tenure"})

@@ -115,7 +115,7 @@ def test_a_type_that_we_have_no_name_for_is_refused() -> None:
         odcs_reading.column_of(SchemaProperty(name="amount", physicalType="VARCHAR(2)"))
 
 
-def test_a_sensitive_column_shows_it_and_so_does_every_feature_made_of_it() -> None:
+def test_a_sensitive_column_and_its_features_are_marked() -> None:
     processed, features = tables(with_column("purchase_amount", sensitive=True))
     assert {name for name, each in processed.items() if each.classification} == {"purchase_amount"}
     assert {name: each.classification for name, each in features.items() if each.classification} == dict.fromkeys(
@@ -141,7 +141,7 @@ def test_what_names_a_row_and_how_a_table_is_cut_are_numbered(contract: Contract
         assert all(properties[name].required for name in table.identity)
 
 
-def test_a_rule_stands_where_it_belongs_as_great_expectations_writes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rule_is_written_at_its_column_in_gx_syntax(monkeypatch: pytest.MonkeyPatch) -> None:
     between = {"column": "age", "min_value": 0, "max_value": Decimal("120.5")}
     rules = [
         Rule("ExpectColumnValuesToBeBetween", between),
@@ -169,7 +169,7 @@ def test_a_rule_stands_where_it_belongs_as_great_expectations_writes_it(monkeypa
 
 
 @pytest.mark.parametrize("name", datasets.names())
-def test_every_expectation_on_rows_comes_back_once_with_its_severity(name: str) -> None:
+def test_every_row_expectation_is_exported_once_with_severity(name: str) -> None:
     """What the gate checks beside them (books, volume, drift, references) the standard has no words for."""
     contract = datasets.load(name).contract
     for stage, table in zip(("processed", "features"), read_again(contract).schema_ or [], strict=True):
@@ -238,7 +238,7 @@ def test_a_promise_in_another_unit_is_not_taken_for_ours() -> None:
         ("UnexpectedRowsExpectation", "unexpected_rows_expectation"),
     ],
 )
-def test_any_stock_expectation_and_its_arguments_have_a_plain_form(expectation: str, type_: str) -> None:
+def test_any_stock_expectation_has_a_plain_form(expectation: str, type_: str) -> None:
     rule = Rule(expectation, {"limit": Decimal("0.5"), "pair": ("a", 1), "column": "age"})
     shown = odcs.quality_of(rule).implementation
     assert yaml.safe_load(yaml.dump(shown)) == {

@@ -68,7 +68,7 @@ def test_a_part_divided_by_its_whole_is_between_0_and_1(numerator: str, divisor:
     assert ("r" in shares(features=with_ratio(numerator, divisor))) == is_share
 
 
-def test_no_share_is_promised_where_a_sum_may_fall_or_the_missing_is_something_else() -> None:
+def test_no_share_bound_where_a_sum_may_fall_or_null_is_replaced() -> None:
     columns = datasets.load("transactions").contract.columns
     signed = tuple(replace(each, above=None) if each.name == "purchase_amount" else each for each in columns)
     assert "spend_share_7d" in shares()
@@ -76,7 +76,7 @@ def test_no_share_is_promised_where_a_sum_may_fall_or_the_missing_is_something_e
     assert "r" not in shares(features=with_ratio("spend_7d", "spend_30d", zero=-1.0))
 
 
-def test_every_declared_rule_is_one_that_great_expectations_knows() -> None:
+def test_great_expectations_knows_every_declared_rule() -> None:
     """The gate would say so on the first day; here nobody waits for it."""
     for dataset in datasets.names():
         contract = datasets.load(dataset).contract

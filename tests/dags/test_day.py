@@ -23,14 +23,14 @@ class Event:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-def test_what_was_asked_comes_before_the_event_and_the_event_before_the_interval() -> None:
+def test_the_asked_day_wins_over_the_event_and_the_interval() -> None:
     events = {"published/churn": [Event({"ds": "2026-01-07"}), Event({"ds": "2026-01-06"})]}
     assert day({"ds": "2026-01-01"}, DagRun(), events) == "2026-01-01"
     assert day({"ds": None}, DagRun(), events) == "2026-01-07"
     assert day({}, DagRun(), {}) == "2026-01-05"
 
 
-def test_a_run_without_an_interval_is_for_the_last_whole_day_before_it() -> None:
+def test_a_run_without_an_interval_is_for_the_last_whole_day() -> None:
     assert day({"ds": None}, DagRun(None), None) == "2026-01-08"
     east = timezone(timedelta(hours=14))
     assert day({}, DagRun(None, datetime(2026, 1, 9, 3, tzinfo=east))) == "2026-01-07", "by UTC"
@@ -50,7 +50,7 @@ def test_what_is_no_day_is_refused_by_the_form_and_by_the_task(text: str) -> Non
     assert param.resolve(None) is None
 
 
-def test_an_event_that_tells_of_a_range_tells_of_each_of_its_days() -> None:
+def test_an_event_about_a_range_covers_each_of_its_days() -> None:
     events = {"a": [Event({"ds": "2026-01-03..2026-01-05"}), Event({"ds": "2026-01-05"}), Event({})]}
     assert days_of(events) == ["2026-01-03", "2026-01-04", "2026-01-05"]
     assert day({}, DagRun(), events) == "2026-01-05"

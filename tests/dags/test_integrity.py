@@ -38,7 +38,7 @@ def test_every_dag_is_there_and_none_is_broken(bag: DagBag) -> None:
     }
 
 
-def test_a_day_goes_from_landing_to_readers_and_nothing_is_read_before_its_gate(bag: DagBag) -> None:
+def test_every_table_is_validated_before_it_is_read(bag: DagBag) -> None:
     for name in DATASETS:
         dag = bag.dags[name]
         order = [
@@ -51,7 +51,7 @@ def test_a_day_goes_from_landing_to_readers_and_nothing_is_read_before_its_gate(
         assert dag.topological_sort()
 
 
-def test_each_task_has_an_owner_retries_a_pause_that_grows_and_a_limit(bag: DagBag) -> None:
+def test_each_task_has_owner_retries_backoff_and_timeout(bag: DagBag) -> None:
     for dag in bag.dags.values():
         for task in dag.tasks:
             assert task.owner == "data", task
@@ -108,7 +108,7 @@ def test_a_scheduled_run_is_for_the_day_that_has_just_ended(bag: DagBag) -> None
         assert (str(interval.start.date()), str(interval.end.date())) == ("2026-01-05", "2026-01-06")
 
 
-def test_reading_all_dags_is_quick_and_imports_neither_spark_nor_great_expectations() -> None:
+def test_parsing_the_dags_is_quick_and_imports_no_spark_or_gx() -> None:
     """In a process that has Airflow already, as the DAG processor's has."""
     script = f"""
 import sys, time, pathlib, logging

@@ -19,7 +19,7 @@ def said(**changes: Any) -> dict[str, Any]:
     return {**deepcopy(SAID), **changes}
 
 
-def test_the_particular_comes_before_what_holds_for_all_and_the_environment_is_laid_over_both() -> None:
+def test_dataset_beats_defaults_and_environment_beats_both() -> None:
     given = said(
         environments={
             "cluster": {
@@ -44,7 +44,7 @@ def test_the_particular_comes_before_what_holds_for_all_and_the_environment_is_l
     assert (elsewhere.datasets["transactions"].retries, elsewhere.alerts.webhook) == (3, False)
 
 
-def test_people_hear_of_a_late_day_before_its_run_gives_up_waiting() -> None:
+def test_a_late_day_is_alerted_before_its_run_times_out() -> None:
     for daily in read(SAID, NAMES, "local").datasets.values():
         assert daily.late_after_minutes is not None
         assert daily.late_after_minutes < daily.wait_minutes

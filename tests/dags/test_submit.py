@@ -68,9 +68,7 @@ def test_it_types_what_a_person_would_type(operator: JobOperator, tmp_path: Path
     assert "--master local[*]" in typed
 
 
-def test_what_the_job_said_is_kept_as_facts_without_message_examples_or_places(
-    operator: JobOperator, tmp_path: Path
-) -> None:
+def test_the_job_line_is_kept_without_message_examples_or_paths(operator: JobOperator, tmp_path: Path) -> None:
     said = {**SAID, "outcome": "done", "counts": {"rules": 9}, "written": {"raw/churn": 3}, "lake": "/secret/place"}
     spark_submit(tmp_path, f"echo chatter; echo '{json.dumps(said)}'")
     kept, _ = run(operator)
@@ -109,7 +107,7 @@ WARNED = {**SAID, "outcome": "done", "failures": [], "warnings": [{"expectation"
 
 
 @pytest.mark.parametrize(("outcome", "times"), [("done", 1), ("nothing", 0)])
-def test_what_warned_is_told_once_and_not_again_when_nothing_has_changed(
+def test_a_warning_is_sent_once_while_nothing_changes(
     operator: JobOperator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outcome: str, times: int
 ) -> None:
     told: list[Any] = []
@@ -132,16 +130,14 @@ RANGE = {
 }
 
 
-def test_a_range_with_a_missing_day_says_which_and_is_tried_again(operator: JobOperator, tmp_path: Path) -> None:
+def test_a_range_with_a_missing_day_names_it_and_is_retried(operator: JobOperator, tmp_path: Path) -> None:
     spark_submit(tmp_path, f"echo '{json.dumps(RANGE)}'; exit 4")
     with pytest.raises(AirflowException, match="1 of 2 days are missing: 2026-01-05") as raised:
         run(operator)
     assert type(raised.value) is AirflowException
 
 
-def test_where_missing_days_are_skipped_a_range_is_done_unless_all_are_missing(
-    operator: JobOperator, tmp_path: Path
-) -> None:
+def test_skipping_missing_days_fails_only_if_all_are_missing(operator: JobOperator, tmp_path: Path) -> None:
     operator.missing = "skip"
     spark_submit(tmp_path, f"echo '{json.dumps(RANGE)}'; exit 4")
     assert run(operator)[0]["missing"] == ["2026-01-05"]
@@ -176,9 +172,7 @@ def test_a_driver_that_says_nothing_fails_and_is_tried_again(operator: JobOperat
         run(operator)
 
 
-def test_a_task_that_is_stopped_stops_its_driver_and_what_the_driver_started(
-    operator: JobOperator, tmp_path: Path
-) -> None:
+def test_stopping_a_task_stops_its_driver_and_its_children(operator: JobOperator, tmp_path: Path) -> None:
     spark_submit(
         tmp_path, f"sleep 300 & echo $! $$ > {tmp_path}/pids.tmp; mv {tmp_path}/pids.tmp {tmp_path}/pids; wait"
     )

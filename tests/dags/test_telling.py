@@ -54,7 +54,7 @@ def test_a_failed_task_a_warning_and_a_late_run_are_told(told: Any) -> None:
 RULE = {"expectation": "unique", "column": "customer_id", "failed": 2, "checked": 9}
 
 
-def test_a_failure_is_told_with_the_counts_and_the_rules_that_the_job_left(told: Any) -> None:
+def test_a_failure_alert_carries_the_jobs_counts_and_rules(told: Any) -> None:
     left = {
         "counts": {"landed": 9},
         "failures": [RULE, {"file": "part.csv"}, {**RULE, "severity": "warn"}],
@@ -68,7 +68,7 @@ def test_a_failure_is_told_with_the_counts_and_the_rules_that_the_job_left(told:
     assert without["message"] == "the task failed; its log says why"
 
 
-def test_the_day_of_a_task_that_died_before_it_began_is_told_as_well(told: Any) -> None:
+def test_a_task_that_died_early_is_alerted_with_its_day(told: Any) -> None:
     """Then Airflow tells of it in another process, where nothing has been rendered; and XCom may not answer."""
     task, instance = Task(), Instance()
     task.ds = "{{ day }}"
@@ -78,7 +78,7 @@ def test_the_day_of_a_task_that_died_before_it_began_is_told_as_well(told: Any) 
     assert [(each["ds"], each["facts"]) for each in told()] == [("2026-01-06", {}), ("", {})]
 
 
-def test_what_a_range_warns_of_is_told_with_its_days_and_in_few_words(told: Any) -> None:
+def test_a_ranges_warnings_are_brief_and_name_their_days(told: Any) -> None:
     rules = [{"expectation": "drift", "column": "age", "ds": f"2026-01-{day:02}"} for day in range(1, 31)]
     telling.warned({"ti": Instance(), "task": Task()}, {"warnings": rules})
     (warned,) = told()

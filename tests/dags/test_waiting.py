@@ -52,7 +52,7 @@ def event_of(trigger: LandingTrigger, land_it: Any = None) -> dict[str, Any]:
     return asyncio.run(first())
 
 
-def test_it_goes_on_when_the_day_lands_and_gives_up_at_the_deadline(tmp_path: Path) -> None:
+def test_waiting_ends_when_the_day_lands_or_at_the_deadline(tmp_path: Path) -> None:
     later = LandingTrigger("churn", str(tmp_path), DAY, 0.01, time.time() + 20)
     assert event_of(later, lambda: land(tmp_path)) == {"landed": True}
     over = LandingTrigger("churn", str(tmp_path), "2026-01-06", 0.01, time.time() - 1)

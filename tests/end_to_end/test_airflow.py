@@ -73,7 +73,7 @@ def content(lake: PlayLake, dataset: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.slow
-def test_a_backfill_with_a_bad_day_stops_that_day_alone_and_is_healed(
+def test_a_bad_day_in_a_backfill_stops_alone_and_is_healed(
     airflow: Airflow, lake: PlayLake, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     good = {path: path.read_bytes() for path in lake.folder(BAD).iterdir()}
@@ -116,7 +116,7 @@ def test_a_backfill_with_a_bad_day_stops_that_day_alone_and_is_healed(
     assert content(lake, "transactions") == content(hand, "transactions")
 
 
-def test_a_manual_run_has_the_day_that_was_asked_for_and_its_publication_builds_the_training_set(
+def test_a_manual_run_takes_its_day_and_leads_to_a_training_set(
     airflow: Airflow, lake: PlayLake, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     for wrong in ("2026-02-30", "yesterday", "2026-01-05; true"):
@@ -154,7 +154,7 @@ def test_a_manual_run_has_the_day_that_was_asked_for_and_its_publication_builds_
 
 
 @pytest.mark.slow
-def test_a_backfill_of_days_that_are_done_runs_them_again_and_changes_nothing(airflow: Airflow, lake: PlayLake) -> None:
+def test_backfilling_finished_days_again_changes_nothing(airflow: Airflow, lake: PlayLake) -> None:
     one_day = ("backfill", "DATASET=transactions", f"FROM={DAYS[0]}", f"TO={DAYS[0]}")
 
     def over() -> str:

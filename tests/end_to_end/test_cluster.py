@@ -206,9 +206,7 @@ def rounded(lake: PlayLake) -> dict[str, list[str]]:
     }
 
 
-def test_a_day_of_both_datasets_gives_the_same_tables_as_on_the_laptop(
-    cluster: Cluster, lake: PlayLake, laptops: PlayLake
-) -> None:
+def test_the_cluster_writes_the_same_tables_as_local_mode(cluster: Cluster, lake: PlayLake, laptops: PlayLake) -> None:
     daemons = cluster.processes()
     secret = (cluster.folder / "secret").read_text().strip()
     for dataset in DATASETS:
@@ -232,7 +230,7 @@ def test_a_day_of_both_datasets_gives_the_same_tables_as_on_the_laptop(
     assert secret not in shown + said
 
 
-def test_started_twice_it_is_one_cluster_and_ended_twice_it_is_quiet(cluster: Cluster) -> None:
+def test_starting_twice_is_one_cluster_and_ending_twice_is_quiet(cluster: Cluster) -> None:
     running = cluster.processes()
     assert len(running) == 3
     code, said = cluster.run("up")
@@ -270,7 +268,7 @@ def test_a_daemon_that_dies_at_its_start_is_named_with_its_log(stopped: Cluster)
     assert stopped.processes() == {}
 
 
-def test_a_process_that_has_got_the_id_of_a_dead_daemon_is_left_alone(stopped: Cluster) -> None:
+def test_a_process_with_a_dead_daemons_id_is_left_alone(stopped: Cluster) -> None:
     stopped.folder.mkdir()
     with subprocess.Popen(["sleep", "60"]) as other:
         (stopped.folder / "master.pid").write_text(str(other.pid))
@@ -281,7 +279,7 @@ def test_a_process_that_has_got_the_id_of_a_dead_daemon_is_left_alone(stopped: C
 
 
 @pytest.mark.slow
-def test_who_does_not_know_the_secret_gets_nothing_and_is_told_why(cluster: Cluster, lake: PlayLake) -> None:
+def test_a_driver_without_the_secret_is_refused_with_the_reason(cluster: Cluster, lake: PlayLake) -> None:
     cluster.secret_file = cluster.folder.parent / "guessed"
     cluster.secret_file.write_text("guessed\n")
     code, line, said = ended(cluster.submit(lake, ROOT / "jobs" / "ingest.py", "churn"))
@@ -305,7 +303,7 @@ def test_an_executor_killed_in_mid_run_costs_nothing_but_time(
 
 
 @pytest.mark.slow
-def test_a_master_killed_in_mid_run_and_started_again_goes_on_with_the_run(
+def test_a_run_survives_a_restart_of_the_master(
     cluster: Cluster, lake: PlayLake, whole_day: dict[str, list[str]]
 ) -> None:
     submitted = cluster.submit(lake, BACKFILL)

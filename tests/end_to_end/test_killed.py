@@ -30,7 +30,7 @@ IMPATIENT = {
 }
 
 
-def test_driver_scheduler_task_worker_and_all_of_airflow_are_killed_and_the_day_ends_as_a_quiet_one(
+def test_a_day_ends_as_usual_whatever_process_is_killed(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     lake, quiet = PlayLake(tmp_path), PlayLake(tmp_path_factory.mktemp("quiet"))

@@ -63,7 +63,7 @@ def test_bad_arguments_touch_nothing(lake: PlayLake, arguments: list[str], said:
     assert not (lake.root / "lake").exists()
 
 
-def test_what_is_submitted_reads_the_pyspark_that_is_installed_and_compiled(tmp_path: Path) -> None:
+def test_submitted_jobs_use_the_installed_compiled_pyspark(tmp_path: Path) -> None:
     script = tmp_path / "where.py"
     script.write_text("import py4j, pyspark; print(pyspark.__file__, py4j.__file__)")
     done = subprocess.run([str(SUBMIT), str(script)], capture_output=True, text=True, check=True, timeout=60)
@@ -87,7 +87,7 @@ def test_a_day_that_another_run_holds_is_5(lake: PlayLake) -> None:
     assert f"held by process {os.getpid()}" in said
 
 
-def test_a_machine_that_does_not_know_its_own_name_runs_spark_all_the_same() -> None:
+def test_spark_runs_where_the_hostname_does_not_resolve() -> None:
     named = "hostname nobody-knows-it && exec "
     alone = ["unshare", "--map-root-user", "--uts", "sh", "-c"]
     if subprocess.run([*alone, f"{named} true"], capture_output=True, check=False).returncode:
@@ -96,7 +96,7 @@ def test_a_machine_that_does_not_know_its_own_name_runs_spark_all_the_same() -> 
     assert done.returncode == 0, done.stderr
 
 
-def test_the_next_day_by_commands_of_their_own_is_as_in_one_session(
+def test_jobs_submitted_one_by_one_equal_one_session(
     lake: PlayLake, spark: object, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """On tables that are there already, and without a session that somebody else has opened."""
@@ -114,7 +114,7 @@ def test_the_next_day_by_commands_of_their_own_is_as_in_one_session(
     assert lake.content() == together.content()
 
 
-def test_killed_in_the_middle_and_run_again_it_equals_a_clean_run(
+def test_a_killed_run_that_is_repeated_equals_a_clean_run(
     lake: PlayLake, spark: object, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """kill -9 as soon as the first table of clean has its first commit; readers never see half a day."""
@@ -142,7 +142,7 @@ def test_killed_in_the_middle_and_run_again_it_equals_a_clean_run(
     assert lake.content() == undisturbed.content()
 
 
-def test_what_spark_submit_is_given_comes_before_conf_but_not_before_what_results_depend_on(tmp_path: Path) -> None:
+def test_submit_options_beat_conf_unless_they_change_results(tmp_path: Path) -> None:
     script = tmp_path / "shows.py"
     script.write_text(
         "from common.runtime.session import open_session\nfrom common.runtime.settings import load_settings\n"
@@ -172,7 +172,7 @@ done
 
 
 @pytest.mark.slow
-def test_a_full_disk_fails_before_the_commit_and_with_space_again_the_day_heals(lake: PlayLake, spark: object) -> None:
+def test_a_full_disk_commits_nothing_and_the_day_heals_later(lake: PlayLake, spark: object) -> None:
     """On a small disk of its own, within a namespace."""
     if subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode:
         pytest.skip("this machine allows no namespaces")

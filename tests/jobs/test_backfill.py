@@ -40,7 +40,7 @@ def backfill(lake: PlayLake, *ds: str, workers: Executor | None = None, **option
     return run_chain(CHAIN, runs, workers)
 
 
-def test_a_range_equals_its_days_one_by_one_and_again_it_changes_nothing(landed: Callable[[], PlayLake]) -> None:
+def test_a_range_equals_its_single_days_and_a_rerun_does_nothing(landed: Callable[[], PlayLake]) -> None:
     """Though its next day is begun beside today, where a worker has nothing to do."""
     by_day, ranged = landed(), landed()
     for ds in DAYS:
@@ -60,7 +60,7 @@ def test_a_range_equals_its_days_one_by_one_and_again_it_changes_nothing(landed:
     assert ranged.state() == before
 
 
-def test_it_goes_on_where_it_stopped_and_runs_the_days_that_it_made_stale(landed: Callable[[], PlayLake]) -> None:
+def test_a_backfill_resumes_and_reruns_the_days_it_made_stale(landed: Callable[[], PlayLake]) -> None:
     whole, stopped = landed(), landed()
     backfill(whole, *DAYS)
     backfill(stopped, "2026-01-05", "2026-01-06")
@@ -76,7 +76,7 @@ def test_status_knows_every_step_of_the_chain() -> None:
     assert list(STEPS) == keys
 
 
-def test_a_bad_day_stops_before_anything_downstream_reads_it_and_status_says_so(landed: Callable[[], PlayLake]) -> None:
+def test_a_bad_day_stops_before_downstream_and_status_shows_it(landed: Callable[[], PlayLake]) -> None:
     lake = landed()
     lake.land("2026-01-05", "transaction_id | category\nx | toys")
     with pytest.raises(ContractViolationError):

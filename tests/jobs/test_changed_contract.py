@@ -36,7 +36,7 @@ def land_with_shop(lake: PlayLake) -> None:
     lake.land_bytes(THIRD, f"{','.join(values)}\n{','.join(values.values())}\n".encode())
 
 
-def test_a_column_that_the_contract_gained_is_missing_in_older_rows(two_days: PlayLake) -> None:
+def test_a_new_contract_column_is_null_in_older_rows(two_days: PlayLake) -> None:
     lake = wider(two_days)
     land_with_shop(lake)
     lake.day(THIRD)
@@ -65,7 +65,7 @@ def test_older_days_say_the_same_when_they_run_again_under_it(two_days: PlayLake
     assert lake.state() == state
 
 
-def test_a_day_half_way_through_when_it_changed_is_taken_up_from_where_the_column_can_come(two_days: PlayLake) -> None:
+def test_a_half_done_day_resumes_where_the_new_column_enters(two_days: PlayLake) -> None:
     lake = wider(two_days)
     with pytest.raises(
         ContractViolationError, match=r"raw/transactions lacks shop, .* run: spark-submit jobs/ingest.py"
@@ -86,7 +86,7 @@ def test_a_day_half_way_through_when_it_changed_is_taken_up_from_where_the_colum
     ],
     ids=["a wider type", "another type", "a column gone"],
 )
-def test_what_the_stored_rows_cannot_become_is_refused_with_what_to_do(
+def test_an_incompatible_change_is_refused_with_what_to_do(
     two_days: PlayLake, changed: dict[str, Any] | None, said: str
 ) -> None:
     contract = two_days.contract

@@ -69,7 +69,7 @@ REFUSED = """
 """
 
 
-def test_every_wrong_value_is_refused_with_its_reason_and_the_whole_record(lake: PlayLake) -> None:
+def test_every_wrong_value_is_quarantined_with_reason_and_record(lake: PlayLake) -> None:
     lines = [[cell.strip() for cell in line.split("|")] for line in REFUSED.strip().splitlines()]
     counts = clean(lake, DAY, "\n".join(" | ".join(line[:-1]) for line in lines))
     found = [(json.loads(row["record"])["transaction_id"] or "-", row["reasons"]) for row in lake.rows("quarantine")]
@@ -107,7 +107,7 @@ def test_mending_the_cause_empties_quarantine(lake: PlayLake) -> None:
     assert_rows(lake.rows("processed"), "transaction_id\na")
 
 
-def test_exact_duplicates_are_dropped_and_counted_across_files_and_days(lake: PlayLake) -> None:
+def test_exact_duplicates_are_dropped_across_files_and_days(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na", "2.csv")
     assert clean(lake, DAY, "transaction_id\na\na\nb")["duplicates"] == 2
     counts = clean(lake, NEXT, "transaction_id | timestamp\na | 2026-01-05T10:00:00Z")
@@ -115,7 +115,7 @@ def test_exact_duplicates_are_dropped_and_counted_across_files_and_days(lake: Pl
     assert_rows(lake.rows("processed"), f"transaction_id | arrived\na | {DAY}\nb | {DAY}")
 
 
-def test_of_several_records_of_a_key_the_latest_counts_and_the_others_are_kept_aside(lake: PlayLake) -> None:
+def test_the_latest_record_of_a_key_supersedes_the_others(lake: PlayLake) -> None:
     counts = clean(
         lake,
         DAY,
@@ -134,7 +134,7 @@ def test_of_several_records_of_a_key_the_latest_counts_and_the_others_are_kept_a
     )
 
 
-def test_at_one_instant_the_record_hash_decides_whatever_the_order(
+def test_the_record_hash_breaks_ties_of_time_in_any_order(
     lake: PlayLake, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     other = PlayLake(tmp_path_factory.mktemp("other"))
@@ -155,7 +155,7 @@ def test_a_late_event_goes_home_to_its_event_date(lake: PlayLake) -> None:
     )
 
 
-def test_a_correction_replaces_the_row_and_the_replaced_one_stays_known_until_then(lake: PlayLake) -> None:
+def test_a_correction_replaces_the_row_from_its_arrival_on(lake: PlayLake) -> None:
     clean(lake, DAY, "transaction_id | purchase_amount\na | 1")
     clean(lake, NEXT, f"transaction_id | purchase_amount | timestamp\na | 5 | {DAY}T10:00:00Z")
     assert_rows(lake.rows("processed"), f"transaction_id | purchase_amount | arrived\na | 5.00 | {NEXT}")
@@ -238,7 +238,7 @@ def test_a_day_that_was_never_ingested_is_not_cleaned(lake: PlayLake) -> None:
         lake.clean(DAY)
 
 
-def test_churn_blank_totals_are_missing_and_tenure_is_whole_months(lake: PlayLake) -> None:
+def test_churn_blank_totals_are_null_and_tenure_is_whole_months(lake: PlayLake) -> None:
     churn = PlayLake(lake.root, "churn")
     header = "customer_id,gender,senior_citizen,partner,dependents,tenure_days,monthly_charges,total_charges,payment_method,churn"
     churn.land_bytes(

@@ -123,7 +123,7 @@ def known_records(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)])
-def test_features_equal_an_independent_computation_in_any_order_of_days(
+def test_features_in_any_order_equal_another_computation(
     lake: PlayLake, seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     records = list(history(random.Random(seed), range(4)))
@@ -147,9 +147,7 @@ EDGES = {0, 7, 30}
 
 
 @pytest.mark.parametrize(("seed", "more"), [(29, 0), *(pytest.param(seed, 6, marks=SLOW) for seed in (5, 11, 30))])
-def test_features_equal_an_independent_computation_over_the_edges_of_their_windows(
-    lake: PlayLake, seed: int, more: int
-) -> None:
+def test_features_at_window_edges_equal_another_computation(lake: PlayLake, seed: int, more: int) -> None:
     """Sparse days of five weeks: most days bring nothing, and what is old falls out all the same."""
     rng = random.Random(seed)
     records = list(history(rng, sorted(EDGES | {*rng.sample(range(37), more)})))
@@ -169,7 +167,7 @@ def run_until_nothing_is_stale(lake: PlayLake, days: list[str]) -> None:
             waiting += [day for day in line["stale"] if day not in waiting and day != ds]
 
 
-def test_a_late_event_lands_in_the_right_windows_and_leaves_earlier_rows_as_they_were(lake: PlayLake) -> None:
+def test_a_late_event_enters_its_windows_but_no_earlier_rows(lake: PlayLake) -> None:
     lake.land("2026-01-05", "transaction_id | purchase_amount\na | 10")
     lake.day("2026-01-05")
     before = lake.feature_rows("2026-01-05")
@@ -196,7 +194,7 @@ def test_replaying_a_day_later_gives_what_was_known_then(lake: PlayLake) -> None
     ] == before
 
 
-def test_features_make_up_for_days_that_were_cleaned_but_never_aggregated(lake: PlayLake) -> None:
+def test_features_aggregate_cleaned_days_that_lack_partials(lake: PlayLake) -> None:
     for ds in ("2026-01-04", "2026-01-05"):
         lake.land(ds, f"transaction_id | purchase_amount\n{ds} | 10")
         lake.ingest(ds)
@@ -217,7 +215,7 @@ def test_windows_are_half_open_and_users_without_events_fall_out(lake: PlayLake)
     assert_rows(lake.feature_rows("2026-01-31"), names + "2 | 1 | 3 | 0 | 0.3333333333333333")
 
 
-def test_a_tie_of_favourites_goes_by_the_alphabet_and_an_unknown_age_stays_unknown(lake: PlayLake) -> None:
+def test_favourite_ties_go_by_alphabet_and_null_age_stays_null(lake: PlayLake) -> None:
     lake.land("2026-01-05", "transaction_id | category | age\na | sports | -\nb | home | -")
     lake.day("2026-01-05")
     assert_rows(lake.feature_rows("2026-01-05"), "favourite_category_30d | categories_30d | age\nhome | 2 | -")
@@ -232,7 +230,7 @@ def test_features_twice_change_nothing_at_all(lake: PlayLake) -> None:
     assert lake.state() == before
 
 
-def test_an_earlier_day_that_comes_late_names_the_days_it_reaches(lake: PlayLake) -> None:
+def test_an_earlier_day_that_comes_late_lists_the_stale_days(lake: PlayLake) -> None:
     lake.land("2026-01-06", "transaction_id\nb")
     lake.day("2026-01-06")
     lake.land("2026-01-05", "transaction_id\na")

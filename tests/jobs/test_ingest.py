@@ -54,7 +54,7 @@ def test_copies_are_counted_file_by_file(lake: PlayLake) -> None:
     assert_rows(lake.rows("raw"), "file | transaction_id | copies\n1.csv | a | 2\n1.csv | b | 1\n2.csv | a | 1")
 
 
-def test_columns_are_mapped_by_name_and_an_unknown_one_is_recorded_as_drift(lake: PlayLake) -> None:
+def test_columns_map_by_name_and_unknown_ones_are_schema_drift(lake: PlayLake) -> None:
     names = [*reversed(PURCHASE), "colour"]
     values = [*reversed(PURCHASE.values()), "red"]
     lake.land_bytes(DAY, f"{','.join(names)}\n{','.join(values)}\n".encode())
@@ -72,7 +72,7 @@ def test_an_unknown_name_in_json_is_drift_too(lake: PlayLake) -> None:
     assert found["counts"]["accepted"] == 2
 
 
-def test_records_that_cannot_be_read_go_to_quarantine_with_their_text(lake: PlayLake) -> None:
+def test_unreadable_records_go_to_quarantine_with_their_text(lake: PlayLake) -> None:
     broken = [line() + ",x", "t2,1", '"t3"x,1', ""]
     lake.land_bytes(DAY, "\n".join([HEADER, line(), *broken]).encode())
     counts = lake.ingest(DAY)["counts"]
@@ -109,7 +109,7 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_a_file_that_cannot_be_trusted_stops_the_day_and_is_named(lake: PlayLake, name: str) -> None:
+def test_an_untrustworthy_file_stops_the_day_and_is_named(lake: PlayLake, name: str) -> None:
     content, said = BAD_FILES[name]
     lake.land(DAY, "transaction_id\na", "good.csv")
     lake.land_bytes(DAY, content, name)
@@ -119,7 +119,7 @@ def test_a_file_that_cannot_be_trusted_stops_the_day_and_is_named(lake: PlayLake
     assert lake.state() == {}
 
 
-def test_a_parquet_type_that_changed_is_refused_with_the_difference(lake: PlayLake) -> None:
+def test_a_changed_parquet_type_is_refused_with_the_difference(lake: PlayLake) -> None:
     table = pa.table({**{name: [value] for name, value in PURCHASE.items()}, "user_id": [1.5]})
     pq.write_table(table, lake.folder(DAY) / "part.parquet")
     with pytest.raises(ContractViolationError, match="user_id: found double, the contract says long"):
@@ -142,7 +142,7 @@ def test_a_day_that_nothing_landed_for_is_not_an_empty_day(lake: PlayLake) -> No
 
 
 @pytest.mark.parametrize("content", [b"", HEADER.encode(), f"{HEADER}\r\n\r\n".encode()])
-def test_a_day_without_rows_is_its_own_outcome_and_never_wipes_a_good_one(lake: PlayLake, content: bytes) -> None:
+def test_an_empty_day_is_its_own_outcome_and_wipes_no_good_one(lake: PlayLake, content: bytes) -> None:
     path = lake.land_bytes(DAY, content)
     assert lake.ingest(DAY)["outcome"] == "empty"
     path.unlink()
@@ -155,7 +155,7 @@ def test_a_day_without_rows_is_its_own_outcome_and_never_wipes_a_good_one(lake: 
     assert lake.state() == before
 
 
-def test_a_file_that_comes_empty_beside_good_ones_takes_no_rows_away(lake: PlayLake) -> None:
+def test_an_empty_file_beside_good_ones_removes_no_rows(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na", "1.csv")
     lake.land_bytes(DAY, HEADER.encode(), "never-any.csv")
     path = lake.land(DAY, "transaction_id\nb", "2.csv")
@@ -172,7 +172,7 @@ def test_a_file_that_comes_empty_beside_good_ones_takes_no_rows_away(lake: PlayL
     assert_rows(lake.rows("raw"), "transaction_id\na")
 
 
-def test_landing_that_changes_or_loses_a_file_converges_and_the_earlier_content_stays_readable(lake: PlayLake) -> None:
+def test_changed_landing_converges_and_old_rows_stay_readable(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na\nb", "1.csv")
     lake.land(DAY, "transaction_id\nc", "2.csv")
     first = lake.ingest(DAY)["written"]["raw/transactions"]

@@ -63,9 +63,7 @@ def test_a_look_at_later_arrivals_is_caught_by_column_and_entity(
     assert "spend_7d" in {each["column"] for each in leak.value.failures}
 
 
-def test_a_check_whose_poison_was_refused_is_inconclusive(
-    lake: PlayLake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_check_whose_poison_was_refused_is_inconclusive(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
     lake.land(DAY, "transaction_id\na")
     lake.day(DAY)
     monkeypatch.setattr(leak_check, "_other", lambda column, value: "?")

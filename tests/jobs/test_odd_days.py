@@ -25,7 +25,7 @@ def through(lake: PlayLake, ds: str) -> dict[str, list[str]]:
     return {table: [each["expectation"] for each in lake.validate(ds, table).get("warnings", [])] for table in STAGES}
 
 
-def test_a_day_without_rows_is_told_as_such_and_nothing_else_is_said_of_it(lake: PlayLake) -> None:
+def test_an_empty_day_is_reported_and_no_other_rule_fails(lake: PlayLake) -> None:
     watched = lake.with_contract(drift=Drift(days=1))
     lake.land(DAY, "transaction_id\na\nb")
     lake.day(DAY)
@@ -113,7 +113,7 @@ def jobs_of(spark: SparkSession, name: str, rules: list[Rule]) -> int:
     return len(spark.sparkContext.statusTracker().getJobIdsForGroup(name))
 
 
-def test_many_rules_cost_one_pass_like_one_and_a_unique_column_one_more(spark: SparkSession) -> None:
+def test_many_rules_cost_one_pass_and_a_unique_column_one_more(spark: SparkSession) -> None:
     one = jobs_of(spark, "one", [MANY[1]])
     assert jobs_of(spark, "many", MANY) == one
     assert jobs_of(spark, "unique", [*MANY, Rule("ExpectColumnValuesToBeUnique", {"column": "id"})]) == one + 1

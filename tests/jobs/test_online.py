@@ -21,7 +21,7 @@ from tests.support.published_tables import commit, date_commit
 DAY, NEXT = "2026-01-05", "2026-01-06"
 
 
-def test_publishing_online_serves_the_latest_row_and_again_loads_nothing(churn: PlayLake) -> None:
+def test_online_serves_the_latest_row_and_a_rerun_loads_nothing(churn: PlayLake) -> None:
     line = churn.run(ONLINE, NEXT)
     assert line["counts"] == {"published": 0, "rows": 120, "online": 120}
     row = open_store(churn.online).get("churn_v1", "c000007")
@@ -31,7 +31,7 @@ def test_publishing_online_serves_the_latest_row_and_again_loads_nothing(churn: 
     assert (again["outcome"], again["counts"]) == ("nothing", {"published": 0, "rows": 120, "online": 0})
 
 
-def test_what_is_published_online_first_is_a_publication_like_any_other(churn: PlayLake) -> None:
+def test_publishing_online_first_is_a_normal_publication(churn: PlayLake) -> None:
     shutil.rmtree(churn.root / "lake" / "published")
     shutil.rmtree(churn.root / "lake" / "runs" / "churn" / "publish")
     for number, ds in enumerate((DAY, NEXT)):
@@ -62,7 +62,7 @@ def tomorrow_published(churn: PlayLake) -> int:
     return commit(churn.published.uri, rows.set_column(0, "ds", days), ["2026-01-07"], books)
 
 
-def test_a_lake_that_was_built_anew_is_loaded_although_its_versions_have_the_same_numbers(churn: PlayLake) -> None:
+def test_a_rebuilt_lake_is_loaded_despite_equal_version_numbers(churn: PlayLake) -> None:
     churn.run(ONLINE, NEXT)
     date_commit(churn.published.uri, 1, "2099-01-01T00:00")
     with pytest.raises(ContractViolationError, match="is version 1 of .* as version 1 of 2099-01-01"):
@@ -71,7 +71,7 @@ def test_a_lake_that_was_built_anew_is_loaded_although_its_versions_have_the_sam
     assert churn.run(ONLINE_CHECK, NEXT)["counts"] == {"entities": 120, "agreeing": 120}
 
 
-def test_online_and_offline_agree_and_a_difference_is_found_without_naming_a_customer(churn: PlayLake) -> None:
+def test_online_differences_are_found_without_naming_a_customer(churn: PlayLake) -> None:
     churn.run(ONLINE, NEXT)
     line = churn.run(ONLINE_CHECK, NEXT)
     assert (line["counts"], line["share"]) == ({"entities": 120, "agreeing": 120}, 1.0)

@@ -102,7 +102,7 @@ def test_a_range_is_published_in_one_version_or_not_at_all(lake: PlayLake) -> No
     assert lake.run(PUBLISH, DAY)["outcome"] == "nothing"
 
 
-def test_a_reader_that_polls_never_sees_a_row_that_was_not_validated(lake: PlayLake) -> None:
+def test_a_polling_reader_never_sees_an_unvalidated_row(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id | user_id\na | 1")
     lake.publish(DAY)
     stop, polled = threading.Event(), []
@@ -135,7 +135,7 @@ def test_a_reader_that_polls_never_sees_a_row_that_was_not_validated(lake: PlayL
     assert polled[-1] == second
 
 
-def test_a_correction_is_a_new_version_and_never_a_silent_rewrite(lake: PlayLake) -> None:
+def test_a_correction_is_a_new_version_not_a_silent_rewrite(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id | purchase_amount\na | 10.00")
     first = lake.publish(DAY)["written"][PATH]
     # The same day is sent anew, corrected.
@@ -150,7 +150,7 @@ def test_a_correction_is_a_new_version_and_never_a_silent_rewrite(lake: PlayLake
     assert {"spend_7d", "spend_30d", "max_purchase_30d"} <= found.columns.keys()
 
 
-def test_a_correction_that_comes_a_day_later_changes_the_later_day_alone(lake: PlayLake) -> None:
+def test_a_correction_a_day_later_changes_only_the_later_day(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id | purchase_amount\na | 10.00")
     first = lake.publish(DAY)["written"][PATH]
     land(lake, NEXT, "transaction_id | purchase_amount\nb | 5.00")
@@ -227,7 +227,7 @@ def changed(lake: PlayLake) -> Dataset:
     return replace(dataset, contract=replace(dataset.contract, features=replace(features, columns=columns)))
 
 
-def test_a_changed_definition_under_the_same_version_is_refused_with_the_difference(lake: PlayLake) -> None:
+def test_a_changed_definition_needs_a_new_feature_version(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id\na")
     run = replace(lake.plan("features", DAY), dataset=changed(lake), code="other")
     before = lake.state()
@@ -240,7 +240,7 @@ def test_a_changed_definition_under_the_same_version_is_refused_with_the_differe
     assert lake.state() == before
 
 
-def test_rows_of_another_definition_than_the_one_declared_are_not_published(lake: PlayLake) -> None:
+def test_rows_of_an_undeclared_definition_are_not_published(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id\na")
     lake.validate(DAY, "features")
     before = lake.state()
@@ -278,7 +278,7 @@ def test_the_next_version_lives_beside_the_one_before(lake: PlayLake) -> None:
         assert_rows(both.features(name).at().arrow().to_pylist(), f"ds | spend_7d\n{DAY} | {spend}")
 
 
-def test_what_was_validated_of_another_version_is_not_published_under_this_one(lake: PlayLake) -> None:
+def test_a_validation_of_another_version_allows_no_publishing(lake: PlayLake) -> None:
     for ds in (DAY, NEXT):
         land(lake, ds, f"transaction_id\n{ds}")
         lake.publish(ds)
@@ -295,7 +295,7 @@ def test_what_was_validated_of_another_version_is_not_published_under_this_one(l
     assert catalog.Lake(str(lake.root / "lake")).tables() == ["transactions@v1"]
 
 
-def test_a_published_day_is_made_again_from_its_sources_whatever_has_come_since(lake: PlayLake) -> None:
+def test_a_published_day_is_reproduced_despite_later_arrivals(lake: PlayLake) -> None:
     lake.land(DAY, f"transaction_id | user_id | timestamp\na | 1 | {DAY}T10:00:00Z\nb | 2 | 2026-01-03T09:00:00Z")
     lake.day(DAY)
     lake.publish(DAY)
@@ -309,7 +309,7 @@ def test_a_published_day_is_made_again_from_its_sources_whatever_has_come_since(
     assert line["counts"]["features"] == 2
 
 
-def test_any_publication_of_a_day_is_made_again_not_the_newest_alone(lake: PlayLake) -> None:
+def test_any_publication_of_a_day_is_reproducible(lake: PlayLake) -> None:
     for amount in ("10.00", "12.00"):
         lake.land(DAY, f"transaction_id | purchase_amount\na | {amount}")
         lake.day(DAY)
@@ -322,7 +322,7 @@ def test_any_publication_of_a_day_is_made_again_not_the_newest_alone(lake: PlayL
     assert first.days[DAY]["hash"] != second.days[DAY]["hash"]
 
 
-def test_rows_of_another_definition_are_not_made_again_by_this_one_but_by_their_own_revision(
+def test_rows_are_reproduced_only_by_the_revision_that_made_them(
     lake: PlayLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     land(lake, DAY, "transaction_id\na")
@@ -340,7 +340,7 @@ def test_rows_of_another_definition_are_not_made_again_by_this_one_but_by_their_
         explain(str(lake.root / "lake"), first, "1", date.fromisoformat(DAY))
 
 
-def test_what_is_asked_of_sources_that_were_removed_is_answered_with_those_that_are_there(lake: PlayLake) -> None:
+def test_removed_sources_are_answered_with_available_versions(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id\na")
     lake.publish(DAY)
     vacuum.vacuum(lake.plan("compact", DAY), older_than_hours=0)
@@ -354,7 +354,7 @@ def test_what_is_asked_of_sources_that_were_removed_is_answered_with_those_that_
         lake.run(REPRODUCE, DAY)
 
 
-def test_why_names_the_run_the_sources_and_the_events_as_they_were_known(lake: PlayLake) -> None:
+def test_why_names_the_run_its_sources_and_the_known_events(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id | user_id\na | 1\nb | 1\nc | 2")
     lake.day(DAY)
     land(
@@ -401,7 +401,7 @@ def test_spark_reads_any_version_by_sql(lake: PlayLake, spark: SparkSession) -> 
     assert spark.sql(f"SELECT * FROM {table} TIMESTAMP AS OF '{between['now']}'").count() == 1
 
 
-def test_a_pinned_version_outlives_every_vacuum_and_an_unpinned_one_really_goes(lake: PlayLake) -> None:
+def test_vacuum_keeps_pinned_versions_and_removes_others(lake: PlayLake) -> None:
     for amount in ("10.00", "11.00", "12.00"):
         lake.land(DAY, f"transaction_id | purchase_amount\na | {amount}")
         lake.day(DAY)

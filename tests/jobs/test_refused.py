@@ -23,7 +23,7 @@ def land(lake: PlayLake, good: int, torn: int = 0, toys: int = 0) -> None:
     lake.land_bytes(DAY, "\n".join([HEADER, *rows, ""]).encode())
 
 
-def test_records_refused_by_ingest_stop_the_day_before_anything_is_cleaned(lake: PlayLake) -> None:
+def test_too_many_records_refused_by_ingest_stop_before_clean(lake: PlayLake) -> None:
     land(lake, good=9, torn=1)
     lake.ingest(DAY)
     with pytest.raises(
@@ -59,7 +59,7 @@ def test_files_that_were_refused_whole_count_as_files(lake: PlayLake) -> None:
     assert len(stopped.value.failures) == 1, "the rows of the good file are all there"
 
 
-def test_the_counts_are_those_of_the_commits_and_no_log_can_lose_them(lake: PlayLake) -> None:
+def test_counts_come_from_the_commits_not_from_the_run_log(lake: PlayLake) -> None:
     land(lake, good=1, toys=1)
     lake.ingest(DAY)
     lake.clean(DAY)
@@ -68,7 +68,7 @@ def test_the_counts_are_those_of_the_commits_and_no_log_can_lose_them(lake: Play
         lake.validate(DAY)
 
 
-def test_without_the_log_of_runs_nobody_knows_how_old_a_snapshot_is(churn: PlayLake) -> None:
+def test_without_the_run_log_the_age_of_a_snapshot_is_unknown(churn: PlayLake) -> None:
     """Whether it is the same as the day before stands there alone; running ingest again says it anew."""
     shutil.rmtree(churn.root / "lake/runs")
     with pytest.raises(

@@ -26,7 +26,7 @@ def test_the_newest_version_is_the_last_commit(table: Path) -> None:
     assert newest(table) == (3, 3)
 
 
-def test_a_checkpoint_stands_for_the_commits_that_were_cleared_away(table: Path) -> None:
+def test_a_checkpoint_stands_in_for_removed_commits(table: Path) -> None:
     DeltaTable(table).create_checkpoint()
     for commit in (table / "_delta_log").glob("*.json"):
         commit.unlink()

@@ -10,7 +10,7 @@ from common.lake.files import list_files, list_folders
 
 
 @pytest.mark.parametrize("look", [lambda folder: list_files(folder, recursive=True), list_folders])
-def test_a_folder_that_comes_and_goes_while_one_looks_is_there_or_not(tmp_path: Path, look: Any) -> None:
+def test_a_folder_that_vanishes_while_listing_is_no_error(tmp_path: Path, look: Any) -> None:
     folder, enough = tmp_path / "ds=2026-01-05", Event()
 
     def come_and_go() -> None:

@@ -65,7 +65,7 @@ def test_a_value_that_moves_to_the_next_column_is_a_difference(spark: SparkSessi
     assert rows.select(merge.fingerprint(["one", "two"]).alias("hash")).distinct().count() == 2
 
 
-def test_a_merge_reads_and_rewrites_the_files_of_its_own_partition_alone(lake: PlayLake) -> None:
+def test_a_merge_touches_only_files_of_its_own_partition(lake: PlayLake) -> None:
     two_days(lake)
     untouched = {path for path in lake.table("processed/transactions").file_uris() if f"event_date={DAY}" in path}
     lake.land(NEXT, f"transaction_id | purchase_amount\n{NEXT}-a | 55\n{NEXT}-b | 10")
@@ -148,7 +148,7 @@ def test_every_commit_says_who_made_it_and_from_what(lake: PlayLake) -> None:
     assert {"run_id", "code", "job", "ds", "dataset", "revision"} <= books.keys()
 
 
-def test_a_row_that_a_killed_clean_left_in_both_tables_counts_once(lake: PlayLake) -> None:
+def test_a_row_left_in_both_tables_by_a_killed_clean_counts_once(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id | purchase_amount\na | 1")
     lake.day(DAY)
     before = lake.feature_rows(DAY)
@@ -173,7 +173,7 @@ def _sit(lake: str, taken: object, done: object) -> None:
         done.wait(30)  # type: ignore[attr-defined]
 
 
-def test_two_runs_of_one_day_do_not_work_at_once_and_a_killed_one_holds_nothing(lake: PlayLake) -> None:
+def test_two_runs_of_a_day_exclude_each_other_until_one_dies(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na")
     lake.ingest(DAY)
     context = multiprocessing.get_context("spawn")
@@ -196,7 +196,7 @@ def test_who_holds_a_lock_may_take_it_again(tmp_path: Path) -> None:
     assert not locks._held
 
 
-def test_a_lake_that_cannot_be_written_is_said_before_anything_is_done(tmp_path: Path) -> None:
+def test_an_unwritable_lake_is_reported_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with (
         pytest.raises(LakeNotWritableError, match=r"file/lake can't be written: .*Not a directory.*--lake"),
@@ -224,9 +224,7 @@ def test_a_conflict_is_tried_again_and_nothing_else_is(lake: PlayLake, monkeypat
         lake.ingest(NEXT)
 
 
-def test_two_drivers_that_know_nothing_of_each_other_leave_each_row_once(
-    lake: PlayLake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_drivers_without_shared_locks_leave_each_row_once(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on two machines, where no lock of ours reaches: both have taken the difference when the first one commits."""
     lake.land(DAY, "transaction_id | purchase_amount\na | 1.00\nb | 2.00")
     lake.ingest(DAY)
@@ -262,7 +260,7 @@ def test_a_change_by_somebody_else_is_noticed_and_put_right(lake: PlayLake) -> N
     assert sorted(row["transaction_id"] for row in lake.rows("raw")) == ["a", "b"]
 
 
-def test_compact_packs_a_partition_once_no_late_rows_can_come_and_keeps_every_row(lake: PlayLake) -> None:
+def test_compact_packs_settled_partitions_and_keeps_every_row(lake: PlayLake) -> None:
     for number in range(1, 4):
         ds = f"2026-01-0{number}"
         lake.land(ds, f"transaction_id | timestamp\n{number} | 2026-01-01T0{number}:00:00Z")
@@ -280,9 +278,7 @@ def test_compact_packs_a_partition_once_no_late_rows_can_come_and_keeps_every_ro
     assert lake.clean("2026-01-03")["outcome"] == "nothing"
 
 
-def test_a_partition_that_is_packed_while_a_job_has_looked_at_it_loses_nothing(
-    lake: PlayLake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_compacting_under_a_running_job_loses_no_row(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
     """As from another machine: the files that the job has taken its difference from are others when it commits."""
     for number in range(1, 4):
         lake.land(f"2026-01-0{number}", f"transaction_id | timestamp\n{number} | 2026-01-01T0{number}:00:00Z")
@@ -328,7 +324,7 @@ def test_a_corrupt_data_file_fails_loudly_and_by_name(lake: PlayLake) -> None:
     assert "restore the table to an earlier version" in describe(damaged.value)["message"]
 
 
-def test_a_file_covers_what_lies_between_its_smallest_and_largest(lake: PlayLake) -> None:
+def test_a_file_covers_values_between_its_minimum_and_maximum(lake: PlayLake) -> None:
     two_days(lake)
     files = delta_log.files(str(lake.root / "lake" / "processed" / "transactions"), event_date=[DAY])
     assert [(file.covers("arrived", DAY), file.covers("arrived", NEXT)) for file in files] == [(True, False)]

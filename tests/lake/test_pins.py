@@ -50,7 +50,7 @@ def test_a_pin_says_what_its_version_was(lake: str) -> None:
     assert pins.find(lake, "january") == made
 
 
-def test_pins_of_the_same_rows_have_the_same_hash_however_they_are_stored(lake: str) -> None:
+def test_equal_rows_have_equal_pin_hashes_however_stored(lake: str) -> None:
     uri = f"{lake}/{PATH}"
     write_deltalake(uri, rows_of("ds | user_id | spend\n2026-01-02 | 3 | 1.00"), mode="append")
     before, after = DeltaTable(uri).version(), pack(Path(lake))
@@ -95,7 +95,7 @@ def test_a_pinned_version_that_is_gone_is_told_apart(lake: str) -> None:
     assert [each.name for each in pins.pins(lake)] == ["january"]
 
 
-def test_files_that_are_removed_while_a_pin_is_made_are_not_pinned(lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_removed_while_pinning_are_not_pinned(lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def too_late(parts: dict[str, str]) -> str:
         vacuum(Path(lake))
         return content_hash.hash_parts(parts)
@@ -132,7 +132,7 @@ def test_a_pin_that_was_tampered_with_is_found(lake: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"name": "january"}'])
-def test_a_pin_that_can_not_be_read_stops_whoever_would_remove_files(lake: str, text: str) -> None:
+def test_an_unreadable_pin_stops_the_removal_of_files(lake: str, text: str) -> None:
     pins.pin(lake, "january", PATH, 0)
     Path(f"{lake}/pins/january.json").write_text(text)
     with pytest.raises(PipelineError, match="can't be read as a pin"):

@@ -103,9 +103,7 @@ def test_how_long_is_a_setting(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) 
     assert there(lake, paths) == paths[1:]
 
 
-def test_the_partials_of_a_window_are_not_computed_again_each_time(
-    lake: PlayLake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_partials_of_a_window_are_not_recomputed_each_time(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEEP_RESULTS_DAYS", "1")
     window = lake.plan("maintain", DS).contract.features.window_days
     first = date.fromisoformat(DS) - timedelta(days=window - 1)
@@ -155,7 +153,7 @@ def test_the_day_decides_and_no_clock(lake: PlayLake) -> None:
     assert there(lake, paths) == paths[1:]
 
 
-def test_a_day_far_ahead_by_mistake_removes_no_more_than_the_newest_day_does(lake: PlayLake) -> None:
+def test_a_mistaken_future_day_removes_no_more_than_the_newest(lake: PlayLake) -> None:
     paths = [verdict(lake, "raw", OLD), verdict(lake, "raw", KEPT), *result(lake, KEPT)]
     assert counts(lake, "2062-01-05")["results_removed"] == 1
     assert there(lake, paths) == paths[1:]
@@ -251,7 +249,7 @@ def test_a_pin_that_can_not_be_read_is_exit_3_too(published: PlayLake) -> None:
         published.run(MAINTAIN, DS)
 
 
-def test_a_pin_of_another_dataset_is_that_ones_and_a_pin_of_no_dataset_everybodys(published: PlayLake) -> None:
+def test_pins_count_for_their_dataset_and_foreign_pins_for_all(published: PlayLake) -> None:
     lake = place(published)
     publish(lake, ROWS.format("1.00"), "churn/v1")
     write_deltalake(f"{lake}/labels/cities", pa.table({"x": [1]}))

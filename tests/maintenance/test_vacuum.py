@@ -51,7 +51,7 @@ def compact(run: Run, day: date) -> None:
     compaction.pack(run, CrowdedPartition(table, partition, delta_log.files(run.path(table), ds=[str(day)])))
 
 
-def test_two_hundred_merges_and_twenty_compactions_leave_a_pin_as_it_was_and_no_more_than_is_needed(
+def test_a_pin_survives_many_merges_and_other_files_are_removed(
     tmp_path: Path,
 ) -> None:
     lake = PlayLake(tmp_path)

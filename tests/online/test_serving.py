@@ -50,6 +50,6 @@ def test_who_has_no_row_is_named(tmp_path: Path) -> None:
         server.vector(8)
 
 
-def test_a_view_that_does_not_say_its_type_has_to_be_loaded_again(tmp_path: Path) -> None:
+def test_a_view_without_stored_types_must_be_loaded_again(tmp_path: Path) -> None:
     with pytest.raises(SourceMissingError, match="does not say of what type its who is; load it again"):
         Server(loaded(tmp_path, pa.int64(), 7), "people_v1")

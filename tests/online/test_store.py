@@ -152,7 +152,7 @@ def test_a_load_replaces_the_whole_view_and_no_other(store: Store) -> None:
     assert store.facts("sales_v1")["version"] == 8
 
 
-def test_of_several_days_of_an_entity_the_latest_counts_in_whatever_order_they_come(store: Store) -> None:
+def test_the_latest_day_of_an_entity_counts_in_any_order(store: Store) -> None:
     old, new = rows("1:1 2:2", DAY - timedelta(days=1)), rows("1:10", DAY)
     for batches in ([old, new], [new, old], [pa.Table.from_batches([new, old]).combine_chunks().to_batches()[0]]):
         assert store.load("sales_v1", "user_id", batches, {}) == 2
@@ -215,7 +215,7 @@ def test_who_reads_all_rows_never_gets_those_of_two_loads(store: Store, address:
     assert set(found) == {Decimal(1)}
 
 
-def test_a_load_that_fails_half_way_changes_nothing_and_leaves_nothing(store: Store) -> None:
+def test_a_load_that_fails_half_way_changes_nothing(store: Store) -> None:
     store.load("sales_v1", "user_id", spends(1), {"version": 1})
 
     def broken() -> Iterator[pa.RecordBatch]:
@@ -228,7 +228,7 @@ def test_a_load_that_fails_half_way_changes_nothing_and_leaves_nothing(store: St
     assert (store.facts("sales_v1")["version"], kept(store)) == (1, 500)
 
 
-def test_a_load_that_is_killed_changes_nothing_and_the_next_one_clears_up(store: Store, address: str) -> None:
+def test_a_killed_load_changes_nothing_and_the_next_cleans_up(store: Store, address: str) -> None:
     store.load("sales_v1", "user_id", spends(1), {})
     code = """
 import os, sys
@@ -261,7 +261,7 @@ def test_of_two_loads_at_a_time_the_one_that_began_later_counts(store: Store, ad
     later.close()
 
 
-def test_a_load_does_not_count_once_another_has_begun_though_that_one_is_not_done(store: Store) -> None:
+def test_a_load_is_void_once_a_later_one_has_begun(store: Store) -> None:
     earlier = store._begin("sales_v1")
     store._put("sales_v1", earlier, [("1", "{}")])
     later = store._begin("sales_v1")
@@ -369,7 +369,7 @@ def test_what_is_stored_is_json_that_any_reader_takes(value: Any) -> None:
     assert not {"NaN", "Infinity"} & set(text.replace(":", ",").strip("{}").split(","))
 
 
-def test_times_of_other_zones_come_back_as_the_same_instant_in_utc() -> None:
+def test_times_in_other_zones_come_back_as_the_same_utc_instant() -> None:
     berlin = pa.array([datetime(2026, 1, 5, 12, tzinfo=UTC)], pa.timestamp("us", "Europe/Berlin")).to_pylist()[0]
     assert decode(encode(berlin)) == berlin
     assert decode(encode(berlin)).tzinfo == UTC
@@ -452,7 +452,7 @@ def test_a_store_whose_library_is_absent_says_what_to_install(
 
 
 @pytest.mark.parametrize("scheme", ["redis", "postgresql"])
-def test_a_server_that_does_not_answer_is_named_without_its_password(scheme: str) -> None:
+def test_an_unreachable_server_is_named_without_its_password(scheme: str) -> None:
     if not importlib.util.find_spec({"redis": "redis", "postgresql": "psycopg"}[scheme]):
         pytest.skip("its library is not installed")
     port = free_port()

@@ -54,7 +54,7 @@ def test_a_single_day_that_the_source_has_nothing_for_is_exit_4(said: Any) -> No
 
 
 @pytest.mark.parametrize("chained", [True, False])
-def test_a_range_names_the_days_that_are_missing_and_runs_the_others(said: Any, chained: bool) -> None:
+def test_a_range_names_missing_days_and_runs_the_others(said: Any, chained: bool) -> None:
     job = ingest("2026-01-05", "2026-01-06")
     code, line = said([ChainStep(job)] if chained else job, "2026-01-04..2026-01-07")
     assert (code, line["outcome"]) == (4, "done")
@@ -168,7 +168,7 @@ IN_ORDER = [
 ]
 
 
-def test_a_free_worker_begins_the_next_day_beside_todays_other_steps(diary: Diary, two: Executor) -> None:
+def test_a_free_worker_begins_the_next_day_ahead(diary: Diary, two: Executor) -> None:
     diary.awaits = {"clean 04": "ingest 05", "clean 05": "ingest 06"}
     lines = diary.run(two)
     assert sorted(diary.said) == sorted(IN_ORDER), "and each step is done once"
@@ -183,7 +183,7 @@ def test_with_no_worker_to_spare_days_run_one_after_the_other(diary: Diary, one:
     assert diary.said == IN_ORDER
 
 
-def test_a_bad_day_that_was_begun_ahead_fails_when_its_turn_has_come(diary: Diary, two: Executor) -> None:
+def test_a_bad_day_begun_ahead_fails_when_its_turn_comes(diary: Diary, two: Executor) -> None:
     diary.awaits, diary.fails = {"clean 04": "ingest 05"}, {"ingest 05"}
     with pytest.raises(ContractViolationError, match="ingest 05 is bad"):
         diary.run(two)

@@ -84,7 +84,7 @@ def test_a_name_that_is_none_is_refused(table: FeatureTable, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["visits", "purchases@v2", "purchases@v0"])
-def test_a_table_that_is_not_there_is_answered_with_those_that_are(table: FeatureTable, name: str) -> None:
+def test_an_unknown_table_is_answered_with_the_known_ones(table: FeatureTable, name: str) -> None:
     with pytest.raises(UsageError, match="is not published in .*; published: purchases@v1"):
         Lake(table.lake).features(name)
 
@@ -175,14 +175,12 @@ def test_a_pin_finds_its_version(table: FeatureTable, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", [6, 99, -1])
-def test_a_version_that_never_was_is_answered_with_those_that_are(table: FeatureTable, version: int) -> None:
+def test_an_unknown_version_is_answered_with_the_known_ones(table: FeatureTable, version: int) -> None:
     with pytest.raises(SourceMissingError, match=rf"no version {version} .*There are 0\.\.5\."):
         table.at(version=version)
 
 
-def test_a_version_whose_files_were_removed_is_answered_with_those_that_are_there(
-    table: FeatureTable, tmp_path: Path
-) -> None:
+def test_a_removed_version_is_answered_with_the_readable_ones(table: FeatureTable, tmp_path: Path) -> None:
     vacuum(tmp_path, keep=[1])
     with pytest.raises(SourceMissingError, match=r"no version 3 \(its files were removed\). There are 1, 5\.\.\d\."):
         table.at(version=3).arrow()
@@ -247,7 +245,7 @@ def test_a_version_before_any_publication_has_no_days(tmp_path: Path) -> None:
         table.at(version=0).arrow()
 
 
-def test_rows_come_in_the_order_of_the_entity_however_they_are_stored(tmp_path: Path) -> None:
+def test_rows_are_ordered_by_entity_however_stored(tmp_path: Path) -> None:
     text = "ds | user_id | spend\n" + "\n".join(f"2026-01-0{1 + n % 2} | {n * 7 % 20} | {n}.00" for n in range(20))
     publish(tmp_path, text)
     publish(tmp_path, FIRST, "visits/v1")
@@ -259,7 +257,7 @@ def test_rows_come_in_the_order_of_the_entity_however_they_are_stored(tmp_path: 
     assert whole.arrow(columns=["user_id"])["user_id"].to_pylist() == [*range(0, 20, 2), *range(1, 20, 2)]
 
 
-def test_pieces_are_a_day_each_and_pandas_and_polars_have_the_same_rows(table: FeatureTable) -> None:
+def test_batches_are_days_and_pandas_and_polars_get_equal_rows(table: FeatureTable) -> None:
     view = table.at(version=1)
     assert [each.num_rows for each in view.batches()] == [2, 2]
     assert pa.Table.from_batches(view.batches()).equals(view.arrow())

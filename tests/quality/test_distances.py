@@ -48,7 +48,7 @@ def test_psi_of_values_is_its_textbook_sum() -> None:
     assert stability([words("a a a b")], words("a b")) == pytest.approx(expected)
 
 
-def test_a_rare_value_that_a_small_day_lacks_is_no_other_population() -> None:
+def test_a_rare_value_missing_on_a_small_day_is_no_drift() -> None:
     past, day = words("a " * 950 + "b " * 50), words("a " * 40)
     assert stability([past], day) < 0.1
 
@@ -98,7 +98,7 @@ def over_the_limits(past: list[Profile], day: Profile) -> set[str]:
     return {name for name, (distance, limit) in measured.items() if distance > limit}
 
 
-def test_small_samples_of_one_population_stay_within_what_chance_gives() -> None:
+def test_small_samples_of_one_population_stay_within_chance() -> None:
     population = RNG.normal(size=100_000)
     past = [numbers(RNG.choice(population, 200)) for _ in range(14)]
     over = [over_the_limits(past, numbers(RNG.choice(population, 200))) for _ in range(300)]
@@ -114,7 +114,7 @@ def drawn(*shares: float, count: int = 400) -> Profile:
 
 
 @pytest.mark.parametrize("kinds", [2, 5, 40, 60, 300])
-def test_small_samples_of_the_same_values_stay_within_it_however_many_values_there_are(kinds: int) -> None:
+def test_samples_stay_within_chance_for_any_number_of_values(kinds: int) -> None:
     shares = np.arange(kinds, 0, -1) / np.arange(kinds, 0, -1).sum()
     past = [drawn(*shares) for _ in range(14)]
     over = [over_the_limits(past, drawn(*shares)) for _ in range(200)]
@@ -126,7 +126,7 @@ def many(prefix: str, count: int) -> Profile:
     return words(" ".join(f"{prefix}{number}" for number in range(count)))
 
 
-def test_values_that_became_countless_are_far_from_the_few_that_were() -> None:
+def test_few_values_that_become_countless_are_far_apart() -> None:
     few = [words("card " * 50 + "cash " * 50)] * 14
     for ids in (many("id", 100), many("id", 3000), replace(many("id", 100), rows=40_000, top=[])):
         assert stability(few, ids) > 2, "further than any limit"

@@ -64,7 +64,7 @@ def alarms(results: Sequence[CheckResult]) -> dict[str, CheckResult]:
     return {f"{each.expectation} {each.column}": each for each in results if not each.success}
 
 
-def test_a_column_that_fills_with_ids_is_told_however_many_there_are(tmp_path: Path) -> None:
+def test_a_column_that_fills_with_ids_is_drift(tmp_path: Path) -> None:
     ids = texts("kind", " ".join(f"id{number}" for number in range(400)))
     found = alarms(judged(tmp_path, [texts("kind", "card cash", 200)], [ids]))
     assert found.keys() == {
@@ -75,7 +75,7 @@ def test_a_column_that_fills_with_ids_is_told_however_many_there_are(tmp_path: P
     assert found["CommonValuesToStay kind"].examples == ["card", "cash"]
 
 
-def test_a_column_of_countless_values_that_becomes_one_value_is_told(tmp_path: Path) -> None:
+def test_countless_values_that_become_one_value_are_drift(tmp_path: Path) -> None:
     ids = texts("kind", " ".join(f"id{number}" for number in range(400)))
     found = alarms(judged(tmp_path, [ids], [texts("kind", "id1", 400)]))
     assert found.keys() == {"PsiToBeAtMost(0.25) kind"}

@@ -70,7 +70,7 @@ def test_validating_again_writes_no_profile_anew(lake: PlayLake) -> None:
     assert lake.state() == before
 
 
-def test_a_source_is_fresh_by_its_newest_event_against_the_days_own_end(lake: PlayLake) -> None:
+def test_freshness_is_from_the_newest_event_to_the_days_end(lake: PlayLake) -> None:
     day(lake, DAY, f"transaction_id | timestamp\na | {DAY}T00:30:00Z")
     assert lake.validate(DAY)["counts"]["warnings"] == 0
     day(lake, NEXT, f"transaction_id | timestamp\nb | {DAY}T10:00:00Z")
@@ -81,7 +81,7 @@ def test_a_source_is_fresh_by_its_newest_event_against_the_days_own_end(lake: Pl
 
 
 @pytest.mark.parametrize("hidden", ["key", "sensitive", "entity"])
-def test_an_event_time_that_may_not_be_shown_is_judged_all_the_same(lake: PlayLake, hidden: str) -> None:
+def test_a_sensitive_event_time_is_still_checked_for_freshness(lake: PlayLake, hidden: str) -> None:
     day(lake, DAY, f"transaction_id | timestamp\na | {DAY}T00:30:00Z")
     day(lake, NEXT, f"transaction_id | timestamp\nb | {DAY}T10:00:00Z")
     contract: Contract = lake.plan("validate", NEXT).contract
@@ -97,7 +97,7 @@ def test_an_event_time_that_may_not_be_shown_is_judged_all_the_same(lake: PlayLa
     assert [(each.smallest, each.largest) for each in kept if each.column == "timestamp"] == [(None, None)]
 
 
-def test_a_snapshot_that_is_the_same_as_yesterday_is_as_old_as_yesterdays(lake: PlayLake) -> None:
+def test_a_snapshot_equal_to_yesterdays_is_as_old_as_that_one(lake: PlayLake) -> None:
     churn = PlayLake(lake.root, "churn")
     header = "customer_id,gender,senior_citizen,partner,dependents,tenure_days,monthly_charges,total_charges,payment_method,churn"
     for ds in (DAY, NEXT):
@@ -109,7 +109,7 @@ def test_a_snapshot_that_is_the_same_as_yesterday_is_as_old_as_yesterdays(lake: 
         churn.validate(NEXT)
 
 
-def test_a_day_of_half_the_usual_volume_is_told_and_may_stop_the_run(lake: PlayLake) -> None:
+def test_half_the_usual_volume_warns_and_may_stop_the_run(lake: PlayLake) -> None:
     mondays = [date.fromisoformat(DAY) + timedelta(days=7 * week) for week in range(4)]
     for number, ds in enumerate(map(str, mondays)):
         count = 10 if number < 3 else 5
@@ -179,7 +179,7 @@ def test_drift_is_told_by_column_with_its_distances(lake: PlayLake) -> None:
     assert found["KsToBeAtMost(0.3) purchase_amount"]["observed"] == 1
 
 
-def test_a_feature_that_goes_with_the_label_otherwise_than_before_is_told(lake: PlayLake) -> None:
+def test_a_changed_relation_of_feature_and_label_is_drift(lake: PlayLake) -> None:
     churn = PlayLake(lake.root, "churn")
     header = "customer_id,gender,senior_citizen,partner,dependents,tenure_days,monthly_charges,total_charges,payment_method,churn"
     for number, turned in enumerate((False, False, True)):
@@ -198,7 +198,7 @@ def test_a_feature_that_goes_with_the_label_otherwise_than_before_is_told(lake: 
     assert "PsiToBeAtMost(0.25) partner" not in warned(line), "the feature itself is as it was"
 
 
-def test_examples_of_personal_columns_are_masked_wherever_they_are_kept(spark: SparkSession, lake: PlayLake) -> None:
+def test_examples_of_sensitive_columns_are_masked_everywhere(spark: SparkSession, lake: PlayLake) -> None:
     rows = spark.createDataFrame([("secret-1", 5), ("secret-1", 6)], "id string, n int")
     rules = [Rule("ExpectColumnValuesToBeUnique", {"column": "id"})]
     (found,) = gx_check.run_rules(rows, rules, "people", str(lake.root / "lake"), frozenset({"id"}))
@@ -221,7 +221,7 @@ def test_great_expectations_keeps_suites_results_and_pages(lake: PlayLake) -> No
     assert "transactions.processed" in page.read_text()
 
 
-def test_validating_day_after_day_leaves_the_stored_suite_as_it_was(lake: PlayLake) -> None:
+def test_daily_validation_leaves_the_stored_suite_unchanged(lake: PlayLake) -> None:
     day(lake, DAY, "transaction_id\na\nb")
     rules = lake.validate(DAY, "raw")["counts"]["rules"]
     suite = lake.root / "lake/gx/expectations/transactions/raw.json"
@@ -257,7 +257,7 @@ def test_the_gate_decides_also_where_nothing_can_be_kept(lake: PlayLake, caplog:
     assert "the results could not be kept" in caplog.text
 
 
-def test_a_contract_that_changed_is_checked_anew_with_its_new_rules(lake: PlayLake) -> None:
+def test_a_changed_contract_is_checked_again_with_its_new_rules(lake: PlayLake) -> None:
     day(lake, DAY, "transaction_id | purchase_amount\na | 10.00")
     before = lake.validate(DAY)["counts"]["rules"]
     rule = Rule("ExpectColumnMaxToBeBetween", {"column": "purchase_amount", "max_value": 5}, Severity.WARN)
@@ -295,7 +295,7 @@ def test_yes_and_no_are_counted_like_any_value(lake: PlayLake, spark: SparkSessi
     assert (found["adult"].nulls, found["adult"].counts) == (1, {"true": 2, "false": 0})
 
 
-def test_quarantine_says_which_run_refused_and_the_same_again_changes_nothing(lake: PlayLake) -> None:
+def test_quarantine_names_the_run_and_a_rerun_changes_nothing(lake: PlayLake) -> None:
     day(lake, DAY, "transaction_id | category\na | toys")
     (row,) = lake.rows("quarantine")
     assert row["run_id"].startswith(f"run of clean {DAY}")

@@ -34,7 +34,7 @@ def test_a_good_day_passes_every_gate(lake: PlayLake) -> None:
     assert lake.validate(DAY, "features")["outcome"] == "nothing"
 
 
-def test_two_validations_of_one_day_at_once_say_the_same_and_keep_it_once(lake: PlayLake) -> None:
+def test_two_validations_at_once_agree_and_are_stored_once(lake: PlayLake) -> None:
     """As if the lock of the job did not keep the other one out."""
     lake.land(DAY, "transaction_id\na\nb")
     lake.day(DAY)
@@ -66,7 +66,7 @@ def test_the_same_as_a_warning_is_recorded_and_the_day_goes_on(cleaned: PlayLake
     assert line["warnings"][0]["observed"] == 0.5
 
 
-def test_a_failed_rule_names_expectation_column_count_and_examples(spark: SparkSession) -> None:
+def test_a_failed_rule_names_its_column_count_and_examples(spark: SparkSession) -> None:
     rows = spark.createDataFrame([("a", 5), ("b", 900), ("b", 901)], "id string, age int")
     rules = [
         Rule("ExpectColumnValuesToBeUnique", {"column": "id"}),

@@ -54,9 +54,7 @@ def people(lake: PlayLake) -> PlayLake:
     return lake.with_contract(columns=columns, features=features, rules=RULES, references=(reference,))
 
 
-def test_nothing_tells_a_sensitive_value_whatever_the_rule_looks_at(
-    people: PlayLake, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_rule_shows_a_sensitive_value(people: PlayLake, caplog: pytest.LogCaptureFixture) -> None:
     people.day(DAY)
     lines = [people.validate(DAY, table) for table in ("raw", "processed", "features")]
     failed = [each for line in lines for each in line.get("warnings", [])]
@@ -88,7 +86,7 @@ def test_an_error_keeps_its_name_and_loses_its_words(people: PlayLake) -> None:
     assert SECRET not in str(failure["problem"])
 
 
-def test_a_renamed_feature_of_a_sensitive_column_has_a_profile_without_values(people: PlayLake) -> None:
+def test_a_renamed_sensitive_feature_is_profiled_without_values(people: PlayLake) -> None:
     people.day(DAY)
     people.validate(DAY, "features")
     run = people.plan("validate", DAY, table="features")

@@ -56,7 +56,7 @@ def test_measures_may_be_sensitive_too() -> None:
         ("expect_column_values_to_be_of_type", {"column": "age"}, False),
     ],
 )
-def test_a_result_shows_values_of_every_column_that_its_rule_names(
+def test_a_result_shows_values_of_every_column_in_its_rule(
     expectation: str, arguments: dict[str, object], shows: bool
 ) -> None:
     assert masking.shows(expectation, arguments, frozenset({"age"})) == shows

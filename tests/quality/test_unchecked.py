@@ -42,9 +42,7 @@ def failures(lake: PlayLake, table: str = "processed") -> dict[str, dict[str, An
     ("table", "path"),
     [("raw", "raw/transactions"), ("processed", "processed/transactions"), ("features", "features/transactions/v1")],
 )
-def test_a_column_that_is_gone_is_named_and_every_rule_of_it_says_that_it_could_not_be_checked(
-    made: PlayLake, table: str, path: str
-) -> None:
+def test_every_rule_of_a_missing_column_could_not_be_checked(made: PlayLake, table: str, path: str) -> None:
     rewritten(made, path, made.table(path).to_pyarrow_table().drop_columns(["age"]))
     found = failures(made, table)
     assert found["ExpectTableColumnsToMatchSet(exact_match=True)"]["examples"] == ["age is missing"]
@@ -56,7 +54,7 @@ def test_a_column_that_is_gone_is_named_and_every_rule_of_it_says_that_it_could_
     assert not any(name.endswith(" user_id") for name in found), "the other columns are as they should be"
 
 
-def test_a_column_of_another_type_is_told_with_the_type_that_it_has(made: PlayLake) -> None:
+def test_a_column_of_another_type_is_reported_with_that_type(made: PlayLake) -> None:
     rows = made.table("processed/transactions").to_pyarrow_table()
     place = rows.schema.get_field_index("purchase_amount")
     rewritten(
@@ -68,7 +66,7 @@ def test_a_column_of_another_type_is_told_with_the_type_that_it_has(made: PlayLa
     assert (found["observed"], found["limit"]) == ("StringType", "type_=DecimalType")
 
 
-def test_without_the_column_that_says_which_rows_are_the_days_nothing_can_be_read(made: PlayLake) -> None:
+def test_without_its_partition_column_a_table_is_not_read(made: PlayLake) -> None:
     rows = made.table("processed/transactions").to_pyarrow_table().drop_columns(["arrived"])
     rewritten(made, "processed/transactions", rows)
     (found,) = failures(made).values()
@@ -91,7 +89,7 @@ def test_a_rule_that_raises_leaves_the_others_their_verdicts(spark: SparkSession
     assert found[2].examples == ["900"]
 
 
-def test_a_warning_that_could_not_be_checked_stops_the_day_like_an_error(made: PlayLake) -> None:
+def test_an_uncheckable_warning_stops_the_day_like_an_error(made: PlayLake) -> None:
     rule = Rule("ExpectColumnMaxToBeBetween", {"column": "gone", "max_value": 5}, Severity.WARN)
     found = failures(made.with_contract(rules=(rule,)))["ExpectColumnMaxToBeBetween(max_value=5) gone"]
     assert found["severity"] == "warn"
@@ -103,9 +101,7 @@ def test_a_warning_that_could_not_be_checked_stops_the_day_like_an_error(made: P
     [("nobody", "user_id", "'nobody' is unknown"), ("churn", "user_id", "user_id")],
     ids=["no such dataset", "no such column"],
 )
-def test_a_reference_to_what_is_not_there_is_no_verdict_on_the_rows(
-    made: PlayLake, dataset: str, key: str, said: str
-) -> None:
+def test_a_reference_to_a_missing_table_could_not_be_checked(made: PlayLake, dataset: str, key: str, said: str) -> None:
     rule = Reference(column="user_id", dataset=dataset, key=key, severity=Severity.WARN)
     found = failures(made.with_contract(references=(rule,)))[f"ValuesToExistIn({dataset}.{key}) user_id"]
     assert said in found["problem"]
@@ -130,14 +126,14 @@ def test_the_gate_decides_also_where_profiles_cannot_be_kept(made: PlayLake, cap
     ],
     ids=["no such expectation", "no such argument", "an argument missing"],
 )
-def test_a_rule_that_is_mistyped_is_a_bad_argument_and_no_bad_data(made: PlayLake, rule: Rule, said: str) -> None:
+def test_a_mistyped_rule_is_a_usage_error_not_bad_data(made: PlayLake, rule: Rule, said: str) -> None:
     with pytest.raises(UsageError, match=said) as refused:
         made.with_contract(rules=(rule,)).validate(DAY)
     assert refused.value.exit_code == 2
     assert rule.expectation in str(refused.value)
 
 
-def test_a_failed_day_is_not_read_by_the_next_job_until_it_is_another_or_passes(lake: PlayLake) -> None:
+def test_a_failed_day_is_not_read_until_it_changes_or_passes(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id | user_id\na | -\nb | 2")
     strict = lake.with_contract(
         refused_share=0.9, rules=(Rule("ExpectColumnToExist", {"column": "gone"}, table="raw"),)
@@ -169,7 +165,7 @@ def test_a_verdict_that_was_lost_stops_nobody(made: PlayLake) -> None:
     assert made.features(DAY, full_refresh=True)["outcome"] == "nothing"
 
 
-def test_a_failure_names_every_column_that_it_is_about_and_what_the_rule_allows(spark: SparkSession) -> None:
+def test_a_failure_names_its_columns_and_the_allowed_values(spark: SparkSession) -> None:
     rows = spark.createDataFrame([("a", 5), ("a", 5)], "id string, age int")
     rules = [
         Rule("ExpectCompoundColumnsToBeUnique", {"column_list": ["id", "age"]}),

@@ -78,9 +78,7 @@ def test_a_day_of_long_ago_is_judged_by_its_own_weeks(tmp_path: Path, monkeypatc
     assert read <= 4 * len(commits)
 
 
-def test_weeks_that_were_ingested_again_and_again_do_not_hide_those_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reingested_weeks_do_not_hide_those_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commits = daily(MONDAY - timedelta(days=28), 29) + daily(MONDAY - timedelta(days=6), 6, landed=9, again=60)
     found, _ = judged(PlayLake(tmp_path), monkeypatch, MONDAY, *commits)
     assert (found.success, found.observed, found.limit) == (True, 100, [70, 130])
@@ -105,9 +103,7 @@ def test_nor_more_than_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert found.limit == "unknown: the books of this day are too far back"
 
 
-def test_a_day_that_nothing_can_be_expected_of_passes_and_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_day_without_enough_history_passes_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found, _ = judged(PlayLake(tmp_path), monkeypatch, MONDAY, *daily(MONDAY - timedelta(days=10), 11))
     assert (found.success, found.observed) == (True, 100)
     assert found.limit == "unknown: not enough history, 1 of 2 such weekdays"

@@ -138,7 +138,7 @@ def test_json_has_no_nan(lake: Path, capsys: Capture) -> None:
     assert [row["mean"] for row in json.loads(text, parse_constant=lambda _: pytest.fail(text))["rows"]] == [1.5, "nan"]
 
 
-def test_control_characters_of_the_data_do_not_reach_the_terminal(lake: Path, capsys: Capture) -> None:
+def test_control_characters_do_not_reach_the_terminal(lake: Path, capsys: Capture) -> None:
     publish(lake, "ds | user_id | favourite\n2026-01-02 | 1 | a\x1b[2Jb")
     assert "'a\\x1b[2Jb'" in " ".join(lines(capsys, "show", "purchases"))
 
@@ -237,7 +237,7 @@ def test_a_version_is_pinned_shown_verified_and_released(lake: Path, capsys: Cap
     assert lines(capsys, "pins") == [f"Nothing is pinned in {lake}."]
 
 
-def test_a_pinned_version_that_differs_ends_with_three_and_names_the_days(lake: Path, capsys: Capture) -> None:
+def test_a_differing_pin_exits_with_3_and_names_the_days(lake: Path, capsys: Capture) -> None:
     ask(capsys, "pin", "january", "purchases", "--version", 0)
     file, *_ = (lake / "published/purchases/v1/ds=2026-01-01").iterdir()
     found = pq.read_table(file)
@@ -306,9 +306,7 @@ def submitted(lake: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return found
 
 
-def test_a_run_is_known_by_the_beginning_of_its_id_whatever_was_published_since(
-    submitted: list[list[str]], capsys: Capture
-) -> None:
+def test_a_run_is_found_by_the_beginning_of_its_id(submitted: list[list[str]], capsys: Capture) -> None:
     shown = {line.split()[4] for line in lines(capsys, "log", "visits@v1")[1:]}
     assert shown == {ran(name)[:12] for name in ("one", "two", "three")}
     said = lines(capsys, "reproduce", ran("one")[:12])

@@ -32,9 +32,7 @@ def test_one_of_several_masters_is_enough() -> None:
         cluster.require_reachable(settings(f"spark://127.0.0.1:1,127.0.0.1:{master.getsockname()[1]}"))
 
 
-def test_the_secret_comes_from_a_file_and_settings_know_only_where_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_settings_hold_the_path_of_the_secret_not_its_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "secret").write_text("hunter2\n")
     monkeypatch.setenv("SECRET_FILE", str(tmp_path / "secret"))
     found = load_settings("cluster")
@@ -43,9 +41,7 @@ def test_the_secret_comes_from_a_file_and_settings_know_only_where_it_is(
 
 
 @pytest.mark.parametrize(("content", "said"), [(None, "make cluster"), ("\n", "is empty")])
-def test_a_secret_that_is_not_there_is_an_error_that_names_its_file(
-    tmp_path: Path, content: str | None, said: str
-) -> None:
+def test_a_missing_secret_is_an_error_that_names_its_file(tmp_path: Path, content: str | None, said: str) -> None:
     if content is not None:
         (tmp_path / "secret").write_text(content)
     with pytest.raises(ClusterUnavailableError, match=said) as refused:
@@ -53,9 +49,7 @@ def test_a_secret_that_is_not_there_is_an_error_that_names_its_file(
     assert str(tmp_path / "secret") in str(refused.value)
 
 
-def test_a_plain_python_session_starts_its_jvm_without_the_secret(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_session_starts_its_jvm_without_the_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a session is made with would otherwise be the JVM's command line."""
     (tmp_path / "secret").write_text("hunter2")
     known: list[object] = []
@@ -76,7 +70,7 @@ def test_a_laptop_needs_none_of_it() -> None:
     assert cluster.authentication(load_settings("local")) == {}
 
 
-def test_a_daemon_is_known_also_in_the_instant_in_which_its_script_becomes_java(tmp_path: Path) -> None:
+def test_a_daemon_is_recognised_while_its_script_becomes_java(tmp_path: Path) -> None:
     """Told dead then, it was left running with nothing that knew of it."""
     words_of = runpy.run_path(str(ROOT / "conf/spark/cluster.py"))["words_of"]
     script = tmp_path / "again.sh"

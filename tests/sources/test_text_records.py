@@ -71,7 +71,7 @@ def test_bom_crlf_blank_lines_and_quotes_are_all_one_to_us(content: str, chunk: 
     assert read_csv(content).rows == [("1", "2"), ("3", "4")]
 
 
-def test_columns_are_mapped_by_name_and_what_is_not_wanted_is_left_out() -> None:
+def test_columns_map_by_name_and_unknown_ones_are_left_out() -> None:
     assert read_csv("c,b,a\nx,2,1\n").rows == [("1", "2")]
 
 
@@ -79,7 +79,7 @@ def test_a_missing_optional_column_reads_as_nothing() -> None:
     assert read_csv("a\n1\n").rows == [("1", None)]
 
 
-def test_records_that_cannot_be_taken_apart_are_refused_with_their_text(chunk: int) -> None:
+def test_unparsable_records_are_refused_with_their_text(chunk: int) -> None:
     found = read_csv('a,b\n1\n1,2,3\n"x"y,2\n5,6\n')
     assert found.rows == [("5", "6")]
     assert found.refused == [("too_few_fields", "1"), ("too_many_fields", "1,2,3"), ("broken_quoting", '"x"y,2')]
@@ -98,7 +98,7 @@ def test_a_stray_quote_costs_its_own_line_and_no_other(chunk: int) -> None:
     assert found.lines == 4
 
 
-def test_a_quote_that_is_never_closed_does_not_swallow_a_long_file() -> None:
+def test_an_unclosed_quote_does_not_swallow_a_long_file() -> None:
     lines = ['a,b\n"3,4\n', *(f"{n},{n}\n" for n in range(1000))]
     found = read_csv("".join(lines))
     assert (len(found.rows), len(found.refused), found.lines) == (1000, 1, 1001)
@@ -113,7 +113,7 @@ def test_a_declared_encoding_is_read_as_such(chunk: int) -> None:
     assert read_csv("a,b\nné,2\n", encoding="latin-1").rows == [("né", "2")]
 
 
-def test_a_header_that_names_a_column_twice_or_lacks_one_is_refused_with_both_sides() -> None:
+def test_a_header_with_duplicate_or_missing_columns_is_refused() -> None:
     with pytest.raises(RefusedFileError, match=r"\['a'\] twice"):
         check_header(["a", "a", "b"], ["a", "b"], ["a"])
     with pytest.raises(RefusedFileError, match=r"lacks \['b'\]; found \['a'\], expected \['a', 'b'\]"):
@@ -150,7 +150,7 @@ def test_whatever_a_csv_writer_writes_is_read_back(rows: list[tuple[str, str]]) 
 
 
 @given(st.binary(max_size=200), st.integers(1, 50))
-def test_any_bytes_are_accounted_for_line_by_line_or_refused_whole(content: bytes, size: int) -> None:
+def test_any_bytes_are_counted_line_by_line_or_refused_whole(content: bytes, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_records, "CHUNK", size)
         try:
@@ -180,7 +180,7 @@ def test_only_a_newline_ends_a_line(odd: str, chunk: int) -> None:
     assert read_csv(f'a,b\n"1",x{odd}y\n').rows == [("1", f"x{odd}y")]
 
 
-def test_a_line_is_refused_for_the_same_reason_wherever_it_stands(chunk: int) -> None:
+def test_a_line_is_refused_for_the_same_reason_at_any_position(chunk: int) -> None:
     found = read_csv('a,b\n"1"\n3,4\n"open,2\n"1"\n')
     assert sorted(found.refused) == [
         ("broken_quoting", '"open,2'),

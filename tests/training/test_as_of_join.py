@@ -63,7 +63,7 @@ def entities(spark: SparkSession, parts: int) -> DataFrame:
     return spark.createDataFrame(rows, f"who string, {TIME} timestamp").repartition(parts)
 
 
-def test_a_seed_gives_the_same_split_however_the_rows_lie_and_as_plain_python_says(spark: SparkSession) -> None:
+def test_a_seed_gives_one_split_whatever_the_row_layout(spark: SparkSession) -> None:
     split = Split(seed="s1", shares=(0.7, 0.2, 0.1))
 
     def expected(who: str) -> str:
@@ -86,7 +86,7 @@ def test_by_time_the_later_days_are_tested_on(spark: SparkSession) -> None:
     assert days == {"train": (1, 10), "val": (11, 15), "test": (16, 20)}
 
 
-def test_by_both_no_entity_is_in_two_splits_and_no_later_day_in_an_earlier_one(spark: SparkSession) -> None:
+def test_split_by_both_shares_no_entity_and_no_later_day(spark: SparkSession) -> None:
     split = Split(train_until=date(2026, 1, 10), val_until=date(2026, 1, 15), seed="s")
     many = entities(spark, 2).crossJoin(spark.range(20)).withColumn(TIME, F.expr(f"{TIME} + make_interval(0,0,0,id)"))
     found = many.withColumn("split", split_of(split, "who", F.to_date(TIME))).where("split IS NOT NULL")

@@ -125,16 +125,14 @@ def test_a_row_is_served_as_its_table_was_even_by_stored_steps(train: Rows, late
 
 
 @given(TRAINING, st.randoms(use_true_random=False), st.integers(1, 5))
-def test_what_is_learnt_depends_on_neither_the_order_of_rows_nor_their_chunks(
-    train: Rows, chance: random.Random, size: int
-) -> None:
+def test_fitting_does_not_depend_on_row_order_or_chunks(train: Rows, chance: random.Random, size: int) -> None:
     mixed = chance.sample(train, len(train))
     chunks = pa.concat_tables([table(mixed[at : at + size]) for at in range(0, len(mixed), size)])
     assert chunks.column("id").num_chunks == math.ceil(len(train) / size)
     assert fit(STEPS, chunks).to_json() == fit(STEPS, table(train)).to_json()
 
 
-def test_sums_that_round_otherwise_in_another_order_are_learnt_alike() -> None:
+def test_fitted_sums_do_not_depend_on_rounding_order() -> None:
     values = [1e16, 1.0, -1e16, 0.1, 3.3, 7e15] * 3
     backwards = numbers(*reversed(values))
     for step in (Standard("x"), Impute("x", by="mean")):
@@ -147,7 +145,7 @@ def test_a_zero_is_learnt_without_its_sign() -> None:
         assert one.to_json() == other.to_json()
 
 
-def test_a_table_in_chunks_a_batch_and_a_slice_are_applied_to_alike() -> None:
+def test_tables_batches_and_slices_transform_alike() -> None:
     rows = [FULL | {"visits": number, "city": "Chur" if number % 2 else None} for number in range(6)]
     fitted, whole = fit(STEPS, table(rows)), table(rows)
     expected = fitted.apply(whole)
@@ -170,14 +168,14 @@ def test_later_steps_see_what_earlier_ones_made() -> None:
     assert found == {"x": [0, 10, 5], "y": [0, 1, 0.5], "z": [0, 0.1, 0.1]}
 
 
-def test_columns_that_no_step_touches_pass_through_whatever_they_are() -> None:
+def test_columns_without_a_step_pass_through() -> None:
     fitted = fit([MinMax("x")], pa.table({"key": ["a", "b"], "x": [1, 3], "label": [0, 1]}))
     served = pa.table({"more": pa.array([[1], None]), "x": [2, 3], "key": pa.array([7, 8])})
     assert fitted.apply(served).to_pydict() == {"key": [7, 8], "x": [0.5, 1.0], "more": [[1], None]}
     assert fitted.apply_row({"more": [1], "x": 2}) == {"more": [1], "x": 0.5}
 
 
-def test_columns_come_in_the_order_of_fitting_whatever_that_of_the_rows() -> None:
+def test_output_columns_keep_the_order_of_fitting() -> None:
     fitted = fit([OneHot("x")], pa.table({"key": ["a", "b"], "x": ["p", "q"], "n": [1, 2]}))
     assert [*fitted.apply_row({"n": 1, "x": "p", "key": "c"})] == ["key", "n", "x_q"]
     assert fitted.apply(pa.table({"n": [1], "x": ["p"], "key": ["c"]})).column_names == ["key", "n", "x_q"]
@@ -262,7 +260,7 @@ def test_one_hot_is_that_of_pandas(values: list[str | None], drop_first: bool) -
     assert after(OneHot("x", drop_first=drop_first), words(*values)) == expected.to_dict("list")
 
 
-def test_a_group_that_training_did_not_know_takes_the_median_of_all() -> None:
+def test_an_unknown_group_takes_the_overall_median() -> None:
     months, charges = [1, 1, 2, 2, 3, None], [10.0, 20.0, 100.0, None, NAN, 1000.0]
     train = pa.table({"months": months, "charges": charges})
     later = pa.table({"months": [1, 2, 3, 99, None], "charges": pa.nulls(5, pa.float64())})
@@ -277,7 +275,7 @@ def test_groups_may_be_words_or_booleans() -> None:
         assert Fitted.from_json(fitted.to_json()).apply(split).to_pydict()["x"] == [1, 1, 5]
 
 
-def test_a_constant_fills_without_changing_the_type_of_words_and_whole_numbers() -> None:
+def test_a_constant_fill_keeps_string_and_integer_types() -> None:
     assert after(Impute("x", by="constant", value="none"), words("a", None)) == {"x": ["a", "none"]}
     fitted = fit([Impute("x", by="constant", value=7)], numbers(1, None, type_=pa.int32()))
     assert fitted.output_schema.field("x").type == pa.int32()
@@ -285,7 +283,7 @@ def test_a_constant_fills_without_changing_the_type_of_words_and_whole_numbers()
     assert after(Impute("x", by="constant", value=0), numbers(1, None, NAN)) == {"x": [1, 0, 0]}
 
 
-def test_the_training_range_becomes_0_to_1_and_values_outside_stay_outside() -> None:
+def test_min_max_maps_training_to_0_to_1_and_keeps_outliers_out() -> None:
     train, later = numbers(10, 20, None), numbers(5, 15, 30, None, NAN)
     assert after(MinMax("x"), train, later) == {"x": [-0.5, 0.5, 2, None, None]}
     assert after(MinMax("x", clip=True), train, later) == {"x": [0, 0.5, 1, None, None]}
@@ -328,7 +326,7 @@ def test_clip_holds_values_within_its_bounds() -> None:
     assert after(Clip("x", quantiles=(0.1, 0.9)), train, numbers(-7, 50, 700)) == {"x": [10, 50, 90]}
 
 
-def test_nothing_is_learnt_from_infinite_numbers_but_they_are_applied_to() -> None:
+def test_infinite_numbers_are_transformed_but_not_fitted() -> None:
     assert fit([MinMax("x")], numbers(0, 2, INF, -INF, NAN)).params == ({"low": 0, "span": 2},)
     assert after(Standard("x"), numbers(0, 2), numbers(INF)) == {"x": [INF]}
     assert after(Impute("x", by="mean"), numbers(0, 2, INF), numbers(None, INF)) == {"x": [1, INF]}
@@ -425,7 +423,7 @@ CONTRADICTIONS: list[tuple[Callable[[], Step], str]] = [
 
 
 @pytest.mark.parametrize(("declare", "message"), CONTRADICTIONS)
-def test_a_step_that_contradicts_itself_is_refused_where_it_stands(declare: Callable[[], Step], message: str) -> None:
+def test_a_contradictory_step_is_refused_when_declared(declare: Callable[[], Step], message: str) -> None:
     with pytest.raises(ContractDeclarationError, match=message):
         declare()
 
@@ -483,9 +481,7 @@ def test_what_a_one_hot_makes_may_be_read_and_is_no_input() -> None:
         (MinMax("x"), pa.table({"x": [1], "y": [[1]]}), "y: found list<.*>, expected a plain type"),
     ],
 )
-def test_a_training_split_that_does_not_fit_the_declaration_is_refused(
-    step: Step, split: pa.Table, message: str
-) -> None:
+def test_a_training_split_that_a_step_cannot_fit_is_refused(step: Step, split: pa.Table, message: str) -> None:
     with pytest.raises(ContractViolationError, match=message):
         fit([step], split)
 
