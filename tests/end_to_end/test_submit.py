@@ -16,6 +16,7 @@ from deltalake import DeltaTable
 from common.lake.locks import hold
 from tests.support.play_lake import PlayLake
 from tests.support.tables_as_text import assert_rows
+from tests.support.visits import write_visits
 
 ROOT = Path(__file__).resolve().parents[2]
 SUBMIT = ROOT / ".venv" / "bin" / "spark-submit"
@@ -199,50 +200,8 @@ def test_a_full_disk_commits_nothing_and_the_day_heals_later(lake: PlayLake, spa
     assert DeltaTable(str(out / "free" / "transactions")).to_pyarrow_table().num_rows == 2001
 
 
-THIRD = {
-    "contract.py": """
-from common.contracts.aggregates import Count, Max
-from common.contracts.contract import Column, Contract, Feature, Features
-
-CONTRACT = Contract(
-    name="visits",
-    description="Who came by.",
-    columns=(
-        Column(name="visit_id", type="long", required=True, description="The door's count"),
-        Column(name="visitor", type="string", required=True, description="Who"),
-        Column(name="day", type="date", required=True, formats=("dd.MM.yyyy",), description="When"),
-        Column(name="minutes", type="double", minimum=0, description="How long"),
-    ),
-    key=("visit_id",),
-    event_time="day",
-    lateness_days=2,
-    refused_share=0.5,
-    features=Features(
-        version=1,
-        entity="visitor",
-        columns=(Feature("visits_3d", Count(3)), Feature("longest_3d", Max(3, "minutes"))),
-    ),
-)
-""",
-    "transforms.py": """
-from pyspark.sql import DataFrame
-
-
-def derive(rows: DataFrame) -> DataFrame:
-    return rows
-
-
-def measure(rows: DataFrame) -> DataFrame:
-    return rows
-""",
-}
-
-
 def test_a_third_dataset_is_one_new_folder(tmp_path: Path) -> None:
-    folder = tmp_path / "more" / "visits"
-    folder.mkdir(parents=True)
-    for name, content in THIRD.items():
-        (folder / name).write_text(content)
+    write_visits(tmp_path / "more")
     lake = PlayLake(tmp_path, "visits")
     lake.land_bytes("2026-01-01", b"visit_id,visitor,day,minutes\n1,ann,01.01.2026,5\n2,bob,2026-01-01,NaN\n")
     lake.land_bytes("2026-01-02", b"visit_id,visitor,day,minutes\n3,ann,2026-01-02,9.5\n4,bob,01.01.2026,1\n")
