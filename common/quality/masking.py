@@ -1,4 +1,4 @@
-"""What is personal, and how it is kept out of logs, pages, results and profiles: how many may be told, never what."""
+"""Keep personal values out of logs, pages, results and profiles. Counts may be shown, values may not."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from common.contracts.contract import Contract
 from common.contracts.sensitive import sensitive_names
 
 MASK = "(masked)"
-# What a result of Great Expectations may say of personal values. All else in it is values, or is made of them.
-TELLS_NO_VALUE = re.compile(r"(element|unexpected|missing)_(count|percent)\w*")
-# Expectations that look at no value.
+# The fields of a Great Expectations result that hold no values. All other fields hold values, or derive from them.
+COUNT_FIELD = re.compile(r"(element|unexpected|missing)_(count|percent)\w*")
+# Expectations that read no values.
 SHAPES = re.compile(r"expect_table_\w+|expect_column_to_exist|expect_column_values_to_be_(of_type|in_type_list)")
-# Spark's name of an error; the text after it may quote a value.
+# Spark's error class; the text after it may quote a value.
 ERROR_CLASS = re.compile(r"\[[A-Z0-9_.]+\]")
 
 
 def shows(expectation: str, arguments: Mapping[str, Any], sensitive: frozenset[str]) -> bool:
-    """Whether a result may hold personal values: those of a column that it names, or whatever a query of its own asks for."""
+    """Whether a result may hold personal values: it names a sensitive column, or runs a query of its own."""
     if SHAPES.fullmatch(expectation):
         return False
-    named = {name: value for name, value in arguments.items() if name.startswith("column")}
-    columns = {each for value in named.values() for each in ([value] if isinstance(value, str) else value or [])}
-    asks = any("query" in name for name in arguments)
-    return bool(columns & sensitive) or (asks and bool(sensitive))
+    values = [value for name, value in arguments.items() if name.startswith("column")]
+    columns = {column for value in values for column in ([value] if isinstance(value, str) else value or [])}
+    queries = any("query" in name for name in arguments)
+    return bool(columns & sensitive) or (queries and bool(sensitive))
 
 
 def counts_only(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A result without what it says of values; that it would have is still seen."""
-    masked = {name: value for name, value in result.items() if TELLS_NO_VALUE.fullmatch(name)}
+    """Return the result with counts only; masks mark where values were."""
+    masked = {name: value for name, value in result.items() if COUNT_FIELD.fullmatch(name)}
     if result.get("partial_unexpected_list"):
         masked["partial_unexpected_list"] = [MASK]
     if result.get("observed_value") is not None:
@@ -40,7 +40,7 @@ def counts_only(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def class_only(raised: Mapping[str, Any]) -> dict[str, Any]:
-    """What was raised, in each of the forms in which Great Expectations tells of it, without its words."""
+    """Return Great Expectations' exception details with only the error class, at any nesting level."""
     masked: dict[str, Any] = {}
     for name, value in raised.items():
         if isinstance(value, Mapping):
@@ -55,7 +55,7 @@ def class_only(raised: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def mask_record(contract: Contract, text: str) -> str:
-    """A refused record, as it may be shown. One that was never taken apart may be personal anywhere."""
+    """Mask the sensitive fields of a refused record. Mask all of a record that was never parsed."""
     sensitive = sensitive_names(contract, "raw")
     if not sensitive:
         return text

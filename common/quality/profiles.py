@@ -1,4 +1,4 @@
-"""What a day's columns look like: a small profile of each, measured in one pass and kept for good."""
+"""Measure a small profile of every column of a day in one pass, and store it."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ SCHEMA = pa.schema(
 
 
 class Shown(Enum):
-    """What is measured of a column's values beside their number."""
+    """How much of a column's values a profile may hold, besides counts."""
 
     ALL = "all"
-    NEWEST = "newest"  # the last event, however personal its time: the day's freshness is judged by it
+    NEWEST = "newest"  # the largest value only: freshness needs the newest event time, even of a sensitive column
     COUNTS = "counts"
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One column of one day. `label` is empty, or the label of the rows that it is about."""
+    """The profile of one column and day, of all rows or of the rows with one `label`."""
 
     ds: date
     table: str
@@ -77,9 +77,9 @@ class Profile:
 
     @property
     def counts(self) -> dict[str, int] | None:
-        """How often each value came, where all of them are known."""
-        found = {each["value"]: each["count"] for each in self.top or []}
-        return found if sum(found.values()) == self.rows - self.nulls else None
+        """The count of every value; None if the top values do not cover all rows."""
+        counts = {entry["value"]: entry["count"] for entry in self.top or []}
+        return counts if sum(counts.values()) == self.rows - self.nulls else None
 
 
 def table_of(contract: Contract) -> Table:
@@ -93,26 +93,26 @@ def table_of(contract: Contract) -> Table:
 
 
 def measure(rows: DataFrame, run: Run, name: str) -> list[Profile]:
-    """The profiles of all columns, from one pass over the rows."""
+    """Compute the profiles of all columns in one pass over the rows."""
     from pyspark.sql import functions as F
 
     contract = run.contract
     types = suite.table_of(contract, name).columns
     labels = [EVERYBODY, *_labels(contract, name)]
-    wanted = [(label, column, type_) for label in labels for column, type_ in types]
+    targets = [(label, column, type_) for label in labels for column, type_ in types]
     measures = [
         F.struct(*_measures(_among(contract, label, F.col(column)), type_, _shown(contract, name, column))).alias(
-            str(place)
+            str(position)
         )
-        for place, (label, column, type_) in enumerate(wanted)
+        for position, (label, column, type_) in enumerate(targets)
     ]
     counts = [F.count(_among(contract, label, F.lit(1))).alias(f"rows_{label}") for label in labels]
-    found = rows.agg(*measures, *counts).first()
-    assert found is not None
-    seen = found.asDict(recursive=True)
+    row = rows.agg(*measures, *counts).first()
+    assert row is not None
+    values = row.asDict(recursive=True)
     return [
-        _profile(run.ds, name, label, column, type_, seen[f"rows_{label}"], seen[str(place)])
-        for place, (label, column, type_) in enumerate(wanted)
+        _profile(run.ds, name, label, column, type_, values[f"rows_{label}"], values[str(position)])
+        for position, (label, column, type_) in enumerate(targets)
     ]
 
 
@@ -121,20 +121,20 @@ def _labels(contract: Contract, name: str) -> list[str]:
 
 
 def _among(contract: Contract, label: str, values: Column) -> Column:
-    """The values of the rows with that label; null for the others."""
+    """Return the values of the rows with the label, and null for other rows."""
     from pyspark.sql import functions as F
 
     return values if label == EVERYBODY else F.when(F.col(str(contract.label)) == int(label), values)
 
 
-def _told(contract: Contract, name: str, column: str) -> bool:
-    """Whether its values may be written down: not those of personal columns, nor keys, of which none is typical."""
+def _may_show(contract: Contract, name: str, column: str) -> bool:
+    """Whether the column's values may be stored: neither sensitive values nor keys, of which none is typical."""
     personal = sensitive_names(contract, name)
     return column not in {*personal, *contract.key, contract.features.entity, "record_hash"}
 
 
 def _shown(contract: Contract, name: str, column: str) -> Shown:
-    if _told(contract, name, column):
+    if _may_show(contract, name, column):
         return Shown.ALL
     return Shown.NEWEST if (name, column) == ("processed", contract.event_time) else Shown.COUNTS
 
@@ -162,13 +162,13 @@ def _measures(values: Column, type_: str, shown: Shown) -> Iterator[Column]:
 
 @cache
 def _quantiles() -> Column:
-    """Each number of a list is a call to the JVM: a hundred of them, for every column, table and day."""
+    """Cached, because every number of the list is one call to the JVM."""
     from pyspark.sql import functions as F
 
     return F.lit(QUANTILES)
 
 
-def _profile(ds: date, table: str, label: str, column: str, type_: str, rows: int, mine: dict[str, Any]) -> Profile:
+def _profile(ds: date, table: str, label: str, column: str, type_: str, rows: int, values: dict[str, Any]) -> Profile:
     return Profile(
         ds=ds,
         table=table,
@@ -176,45 +176,45 @@ def _profile(ds: date, table: str, label: str, column: str, type_: str, rows: in
         label=label,
         type=type_,
         rows=rows,
-        nulls=rows - mine["known"],
-        distinct=mine["distinct"],
-        smallest=mine.get("smallest"),
-        largest=mine.get("largest"),
-        mean=_steady(mine.get("mean")),
-        deviation=_steady(mine.get("deviation")),
-        quantiles=mine.get("quantiles"),
-        top=_top(mine),
+        nulls=rows - values["known"],
+        distinct=values["distinct"],
+        smallest=values.get("smallest"),
+        largest=values.get("largest"),
+        mean=_steady(values.get("mean")),
+        deviation=_steady(values.get("deviation")),
+        quantiles=values.get("quantiles"),
+        top=_top(values),
     )
 
 
-def _top(mine: dict[str, Any]) -> list[dict[str, Any]] | None:
-    if "true" in mine:
-        # Both are possible whether anybody has them or not.
-        found = [("true", mine["true"]), ("false", mine["known"] - mine["true"])]
-    elif "top" in mine:
-        found = [(each["item"], each["count"]) for each in mine["top"] or [] if each["item"] is not None]
+def _top(values: dict[str, Any]) -> list[dict[str, Any]] | None:
+    if "true" in values:
+        # List both values, even with no rows.
+        counts = [("true", values["true"]), ("false", values["known"] - values["true"])]
+    elif "top" in values:
+        counts = [(entry["item"], entry["count"]) for entry in values["top"] or [] if entry["item"] is not None]
     else:
         return None
-    return [{"value": value, "count": count} for value, count in sorted(found, key=lambda each: (-each[1], each[0]))]
+    return [{"value": value, "count": count} for value, count in sorted(counts, key=lambda pair: (-pair[1], pair[0]))]
 
 
 def _steady(number: float | None) -> float | None:
-    """A sum of doubles depends on who added what first; that must not show."""
+    """Round to 12 digits: the rounding of double sums depends on the order of addition."""
     return None if number is None else float(f"{number:.12g}")
 
 
-def from_json(said: dict[str, Any]) -> Profile:
-    return Profile(**{**said, "ds": date.fromisoformat(said["ds"])})
+def from_json(fields: dict[str, Any]) -> Profile:
+    return Profile(**{**fields, "ds": date.fromisoformat(fields["ds"])})
 
 
-def keep(run: Run, name: str, found: Sequence[Profile]) -> None:
-    """What may not be told is left out."""
-    told = {each.column: _told(run.contract, name, each.column) for each in found}
-    rows = [vars(each if told[each.column] else replace(each, largest=None)) for each in found]
+def keep(run: Run, name: str, measured: Sequence[Profile]) -> None:
+    """Store the profiles, without the largest value of columns whose values may not be shown."""
+    shown = {profile.column: _may_show(run.contract, name, profile.column) for profile in measured}
+    rows = [vars(profile if shown[profile.column] else replace(profile, largest=None)) for profile in measured]
     small_tables.write_slice(run, table_of(run.contract), SCHEMA, rows, {"ds": [run.ds], "table": [name]})
 
 
 def known(run: Run, name: str, days: Sequence[date]) -> list[Profile]:
-    """The profiles of those days, as far as they were taken."""
-    found = small_tables.read_slice(run.path(table_of(run.contract)), {"ds": days, "table": [name]})
-    return [Profile(**row) for row in found.to_pylist()]
+    """Read the stored profiles of these days; days without profiles are skipped."""
+    rows = small_tables.read_slice(run.path(table_of(run.contract)), {"ds": days, "table": [name]})
+    return [Profile(**row) for row in rows.to_pylist()]

@@ -1,21 +1,18 @@
-"""What a check found: which expectation, on what, how it ended, with the numbers and a few examples."""
+"""The result of a check: expectation, column, outcome, counts and examples."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from common.contracts.expectations import Severity
-
-if TYPE_CHECKING:
-    pass
 
 EXAMPLES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """`problem` is set where the check could not run at all, which is not the same as bad data."""
+    """`problem` says why a check could not run; it is empty for a check that failed on bad data."""
 
     expectation: str
     severity: Severity
@@ -31,20 +28,21 @@ class CheckResult:
 
     @property
     def words(self) -> str:
-        where = f" on {self.column}" if self.column else ""
+        subject = f" on {self.column}" if self.column else ""
         if self.problem:
-            return f"{self.expectation}{where} could not be checked: {self.problem}"
-        counted = f": {self.failed:,} of {self.checked:,} rows" if self.checked else ""
-        seen = f", observed {self.observed}" if self.observed is not None else ""
+            return f"{self.expectation}{subject} could not be checked: {self.problem}"
+        rows = f": {self.failed:,} of {self.checked:,} rows" if self.checked else ""
+        observed = f", observed {self.observed}" if self.observed is not None else ""
         limit = f", limit {self.limit}" if self.limit is not None else ""
-        shown = f", for example {', '.join(self.examples)}" if self.examples else ""
-        return f"{self.expectation}{where} failed{counted}{seen}{limit}{shown}"
+        examples = f", for example {', '.join(self.examples)}" if self.examples else ""
+        return f"{self.expectation}{subject} failed{rows}{observed}{limit}{examples}"
 
     def facts(self) -> dict[str, Any]:
+        """Return the fields that are set, for logs and JSON."""
         return {name: value for name, value in asdict(self).items() if value not in ("", None, [])}
 
 
 def could_not_run(expectation: str, error: Exception, column: str | None = None) -> CheckResult:
-    """A check that cannot run stops the day like one that fails, and says why."""
+    """Return the result of a check that raised: an error that stops the day."""
     problem = str(error).strip().split("\n")[0]
     return CheckResult(expectation=expectation, column=column, severity=Severity.ERROR, success=False, problem=problem)
