@@ -1,4 +1,4 @@
-"""The checks that look beyond a day's own rows: what was refused, freshness, volume, references."""
+"""The checks that need more than a day's rows: refused share, duplicates, volume, freshness, references."""
 
 from __future__ import annotations
 
@@ -25,89 +25,89 @@ if TYPE_CHECKING:
 
     from common.runtime.run import Run
 
-# The data or a declaration is at fault: a column is missing or changed its type, a dataset is unknown.
+# Errors in the data or the contract, such as a missing column, a changed type or an unknown dataset.
 CANNOT_RUN = (PySparkException, UsageError, ContractDeclarationError)
 HOUR = 3600
 
 
 def refused(run: Run, name: str) -> list[CheckResult]:
-    """A source that is broken must not drain into quarantine quietly: whole files, or rows wherever they were refused."""
-    contract, landed = run.contract, _books(run, "raw")
-    before = landed.get("quarantined", 0)
-    # Clean has seen what ingest accepted.
-    later = _books(run, "processed") if name == "processed" else {"rows_in": landed.get("accepted", 0)}
-    rows = (before + later.get("quarantined", 0), before + later.get("rows_in", 0))
-    found = _share("Refused", rows, contract.refused_share, contract.refused_severity)
-    if not landed or not later:
-        return [_unknown(run, found)]
-    found = found if found.success else replace(found, examples=_reasons(run, name))
-    return [found] if name == "processed" else [_refused_files(run, landed), found]
+    """Check the share of refused files and rows, so that a broken source does not end up in quarantine unnoticed."""
+    contract, ingested = run.contract, _books(run, "raw")
+    at_ingest = ingested.get("quarantined", 0)
+    # Clean reads the rows that ingest accepted.
+    cleaned = _books(run, "processed") if name == "processed" else {"rows_in": ingested.get("accepted", 0)}
+    rows = (at_ingest + cleaned.get("quarantined", 0), at_ingest + cleaned.get("rows_in", 0))
+    result = _share("Refused", rows, contract.refused_share, contract.refused_severity)
+    if not ingested or not cleaned:
+        return [_unknown(run, result)]
+    result = result if result.success else replace(result, examples=_reasons(run, name))
+    return [result] if name == "processed" else [_refused_files(run, ingested), result]
 
 
 def _refused_files(run: Run, counts: dict[str, int]) -> CheckResult:
-    """Nobody knows how many rows were in a file that could not be read."""
+    """Check the share of refused files. It counts files, because the rows of an unreadable file are unknown."""
     bad, contract = counts.get("refused_files", 0), run.contract
     files = (bad, bad + counts.get("files", 0))
-    found = _share("RefusedFile", files, contract.refused_share, contract.refused_severity)
-    found = replace(found, checked=0, failed=0)  # which are counts of rows
-    if found.success:
-        return found
+    result = _share("RefusedFile", files, contract.refused_share, contract.refused_severity)
+    result = replace(result, checked=0, failed=0)  # these fields count rows, not files
+    if result.success:
+        return result
     rows = _refusals(run, ["ingest"], ["file", "reasons"])
-    named = sorted(row["file"] for row in rows if FILE_REFUSED in row["reasons"])
-    return replace(found, examples=named[:EXAMPLES])
+    refused_files = sorted(row["file"] for row in rows if FILE_REFUSED in row["reasons"])
+    return replace(result, examples=refused_files[:EXAMPLES])
 
 
 def _books(run: Run, name: str) -> dict[str, int]:
-    """How the day's rows add up, as the commit that made them says; empty where none does."""
+    """Return the row counts in the day's newest commit; empty if there is none."""
     job, table = layout.STAGES[name]
     commit = delta_log.newest_commit(run.path(table(run.contract)), job, str(run.ds))
     counts: dict[str, int] = commit.books.get("counts", {}) if commit else {}
     return counts
 
 
-def _unknown(run: Run, found: CheckResult) -> CheckResult:
-    """Rows that nobody has counted may not pass for none."""
+def _unknown(run: Run, result: CheckResult) -> CheckResult:
+    """Fail the check: missing counts must not pass as zero rows."""
     tables_ = f"raw/{run.contract.name} and processed/{run.contract.name}"
     return replace(
-        found,
+        result,
         success=False,
         observed=None,
-        problem=f"the commits of {tables_} do not say how the rows of {run.ds} add up; run ingest and clean of that day "
-        "again, with --full-refresh",
+        problem=f"the commits of {tables_} have no row counts for {run.ds}, which the check needs; run ingest and clean "
+        "of that day again with --full-refresh",
     )
 
 
 def _reasons(run: Run, name: str) -> list[str]:
-    """Why most of the refused were, each reason with the column that it is about, and how many."""
+    """Return the most frequent reasons of refused rows, with their counts."""
     jobs = ["ingest"] if name == "raw" else ["ingest", "clean"]
     counts: Counter[str] = Counter()
     for row in _refusals(run, jobs, ["reasons", "copies"]):
         if FILE_REFUSED not in row["reasons"]:
             counts.update(dict.fromkeys(row["reasons"], row["copies"]))
-    ranked = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     return [f"{reason} in {count:,}" for reason, count in ranked[:EXAMPLES]]
 
 
 def _refusals(run: Run, jobs: list[str], columns: list[str]) -> list[dict[str, Any]]:
     path = run.path(layout.quarantine(run.contract))
-    found: list[dict[str, Any]] = small_tables.read_slice(path, {"ds": [run.ds], "job": jobs}, columns).to_pylist()
-    return found
+    rows: list[dict[str, Any]] = small_tables.read_slice(path, {"ds": [run.ds], "job": jobs}, columns).to_pylist()
+    return rows
 
 
 def duplicates(run: Run) -> CheckResult:
-    """Keys that come again and again: a source that sends everything twice is no source of corrections."""
+    """Check the share of repeated keys: some are corrections, but many mean that the source sends rows twice."""
     counts, contract = _books(run, "processed"), run.contract
-    again = counts.get("duplicates", 0) + counts.get("superseded", 0)
-    rows = (again, counts.get("rows_in", 0))
-    found = _share("Duplicate", rows, contract.duplicate_share, contract.duplicate_severity)
-    return found if counts else _unknown(run, found)
+    repeated = counts.get("duplicates", 0) + counts.get("superseded", 0)
+    rows = (repeated, counts.get("rows_in", 0))
+    result = _share("Duplicate", rows, contract.duplicate_share, contract.duplicate_severity)
+    return result if counts else _unknown(run, result)
 
 
-def _share(what: str, counted: tuple[int, int], limit: float, severity: Severity) -> CheckResult:
-    rows, rows_in = counted
+def _share(prefix: str, counts: tuple[int, int], limit: float, severity: Severity) -> CheckResult:
+    rows, rows_in = counts
     return CheckResult(
         kind="books",
-        expectation=f"{what}ShareToBeAtMost({limit:g})",
+        expectation=f"{prefix}ShareToBeAtMost({limit:g})",
         severity=severity,
         success=rows <= limit * rows_in,
         checked=rows_in,
@@ -118,23 +118,23 @@ def _share(what: str, counted: tuple[int, int], limit: float, severity: Severity
 
 
 def volume_of(run: Run) -> CheckResult:
-    """A day that nothing is known to expect of passes, and its result says so."""
+    """Check the day's row count. Without enough history it passes, and `limit` says why."""
     rule, counts = run.contract.volume, volume.landed(run)
-    seen, band = counts.get(run.ds), volume.usual(run.contract.volume, counts, run.ds)
+    count, band = counts.get(run.ds), volume.usual(run.contract.volume, counts, run.ds)
     return CheckResult(
         kind="volume",
         expectation=f"RowsToBeAsUsual(weeks={rule.weeks}, share={rule.share:g})",
         severity=rule.severity,
-        success=band is None or seen is None or band[0] <= seen <= band[1],
-        observed=seen,
-        limit=[round(each) for each in band] if band and seen is not None else volume.unknown(rule, counts, run.ds),
+        success=band is None or count is None or band[0] <= count <= band[1],
+        observed=count,
+        limit=[round(bound) for bound in band] if band and count is not None else volume.unknown(rule, counts, run.ds),
     )
 
 
-def freshness(run: Run, found: Sequence[Profile]) -> CheckResult:
-    """Judged against the end of the day itself, so that a backfill of an old day is not stale."""
+def freshness(run: Run, measured: Sequence[Profile]) -> CheckResult:
+    """Check the age of the newest event at the end of ds, so that a backfill of an old day is not stale."""
     rule = run.contract.freshness
-    hours = _since_newest_event(run, found) if run.contract.event_time else _since_last_change(run)
+    hours = _since_newest_event(run, measured) if run.contract.event_time else _since_last_change(run)
     problem = "" if run.contract.event_time else _source_unknown(run)
     return CheckResult(
         kind="freshness",
@@ -148,8 +148,8 @@ def freshness(run: Run, found: Sequence[Profile]) -> CheckResult:
     )
 
 
-def _since_newest_event(run: Run, found: Sequence[Profile]) -> float | None:
-    newest = next((each.largest for each in found if each.column == run.contract.event_time), None)
+def _since_newest_event(run: Run, measured: Sequence[Profile]) -> float | None:
+    newest = next((profile.largest for profile in measured if profile.column == run.contract.event_time), None)
     if newest is None:
         return None
     end = datetime.combine(run.ds + timedelta(days=1), time(), UTC)
@@ -158,10 +158,10 @@ def _since_newest_event(run: Run, found: Sequence[Profile]) -> float | None:
 
 
 def _since_last_change(run: Run) -> float:
-    """A snapshot that is the same as the day before is as old as that one."""
-    mine = run_log.load_other(run, "ingest", run.ds).source
+    """Return the age of a snapshot in hours: 24 for each day since its source files changed, 30 days at most."""
+    source = run_log.load_other(run, "ingest", run.ds).source
     days = 1
-    while mine and run_log.load_other(run, "ingest", run.ds - timedelta(days=days)).source == mine and days < 30:
+    while source and run_log.load_other(run, "ingest", run.ds - timedelta(days=days)).source == source and days < 30:
         days += 1
     return 24.0 * days
 
@@ -169,18 +169,18 @@ def _since_last_change(run: Run) -> float:
 def _source_unknown(run: Run) -> str:
     if run_log.load_other(run, "ingest", run.ds).source:
         return ""
-    return f"the log of runs does not say what the source held on {run.ds}; run ingest of that day again"
+    return f"the log of runs has no source listing for {run.ds}, which a snapshot's freshness needs; run ingest of that day again"
 
 
 def references(run: Run, rows: DataFrame) -> list[CheckResult]:
-    """Whether the values of a column stand where another dataset has them; what can't be looked up is a result, too."""
-    found = []
-    for each in run.contract.references:
+    """Check that column values exist in the key of another dataset. A lookup that raises becomes a failed result."""
+    results = []
+    for reference in run.contract.references:
         try:
-            found.append(_reference(run, rows, each))
+            results.append(_reference(run, rows, reference))
         except CANNOT_RUN as error:
-            found.append(could_not_run(_exists(each), error, each.column))
-    return found
+            results.append(could_not_run(_exists(reference), error, reference.column))
+    return results
 
 
 def _exists(rule: Reference) -> str:
@@ -188,26 +188,26 @@ def _exists(rule: Reference) -> str:
 
 
 def _reference(run: Run, rows: DataFrame, rule: Reference) -> CheckResult:
-    """The values that the other table's key has not had by ds, whatever day it learned of them."""
+    """Find the values that the other table's key did not hold by ds, on any arrival day."""
     from pyspark.sql import functions as F
 
     other = datasets.load(rule.dataset).contract
-    asked = rows.where(F.col(rule.column).isNotNull()).select(rule.column)
-    strangers = asked
-    # What a better row has replaced since was known on ds all the same.
+    referring = rows.where(F.col(rule.column).isNotNull()).select(rule.column)
+    missing = referring
+    # Rows that were superseded later were known on ds, too.
     for table in (layout.processed(other), layout.superseded(other)):
         known = spark_tables.read_partitions(run, table, {}).where(F.col("arrived") <= F.lit(run.ds))
-        strangers = strangers.join(known.select(F.col(rule.key).alias(rule.column)), rule.column, "left_anti")
-    strangers, seen = spark_tables.materialize(strangers, count=F.count(F.lit(1)))
-    shown = seen["count"] and rule.column not in sensitive.sensitive_names(run.contract, "processed")
-    examples = strangers.distinct().sort(rule.column).limit(EXAMPLES).collect() if shown else []
+        missing = missing.join(known.select(F.col(rule.key).alias(rule.column)), rule.column, "left_anti")
+    missing, counts = spark_tables.materialize(missing, count=F.count(F.lit(1)))
+    shown = counts["count"] and rule.column not in sensitive.sensitive_names(run.contract, "processed")
+    examples = missing.distinct().sort(rule.column).limit(EXAMPLES).collect() if shown else []
     return CheckResult(
         kind="reference",
         expectation=_exists(rule),
         column=rule.column,
         severity=rule.severity,
-        success=not seen["count"],
-        checked=asked.count(),
-        failed=seen["count"],
-        examples=[str(each[0]) for each in examples],
+        success=not counts["count"],
+        checked=referring.count(),
+        failed=counts["count"],
+        examples=[str(row[0]) for row in examples],
     )

@@ -1,4 +1,4 @@
-"""A day's profiles against those of a reference: what has drifted, column by column, and away from the label."""
+"""Compare a day's profiles with a reference: data drift by column, and concept drift against the label."""
 
 from __future__ import annotations
 
@@ -19,46 +19,48 @@ from common.quality.result import EXAMPLES, CheckResult
 if TYPE_CHECKING:
     from common.runtime.run import Run
 
-# A value that this share of the reference has is missed when nobody has it any more.
+# The smallest share of the reference at which a vanished value is reported.
 COMMON = 0.02
-# The profiles of the reference, and that of the day.
+# The profiles of (reference, day).
 Split = tuple[Sequence[Profile], Sequence[Profile]]
 
 
-def drifted(run: Run, name: str, found: Sequence[Profile]) -> Iterator[CheckResult]:
-    """The day's profiles against those of the reference, column by column."""
+def drifted(run: Run, name: str, measured: Sequence[Profile]) -> Iterator[CheckResult]:
+    """Check every profiled column of the day against the reference."""
     rule = run.contract.drift
     if rule is None:
         return
     past = _reference_profiles(run, name, rule)
-    labelled = {(each.column, each.label): each for each in found}
-    for day in (each for each in found if each.label == EVERYBODY):
+    labelled = {(profile.column, profile.label): profile for profile in measured}
+    for day in (profile for profile in measured if profile.label == EVERYBODY):
         before = _of(past, day.column, EVERYBODY)
         if not before or not _watched(run, day):
             continue
         yield _nulls(rule, before, day)
-        side_by_side = distances.shares(before, [day])
-        if side_by_side is None or day.rows == day.nulls:
+        pairs = distances.shares(before, [day])
+        if pairs is None or day.rows == day.nulls:
             continue
-        yield _stability(rule, before, day, side_by_side)
-        yield from _distances(rule, before, day, side_by_side)
+        yield _stability(rule, before, day, pairs)
+        yield from _distances(rule, before, day, pairs)
         if day.top is not None:
-            yield from _values(rule, before, day, side_by_side)
+            yield from _values(rule, before, day, pairs)
     yield from _concepts(run, rule, past, labelled)
 
 
 def _reference_profiles(run: Run, name: str, rule: Drift) -> list[Profile]:
-    """Nothing before the reference is whole, and for a window of features not before the window was. Days that were
-    stopped are left out of it."""
+    """Return the reference profiles, without days that failed validation.
+
+    Empty until the reference days are complete, for features including the window of the first one.
+    """
     if rule.since is not None:
         return profiles.known(run, name, [rule.since])
     if rule.training_set is not None and name == "features":
-        built = training_manifests.manifests(run.settings.lake, rule.training_set)
-        return [profiles.from_json(each) for manifest in built[-1:] for each in manifest["profiles"]]
+        manifests = training_manifests.manifests(run.settings.lake, rule.training_set)
+        return [profiles.from_json(fields) for manifest in manifests[-1:] for fields in manifest["profiles"]]
     days = day_range(run.ds, rule.days)[:-1]
     burn_in = run.contract.features.window_days if name == "features" else 0
     if burn_in:
-        # A window holds other weekdays every day, but the same ones a week later.
+        # The weekdays in a window repeat weekly, so compare with the same weekday only.
         days = [run.ds - timedelta(weeks=back) for back in range(max(1, rule.days // 7), 0, -1)]
     first = min(run_log.days_run(run.settings.lake, run.contract.name, "ingest"), default=run.ds)
     if days[0] < first + timedelta(days=burn_in):
@@ -67,13 +69,13 @@ def _reference_profiles(run: Run, name: str, rule: Drift) -> list[Profile]:
 
 
 def _stopped(run: Run, name: str, day: date) -> bool:
-    """What was too bad to be read is no measure for what comes after it; a day that only warned is one."""
+    """Whether the day failed validation. A day with only warnings still counts as a reference."""
     verdict = read_json(run_log.results_place(run.settings.lake, run.contract.name, name, day)) or {}
     return verdict.get("success") is False
 
 
 def _watched(run: Run, day: Profile) -> bool:
-    """Keys differ every day, times move on, and of long texts no value comes twice."""
+    """Whether drift is checked: not for keys and times, whose values change every day."""
     contract = run.contract
     skipped = {*contract.key, contract.features.entity, "record_hash", "ds", "event_date", "arrived"}
     plain = day.type.partition("(")[0]
@@ -82,30 +84,30 @@ def _watched(run: Run, day: Profile) -> bool:
 
 def _nulls(rule: Drift, before: Sequence[Profile], day: Profile) -> CheckResult:
     past, now = distances.null_share(before), distances.null_share([day])
-    swing = distances.swing(past, now, (max(1, sum(each.rows for each in before)), max(1, day.rows)))
-    change = f"NullShareToChangeByAtMost({rule.nulls:g})"
-    return _measured(rule, day, change, now - past, rule.nulls + swing)
+    swing = distances.swing(past, now, (max(1, sum(profile.rows for profile in before)), max(1, day.rows)))
+    expectation = f"NullShareToChangeByAtMost({rule.nulls:g})"
+    return _measured(rule, day, expectation, now - past, rule.nulls + swing)
 
 
-def _stability(rule: Drift, before: Sequence[Profile], day: Profile, found: distances.Shares) -> CheckResult:
+def _stability(rule: Drift, before: Sequence[Profile], day: Profile, pairs: distances.Shares) -> CheckResult:
     sizes = distances.sizes(before, [day])
-    limit = rule.psi + distances.chance(found, sizes)
-    return _measured(rule, day, f"PsiToBeAtMost({rule.psi:g})", distances.psi(found, sizes), limit)
+    limit = rule.psi + distances.chance(pairs, sizes)
+    return _measured(rule, day, f"PsiToBeAtMost({rule.psi:g})", distances.psi(pairs, sizes), limit)
 
 
-def _distances(rule: Drift, before: Sequence[Profile], day: Profile, found: distances.Shares) -> Iterator[CheckResult]:
-    """Of numbers and of values each has one of its own, where the contract declares it."""
+def _distances(rule: Drift, before: Sequence[Profile], day: Profile, pairs: distances.Shares) -> Iterator[CheckResult]:
+    """Check the declared distance: Kolmogorov-Smirnov for numbers, Jensen-Shannon for categories."""
     sizes = distances.sizes(before, [day])
     if day.top is None and rule.ks is not None:
         limit = rule.ks + distances.chance_kolmogorov_smirnov(sizes)
         yield _measured(rule, day, f"KsToBeAtMost({rule.ks:g})", distances.kolmogorov_smirnov(before, [day]), limit)
     if day.top is not None and rule.js is not None:
-        limit = rule.js + distances.chance_jensen_shannon(found, sizes)
-        yield _measured(rule, day, f"JsToBeAtMost({rule.js:g})", distances.jensen_shannon(found), limit)
+        limit = rule.js + distances.chance_jensen_shannon(pairs, sizes)
+        yield _measured(rule, day, f"JsToBeAtMost({rule.js:g})", distances.jensen_shannon(pairs), limit)
 
 
 def _measured(rule: Drift, day: Profile, expectation: str, distance: float, limit: float) -> CheckResult:
-    """The limit is the declared one plus what chance gives two samples of one population."""
+    """Build the result. `limit` is the declared limit plus the distance that sampling noise alone can cause."""
     return CheckResult(
         kind="drift",
         expectation=expectation,
@@ -117,16 +119,17 @@ def _measured(rule: Drift, day: Profile, expectation: str, distance: float, limi
     )
 
 
-def _values(rule: Drift, before: Sequence[Profile], day: Profile, found: distances.Shares) -> Iterator[CheckResult]:
-    sizes, there = distances.sizes(before, [day]), {each["value"] for each in day.top or [] if each["count"]}
-    known = {each["value"] for profile in before for each in profile.top or []}
-    named = [(value, past, now) for value, (past, now) in found.items() if value is not None]
-    new = [value for value, past, now in named if not past and now and value not in known]
-    # A day of few rows lacks a value by chance.
+def _values(rule: Drift, before: Sequence[Profile], day: Profile, pairs: distances.Shares) -> Iterator[CheckResult]:
+    """Check for values that are new, and for common values that are gone."""
+    sizes, present = distances.sizes(before, [day]), {entry["value"] for entry in day.top or [] if entry["count"]}
+    known = {entry["value"] for profile in before for entry in profile.top or []}
+    listed = [(value, past, now) for value, (past, now) in pairs.items() if value is not None]
+    new = [value for value, past, now in listed if not past and now and value not in known]
+    # A day with few rows may lack a value by chance, so require more than the expected swing.
     gone = [
         value
-        for value, past, now in named
-        if value not in there and past >= COMMON and past - now > distances.swing(past, now, sizes)
+        for value, past, now in listed
+        if value not in present and past >= COMMON and past - now > distances.swing(past, now, sizes)
     ]
     for expectation, values in ((f"NewValuesToBeAtMost({rule.new_values})", new), ("CommonValuesToStay", gone)):
         allowed = rule.new_values if values is new else 0
@@ -143,30 +146,30 @@ def _values(rule: Drift, before: Sequence[Profile], day: Profile, found: distanc
 
 
 def _concepts(
-    run: Run, rule: Drift, past: Sequence[Profile], found: dict[tuple[str, str], Profile]
+    run: Run, rule: Drift, past: Sequence[Profile], labelled: dict[tuple[str, str], Profile]
 ) -> Iterator[CheckResult]:
-    """Whether a feature goes with the label as it did: by how much it tells of the label, and by what those with each
-    label look like against their own past."""
+    """Check concept drift: each feature's PSI among the rows of one label, and the change of its information value."""
     label = run.contract.label
-    for (column, said), day in found.items():
-        before = _of(past, column, said)
-        if said == EVERYBODY or column == label or not before or not _watched(run, day) or day.rows == day.nulls:
+    for (column, label_value), day in labelled.items():
+        before = _of(past, column, label_value)
+        if label_value == EVERYBODY or column == label or not before or not _watched(run, day) or day.rows == day.nulls:
             continue
-        side_by_side = distances.shares(before, [day])
-        if side_by_side is not None:
-            made = _stability(rule, before, day, side_by_side)
-            yield replace(made, kind="concept", expectation=f"{made.expectation} where {label}={said}")
-        without, past_without = found[(column, "0")], _of(past, column, "0")
-        if said == "1" and past_without and without.rows > without.nulls:
+        pairs = distances.shares(before, [day])
+        if pairs is not None:
+            result = _stability(rule, before, day, pairs)
+            yield replace(result, kind="concept", expectation=f"{result.expectation} where {label}={label_value}")
+        without, past_without = labelled[(column, "0")], _of(past, column, "0")
+        if label_value == "1" and past_without and without.rows > without.nulls:
             yield _information(rule, day.column, (before, [day]), (past_without, [without]))
 
 
 def _of(past: Sequence[Profile], column: str, label: str) -> list[Profile]:
-    return [each for each in past if (each.column, each.label) == (column, label)]
+    return [profile for profile in past if (profile.column, profile.label) == (column, label)]
 
 
 def _information(rule: Drift, column: str, having: Split, without: Split) -> CheckResult:
-    (past, _), (now, chance) = (_told(*sides) for sides in zip(without, having, strict=True))
+    """Check how far the information value of the column has moved."""
+    (past, _), (now, chance) = (_information_value(*sides) for sides in zip(without, having, strict=True))
     change = now - past
     return CheckResult(
         kind="concept",
@@ -180,7 +183,7 @@ def _information(rule: Drift, column: str, having: Split, without: Split) -> Che
     )
 
 
-def _told(without: Sequence[Profile], having: Sequence[Profile]) -> tuple[float, float]:
-    """How much the column tells of the label, and how much it would by chance."""
-    found, sizes = distances.shares(without, having), distances.sizes(without, having)
-    return (0.0, 0.0) if found is None else (distances.psi(found, sizes), distances.chance(found, sizes))
+def _information_value(without: Sequence[Profile], having: Sequence[Profile]) -> tuple[float, float]:
+    """Return the information value (the PSI between the rows of label 0 and label 1), and its value by chance."""
+    pairs, sizes = distances.shares(without, having), distances.sizes(without, having)
+    return (0.0, 0.0) if pairs is None else (distances.psi(pairs, sizes), distances.chance(pairs, sizes))

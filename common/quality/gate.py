@@ -1,4 +1,4 @@
-"""What a day's checks say, and what it means: errors stop the run, warnings are recorded and shown."""
+"""The gate: check a day, stop the run on errors, and record warnings."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ if TYPE_CHECKING:
 
 
 def check_day(run: Run) -> list[CheckResult]:
-    """Everything that is expected of the table's rows that the run of ds has brought."""
+    """Run all checks on the rows that ds added to the table."""
     name, contract = run.options["table"], run.contract
     staleness.require_made(run, name)
     gx.import_meanwhile()
     try:
-        # Looked at several times: by the rules, for what is unique, for the profile.
+        # Rules, uniqueness checks and profiles each read the rows.
         rows, _ = spark_tables.materialize(rows_of(run, name))
     except CANNOT_RUN as error:
         return [could_not_run("RowsToBeReadable()", error)]
     suite_name, masked = f"{contract.name}.{name}", sensitive.sensitive_names(contract, name)
-    found = check_rules(rows, suite.rules_of(contract, name), suite_name, run.settings.lake, masked)
+    results = check_rules(rows, suite.rules_of(contract, name), suite_name, run.settings.lake, masked)
     if name == "raw":
-        return [*checks.refused(run, name), checks.volume_of(run), *found]
-    found += _over_time(run, name, rows)
+        return [*checks.refused(run, name), checks.volume_of(run), *results]
+    results += _over_time(run, name, rows)
     if name == "processed":
-        found += [*checks.refused(run, name), checks.duplicates(run), *checks.references(run, rows)]
-    return found
+        results += [*checks.refused(run, name), checks.duplicates(run), *checks.references(run, rows)]
+    return results
 
 
 def rows_of(run: Run, name: str) -> DataFrame:
-    """As they were known on ds: a later correction changes nothing of what is said of this day."""
+    """Read the rows as known on ds, so that later corrections do not change the result."""
     if name != "processed":
         return spark_tables.read_partitions(run, suite.table_of(run.contract, name), {"ds": [run.ds]})
     rows = rows_known(run, day_range(run.ds, run.contract.lateness_days), run.ds)
@@ -54,7 +54,7 @@ def rows_of(run: Run, name: str) -> DataFrame:
 
 
 def _over_time(run: Run, name: str, rows: DataFrame) -> list[CheckResult]:
-    """What a day's profiles tell: how old it is, and how it differs from other days."""
+    """Profile the day, store the profiles, and check drift and freshness."""
     try:
         measured = profiles.measure(rows, run, name)
     except CANNOT_RUN as error:
@@ -62,12 +62,16 @@ def _over_time(run: Run, name: str, rows: DataFrame) -> list[CheckResult]:
     try:
         profiles.keep(run, name, measured)
     except small_tables.WRITE_ERRORS as error:
-        run.log.warning("the profiles could not be kept, so later days can't be compared with this one: %s", error)
-    found = list(drift.drifted(run, name, measured))
-    return [*found, checks.freshness(run, measured)] if name == "processed" else found
+        run.log.warning(
+            "the profiles could not be kept, so drift checks of later days will skip this day; run validate again: %s",
+            error,
+        )
+    results = list(drift.drifted(run, name, measured))
+    return [*results, checks.freshness(run, measured)] if name == "processed" else results
 
 
 def decide(run: Run, results: list[CheckResult]) -> Outcome:
+    """Store and log the results; raise if an error-level check failed or a check could not run."""
     failed = [result for result in results if not result.success]
     errors = [result for result in failed if result.severity == Severity.ERROR or result.problem]
     warnings = [result for result in failed if result not in errors]
@@ -78,8 +82,8 @@ def decide(run: Run, results: list[CheckResult]) -> Outcome:
         run.log.error("%s", result.words)
     if errors:
         raise ContractViolationError(
-            f"{run.contract.name} {run.options['table']} of {run.ds}: {len(errors)} of {len(results)} rules failed; nothing "
-            f"downstream should read this day. First: {errors[0].words}. Mend the source or the contract, and run the day again.",
+            f"{run.contract.name} {run.options['table']} of {run.ds}: {len(errors)} of {len(results)} rules failed, so "
+            f"downstream jobs will not read this day. First: {errors[0].words}. Fix the source or contract, then rerun the day.",
             [result.facts() for result in failed],
         )
     counts = {"rules": len(results), "passed": len(results) - len(failed), "warnings": len(warnings)}
@@ -87,9 +91,9 @@ def decide(run: Run, results: list[CheckResult]) -> Outcome:
 
 
 def _keep(run: Run, results: list[CheckResult], success: bool) -> None:
-    """The verdicts of the day, for the report. The gate decides without them, too."""
+    """Store the day's results for the report. A failed write does not change the gate's decision."""
     name = run.options["table"]
-    kept = {
+    record = {
         "dataset": run.contract.name,
         "table": name,
         "ds": str(run.ds),
@@ -100,6 +104,8 @@ def _keep(run: Run, results: list[CheckResult], success: bool) -> None:
         "results": [{**result.facts(), "success": result.success} for result in results],
     }
     try:
-        write_json(run_log.results_place(run.settings.lake, run.contract.name, name, run.ds), kept)
+        write_json(run_log.results_place(run.settings.lake, run.contract.name, name, run.ds), record)
     except OSError as error:
-        run.log.warning("the results could not be kept: %s", error)
+        run.log.warning(
+            "the results could not be kept, so the report will not show this validation; run validate again: %s", error
+        )

@@ -1,4 +1,4 @@
-"""Runs a table's rules through Great Expectations, and turns its results into ours."""
+"""Run a table's rules through Great Expectations and convert its results to CheckResult."""
 
 from __future__ import annotations
 
@@ -22,57 +22,62 @@ WAIT_SECONDS = 60
 def run_rules(
     rows: DataFrame, rules: list[Rule], name: str, lake: str | None = None, masked: frozenset[str] = frozenset()
 ) -> list[CheckResult]:
-    """Every rule's result, in the order of the rules. With a lake, Great Expectations keeps suite and results there."""
-    found = _kept(rows, rules, name, lake, masked) if lake and is_local(lake) else None
-    if found is None:
+    """Return the result of every rule, in order. With a local lake, suite and results are stored in it."""
+    by_position = _kept(rows, rules, name, lake, masked) if lake and is_local(lake) else None
+    if by_position is None:
         context = gx.passing_context()
-        found = gx.validate(context, gx.checkpoint(context, name, rules), rows, masked)
-    return [_result(rule, found[place], rows.columns) for place, rule in enumerate(rules)]
+        by_position = gx.validate(context, gx.checkpoint(context, name, rules), rows, masked)
+    return [_result(rule, by_position[position], rows.columns) for position, rule in enumerate(rules)]
 
 
 def _kept(rows: DataFrame, rules: list[Rule], name: str, lake: str, masked: frozenset[str]) -> dict[int, Any] | None:
-    """The results with what Great Expectations keeps of them; nothing where it can't be kept: the gate still decides."""
+    """Validate and store the results in the lake; None if storing fails, so that the gate can still decide."""
     errors = gx.library().exceptions.GreatExpectationsError
     try:
-        # The context is one file for all datasets: who changes it reads it first, and is alone.
+        # One context file serves all datasets, so read and change it under a lock.
         with hold(lake, "gx", WAIT_SECONDS):
             context = gx.file_context(local_path(lake))
-            check_ = gx.checkpoint(context, name, rules)
-        return gx.validate(context, check_, rows, masked)
+            checkpoint = gx.checkpoint(context, name, rules)
+        return gx.validate(context, checkpoint, rows, masked)
     except (OSError, errors) as error:
-        logging.getLogger("pipeline").warning("results of %s are not kept in %s: %s", name, Path(lake) / "gx", error)
+        logging.getLogger("pipeline").warning(
+            "results of %s are not kept in %s; check the folder and run validate again to store them: %s",
+            name,
+            Path(lake) / "gx",
+            error,
+        )
         return None
 
 
-def _result(rule: Rule, found: Any, there: list[str]) -> CheckResult:
-    result = found.result or {}
+def _result(rule: Rule, validation: Any, columns: list[str]) -> CheckResult:
+    result = validation.result or {}
     values = result.get("partial_unexpected_list") or result.get("partial_missing_list") or _mismatched(result)
     examples = [str(value) for value in values]
     return CheckResult(
         expectation=rule.words,
         column=rule.column,
         severity=rule.severity,
-        success=bool(found.success),
+        success=bool(validation.success),
         checked=result.get("element_count") or 0,
         failed=result.get("unexpected_count") or 0,
-        observed=None if found.success else result.get("observed_value"),
-        limit=None if found.success else rule.limit,
+        observed=None if validation.success else result.get("observed_value"),
+        limit=None if validation.success else rule.limit,
         examples=list(dict.fromkeys(examples))[:EXAMPLES],
-        problem=_problem(rule, found.exception_info or {}, there),
+        problem=_problem(rule, validation.exception_info or {}, columns),
     )
 
 
 def _mismatched(result: dict[str, Any]) -> list[str]:
-    """Which columns a table lacks, and which it has besides."""
-    found = (result.get("details") or {}).get("mismatched")
-    return [f"{name} is {how}" for how, names in found.items() for name in names] if isinstance(found, dict) else []
+    """List the missing and the unexpected columns of a table."""
+    columns = (result.get("details") or {}).get("mismatched")
+    return [f"{name} is {how}" for how, names in columns.items() for name in names] if isinstance(columns, dict) else []
 
 
-def _problem(rule: Rule, info: dict[str, Any], there: list[str]) -> str:
-    """The flat form, or one entry for each metric that raised."""
+def _problem(rule: Rule, info: dict[str, Any], columns: list[str]) -> str:
+    """Return why the rule could not run. `info` is one exception, or one for each metric."""
     entries = [info] if "raised_exception" in info else list(info.values())
-    raised = [each["exception_message"] for each in entries if each.get("raised_exception")]
-    gone = [name for name in rule.columns if name not in there]
-    if raised and gone:
-        return f"there is no column {', '.join(gone)}"
+    raised = [entry["exception_message"] for entry in entries if entry.get("raised_exception")]
+    missing = [name for name in rule.columns if name not in columns]
+    if raised and missing:
+        return f"there is no column {', '.join(missing)}"
     return "; ".join(dict.fromkeys(str(message).strip().split("\n")[0] for message in raised))
