@@ -1,4 +1,4 @@
-"""One Spark session for all tests, and a lake for each."""
+"""Fixtures: one Spark session for all tests and a lake for each."""
 
 from __future__ import annotations
 

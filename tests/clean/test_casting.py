@@ -1,4 +1,4 @@
-"""Instants: what counts as one, in which zone it is meant, and what becomes of days of 23 and 25 hours."""
+"""Casting of timestamps: accepted forms, time zones, and days of 23 and 25 hours."""
 
 from dataclasses import replace
 from datetime import date
@@ -14,7 +14,7 @@ from tests.support.landing import PURCHASE
 
 
 def judged(spark: SparkSession, text: str, ds: str, zone: str = "UTC") -> tuple[str | None, str, list[str]]:
-    """The instant in UTC, the event date and the reasons against the record."""
+    """Returns the UTC instant, the event date and the reasons to refuse the record."""
     contract = replace(datasets.load("transactions").contract, zone=zone)
     rows = spark.createDataFrame([{**PURCHASE, "timestamp": text}])
     found = cast_rows(rows, contract, date.fromisoformat(ds))

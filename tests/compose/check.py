@@ -144,7 +144,7 @@ def is_closed(stack: Stack) -> None:
 
 
 def users(stack: Stack, service: str, program: str) -> set[str]:
-    """Who the processes of that program belong to."""
+    """The user ids that the program's processes run under."""
     script = """for each in /proc/[0-9]*; do awk '/^Name:/{name=$2} /^Uid:/{print name, $2}' $each/status 2>/dev/null; done"""
     lines = [line.split() for line in stack.inside(service, "sh", "-c", script).splitlines()]
     return {line[1] for line in lines if line[0] == program}
@@ -178,13 +178,13 @@ def keeps_its_secrets(stack: Stack) -> None:
 
 
 def tells_people(stack: Stack) -> None:
-    """Where jobs run, where their runs are watched, and where the death of one is found."""
+    """Alerts can be sent from the services that run jobs, watch runs and detect dead tasks."""
     for service in ("airflow-scheduler", "airflow-triggerer", "airflow-dag-processor"):
         insist(stack.inside(service, "printenv", "ALERT_WEBHOOK").strip() == WEBHOOK, f"{service} can tell nobody")
 
 
 def runs_days(stack: Stack) -> None:
-    """Two days of sample data, by Airflow's own backfill, on the stack's Spark."""
+    """Runs two days of sample data by an Airflow backfill on the stack's Spark."""
     insist(
         until(lambda: DATASET in stack.inside("airflow-scheduler", "airflow", "dags", "list"), 120),
         f"Airflow has no DAG {DATASET}: {stack.inside('airflow-scheduler', 'airflow', 'dags', 'list-import-errors')}",
@@ -224,7 +224,7 @@ def count_of(lake: str, dataset: str, ds: str) -> str:
 
 
 def stops_and_goes_on(stack: Stack) -> None:
-    """Without its secrets it says so; with them it goes on where it was."""
+    """Without its secrets the stack refuses to start; with them it continues where it was."""
     hidden = stack.clone / ".env"
     aside = hidden.rename(stack.clone / "data" / "secrets-aside")
     done = stack.run("make", "up")
@@ -262,7 +262,7 @@ def answers(host: str, port: int) -> bool:
 
 
 def other_addresses() -> list[str]:
-    """This machine's, as others know it."""
+    """This machine's addresses on its networks."""
     listed = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=False).stdout
     return re.findall(r"\b\d+\.\d+\.\d+\.\d+\b", listed)
 

@@ -1,4 +1,4 @@
-"""The compose stack for real, where an engine answers."""
+"""Runs the compose stack where a container engine is available."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of Airflow on a laptop come back when they die and end when they are told to; by a program in `airflow`'s place."""
+"""Local Airflow processes restart when they die and stop on request; a stub program stands in for `airflow`."""
 
 from __future__ import annotations
 

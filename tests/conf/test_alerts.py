@@ -1,4 +1,4 @@
-"""People are told, and whoever tells them never pays for a receiver that is dead, slow, or refuses."""
+"""Alerts reach their receivers, and a dead, slow or refusing receiver never delays the sender."""
 
 from __future__ import annotations
 
@@ -295,7 +295,7 @@ def test_a_password_that_is_not_there_is_a_warning(
 
 
 def certificate(folder: Path) -> Path:
-    """Of 127.0.0.1, by itself; and its key."""
+    """Returns a self-signed certificate for 127.0.0.1 and its key."""
     x509 = pytest.importorskip("cryptography.x509")
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec

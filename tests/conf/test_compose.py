@@ -1,4 +1,4 @@
-"""The compose stack as it is written; tests/compose/check.py runs it."""
+"""Static checks of the compose file; tests/compose/check.py runs the stack."""
 
 import json
 import shutil
@@ -101,7 +101,7 @@ def test_the_image_has_no_data_no_history_and_no_secret() -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The script that makes the secrets, in a project of its own with a `docker` that knows one volume."""
+    """A project folder with the script that makes the secrets."""
     (tmp_path / "conf" / "docker").mkdir(parents=True)
     shutil.copy(CONF / "docker" / "first_start.py", tmp_path / "conf" / "docker")
     return tmp_path

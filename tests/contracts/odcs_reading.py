@@ -1,4 +1,4 @@
-"""What a document of the Open Data Contract Standard says, in our own words: what both can express comes back as it was."""
+"""Reads an Open Data Contract Standard document back into our own contract classes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from common.quality import gx
 
 
 def column_of(shown: SchemaProperty) -> Column:
-    """The column that a property describes; a type that we have no name for is refused by the column itself."""
+    """The column that a property describes; Column refuses a type it does not know."""
     options = shown.logicalTypeOptions or {}
     return Column(
         name=shown.name or "",
@@ -39,7 +39,7 @@ def column_of(shown: SchemaProperty) -> Column:
 
 
 def key_of(table: SchemaObject) -> tuple[str, ...]:
-    """What names a row within its partition."""
+    """The columns that identify a row within its partition."""
     named = [each for each in table.properties or [] if each.primaryKey and not each.partitioned]
     return tuple(str(each.name) for each in sorted(named, key=lambda each: each.primaryKeyPosition or 0))
 
@@ -50,7 +50,7 @@ def partition_of(table: SchemaObject) -> tuple[str, ...]:
 
 
 def rules_of(table: SchemaObject, stage: str) -> list[Rule]:
-    """The rules of a table as a whole, then those of its columns."""
+    """The rules of the table, then those of its columns."""
     of_columns = [said for each in table.properties or [] for said in each.quality or []]
     return [rule_of(said, stage) for said in [*(table.quality or []), *of_columns]]
 
@@ -73,7 +73,7 @@ def rule_of(said: DataQuality, stage: str) -> Rule:
 
 @cache
 def _expectations() -> dict[str, str]:
-    """The class of each expectation by the name that it is written down with."""
+    """Expectation classes by their names in the document."""
     names = [name for name in dir(gx.library().expectations) if "Expect" in name]
     return {odcs.written(name): name for name in names}
 
@@ -85,7 +85,7 @@ def freshness_of(document: OpenDataContractStandard) -> Freshness:
 
 
 def days_of(document: OpenDataContractStandard, promised: str) -> int:
-    """How many days of retention, or of lateness; none where it is not promised."""
+    """Days of retention or lateness, or None if the document does not state them."""
     if promised not in {each.property for each in document.slaProperties or []}:
         return 0
     return int(str(_promise(document, promised, "d").value))
@@ -99,5 +99,5 @@ def _promise(document: OpenDataContractStandard, name: str, unit: str) -> Servic
 
 
 def _bound(number: Any) -> Decimal | int | None:
-    """Through its shortest text, so that 0.1 is a tenth again."""
+    """Convert through the shortest text, so that 0.1 stays exactly one tenth."""
     return Decimal(str(number)) if isinstance(number, float) else number

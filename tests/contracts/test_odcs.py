@@ -1,4 +1,4 @@
-"""The contracts as documents of the Open Data Contract Standard."""
+"""Contracts exported as documents of the Open Data Contract Standard."""
 
 import json
 from dataclasses import replace
@@ -27,7 +27,7 @@ from tests.contracts import odcs_reading
 
 @cache
 def standard() -> Draft201909Validator:
-    """The published schema, as the package brings it along."""
+    """The published JSON schema, from the installed package."""
     published = files("open_data_contract_standard") / "schema.json"
     return Draft201909Validator(json.loads(published.read_text("utf-8")))
 
@@ -46,7 +46,7 @@ def with_column(name: str, **declared: Any) -> Contract:
 
 
 def said_by_both(column: Column) -> Column:
-    """How a text is read is not the standard's."""
+    """Drops what the standard can't express: how a text is parsed."""
     return replace(column, lower=False, formats=())
 
 
@@ -170,7 +170,7 @@ def test_a_rule_is_written_at_its_column_in_gx_syntax(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("name", datasets.names())
 def test_every_row_expectation_is_exported_once_with_severity(name: str) -> None:
-    """What the gate checks beside them (books, volume, drift, references) the standard has no words for."""
+    """The standard can't express the gate's other checks: books, volume, drift, references."""
     contract = datasets.load(name).contract
     for stage, table in zip(("processed", "features"), read_again(contract).schema_ or [], strict=True):
         found = odcs_reading.rules_of(table, stage)
@@ -192,7 +192,7 @@ def test_keys_and_promises_come_back_as_they_were_declared(name: str) -> None:
 
 
 def test_what_is_declared_otherwise_comes_back_otherwise() -> None:
-    """Or the test above would hold of constants."""
+    """Otherwise the test above would also pass on constants."""
     changed = replace(
         EVENTS,
         key=("user_id", "transaction_id"),

@@ -1,4 +1,4 @@
-"""The rules that each contract comes to: whoever takes one away, or adds one, says so in its file in rules/."""
+"""The rules that each contract generates, compared with the approved files in rules/."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_the_rules_of_a_dataset_are_these(dataset: str) -> None:
 
 
 def shares(**changed: Any) -> set[str]:
-    """The features that are declared to be between 0 and 1, where the contract says otherwise in something."""
+    """The features bounded to 0..1 under a contract with these changes."""
     contract = replace(datasets.load("transactions").contract, **changed)
     found = [rule for rule in suite.rules_of(contract, "features") if rule.arguments.get("max_value") == 1]
     return {str(rule.column) for rule in found}
@@ -77,7 +77,7 @@ def test_no_share_bound_where_a_sum_may_fall_or_null_is_replaced() -> None:
 
 
 def test_great_expectations_knows_every_declared_rule() -> None:
-    """The gate would say so on the first day; here nobody waits for it."""
+    """Find it here rather than when the gate first runs."""
     for dataset in datasets.names():
         contract = datasets.load(dataset).contract
         for table in STAGES:

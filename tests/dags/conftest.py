@@ -1,4 +1,4 @@
-"""These run in Airflow's own environment; its home is thrown away with them."""
+"""Runs the DAG tests in Airflow's environment with a temporary AIRFLOW_HOME."""
 
 from __future__ import annotations
 

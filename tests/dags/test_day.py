@@ -1,4 +1,4 @@
-"""The right day: what was asked, what an event says, or the start of the interval; anything else is refused."""
+"""A run's logical day: the one asked for, else the event's, else the interval's start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every DAG can be read, quickly, and leaves nothing to Airflow's defaults of no retry and no time limit."""
+"""Every DAG parses quickly and sets its retries and timeouts."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_a_range_without_a_real_first_and_last_day_is_refused(bag: DagBag, given
 
 
 def test_a_scheduled_run_is_for_the_day_that_has_just_ended(bag: DagBag) -> None:
-    """As the scheduler reads it: from what was stored of the DAG."""
+    """Uses the serialized DAG, as the scheduler does."""
     from airflow.serialization.decoders import decode_timetable
     from airflow.serialization.encoders import encode_timetable
     from pendulum import datetime
@@ -109,7 +109,7 @@ def test_a_scheduled_run_is_for_the_day_that_has_just_ended(bag: DagBag) -> None
 
 
 def test_parsing_the_dags_is_quick_and_imports_no_spark_or_gx() -> None:
-    """In a process that has Airflow already, as the DAG processor's has."""
+    """Measured in a process that has already imported Airflow, like the DAG processor."""
     script = f"""
 import sys, time, pathlib, logging
 import airflow.providers.apache.spark.operators.spark_submit, airflow.triggers.base, airflow.sdk.definitions.dag

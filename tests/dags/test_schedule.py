@@ -1,4 +1,4 @@
-"""Config, not code: what is declared for all, for an environment and for a dataset; what is wrong is refused at once."""
+"""The schedule configuration: defaults, per environment and per dataset; wrong values are refused at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job's exit code and its JSON line become, by a real process in the place of spark-submit."""
+"""How the operator turns a job's exit code and JSON line into a task state; a stub stands in for spark-submit."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Instance:
 
 
 def spark_submit(folder: Path, script: str) -> None:
-    """A program of that name; the operator finds it as it finds the Spark environment's."""
+    """Installs a stub spark-submit where the operator looks for the real one."""
     program = folder / ".venv/bin/spark-submit"
     program.parent.mkdir(parents=True)
     program.write_text(f"#!/bin/bash\n{script}\n")

@@ -1,4 +1,4 @@
-"""People are told once, in one place, of what failed, warned or is late."""
+"""Failures, warnings and late days are each alerted once."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_failure_alert_carries_the_jobs_counts_and_rules(told: Any) -> None:
 
 
 def test_a_task_that_died_early_is_alerted_with_its_day(told: Any) -> None:
-    """Then Airflow tells of it in another process, where nothing has been rendered; and XCom may not answer."""
+    """Airflow then runs the callback in another process, without rendered fields and possibly without XCom."""
     task, instance = Task(), Instance()
     task.ds = "{{ day }}"
     instance.xcom_pull = lambda: 1 / 0  # type: ignore[method-assign,assignment]

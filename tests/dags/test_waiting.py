@@ -1,4 +1,4 @@
-"""A late source is waited for, without holding a worker; one that is too late fails or skips the day, as declared."""
+"""Waiting for a late source holds no worker; after the deadline the day fails or is skipped, as declared."""
 
 from __future__ import annotations
 

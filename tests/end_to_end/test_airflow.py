@@ -1,4 +1,4 @@
-"""The real scheduler, api-server, triggerer and LocalExecutor run days; the tables equal those of the same days by hand."""
+"""A real Airflow runs days whose tables equal those of the same jobs run by hand."""
 
 from __future__ import annotations
 

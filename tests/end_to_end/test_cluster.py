@@ -1,4 +1,4 @@
-"""A real Spark cluster, started as people start it: the same day gives the same tables, whatever is killed on the way."""
+"""A real standalone Spark cluster writes the same tables as local mode, even when processes are killed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ EXECUTOR = "CoarseGrainedExecutorBackend"
 
 @dataclass
 class Cluster:
-    """One of the tests' own: other ports, another folder."""
+    """A cluster for the tests, on its own ports and in its own folder."""
 
     folder: Path
     port: int
@@ -84,7 +84,7 @@ class Cluster:
         return int((self.folder / f"{name}.pid").read_text())
 
     def processes(self) -> dict[int, str]:
-        """The daemons and their executors by process id, each with its command line."""
+        """Command lines of the daemons and their executors by process id."""
         daemons = {pid: words for pid, words in commands() if str(self.folder / "daemons.conf") in words.split()}
         return daemons | {pid: words for pid, words in commands() if EXECUTOR in words and parent(pid) in daemons}
 
@@ -92,7 +92,7 @@ class Cluster:
         return [pid for pid, words in self.processes().items() if EXECUTOR in words]
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        """What Spark has noted of its runs."""
+        """The events in Spark's event logs."""
         logs = [log for log in (self.folder / "events").rglob("*") if log.name.startswith(("events_", "app-"))]
         lines = [json.loads(line) for log in logs if log.is_file() for line in log.read_text().splitlines()]
         return [line for line in lines if line["Event"] == f"SparkListener{kind}"]
@@ -136,7 +136,7 @@ def ended(submitted: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
 
 @pytest.fixture
 def stopped(tmp_path: Path) -> Iterator[Cluster]:
-    """A cluster that isn't running yet; what a test starts of it is ended, by its process ids, whatever happens."""
+    """A cluster that is not running yet; its processes are ended after the test by process id."""
     port, ui_port = free_ports(2)
     cluster = Cluster(tmp_path / "cluster", port, ui_port)
     try:
@@ -179,7 +179,7 @@ def lake(tmp_path: Path) -> PlayLake:
 
 @pytest.fixture
 def laptops(lake: PlayLake, tmp_path: Path, spark: object) -> PlayLake:
-    """The same files, for the laptop's session."""
+    """The same landing files, for a local session."""
     root = tmp_path / "on-the-laptop"
     root.mkdir()
     (root / "landing").symlink_to(lake.landing)
@@ -188,14 +188,14 @@ def laptops(lake: PlayLake, tmp_path: Path, spark: object) -> PlayLake:
 
 @pytest.fixture
 def whole_day(laptops: PlayLake) -> dict[str, list[str]]:
-    """What the laptop makes of the day, from landing to what is published."""
+    """The tables that local mode makes of the day, from landing to published."""
     for dataset in DATASETS:
         run_chain(CHAIN, [PlayLake(laptops.root, dataset).plan("backfill", DAY)])
     return rounded(laptops)
 
 
 def rounded(lake: PlayLake) -> dict[str, list[str]]:
-    """Means and deviations of profiles are sums of doubles: their last digits go by how many tasks added them up."""
+    """Rounds means and deviations of profiles: the last digits of sums of doubles depend on the number of tasks."""
 
     def shorter(row: str) -> str:
         return re.sub(r"\d+\.\d+(e-?\d+)?", lambda found: f"{float(found[0]):.9g}", row)

@@ -1,4 +1,4 @@
-"""`make demo`: fourteen days of both datasets from landing to a model's predictions; and again, nothing."""
+"""`make demo` runs fourteen days of both datasets through to a model's predictions; a second run does nothing."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""`airflow dags test` of every DAG against generated landing data: without a scheduler, task by task in one process."""
+"""Runs `airflow dags test` for every DAG on generated landing data, in one process without a scheduler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is killed in the middle of a day: the run recovers by itself, and the tables are those of a quiet one."""
+"""Runs recover by themselves when a process is killed, and write the same tables."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def kill(airflow: Airflow, lake: PlayLake, job: str, table: str, victim: Callabl
 
 
 def stopped(airflow: Airflow, lake: PlayLake, job: str) -> None:
-    """A task that is asked to end, as Airflow does it, ends its driver, which would have waited far longer for its day."""
+    """Asks a task to end, as Airflow does, and waits until its driver has ended too."""
     with hold(str(lake.root / "lake"), f"transactions/{job}/{DAY}", 0):
         task = parent(at_work(airflow, lake, job))
         os.kill(task, signal.SIGTERM)
@@ -80,7 +80,7 @@ def stopped(airflow: Airflow, lake: PlayLake, job: str) -> None:
 
 
 def at_work(airflow: Airflow, lake: PlayLake, job: str, table: str = "") -> int:
-    """The job's driver, as soon as it runs, and has written to that table for the first time."""
+    """Waits for the job's driver to run and to write to the table, and returns its process id."""
     log = lake.root / "lake" / table / "_delta_log" / "00000000000000000000.json"
     airflow.until(lambda: bool(driver(lake, job)) and (not table or log.exists()), f"{job} to be at work", 180)
     found = driver(lake, job)
@@ -89,7 +89,7 @@ def at_work(airflow: Airflow, lake: PlayLake, job: str, table: str = "") -> int:
 
 
 def driver(lake: PlayLake, job: str) -> int | None:
-    """The JVM that runs the job on this lake."""
+    """The process id of the JVM that runs the job on this lake."""
     ours = f"LAKE={lake.root}/lake".encode()
     for place in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,4 +1,4 @@
-"""The command line as people and Airflow use it: the real spark-submit, its exit codes, its one JSON line."""
+"""The command line through the real spark-submit: exit codes and the JSON line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ QUICK = {"SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1"}
 
 @pytest.fixture
 def lake(tmp_path: Path) -> PlayLake:
-    """Needs no session of the tests' own: the submitted job has one."""
+    """Needs no Spark session: the submitted job starts its own."""
     return PlayLake(tmp_path)
 
 
@@ -100,7 +100,7 @@ def test_spark_runs_where_the_hostname_does_not_resolve() -> None:
 def test_jobs_submitted_one_by_one_equal_one_session(
     lake: PlayLake, spark: object, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """On tables that are there already, and without a session that somebody else has opened."""
+    """On existing tables, with a new session for each job."""
     next_day, together = "2026-01-06", PlayLake(tmp_path_factory.mktemp("together"))
     for each in (lake, together):
         each.land(DAY, "transaction_id | purchase_amount\na | 1\nb | 2")
@@ -118,7 +118,7 @@ def test_jobs_submitted_one_by_one_equal_one_session(
 def test_a_killed_run_that_is_repeated_equals_a_clean_run(
     lake: PlayLake, spark: object, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """kill -9 as soon as the first table of clean has its first commit; readers never see half a day."""
+    """Sends kill -9 after clean's first commit; readers never see half a day."""
     text = "transaction_id | category | timestamp\na | food | 2026-01-05T01:00:00Z\na | home | 2026-01-05\nb | toys | -"
     undisturbed = PlayLake(tmp_path_factory.mktemp("undisturbed"))
     for each in (lake, undisturbed):
@@ -174,7 +174,7 @@ done
 
 @pytest.mark.slow
 def test_a_full_disk_commits_nothing_and_the_day_heals_later(lake: PlayLake, spark: object) -> None:
-    """On a small disk of its own, within a namespace."""
+    """On a small disk of its own, in a mount namespace."""
     if subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode:
         pytest.skip("this machine allows no namespaces")
     lake.land(DAY, "transaction_id\na")

@@ -1,4 +1,4 @@
-"""What a feature version means, and that another meaning is refused under the same number."""
+"""A changed feature definition is refused under the same version number."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LIMITS = "LOW: float = 1.5\n"
 
 @dataclass(frozen=True)
 class Elsewhere(Dataset):
-    """A dataset whose transforms lie in a folder of their own."""
+    """A dataset whose transforms are in a given folder."""
 
     folder: Path = Path()
 
@@ -63,7 +63,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path, folder: Path) -> Run:
-    """A day of features, where an earlier one was made by the definition of now."""
+    """A features run whose earlier day was made by the present definition."""
     planned = PlayLake(tmp_path).plan("features", DAY)
     run = replace(planned, dataset=Elsewhere(planned.contract, planned.dataset.package, folder))
     books = {"job": "features", "ds": DAY, **definition.define(run.dataset).facts}

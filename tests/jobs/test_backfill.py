@@ -1,4 +1,4 @@
-"""A range in one session is the same as day by day, goes on where it stopped, and heals what it made stale."""
+"""A range in one session equals its single days, resumes where it stopped and reruns stale days."""
 
 import shutil
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def backfill(lake: PlayLake, *ds: str, workers: Executor | None = None, **option
 
 
 def test_a_range_equals_its_single_days_and_a_rerun_does_nothing(landed: Callable[[], PlayLake]) -> None:
-    """Though its next day is begun beside today, where a worker has nothing to do."""
+    """This holds although an idle worker begins the next day early."""
     by_day, ranged = landed(), landed()
     for ds in DAYS:
         by_day.day(ds)

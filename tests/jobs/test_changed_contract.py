@@ -1,4 +1,4 @@
-"""A contract that changed between two days: what it gained is added, what can't be stored is said before anything is."""
+"""A contract that changes between two days: new columns are added, incompatible changes are refused first."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ SHOP = Column(name="shop", type="string", description="Where it was bought")
 
 @pytest.fixture
 def two_days(lake: PlayLake) -> PlayLake:
-    """The second corrects a purchase of the first, so that there are rows kept aside, too."""
+    """The second day corrects a purchase of the first, so that superseded has rows too."""
     lake.land(FIRST, "transaction_id | category\na | food\nb | food")
     lake.day(FIRST)
     lake.land(

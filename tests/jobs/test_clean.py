@@ -1,4 +1,4 @@
-"""raw -> processed: typed, deduplicated, at home on their event date, and known since when."""
+"""raw -> processed: rows are typed, deduplicated and stored by event date with their arrival."""
 
 import json
 from collections.abc import Callable
@@ -206,7 +206,7 @@ def test_books_that_do_not_balance_stop_the_day() -> None:
 
 
 class Forgetful(Dataset):
-    """Its transforms drop a row."""
+    """A dataset whose transforms drop a row."""
 
     @property
     def derive(self) -> Callable[[DataFrame], DataFrame]:

@@ -1,4 +1,4 @@
-"""Sixty ordinary days raise no alarm; on the day after, each fault is caught by the rule that should, by name."""
+"""Sixty ordinary days raise no alarm; on the next day the expected rule catches each fault."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Fault:
 
 
 def every(nth: int, **changed: Any) -> Callable[[list[Row]], bytes]:
-    """Every nth row changed: to a value, or by a function of the row."""
+    """Changes every nth row to a value or by a function of the row."""
 
     def land(rows: list[Row]) -> bytes:
         for row in rows[::nth]:
@@ -63,7 +63,7 @@ def every(nth: int, **changed: Any) -> Callable[[list[Row]], bytes]:
 
 
 def as_json(nth: int, **changed: Any) -> Callable[[list[Row]], bytes]:
-    """The same as JSON lines, where a value can be missing and not only empty."""
+    """Rewrites the file as JSON lines, where a value can be null and not only empty."""
 
     def land(rows: list[Row]) -> bytes:
         every(nth, **changed)(rows)
@@ -77,7 +77,7 @@ def shifted(days: int) -> Callable[[Row], str]:
 
 
 def epoch(row: Row) -> str:
-    """The same instant as a number, as another serialiser writes it."""
+    """The same instant as epoch seconds, as another serialiser may write it."""
     return str(int(datetime.fromisoformat(row["timestamp"] or "").timestamp()))
 
 
@@ -149,7 +149,7 @@ FAULTS = [
 
 
 def alarms(lake: PlayLake, ds: date, steps: list[ChainStep] | None = None) -> list[str]:
-    """What the chain says of the day, up to where it stops."""
+    """The failed rules and warnings of the chain on that day, up to where it stops."""
     said: list[str] = []
     for step in steps or CHAIN:
         try:

@@ -1,4 +1,4 @@
-"""processed -> features: what was known on ds, held against a computation of its own in DuckDB."""
+"""processed -> features: compared with an independent DuckDB computation of what was known on ds."""
 
 import random
 import shutil
@@ -115,7 +115,7 @@ def land(lake: PlayLake, records: list[dict[str, Any]]) -> list[date]:
 
 
 def known_records(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same record again says nothing new: it counts from its first arrival."""
+    """A record that arrives twice counts from its first arrival."""
     seen: dict[tuple[Any, ...], dict[str, Any]] = {}
     for record in records:
         seen.setdefault(tuple(value for name, value in record.items() if name != "arrived"), record)
@@ -148,7 +148,7 @@ EDGES = {0, 7, 30}
 
 @pytest.mark.parametrize(("seed", "more"), [(29, 0), *(pytest.param(seed, 6, marks=SLOW) for seed in (5, 11, 30))])
 def test_features_at_window_edges_equal_another_computation(lake: PlayLake, seed: int, more: int) -> None:
-    """Sparse days of five weeks: most days bring nothing, and what is old falls out all the same."""
+    """Five weeks of sparse days: old events leave the windows even when nothing new arrives."""
     rng = random.Random(seed)
     records = list(history(rng, sorted(EDGES | {*rng.sample(range(37), more)})))
     days = land(lake, records)
@@ -240,7 +240,7 @@ def test_an_earlier_day_that_comes_late_lists_the_stale_days(lake: PlayLake) -> 
 
 
 def test_a_day_made_out_of_date_is_named_until_it_has_run_again(lake: PlayLake) -> None:
-    """Whoever was told first may not have come to heal it: its validation failed, or it was killed."""
+    """The run that first reported the stale day may have failed or been killed before it could rerun it."""
     lake.land("2026-01-06", "transaction_id\nb")
     lake.day("2026-01-06")
     lake.land("2026-01-05", "transaction_id\na")
@@ -264,7 +264,7 @@ def test_other_code_computes_a_day_again(lake: PlayLake) -> None:
 
 
 def test_features_do_not_need_the_log_of_runs(lake: PlayLake) -> None:
-    """It is a log: what has been cleaned is seen in the tables."""
+    """The run log may be lost: the tables show which days were cleaned."""
     first, second = "2026-01-05", "2026-01-06"
     for ds in (first, second):
         lake.land(ds, f"transaction_id\n{ds}-a")

@@ -1,4 +1,4 @@
-"""landing -> raw: what arrived is there exactly, what can't be read is told, and nothing is lost."""
+"""landing -> raw: records arrive unchanged, unreadable ones are quarantined, none is lost."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""The proof that nothing leaked: it holds for what is right, and names what isn't by column and entity."""
+"""The leak check passes on correct code and names leaks by column and entity."""
 
 import json
 from dataclasses import replace
@@ -154,7 +154,7 @@ def test_no_example_changes_with_what_was_known_after_its_label(churn: PlayLake)
 
 
 def newest(examples, features, entity, wanted, columns):  # type: ignore[no-untyped-def]
-    """Whatever is known of the entity now."""
+    """A leaking join: takes the newest row of the entity, whatever the label's time."""
     rows = features.groupBy(entity).agg(F.max_by(F.struct(*columns), "ds").alias("row"))
     values = [F.col(f"row.{name}").alias(named) for name, named in columns.items()]
     return examples.join(rows, entity, "left").select(*examples.columns, *values)

@@ -1,4 +1,4 @@
-"""Days that are no fault and no ordinary day either, through the whole gate; and what a validation costs."""
+"""The gate on unusual but valid days, and the cost of a validation in Spark jobs."""
 
 import math
 from collections.abc import Callable
@@ -21,7 +21,7 @@ HEADER = b"transaction_id,user_id,age,purchase_amount,timestamp,category,payment
 
 
 def through(lake: PlayLake, ds: str) -> dict[str, list[str]]:
-    """What each table's gate warns of."""
+    """The warnings of each table's gate."""
     return {table: [each["expectation"] for each in lake.validate(ds, table).get("warnings", [])] for table in STAGES}
 
 
@@ -70,7 +70,7 @@ def test_what_is_said_of_all_values_does_not_hold_of_none(lake: PlayLake) -> Non
 def test_numbers_without_end_are_judged_like_others(
     lake: PlayLake, monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
-    """No text becomes one; a transform or another writer may leave one."""
+    """Casting never yields such a number, but a transform or another writer may."""
     doubles = lake.with_contract(columns=lake.columns("age", type="double", minimum=None, maximum=None))
     doubles.land(DAY, "transaction_id\na\nb")
     doubles.day(DAY)

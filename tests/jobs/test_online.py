@@ -1,4 +1,4 @@
-"""What a model is served: the latest published row of an entity, at once, and the same as offline."""
+"""The online store serves the latest published row of an entity, equal to the offline row."""
 
 import shutil
 from datetime import date
@@ -54,7 +54,7 @@ def test_a_publication_that_was_not_loaded_is_missed_online(churn: PlayLake) -> 
 
 
 def tomorrow_published(churn: PlayLake) -> int:
-    """The rows of the last day published for the day after, too, as a run of its own would have."""
+    """Publishes the last day's rows for the next day as well, as another run would."""
     newest, *_ = churn.published.versions()
     rows = churn.published.at().arrow(ds=NEXT)
     days = pa.array([date(2026, 1, 7)] * rows.num_rows)

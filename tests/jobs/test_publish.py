@@ -1,4 +1,4 @@
-"""What readers see: validated rows, whole days, any version again; and what made each of them."""
+"""Publishing: readers see validated rows of whole days, in any version, with their lineage."""
 
 import threading
 import uuid
@@ -44,7 +44,7 @@ def seen(lake: PlayLake) -> list[dict[str, object]]:
 
 
 def spoil(lake: PlayLake, ds: str) -> None:
-    """A share of purchases over 1, as no run of ours would write it."""
+    """Writes a share above 1, which no job would write."""
     table = lake.table("features/transactions/v1")
     row = table.to_pyarrow_table(filters=[("ds", "=", date.fromisoformat(ds))]).slice(0, 1)
     bad = row.set_column(row.schema.get_field_index("weekend_share_30d"), "weekend_share_30d", pa.array([7.0]))
@@ -220,7 +220,7 @@ def test_a_day_with_warnings_is_published_and_says_which(lake: PlayLake) -> None
 
 
 def changed(lake: PlayLake) -> Dataset:
-    """The same dataset, with a feature that means something else."""
+    """The same dataset with a changed feature definition."""
     dataset = lake.plan("features", DAY).dataset
     features = dataset.contract.features
     columns = (Feature("spend_7d", Sum(8, "purchase_amount")), *features.columns[1:])
@@ -252,7 +252,7 @@ def test_rows_of_an_undeclared_definition_are_not_published(lake: PlayLake) -> N
 
 
 def second(lake: PlayLake) -> Dataset:
-    """The feature declared as a version of its own."""
+    """The changed feature declared under a new version."""
     dataset = changed(lake)
     features = replace(dataset.contract.features, version=2)
     return replace(dataset, contract=replace(dataset.contract, features=features))

@@ -1,4 +1,4 @@
-"""How much of a day may be refused, wherever it was, and what is said where nobody knows."""
+"""The allowed share of refused records per day, over ingest and clean together."""
 
 import shutil
 
@@ -16,7 +16,7 @@ HEADER = "transaction_id,user_id,age,purchase_amount,timestamp,category,payment_
 
 
 def land(lake: PlayLake, good: int, torn: int = 0, toys: int = 0) -> None:
-    """Good purchases, records that no reader can take apart, and purchases of a category that nobody declared."""
+    """Lands good purchases, unparsable records and purchases of an undeclared category."""
     rows = [f"g{n},1,30,10.00,{DAY}T10:00:00Z,food,card" for n in range(good)]
     rows += [f"torn {n}" for n in range(torn)]
     rows += [f"t{n},1,30,10.00,{DAY}T10:00:00Z,toys,card" for n in range(toys)]
@@ -34,7 +34,7 @@ def test_too_many_records_refused_by_ingest_stop_before_clean(lake: PlayLake) ->
 
 
 def test_refused_here_and_refused_there_are_added_up(lake: PlayLake) -> None:
-    """Each alone is under one in twenty; a twelfth of what landed is not."""
+    """Each share alone is below 1/20; together they are 1/12."""
     land(lake, good=22, torn=1, toys=1)
     lake.ingest(DAY)
     lake.validate(DAY, "raw")
@@ -69,7 +69,7 @@ def test_counts_come_from_the_commits_not_from_the_run_log(lake: PlayLake) -> No
 
 
 def test_without_the_run_log_the_age_of_a_snapshot_is_unknown(churn: PlayLake) -> None:
-    """Whether it is the same as the day before stands there alone; running ingest again says it anew."""
+    """Only the run log says that a snapshot equals the day before; running ingest again restores it."""
     shutil.rmtree(churn.root / "lake/runs")
     with pytest.raises(
         ContractViolationError, match=r"AgeInHoursToBeAtMost\(24\) could not be checked: the log of runs"
@@ -81,7 +81,7 @@ def test_without_the_run_log_the_age_of_a_snapshot_is_unknown(churn: PlayLake) -
 
 @pytest.mark.parametrize("table", ["raw", "processed"])
 def test_rows_that_nobody_has_counted_stop_the_day(lake: PlayLake, table: str) -> None:
-    """As if somebody had written the table by other means: the share of refused rows is unknown, and not nothing."""
+    """Rows written by another program have no books: the refused share is unknown, not zero."""
     land(lake, good=2)
     lake.ingest(DAY)
     lake.clean(DAY)

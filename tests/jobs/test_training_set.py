@@ -1,4 +1,4 @@
-"""From published features to a training set, and the proof that nothing leaked."""
+"""Training sets built from published features: splits, labels, fitted steps and versions."""
 
 import json
 import shutil
@@ -60,7 +60,7 @@ def test_the_churn_example_whole(churn: PlayLake) -> None:
 
 
 def test_a_snapshot_is_split_by_its_own_day(churn: PlayLake) -> None:
-    """Its rows are known from the next day on; whoever says to train until the 5th means the 5th."""
+    """Rows are known from the next day on, but a split until the 5th includes the rows of the 5th."""
     until = Split(train_until=date.fromisoformat(DAY), val_until=date.fromisoformat(NEXT))
     manifest = build(churn, replace(declared(churn), split=until))
     counts = manifest["counts"]
@@ -78,7 +78,7 @@ def test_a_label_is_split_by_the_day_of_its_time(churn: PlayLake) -> None:
 
 
 def test_what_is_imputed_and_scaled_is_what_duckdb_says(churn: PlayLake) -> None:
-    """total_charges by the mean of the tenure, the overall median where none; everything from the train split alone."""
+    """total_charges is imputed by the mean of its tenure, else by the overall median, from the train split only."""
     build(churn, declared(churn))
     train = read(churn, NAME, "train")
     published = churn.published.at().arrow()
@@ -113,7 +113,7 @@ def test_the_same_inputs_make_no_second_version_and_new_ones_do(churn: PlayLake)
 
 
 def test_table_versions_with_equal_rows_make_no_second_version(churn: PlayLake) -> None:
-    """Another day, packed files, a vacuum: the table has new versions, and these days say what they said."""
+    """After another day, a compaction and a vacuum the table has new versions but equal rows on these days."""
     first = build(churn, declared(churn))
     churn.publish_customers("2026-01-07")
     table = churn.table("published/churn/v1")
@@ -130,7 +130,7 @@ def test_another_row_of_its_days_makes_another_version(churn: PlayLake) -> None:
 
 
 def test_labels_depend_on_the_days_that_they_can_meet() -> None:
-    """A row of ds is known when ds is over; the 48 hours of the gap come on top, and ten days is the oldest."""
+    """A row is known when its ds is over; a gap of 48 hours is added, and rows older than ten days do not count."""
     first, last = date(2026, 1, 20), date(2026, 1, 25)
     for wanted, reach in (
         (From(table="t@v1"), (date(1970, 1, 1), date(2026, 1, 24))),
@@ -164,7 +164,7 @@ def test_a_later_row_is_served_by_the_same_fitted_steps(churn: PlayLake) -> None
 
 
 def test_labels_meet_features_as_they_were_known(churn: PlayLake) -> None:
-    """c000001 is asked about before anything was known of it, on a known day, and after."""
+    """Labels of c000001 before its first row, on a day with a row, and after it."""
     labels = churn.root / "labels.csv"
     labels.write_text(
         "customer_id,asked_at,bought\n"
@@ -224,7 +224,7 @@ def test_a_label_that_does_not_say_who_when_and_what_is_refused(churn: PlayLake,
 
 
 def test_labels_meet_two_tables_each_as_it_was_known(lake: PlayLake) -> None:
-    """Of visits only what was known a day before the label; a name that both have goes by its table, too."""
+    """Visits count only if known a day before the label; a column name in both tables is prefixed with its table."""
     place = lake.root / "lake"
     publish(place, "ds | user_id | spend | favourite\n2026-01-03 | 1 | 3.00 | food\n2026-01-04 | 1 | 4.00 | home")
     visits = "ds | user_id | spend | mean\n2026-01-02 | 1 | 20.00 | 2\n2026-01-03 | 1 | 30.00 | 3"
@@ -305,7 +305,7 @@ customerID,gender,SeniorCitizen,Partner,Dependents,tenure,PhoneService,PaymentMe
 
 
 def land_telco(lake: PlayLake, text: str, monkeypatch: pytest.MonkeyPatch) -> PlayLake:
-    """The public file, mapped, as a day of landing."""
+    """Lands the public file with its columns mapped."""
     churn = PlayLake(lake.root, "churn")
     file = lake.root / "telco.csv"
     file.write_text(text)
@@ -395,7 +395,7 @@ def test_a_killed_build_is_repeated_under_the_same_version(churn: PlayLake, monk
 
 
 def test_a_killed_build_is_repeated_on_a_newer_table_version(churn: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pins of the unfinished version stay behind; they must neither stop the next build nor keep what it lets go."""
+    """Pins of an unfinished version must not stop the next build or keep table versions that it releases."""
 
     def killed(*arguments: object) -> None:
         raise KeyboardInterrupt
@@ -416,7 +416,7 @@ def test_a_killed_build_is_repeated_on_a_newer_table_version(churn: PlayLake, mo
 
 
 def test_a_name_too_long_for_its_pins_is_refused_when_declared() -> None:
-    """Found out only when everything is written, it would cost a whole build."""
+    """Otherwise the error would come only at the end of a whole build."""
 
     def named(length: int) -> TrainingSet:
         return TrainingSet(

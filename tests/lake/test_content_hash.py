@@ -1,4 +1,4 @@
-"""The content hash: it is the same however rows are stored, and another when anything in them is."""
+"""The content hash does not depend on how rows are stored and changes with any value."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_every_nan_is_the_same() -> None:
 
 
 def test_hashes_hold_over_the_years() -> None:
-    """Pins keep them: another way to compute them would make every pin look damaged."""
+    """Pins store hashes: another algorithm would make every pin look damaged."""
     found = pa.table(
         {
             "ds": pa.array([date(2026, 1, 5), date(2026, 1, 5)]),

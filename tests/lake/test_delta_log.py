@@ -1,4 +1,4 @@
-"""What a table's log says, beside what deltalake says of it."""
+"""Our reading of a Delta log, compared with deltalake's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing and reading tables: only what is needed is touched, only what differs is written, one writer at a time."""
+"""Merges touch only the needed files, write only changed rows, and exclude each other."""
 
 import json
 import multiprocessing
@@ -225,7 +225,7 @@ def test_a_conflict_is_tried_again_and_nothing_else_is(lake: PlayLake, monkeypat
 
 
 def test_two_drivers_without_shared_locks_leave_each_row_once(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on two machines, where no lock of ours reaches: both have taken the difference when the first one commits."""
+    """As on two machines without shared locks: both have computed their diff when the first one commits."""
     lake.land(DAY, "transaction_id | purchase_amount\na | 1.00\nb | 2.00")
     lake.ingest(DAY)
     lake.clean(DAY)
@@ -279,7 +279,7 @@ def test_compact_packs_settled_partitions_and_keeps_every_row(lake: PlayLake) ->
 
 
 def test_compacting_under_a_running_job_loses_no_row(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As from another machine: the files that the job has taken its difference from are others when it commits."""
+    """As from another machine: compaction replaces the files between the job's diff and its commit."""
     for number in range(1, 4):
         lake.land(f"2026-01-0{number}", f"transaction_id | timestamp\n{number} | 2026-01-01T0{number}:00:00Z")
         lake.day(f"2026-01-0{number}")

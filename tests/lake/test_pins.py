@@ -1,4 +1,4 @@
-"""Pins: a name keeps a version of any table, says what its rows were, and notices when they are not."""
+"""Pins keep a version of any table, record its content hash and detect damage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small tables of facts: the same again writes nothing, whatever the facts are."""
+"""Writing equal rows to a small table writes nothing."""
 
 from dataclasses import replace
 from datetime import date

@@ -1,4 +1,4 @@
-"""Beside the days: what grows without bound is pruned, what is needed stays, and a pin that is damaged is named."""
+"""Maintenance prunes old results, keeps what is needed and reports damaged pins."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def verdict(lake: PlayLake, table: str, ds: str, dataset: str = "transactions", 
 
 
 def result(lake: PlayLake, ds: str, dataset: str = "transactions") -> list[str]:
-    """What Great Expectations keeps of a validation: the result, and the page that it made of it."""
+    """The files that Great Expectations writes for a validation: the result and its page."""
     moment = f"{ds.replace('-', '')}T230000.123456Z"
     run, name = f"{dataset}/features/__none__/{moment}", f"{dataset}.features-{dataset}.features"
     found = [
@@ -145,7 +145,7 @@ def test_an_old_day_that_ran_again_lately_keeps_what_it_said(lake: PlayLake) -> 
 
 
 def test_the_day_decides_and_no_clock(lake: PlayLake) -> None:
-    """Years from now, maintenance of the same day removes the same."""
+    """Maintenance of a day removes the same files whenever it runs."""
     paths = [verdict(lake, "raw", OLD), verdict(lake, "raw", KEPT)]
     counts(lake, str(date.fromisoformat(DS) - timedelta(days=30)))
     assert there(lake, paths) == paths
@@ -183,7 +183,7 @@ def data_file(lake: PlayLake, version: int, day: str = DS) -> Path:
 
 
 def expire(lake: PlayLake) -> None:
-    """As if the retention were over."""
+    """Sets the table's retention to zero."""
     path = str(place(lake) / PATH)
     table = DeltaTable(path)
     table.alter.set_table_properties({"delta.deletedFileRetentionDuration": "interval 0 seconds"})
@@ -280,7 +280,7 @@ def test_a_pin_that_is_released_meanwhile_is_not_damaged(published: PlayLake, mo
 
 
 def test_removing_files_makes_no_day_run_again(published: PlayLake) -> None:
-    """Between a validation and its publication, a file that goes is no reason to validate anew."""
+    """Removing files between a validation and its publication does not require another validation."""
     run = published.plan("look", DS)
     watch = Watch(layout.published(run.contract), lambda day: True)
     look = Job("look", lambda run: Outcome(), watches=lambda run: [watch])
@@ -303,7 +303,7 @@ def test_maintenance_is_filed_like_any_job_and_always_looks(lake: PlayLake) -> N
 
 
 def test_the_moment_in_a_path_is_that_of_great_expectations() -> None:
-    """The form in which it names its results, so that another one is noticed."""
+    """Guards the path format of Great Expectations' results, which pruning parses."""
     from great_expectations.core.run_identifier import RunIdentifier
 
     from common.maintenance.maintain import MOMENT

@@ -1,4 +1,4 @@
-"""A pinned version stays to the byte, and nothing else piles up."""
+"""Vacuum keeps the files of a pinned version and removes other old ones."""
 
 import json
 from datetime import date
@@ -26,7 +26,7 @@ def rows(round_: int, days: list[date] = DAYS) -> pa.Table:
 
 
 def merge(uri: str, round_: int) -> None:
-    """Corrects every tenth row of one day, as a real MERGE."""
+    """Corrects every tenth row of one day with a MERGE."""
     source = rows(round_, [DAYS[round_ % len(DAYS)]]).take(list(range(round_ % 10, 500, 10)))
     same = "t.ds = s.ds AND t.user_id = s.user_id"
     table = DeltaTable(uri).merge(source, same, source_alias="s", target_alias="t")

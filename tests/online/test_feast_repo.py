@@ -1,4 +1,4 @@
-"""The Feast repository: what Feast would find in it, with a stand-in for Feast, and with Feast where it is installed."""
+"""The generated Feast repository, loaded by a stand-in for Feast and by Feast itself where installed."""
 
 import os
 import re
@@ -54,7 +54,7 @@ def contract(name: str = "people", key: str = "string", said: str = "Who it is",
 
 
 class Told(SimpleNamespace):
-    """What Feast's classes are told; equal to a mark of the same name."""
+    """Records the arguments of Feast's classes; equal to a mark of the same name."""
 
 
 class Anything(ModuleType):

@@ -1,4 +1,4 @@
-"""One entity's vector, from the online store alone."""
+"""Serving one entity's vector from the online store."""
 
 from __future__ import annotations
 

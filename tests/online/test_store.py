@@ -1,4 +1,4 @@
-"""The online store: what a reader sees while rows are loaded, and that they come back as they were."""
+"""The online store: readers during a load, and exact round trips of values."""
 
 import contextlib
 import importlib.util
@@ -116,7 +116,7 @@ def told(store: Store, view: str = "sales_v1") -> str:
 
 
 def kept(store: Store) -> int:
-    """How many rows there are, also those that nobody can see."""
+    """The number of stored rows, including those that are not visible to readers."""
     if isinstance(store, online_redis_store()):
         client = store._client  # type: ignore[attr-defined]
         return sum(client.hlen(key) for key in client.scan_iter("online:*") if key.rpartition(":")[2].isdigit())
@@ -344,7 +344,7 @@ ROWS = st.lists(
 
 
 def exactly(row: dict[str, Any]) -> dict[str, tuple[type, str]]:
-    """Type and every digit; a number that is none equals itself."""
+    """A value's type and exact digits, in which NaN equals NaN."""
     return {name: (type(value), str(value) if isinstance(value, float) else value) for name, value in row.items()}
 
 

@@ -1,4 +1,4 @@
-"""What a chain says of its days: which the source had nothing for, and which rules warned. Without Spark."""
+"""How a chain reports missing days, failures and warnings; stub jobs, without Spark."""
 
 import json
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ VALIDATE = Job("validate", lambda run: Outcome("done", {"rules": 1}, facts={"war
 
 @pytest.fixture
 def said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
-    """The exit code and the JSON line of a chain, or of a job, over days."""
+    """Runs a chain or job over days; returns the exit code and the JSON line."""
 
     def run(work: list[ChainStep] | Job, ds: str, *datasets: str) -> tuple[Any, dict[str, Any]]:
         places = ["--lake", str(tmp_path / "lake"), "--landing", str(tmp_path / "landing")]
@@ -114,7 +114,7 @@ def test_what_warned_on_the_way_is_said_with_its_day_and_once(said: Any) -> None
 
 
 class Diary:
-    """A chain of two steps, the first of which can be done ahead, and in what order its days' steps began and ended."""
+    """A chain of two steps that records when each step begins and ends; the first can run ahead."""
 
     def __init__(self, tmp_path: Path) -> None:
         self.tmp_path = tmp_path

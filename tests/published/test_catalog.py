@@ -1,4 +1,4 @@
-"""The published tables without Spark: any version, by number, time or pin, and only the files that are asked for."""
+"""Reading published tables without Spark: versions by number, time or pin, and only the needed files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ds         | user_id | spend | mean | favourite
 
 @pytest.fixture
 def table(tmp_path: Path) -> FeatureTable:
-    """Two publications, packed, and a third."""
+    """Two publications, a compaction and a third publication."""
     publish(tmp_path, FIRST, at="2026-02-01T06:00")
     publish(tmp_path, SECOND, at="2026-02-02T06:00:00.500")
     split_files(tmp_path, "ds | user_id | spend\n2026-01-03 | 1 | 1.00\n2026-01-03 | 2 | 2.00")

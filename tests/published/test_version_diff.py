@@ -1,4 +1,4 @@
-"""What changed between two versions, beside pandas' own merge as the judge."""
+"""The diff between two versions, compared with a pandas merge."""
 
 from __future__ import annotations
 

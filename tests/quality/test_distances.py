@@ -1,4 +1,4 @@
-"""How far a day is from its reference, against what SciPy says of the values themselves."""
+"""Distances between distributions, compared with SciPy on the raw values."""
 
 from collections import Counter
 from dataclasses import replace
@@ -86,7 +86,7 @@ def test_the_other_distances_are_those_of_scipy() -> None:
 
 
 def over_the_limits(past: list[Profile], day: Profile) -> set[str]:
-    """What is further away than chance alone would bring it, at most once in a thousand times."""
+    """The distances that exceed what chance gives once in a thousand times."""
     found, sizes = distances.shares(past, [day]), distances.sizes(past, [day])
     assert found is not None
     measured = {

@@ -1,4 +1,4 @@
-"""What is told of a day whose profiles are not those of the days before: which rule, on which column, and what is not."""
+"""Drift rules: which changes of a day's profiles are reported, and which are not."""
 
 import json
 from collections import Counter
@@ -43,7 +43,7 @@ def keep(lake: PlayLake, day: date, found: Sequence[Profile]) -> None:
 
 
 def judged(root: Path, before: Sequence[Profile], today: Sequence[Profile], **declared: Any) -> list[CheckResult]:
-    """The results of today, after a week whose days all looked like `before`."""
+    """The drift results of a day after a week of days like `before`."""
     lake = PlayLake(root)
     for day in WEEK:
         write_json(f"{root}/lake/runs/transactions/ingest/{day}.json", {"line": {"job": "ingest"}})
@@ -82,7 +82,7 @@ def test_countless_values_that_become_one_value_are_drift(tmp_path: Path) -> Non
 
 
 def test_more_values_than_are_kept_are_neither_new_nor_gone(tmp_path: Path) -> None:
-    """Which of them are among the top values is a matter of a row more or less."""
+    """One row more or less decides which of them are among the stored top values."""
     kinds = [f"city{number}" for number in range(80)]
     before, today = " ".join([*kinds, *kinds[:50]]), " ".join([*kinds, *kinds[30:]])
     assert alarms(judged(tmp_path, [texts("city", before, 4)], [texts("city", today, 4)])) == {}
@@ -140,7 +140,7 @@ def test_the_other_distances_are_rules_where_they_are_declared(tmp_path: Path) -
 
 
 def test_a_fixed_day_is_the_only_reference(tmp_path: Path) -> None:
-    """Whatever came between, and however little there was before it."""
+    """The days in between do not matter, nor does missing history before it."""
     lake, since = PlayLake(tmp_path), date(2025, 6, 1)
     keep(lake, since, [texts("kind", "a b", 200)])
     today = [texts("kind", "a a a a a a a b", 50)]

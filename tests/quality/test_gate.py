@@ -1,4 +1,4 @@
-"""What the gate knows beyond a day's own rows: profiles, freshness, volume, references, drift, and what it keeps."""
+"""Gate checks beyond a day's own rows: profiles, freshness, volume, references, drift and stored results."""
 
 import json
 from dataclasses import replace
@@ -25,7 +25,7 @@ NEXT = "2026-01-06"
 
 
 def validate(lake: PlayLake, ds: str, table: str = "processed", **changed: Any) -> Line:
-    """Validates as if the contract said otherwise in something."""
+    """Validates under a changed contract."""
     run = lake.plan("validate", ds, table=table, code=str(changed))
     contract = replace(run.contract, **changed)
     return run_day(VALIDATE, replace(run, dataset=replace(run.dataset, contract=contract)))
@@ -133,7 +133,7 @@ def test_a_value_must_exist_where_the_contract_says(lake: PlayLake) -> None:
 
 
 def test_a_value_that_was_replaced_since_was_known_on_the_day(lake: PlayLake) -> None:
-    """What a correction does to the other table says nothing of an older day, whenever it is validated."""
+    """A later correction in the referenced table does not affect an older day."""
     rule = Reference(column="user_id", dataset="transactions", key="age")
     referring = lake.with_contract(references=(rule,))
     day(lake, DAY, "transaction_id | user_id | age\na | 7 | 7")
@@ -143,7 +143,7 @@ def test_a_value_that_was_replaced_since_was_known_on_the_day(lake: PlayLake) ->
 
 
 def drifting(lake: PlayLake, *days: str, **declared: Any) -> dict[str, Any]:
-    """Lands the days one after the other and validates the last against all before it."""
+    """Lands the days in order and validates the last one against those before it."""
     first = date.fromisoformat(DAY)
     for number, text in enumerate(days):
         ds = str(first + timedelta(days=number))
@@ -232,7 +232,7 @@ def test_daily_validation_leaves_the_stored_suite_unchanged(lake: PlayLake) -> N
 
 
 def test_the_same_rules_ask_spark_the_same_query(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a session compiles it once; Great Expectations' own order of metrics differs from run to run."""
+    """A session then compiles it once; Great Expectations' own order of metrics differs between runs."""
     rows, asked = spark.createDataFrame([(1, "x", 2.0)], "a int, b string, c double"), []
     plain = type(rows).agg
 

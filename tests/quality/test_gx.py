@@ -1,4 +1,4 @@
-"""The gate: what fails is named, with its column, its count and examples; a bad day goes no further."""
+"""The gate stops a bad day and names failed rules with column, count and examples."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -35,7 +35,7 @@ def test_a_good_day_passes_every_gate(lake: PlayLake) -> None:
 
 
 def test_two_validations_at_once_agree_and_are_stored_once(lake: PlayLake) -> None:
-    """As if the lock of the job did not keep the other one out."""
+    """Without the lock that normally excludes the second job."""
     lake.land(DAY, "transaction_id\na\nb")
     lake.day(DAY)
     runs = [replace(lake.plan("validate", DAY, table="processed"), run_id=f"run {number}") for number in (1, 2)]

@@ -1,4 +1,4 @@
-"""What a contract declares sensitive is told by nobody: not by the gate, not by what it keeps, not by a profile."""
+"""Sensitive values appear in no message, stored result or profile."""
 
 from dataclasses import replace
 from datetime import date
@@ -38,7 +38,7 @@ RULES = (
 
 
 def told(lake: PlayLake) -> str:
-    """All that stands beside the tables, and every profile."""
+    """The text of all stored results and profiles."""
     kept = [lake.root / "lake" / name for name in ("gx", "results", "runs")]
     files = [path.read_text(errors="replace") for folder in kept for path in folder.rglob("*") if path.is_file()]
     return "\n".join([*files, str(lake.rows("profiles"))])
@@ -75,7 +75,7 @@ def test_how_many_is_told_all_the_same(people: PlayLake) -> None:
 
 
 def test_an_error_keeps_its_name_and_loses_its_words(people: PlayLake) -> None:
-    """Spark quotes the value that it can't read."""
+    """Spark's error message quotes the value."""
     query = f"SELECT CAST('{SECRET}x' AS INT) FROM {{batch}}"
     rule = warns("UnexpectedRowsExpectation", unexpected_rows_query=query)
     people.day(DAY)

@@ -1,4 +1,4 @@
-"""What is sensitive, by what a contract says; and what is left of a result and of a record when that is taken out."""
+"""Which columns are sensitive, and how results and records are masked."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What can't be checked at all is neither good nor bad: it is said by name, and stops the day."""
+"""A rule that could not be checked is reported as such and stops the day."""
 
 import logging
 import shutil
@@ -26,7 +26,7 @@ def made(lake: PlayLake) -> PlayLake:
 
 
 def rewritten(lake: PlayLake, path: str, rows: pa.Table) -> None:
-    """The table as somebody else has written it."""
+    """Overwrites the table, as another program might."""
     by = "event_date" if path.startswith("processed") else "ds"
     write_deltalake(str(lake.root / "lake" / path), rows, mode="overwrite", schema_mode="overwrite", partition_by=by)
 

@@ -1,4 +1,4 @@
-"""What is usual: the same weekdays before, robustly."""
+"""The volume rule compares with the same weekdays of earlier weeks, robustly."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_one_earlier_week_is_too_little_to_judge_by() -> None:
 def judged(
     lake: PlayLake, monkeypatch: pytest.MonkeyPatch, ds: date, *commits: tuple[date, date, int]
 ) -> tuple[CheckResult, int]:
-    """The verdict on a day, and how many commits were read for it: each is of an instant, a day, and its records."""
+    """Checks a day's volume; returns the result and the number of commits read. A commit is (at, ds, landed)."""
     reads = []
 
     def told(path: str, limit: int) -> list[Commit]:
@@ -66,7 +66,7 @@ def _commit(number: int, at: date, ds: date, landed: int) -> Commit:
 
 
 def daily(first: date, days: int, landed: int = 100, again: int = 1) -> list[tuple[date, date, int]]:
-    """Days that were ingested on the day after each, several times over."""
+    """Commits of days that were each ingested on the next day, `again` times."""
     names = [first + timedelta(days=number) for number in range(days)]
     return [(day + timedelta(days=1), day, landed) for day in names for _ in range(again)]
 
@@ -85,7 +85,7 @@ def test_reingested_weeks_do_not_hide_those_before(tmp_path: Path, monkeypatch: 
 
 
 def test_no_more_commits_are_read_than_the_days_can_be_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Monday that never came is not looked for in the years before."""
+    """A missing Monday is not searched for through years of history."""
     commits = [
         each for each in daily(MONDAY - timedelta(days=900), 901, again=3) if each[1] != MONDAY - timedelta(days=7)
     ]

@@ -1,4 +1,4 @@
-"""The command `features`: what it prints, what it writes, and how it ends."""
+"""The command `features`: its output, files and exit codes."""
 
 from __future__ import annotations
 
@@ -285,13 +285,13 @@ def test_a_damaged_log_is_said_to_be_one(lake: Path, capsys: Capture) -> None:
 
 
 def ran(name: str) -> str:
-    """An id as a run has it."""
+    """A run id in the usual format."""
     return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 @pytest.fixture
 def submitted(lake: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What would be submitted, of two versions of a table, where a run made one day three times published."""
+    """The commands that would be submitted for a table with one day published three times by one run."""
     row = "ds | user_id | spend\n2026-01-04 | 1 | {}.00"
     for number, (spend, run) in enumerate([(1, "one"), (2, "two"), (3, "three")]):
         publish(lake, row.format(spend), "visits/v1", run_id=ran(run), at=f"2026-02-0{number + 1}T00:00")
@@ -346,7 +346,7 @@ def test_a_vector_is_asked_for_by_an_entity_that_can_be_one(
 
 
 def test_the_first_row_is_there_in_a_second_and_a_half(lake: Path) -> None:
-    """Best of three fresh processes, by what each computes: on an idle machine nothing else takes time."""
+    """Takes the best CPU time of three fresh processes, so that a busy machine does not matter."""
     assert min(_seconds_of_a_first_row() for _ in range(3)) < 1.5
 
 

@@ -1,4 +1,4 @@
-"""What is in quarantine, as it is told: every reason with its count and a few records."""
+"""The quarantine report: every reason with its count and a few records."""
 
 from dataclasses import replace
 from datetime import date

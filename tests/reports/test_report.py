@@ -1,4 +1,4 @@
-"""The page of the last days: it says what the lake says, escapes what the data says, and asks nothing of the network."""
+"""The report page shows the lake's results, escapes the data and loads nothing from the network."""
 
 import re
 import shutil
@@ -112,7 +112,7 @@ def draw(lake: Path, until: date | None = None, days: int = 30) -> str:
 
 
 def text_of(page: str) -> str:
-    """What a reader sees: no tags, single blanks."""
+    """The visible text: without tags, with single blanks."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page.partition("<body>")[2]))
 
 
@@ -200,7 +200,7 @@ def test_a_day_that_nothing_could_be_expected_of_says_why(lake: Path) -> None:
 
 
 def complaints(page: Path) -> list[str]:
-    """What a browser writes to its console when it opens the page."""
+    """The messages in a browser's console after opening the page."""
     flags = (
         "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --enable-logging=stderr"
     )
@@ -213,7 +213,7 @@ def complaints(page: Path) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on the PATH")
 def test_a_browser_has_nothing_to_complain_of(lake: Path) -> None:
-    """The page forbids every request, so that one that it made would be told."""
+    """The page's policy forbids every request, so the console would show one."""
     page = lake.parent / "report.html"
     page.write_text(draw(lake), encoding="utf-8")
     assert complaints(page) == []

@@ -1,4 +1,4 @@
-"""What is said when there is no cluster, and where its secret may be."""
+"""Errors without a cluster, and where its secret may appear."""
 
 import runpy
 import socket
@@ -50,7 +50,7 @@ def test_a_missing_secret_is_an_error_that_names_its_file(tmp_path: Path, conten
 
 
 def test_a_session_starts_its_jvm_without_the_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a session is made with would otherwise be the JVM's command line."""
+    """Session options end up on the JVM's command line, which everybody can read."""
     (tmp_path / "secret").write_text("hunter2")
     known: list[object] = []
 
@@ -71,7 +71,7 @@ def test_a_laptop_needs_none_of_it() -> None:
 
 
 def test_a_daemon_is_recognised_while_its_script_becomes_java(tmp_path: Path) -> None:
-    """Told dead then, it was left running with nothing that knew of it."""
+    """It was once taken for dead at that moment and left running."""
     words_of = runpy.run_path(str(ROOT / "conf/spark/cluster.py"))["words_of"]
     script = tmp_path / "again.sh"
     script.write_text(f'[ -e {tmp_path}/enough ] && exit; exec bash {script} "$@"')

@@ -1,4 +1,4 @@
-"""What makes a day stale without new data: the engine's version, the contract and the dataset's own code, and no more."""
+"""Without new data a day becomes stale only by the engine version, the contract or the dataset's code."""
 
 import shutil
 import sys
@@ -77,7 +77,7 @@ def test_what_cannot_change_rows_makes_nothing_stale(folder: Path, file: str, ol
 
 
 def test_code_outside_the_datasets_makes_nothing_stale() -> None:
-    """A report may change every day: it is no part of what a fingerprint reads."""
+    """A report may change every day, so the fingerprint does not read it."""
     read = {path for name in datasets.names() for path in _files_read(name)}
     assert {path.relative_to(ROOT).parts[:2] for path in read} == {("jobs", "datasets")}
 

@@ -1,4 +1,4 @@
-"""Files to records, without Spark."""
+"""Parsing text files into records, without Spark."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ from common.sources.text_records import (
 
 
 def read_csv(content: bytes | str, wanted: tuple[str, ...] = ("a", "b"), encoding: str = "utf-8") -> ParsedBlock:
-    """All batches of one CSV file as one."""
+    """All blocks of a CSV file as one."""
     stream = io.BytesIO(content if isinstance(content, bytes) else content.encode(encoding))
     line, rest = split_header(read_lines(stream, encoding))
     assert line is not None
@@ -52,7 +52,7 @@ def together(batches: object) -> ParsedBlock:
 
 @pytest.fixture(params=[7, 1 << 20])
 def chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Files arrive in blocks; where a block ends must not matter."""
+    """Files are read in blocks; block boundaries must not matter."""
     monkeypatch.setattr(text_records, "CHUNK", request.param)
     return int(request.param)
 

@@ -1,4 +1,4 @@
-"""A real Airflow for tests: its own home, a free port, everything that `make airflow` starts; spoken to by its API."""
+"""A real Airflow for tests with its own home and a free port, driven through its API."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def free_port() -> int:
 
 @contextmanager
 def database() -> Iterator[dict[str, str]]:
-    """PostgreSQL's for Airflow, where it is installed; else none is named, and Airflow takes the laptop's SQLite."""
+    """A PostgreSQL database for Airflow where PostgreSQL is installed, else Airflow's default SQLite."""
     with ExitStack() as stack:
         try:
             address = stack.enter_context(postgres())
@@ -93,7 +93,7 @@ class Airflow:
                 self.kill()
 
     def kill(self) -> None:
-        """All of it, at once: nothing has time to say good-bye."""
+        """Kills all processes at once."""
         assert self.process
         self.process.kill()  # first of all, for it starts again what ends
         self.process.wait()
@@ -101,7 +101,7 @@ class Airflow:
         self.process = None
 
     def _killed(self) -> set[int]:
-        """Once more, for whatever the killed had started meanwhile, and has not let go of its port yet."""
+        """Kills again: killed processes may have started others that still hold the port."""
         left = self.processes()
         for pid in left:
             with suppress(ProcessLookupError):
@@ -112,7 +112,7 @@ class Airflow:
         return in_session(self.process.pid) if self.process else set()
 
     def part(self, name: str) -> int:
-        """The process of the scheduler, the triggerer …; 0 while it does not run."""
+        """The process id of the scheduler, triggerer …; 0 while it does not run."""
         assert self.process
         mine = (pid for pid in self.processes() if parent(pid) == self.process.pid)
         return next((pid for pid in mine if f"airflow {name}" in words(pid).replace("api_server", "api-server")), 0)
@@ -128,7 +128,7 @@ class Airflow:
         )
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """`airflow` at a prompt; nothing needs to have been started."""
+        """Runs the `airflow` command; no process needs to be running."""
         return subprocess.run(
             [ROOT / "conf/airflow/airflow", *arguments],
             env=self.environment,
@@ -179,7 +179,7 @@ class Airflow:
         return {each["dag_run_id"]: each["state"] for each in found}
 
     def days(self, dag: str, kind: str) -> dict[str, str]:
-        """The runs of a kind by the day that they are for."""
+        """The runs of a type by their logical day."""
         found = self.api("GET", f"/dags/{dag}/dagRuns?limit=100")["dag_runs"]
         return {each["data_interval_start"][:10]: each["dag_run_id"] for each in found if each["run_type"] == kind}
 
@@ -198,7 +198,7 @@ class Airflow:
         )
 
     def said(self, dag: str, run: str, task: str) -> Any:
-        """What the task left for others; None where it had nothing to say."""
+        """The task's XCom value, or None."""
         path = f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value"
         try:
             value = self.api("GET", path)["value"]
@@ -211,11 +211,11 @@ class Airflow:
         return [json.loads(line) for line in (self.folder / "alerts.log").read_text().splitlines()]
 
     def clear(self, dag: str, run: str) -> None:
-        """All of it: what has landed anew is ingested anew."""
+        """Clears all tasks of the run, so that changed files are ingested again."""
         self.api("POST", f"/dags/{dag}/dagRuns/{run}/clear", {"dry_run": False, "only_failed": False})
 
     def over(self, dag: str, run: str, seconds: float = 420) -> str:
-        """The state that a run ends in."""
+        """Waits for the run to end and returns its state."""
         self.until(lambda: self.runs(dag).get(run) in OVER, f"{run} of {dag} to end", seconds)
         return self.runs(dag)[run]
 
@@ -227,4 +227,4 @@ class Airflow:
 
 
 class RefusedError(Exception):
-    """The API said no."""
+    """The API refused a request."""

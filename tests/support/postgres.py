@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own, where it is installed."""
+"""A PostgreSQL server for tests, where PostgreSQL is installed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from typing import Any
 
 
 class NotHereError(Exception):
-    """Why there is none."""
+    """PostgreSQL can't be started, and why."""
 
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """The address of an empty database, as user:password@host:port/name."""
+    """Starts a server; yields an empty database as user:password@host:port/name."""
     if missing := [program for program in ("postgres", "initdb") if not shutil.which(program)]:
         raise NotHereError(f"{missing[0]} is not on PATH")
     user = getpass.getuser() if os.geteuid() else "postgres"  # it refuses to run as root
@@ -52,7 +52,7 @@ def postgres() -> Iterator[str]:
 
 
 def _until_ready(folder: Path, server: subprocess.Popen[bytes]) -> None:
-    """As pg_ctl finds it out."""
+    """Waits until the server accepts connections, as pg_ctl does."""
     said = folder / "postmaster.pid"
     deadline = time.monotonic() + 20
     while not (said.exists() and "ready" in said.read_text()):

@@ -1,4 +1,4 @@
-"""What runs on this machine, as the kernel tells it."""
+"""Processes on this machine, read from /proc."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def parent(pid: int) -> int:
-    """0 of a process that has just ended."""
+    """The parent's process id; 0 if the process has just ended."""
     return _stat(pid)[1]
 
 
 def in_session(leader: int) -> set[int]:
-    """Every process that a session's leader has started, and whatever those have, unless it left for a session of its own."""
+    """All processes of a session: those that its leader and their children started."""
     return {pid for pid in _all() if _stat(pid)[3] == leader}
 
 
@@ -23,7 +23,7 @@ def words(pid: int) -> str:
 
 
 def listening(pid: int) -> set[str]:
-    """The addresses that a process listens on, as the kernel writes them: that of IPv4 is the last word of IPv6's."""
+    """The addresses that a process listens on, in the kernel's hexadecimal form; IPv4 is the last word of IPv6."""
     try:
         own = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
     except OSError:
@@ -42,7 +42,7 @@ def _all() -> list[int]:
 
 
 def _stat(pid: int) -> list[int]:
-    """State (left out), parent, process group, session: zeros for what has ended, though nobody may have asked how."""
+    """Parent, process group and session; zeros for a process that has ended, even as a zombie."""
     try:
         state, *numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:4]
     except OSError:

@@ -1,4 +1,4 @@
-"""Small published tables, written as the publish job leaves them, and as others spoil them."""
+"""Writes small published tables as the publish job does, and damages them as other programs might."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def publish(
     mode: Mode = "overwrite",
     **books: Any,
 ) -> int:
-    """Makes the days of the text what the table holds of them, in one commit, or adds to them; returns its version."""
+    """Replaces the text's days in the table in one commit, or appends to them; returns the version."""
     rows, uri = rows_of(text), f"{lake}/published/{table}"
     days = sorted({str(day) for day in rows["ds"].to_pylist()} | ({empty} - {""}))
     facts = {day: _facts(rows, day) for day in days}
@@ -100,7 +100,7 @@ def commit(
 
 
 def date_commit(uri: str, version: int, at: str) -> None:
-    """Gives a commit another time of its own; its files keep theirs."""
+    """Changes a commit's timestamp, not the times of its files."""
     log = Path(uri) / "_delta_log" / f"{version:020}.json"
     entries = [json.loads(line) for line in log.read_text().splitlines()]
     for entry in entries:
@@ -129,7 +129,7 @@ def vacuum(lake: Path, table: str = "purchases/v1", keep: list[int] | None = Non
 
 
 def split_files(lake: Path, text: str, table: str = "purchases/v1") -> None:
-    """The same rows in a file each, as a stranger might leave them."""
+    """Rewrites the rows as one file each, as another program might."""
     uri = f"{lake}/published/{table}"
     rows = rows_of(text)
     for number in range(rows.num_rows):

@@ -1,4 +1,4 @@
-"""Real receivers of alerts on this machine: they listen, remember what they were told, and answer as they are bid."""
+"""Alert receivers on this machine: they record what they get and answer as configured."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 
 @dataclass
 class Web:
-    """Answers each request with a status; with a redirection to itself, if it is one."""
+    """Answers each request with a status; a redirect points to itself."""
 
     status: int = 200
     port: int = 0
@@ -56,7 +56,7 @@ def web(status: int = 200) -> Iterator[Web]:
 
 @contextmanager
 def listening(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A port whose every caller is given to `answer`."""
+    """Opens a port and handles each connection with `answer`."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -78,13 +78,13 @@ def _quietly(answer: Callable[[socket.socket], None], caller: socket.socket) -> 
 
 
 def silent(caller: socket.socket) -> None:
-    """Takes what it is told, and never answers."""
+    """Reads and never answers."""
     while caller.recv(4096):
         pass
 
 
 def dripping(caller: socket.socket) -> None:
-    """Answers a character at a time, each within any timeout of the socket, and never comes to an end."""
+    """Answers one character at a time, each within the socket's timeout, and never ends."""
     caller.sendall(b"HTTP/1.1 200 OK\r\nX: ")
     while True:
         caller.sendall(b"x")
@@ -93,7 +93,7 @@ def dripping(caller: socket.socket) -> None:
 
 @dataclass
 class Post:
-    """A mail server: speaks as much SMTP as one message needs."""
+    """A mail server that speaks as much SMTP as one message needs."""
 
     offers: tuple[str, ...] = ()
     refuses: dict[str, int] = field(default_factory=dict)

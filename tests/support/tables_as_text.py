@@ -1,4 +1,4 @@
-"""Small tables written out as text, as the tests read them and as they compare them."""
+"""Tables written as text, for input and for comparison."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 
 def parse(text: str) -> list[dict[str, str | None]]:
-    """Rows of a table like `a | b`, one line each; `-` is nothing there."""
+    """Parses rows from a text table like `a | b`; `-` means null."""
     lines = [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines()]
     names, rows = lines[0], lines[1:]
     return [dict(zip(names, (None if cell == "-" else cell for cell in row), strict=True)) for row in rows]
 
 
 def shown(rows: Iterable[Mapping[str, Any]], names: list[str]) -> list[tuple[str | None, ...]]:
-    """Those columns of the rows as text, sorted."""
+    """The named columns of the rows as sorted text."""
     found = [tuple(None if row[name] is None else str(row[name]) for name in names) for row in rows]
     return sorted(found, key=lambda row: tuple(str(cell) for cell in row))
 

@@ -1,4 +1,4 @@
-"""Labels meet what was known before them, and splits are the same on any machine."""
+"""Labels join only what was known before them, and splits are the same on any machine."""
 
 import hashlib
 import random

@@ -1,4 +1,4 @@
-"""What preprocessing steps learn, against pandas; and that a row is served just as it was trained on."""
+"""Preprocessing steps compared with pandas; a served row is transformed like a trained one."""
 
 import json
 import math
@@ -90,7 +90,7 @@ def table(rows: Rows) -> pa.Table:
 
 
 def after(step: Step | Sequence[Step], train: pa.Table, later: pa.Table | None = None) -> dict[str, list[Any]]:
-    """The columns of the later rows (of the training split itself, without them) once the steps were fitted."""
+    """Fits the steps and returns the columns of the transformed later rows, or of the training split without them."""
     steps = (step,) if isinstance(step, Step) else step
     return fit(steps, train).apply(train if later is None else later).to_pydict()
 
@@ -104,7 +104,7 @@ def words(*values: str | None) -> pa.Table:
 
 
 def same(found: Any, expected: Any) -> bool:
-    """To the last digit, and to the sign of a zero; NaN is itself."""
+    """Compares exactly, including the sign of zero; NaN equals NaN."""
     return repr(found) == repr(expected)
 
 
