@@ -39,7 +39,7 @@ def judged(spark: SparkSession, text: str, ds: str, zone: str = "UTC") -> tuple[
         ("2026-01-05T10:00:00Z", "2026-01-05 10:00:00"),
     ],
 )
-def test_a_time_without_a_zone_is_meant_in_the_sources_own(spark: SparkSession, local: str, utc: str) -> None:
+def test_a_time_without_zone_is_in_the_sources_zone(spark: SparkSession, local: str, utc: str) -> None:
     instant, event_date, reasons = judged(spark, local, local[:10], "Europe/Berlin")
     assert (instant, event_date, reasons) == (utc, utc[:10], [])
 
@@ -56,7 +56,7 @@ def test_iso_8601_is_accepted_with_and_without_its_parts(spark: SparkSession, te
     "text",
     ["12:30", "2026", "2026-1-5", "20260105", "05.01.2026", "2026-01-05T25:00:00Z", "2026-02-31", "now", "today"],
 )
-def test_nothing_is_guessed(spark: SparkSession, text: str) -> None:
+def test_times_in_other_forms_are_refused(spark: SparkSession, text: str) -> None:
     instant, _, reasons = judged(spark, text, "2026-01-05")
     assert (instant, reasons) == (None, ["timestamp:not_timestamp"])
 
@@ -75,7 +75,7 @@ def test_an_instant_out_of_reach_is_refused_with_the_limit(spark: SparkSession, 
 
 
 @pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31"])
-def test_a_year_that_stands_for_no_date_is_refused(spark: SparkSession, text: str) -> None:
+def test_a_placeholder_year_is_refused(spark: SparkSession, text: str) -> None:
     contract = datasets.load("transactions").contract
     born = Column(name="born", type="date", description="")
     contract = replace(contract, columns=(*contract.columns, born))

@@ -64,13 +64,13 @@ def test_a_killed_part_is_restarted_and_its_children_ended(running: subprocess.P
     assert all(len(started(tmp_path, part)) == 1 for part in PARTS if part != "scheduler")
 
 
-def test_none_serves_logs(running: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_no_part_serves_logs(running: subprocess.Popen[str], tmp_path: Path) -> None:
     for part in ("scheduler", "triggerer"):
         assert started(tmp_path, part)[0][2:] == [part, "--skip-serve-logs"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_stop_it_leaves_nothing_running(running: subprocess.Popen[str], number: int) -> None:
+def test_stopping_leaves_no_process_running(running: subprocess.Popen[str], number: int) -> None:
     assert len(in_session(running.pid)) >= 9
     running.send_signal(number)
     assert running.wait(20) == 0

@@ -96,7 +96,7 @@ def test_the_log_is_in_the_project_from_any_working_directory(tmp_path: Path, mo
     assert (tmp_path / "data" / "alerts.log").exists()
 
 
-def test_a_webhook_is_told_in_words_and_in_fields(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_webhook_gets_the_alert_as_text_and_as_fields(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with web() as receiver:
         monkeypatch.setenv("ALERT_WEBHOOK", receiver.url)
         tell(ALERT, receivers(tmp_path, webhook=True))
@@ -113,19 +113,19 @@ def test_a_webhook_is_told_in_words_and_in_fields(tmp_path: Path, monkeypatch: p
     assert said == {name: value for name, value in logged.items() if name != "at"}
 
 
-def test_a_long_message_reaches_a_receiver_that_takes_short_ones() -> None:
+def test_a_long_message_is_cut_for_a_receiver_of_short_ones() -> None:
     text = Alert("failed", "daily", "", "2026-01-05", "x" * 100_000, link="http://here").words
     assert len(text) < 3100
     assert text.endswith("…\nhttp://here")
 
 
-def test_half_a_character_keeps_no_mail_from_being_sent(tmp_path: Path) -> None:
+def test_a_lone_surrogate_does_not_stop_a_mail(tmp_path: Path) -> None:
     with listening(post := Post()) as port:
         tell(Alert("late", "daily", "", "2026-01-05", "part\udcff.csv"), receivers(tmp_path, email=mail_to(port)))
     assert "part?.csv" in post.mail[0]
 
 
-def test_without_being_declared_the_webhook_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_undeclared_webhook_gets_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with web() as receiver:
         monkeypatch.setenv("ALERT_WEBHOOK", receiver.url)
         tell(ALERT, receivers(tmp_path))
@@ -228,7 +228,7 @@ def test_a_log_that_hangs_costs_bounded_time(tmp_path: Path, caplog: pytest.LogC
     assert "no answer within 0.5 s" in caplog.text
 
 
-def test_what_can_not_be_told_at_all_is_a_warning_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_alert_that_can_not_be_written_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     endless: dict[str, Any] = {}
     endless["again"] = endless
     tell(Alert("failed", "daily", "", "2026-01-05", "x", facts=endless), receivers(tmp_path))
@@ -238,7 +238,7 @@ def test_what_can_not_be_told_at_all_is_a_warning_too(tmp_path: Path, caplog: py
     assert "an alert could not be told: AttributeError" in caplog.text
 
 
-def test_a_mail_says_it_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_mail_holds_the_whole_alert(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     alert = Alert("warning", "daily", "", "2026-01-05", "süß\r\nBcc: all@example.org", "purchases")
     with listening(post := Post()) as port:
         tell(alert, receivers(tmp_path, email=mail_to(port)))
@@ -253,7 +253,7 @@ def test_a_mail_says_it_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
     assert mail.get_content().splitlines() == ["warning: purchases 2026-01-05: süß", "Bcc: all@example.org"]
 
 
-def test_a_mail_server_that_wants_to_know_who_is_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mail_server_that_asks_for_a_login_gets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALERT_SMTP_PASSWORD", SECRET)
     with listening(post := Post(offers=("AUTH PLAIN",))) as port:
         tell(ALERT, receivers(tmp_path, email=mail_to(port, user="pipeline")))

@@ -26,14 +26,14 @@ SECRETS = {
 }  # fmt: skip
 
 
-def test_ports_are_for_this_machine_alone() -> None:
+def test_ports_are_bound_to_localhost_only() -> None:
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert published
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_has_limits_and_comes_back_and_says_how_it_is(name: str) -> None:
+def test_a_service_has_limits_a_restart_policy_and_a_healthcheck(name: str) -> None:
     service = SERVICES[name]
     assert service["mem_limit"]
     assert service["cpus"]
@@ -84,7 +84,7 @@ def test_only_services_that_run_jobs_know_the_cluster_secret() -> None:
     assert not [key for key in SERVICES["spark-worker"]["environment"] if "AIRFLOW" in key or "POSTGRES" in key]
 
 
-def test_versions_are_restated_nowhere() -> None:
+def test_versions_are_stated_in_one_place() -> None:
     written = (ROOT / "docker-compose.yml").read_text() + (CONF / "docker" / "Dockerfile").read_text()
     for name in ("spark", "airflow"):
         for line in (CONF / "requirements" / f"{name}.in").read_text().splitlines():
@@ -183,7 +183,7 @@ def part() -> Iterator[str]:
         ("triggerer.status=healthy", "triggerer.status is None, healthy expected"),
     ],
 )
-def test_a_part_is_healthy_when_it_says_what_is_expected(part: str, expected: str, says: str) -> None:
+def test_a_part_is_healthy_when_it_answers_as_expected(part: str, expected: str, says: str) -> None:
     done = subprocess.run(
         [sys.executable, CONF / "docker" / "healthy.py", part, expected], capture_output=True, text=True, check=False
     )

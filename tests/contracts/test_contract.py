@@ -44,7 +44,7 @@ def contract(**declared: Any) -> Contract:
         ({"formats": ("dd.MM.yyyy",)}, "formats.*long"),
     ],
 )
-def test_a_column_that_contradicts_itself_fails_where_it_stands(declared: dict[str, Any], both_sides: str) -> None:
+def test_a_contradictory_column_fails_when_declared(declared: dict[str, Any], both_sides: str) -> None:
     with pytest.raises(ContractDeclarationError, match=both_sides):
         column(**declared)
 
@@ -83,13 +83,13 @@ def test_a_contract_that_contradicts_itself_names_both_sides(declared: dict[str,
         ((Feature("often", Share(7, "amount")),), "'often'.*needs.*'boolean'.*it is"),
     ],
 )
-def test_features_that_cannot_be_computed_fail_where_they_stand(columns: tuple[Feature, ...], both_sides: str) -> None:
+def test_features_that_cannot_be_computed_fail_when_declared(columns: tuple[Feature, ...], both_sides: str) -> None:
     with pytest.raises(ContractDeclarationError, match=both_sides):
         contract(features=Features(version=1, entity="id", columns=columns))
 
 
 @pytest.mark.parametrize(("rule", "said"), [(lambda: Count(0), "last 0 days"), (lambda: DatePart("hour"), "'hour'")])
-def test_a_feature_that_means_nothing_fails_where_it_stands(rule: Callable[[], Aggregate], said: str) -> None:
+def test_a_meaningless_feature_fails_when_declared(rule: Callable[[], Aggregate], said: str) -> None:
     with pytest.raises(ContractDeclarationError, match=said):
         rule()
 

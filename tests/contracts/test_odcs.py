@@ -103,14 +103,14 @@ def test_a_column_with_any_constraints_comes_back_as_it_was(column: Column) -> N
     assert odcs_reading.column_of(SchemaProperty(**yaml.safe_load(text))) == column
 
 
-def test_a_tenth_is_written_as_a_number_and_read_as_a_tenth() -> None:
+def test_a_tenth_is_written_and_read_exactly() -> None:
     column = Column(name="rate", type="decimal(9,4)", description="", above=Decimal("0.1"), maximum=Decimal("1.0"))
     shown = odcs.property_of(column)
     assert shown.logicalTypeOptions == {"exclusiveMinimum": 0.1, "maximum": 1}
     assert odcs_reading.column_of(shown) == column
 
 
-def test_a_type_that_we_have_no_name_for_is_refused() -> None:
+def test_an_unsupported_type_is_refused() -> None:
     with pytest.raises(ContractDeclarationError, match="VARCHAR"):
         odcs_reading.column_of(SchemaProperty(name="amount", physicalType="VARCHAR(2)"))
 
@@ -129,7 +129,7 @@ def test_a_sensitive_entity_shows_it_in_both_tables() -> None:
 
 
 @pytest.mark.parametrize("contract", [EVENTS, SNAPSHOT])
-def test_what_names_a_row_and_how_a_table_is_cut_are_numbered(contract: Contract) -> None:
+def test_key_and_partition_columns_are_numbered(contract: Contract) -> None:
     for table, properties in zip(
         (layout.processed(contract), layout.features(contract)), tables(contract), strict=True
     ):
@@ -191,7 +191,7 @@ def test_keys_and_promises_come_back_as_they_were_declared(name: str) -> None:
     assert odcs_reading.days_of(shown, "lateness") == contract.lateness_days
 
 
-def test_what_is_declared_otherwise_comes_back_otherwise() -> None:
+def test_a_changed_declaration_comes_back_changed() -> None:
     """Otherwise the test above would also pass on constants."""
     changed = replace(
         EVENTS,
@@ -217,12 +217,12 @@ def test_what_is_declared_otherwise_comes_back_otherwise() -> None:
         (DataQuality(engine=odcs.ENGINE, implementation="text"), "'text'"),
     ],
 )
-def test_a_rule_that_is_none_of_great_expectations_is_refused(said: DataQuality, refused: str) -> None:
+def test_a_rule_unknown_to_great_expectations_is_refused(said: DataQuality, refused: str) -> None:
     with pytest.raises(ContractDeclarationError, match=refused):
         odcs_reading.rule_of(said, "processed")
 
 
-def test_a_promise_in_another_unit_is_not_taken_for_ours() -> None:
+def test_a_promise_in_another_unit_is_refused() -> None:
     shown = read_again(EVENTS)
     for promise in shown.slaProperties or []:
         promise.unit = "s"

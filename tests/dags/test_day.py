@@ -39,7 +39,7 @@ def test_a_run_without_an_interval_is_for_the_last_whole_day() -> None:
 @pytest.mark.parametrize(
     "text", ["2026-02-30", "2026-1-5", "20260105", "05.01.2026", "2026-01-05; rm", "2026-01-05\n", ""]
 )
-def test_what_is_no_day_is_refused_by_the_form_and_by_the_task(text: str) -> None:
+def test_an_invalid_day_is_refused_by_the_form_and_the_task(text: str) -> None:
     param = asked("Day", "")
     with pytest.raises(AirflowException):
         param.resolve(text)
@@ -58,7 +58,7 @@ def test_an_event_about_a_range_covers_each_of_its_days() -> None:
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-01-05..", "2026-01-05..2026-01-03", "1900-01-01..2026-01-01"])
-def test_an_event_that_tells_of_no_day_is_refused_for_good(text: str) -> None:
+def test_an_event_without_a_day_fails_without_retry(text: str) -> None:
     with pytest.raises(AirflowFailException, match="expected|more than"):
         days_of({"a": [Event({"ds": text})]})
 

@@ -75,7 +75,7 @@ def test_each_job_of_a_day_writes_within_the_pool_of_its_table(bag: DagBag) -> N
     assert pools()["transactions_raw"]["slots"] == 1
 
 
-def test_every_task_that_publishes_tells_those_who_wait_for_it(bag: DagBag) -> None:
+def test_every_publishing_task_emits_its_asset(bag: DagBag) -> None:
     telling = {(dag.dag_id, task.task_id) for dag in bag.dags.values() for task in dag.tasks if task.outlets}
     assert telling == {
         each

@@ -74,12 +74,12 @@ def test_a_late_day_is_alerted_before_its_run_times_out() -> None:
         ({"daily": None}, "wait_minutes: Field required"),
     ],
 )
-def test_what_is_wrong_is_refused_by_name(changes: dict[str, Any], message: str) -> None:
+def test_a_wrong_value_is_refused_by_name(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         read(said(**changes), NAMES, "local")
 
 
-def test_a_file_that_says_nothing_is_refused_with_what_it_lacks() -> None:
+def test_an_empty_file_is_refused_with_what_it_lacks() -> None:
     for empty in (None, {}):
         with pytest.raises(UsageError, match="retries: Field required"):
             read(empty, NAMES, "local")

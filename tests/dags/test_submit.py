@@ -60,7 +60,7 @@ def run(operator: JobOperator) -> tuple[Any, Instance]:
     return operator.execute({"ti": instance, "task": operator}), instance
 
 
-def test_it_types_what_a_person_would_type(operator: JobOperator, tmp_path: Path) -> None:
+def test_the_operator_runs_the_documented_command(operator: JobOperator, tmp_path: Path) -> None:
     spark_submit(tmp_path, f"echo \"$@\" > {tmp_path}/typed; echo '{json.dumps({**SAID, 'outcome': 'done'})}'")
     run(operator)
     typed = (tmp_path / "typed").read_text()
@@ -90,12 +90,12 @@ def test_the_job_line_is_kept_without_message_examples_or_paths(operator: JobOpe
         (137, "wait", AirflowException),
     ],
 )
-def test_only_what_may_pass_by_itself_is_tried_again(code: int, missing: str, means: type[Exception]) -> None:
+def test_only_passing_failures_are_retried(code: int, missing: str, means: type[Exception]) -> None:
     assert type(failure(code, SAID, missing)) is means
     assert "unique on customer_id failed: 2 of 9 rows" in str(failure(code, SAID, missing))
 
 
-def test_a_failed_job_says_its_own_words_and_leaves_its_facts(operator: JobOperator, tmp_path: Path) -> None:
+def test_a_failed_job_keeps_its_message_and_facts(operator: JobOperator, tmp_path: Path) -> None:
     spark_submit(tmp_path, f"echo '{json.dumps(SAID)}'; exit 3")
     instance = Instance()
     with pytest.raises(AirflowFailException, match="unique on customer_id failed: 2 of 9 rows"):
@@ -155,7 +155,7 @@ def test_skipping_missing_days_fails_only_if_all_are_missing(operator: JobOperat
         ({"days": {"2026-01-05": "done", "2026-01-06": "nothing", "2026-01-07": "missing"}}, "2026-01-06"),
     ],
 )
-def test_whoever_publishes_tells_the_newest_day(
+def test_a_publication_announces_the_newest_day(
     operator: JobOperator, tmp_path: Path, said: dict[str, Any], newest: str
 ) -> None:
     asset = published("churn")
@@ -166,7 +166,7 @@ def test_whoever_publishes_tells_the_newest_day(
     assert told[asset].extra == {"ds": newest}
 
 
-def test_a_driver_that_says_nothing_fails_and_is_tried_again(operator: JobOperator, tmp_path: Path) -> None:
+def test_a_driver_without_a_json_line_fails_and_is_retried(operator: JobOperator, tmp_path: Path) -> None:
     spark_submit(tmp_path, "kill -9 $$")
     with pytest.raises(AirflowException, match="exit code -9 and said nothing"):
         run(operator)
@@ -194,12 +194,12 @@ def test_stopping_a_task_stops_its_driver_and_its_children(operator: JobOperator
         assert state.strip()[:1] in ("", "Z"), f"{pid} goes on"
 
 
-def test_facts_are_few() -> None:
+def test_facts_are_limited_in_number() -> None:
     many = {**SAID, "failures": SAID["failures"] * 500}
     assert len(json.dumps(facts(many))) < 4000
 
 
-def test_a_failed_rule_is_told_in_lines_that_fit_a_screen() -> None:
+def test_a_failed_rule_is_logged_in_short_lines() -> None:
     refused = {"file": "part.csv", "problem": "its header lacks user_id"}
     warned = {"expectation": "drift", "severity": "warn"}
     assert in_short({**SAID, "failures": [*SAID["failures"], warned, refused]}) == [

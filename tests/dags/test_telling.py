@@ -38,7 +38,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return lambda: [json.loads(line) for line in (tmp_path / "alerts.log").read_text().splitlines()]
 
 
-def test_a_failed_task_a_warning_and_a_late_run_are_told(told: Any) -> None:
+def test_a_failure_a_warning_and_a_late_run_are_alerted(told: Any) -> None:
     context = {"ti": Instance(), "task": Task()}
     telling.failed({**context, "exception": ValueError("unique on customer_id failed")})
     telling.warned(context, {"warnings": [{"expectation": "drift", "column": "age"}], "counts": {"rules": 9}})
@@ -86,13 +86,13 @@ def test_a_ranges_warnings_are_brief_and_name_their_days(told: Any) -> None:
     assert warned["message"].endswith(" on 2026-01-20 and 10 more")
 
 
-def test_a_run_of_an_old_day_that_somebody_asked_for_is_not_late(told: Any, tmp_path: Path) -> None:
+def test_a_requested_run_of_an_old_day_is_not_late(told: Any, tmp_path: Path) -> None:
     for run in ("manual__1", "backfill__1", "asset_triggered__1"):
         asyncio.run(telling.overdue("churn", 30, context={"dag_run": {"dag_run_id": run}}))
     assert not (tmp_path / "alerts.log").exists()
 
 
-def test_a_day_is_late_so_long_after_its_end(told: Any) -> None:
+def test_a_day_is_late_after_the_declared_time(told: Any) -> None:
     daily = schedule().datasets["churn"].model_copy(update={"late_after_minutes": 30.0})
     found = telling.deadline("churn", daily)
     assert found is not None

@@ -27,12 +27,12 @@ def land(landing: Path, name: str = "part.csv") -> None:
     (landing / "churn" / f"ds={DAY}" / name).write_text("customer_id\n")
 
 
-def test_a_day_that_is_there_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_landed_day_is_not_waited_for(tmp_path: Path) -> None:
     land(tmp_path)
     wait(tmp_path).execute({})
 
 
-def test_a_file_that_is_still_being_written_is_not_there_yet(tmp_path: Path) -> None:
+def test_a_file_still_being_written_has_not_landed(tmp_path: Path) -> None:
     land(tmp_path, "_part.csv.tmp")
     with pytest.raises(TaskDeferred) as deferred:
         wait(tmp_path).execute({})
@@ -59,7 +59,7 @@ def test_waiting_ends_when_the_day_lands_or_at_the_deadline(tmp_path: Path) -> N
     assert event_of(over) == {"landed": False}
 
 
-def test_too_late_fails_clearly_or_skips_as_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_late_day_fails_or_skips_as_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr(waiting.telling, "late", lambda context, message: told.append(message))
     wait(tmp_path).resume({}, {"landed": True})

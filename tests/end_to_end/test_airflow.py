@@ -174,7 +174,7 @@ def test_backfilling_finished_days_again_changes_nothing(airflow: Airflow, lake:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("dataset", "told"), [("churn", DAYS[1]), ("transactions", f"{DAYS[0]}..{DAYS[1]}")])
-def test_the_days_that_a_source_tells_of_run(airflow: Airflow, lake: PlayLake, dataset: str, told: str) -> None:
+def test_an_asset_event_runs_its_days(airflow: Airflow, lake: PlayLake, dataset: str, told: str) -> None:
     name = f"landing/{dataset}"
     asset = next(each for each in airflow.api("GET", "/assets")["assets"] if each["name"] == name)
     airflow.api("POST", "/assets/events", {"asset_id": asset["id"], "extra": {"ds": told}})
@@ -191,7 +191,7 @@ def _day(airflow: Airflow, dataset: str, run: str) -> str | None:
     return conf.get("ds")
 
 
-def test_no_secret_and_no_place_is_left_where_others_can_read(airflow: Airflow) -> None:
+def test_no_secret_or_path_is_left_in_readable_files(airflow: Airflow) -> None:
     passwords = airflow.folder / "home/passwords.json"
     assert oct(passwords.stat().st_mode & 0o777) == "0o600"
     password = json.loads(passwords.read_text())["admin"]
@@ -199,7 +199,7 @@ def test_no_secret_and_no_place_is_left_where_others_can_read(airflow: Airflow) 
         assert password not in log.read_text(errors="replace"), log
 
 
-def test_it_listens_on_this_machine_alone(airflow: Airflow) -> None:
+def test_airflow_listens_on_localhost_only(airflow: Airflow) -> None:
     assert all(airflow.part(name) for name in ("api-server", "scheduler", "dag-processor", "triggerer"))
     addresses = {address for pid in airflow.processes() for address in listening(pid)}
     assert addresses == {"0100007F"}

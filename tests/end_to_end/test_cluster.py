@@ -253,7 +253,7 @@ def test_without_a_cluster_a_job_says_at_once_what_to_do(stopped: Cluster, lake:
     assert time.monotonic() - started < 30
 
 
-def test_a_port_that_is_taken_is_named_and_nothing_is_started(stopped: Cluster) -> None:
+def test_a_taken_port_is_named_and_nothing_is_started(stopped: Cluster) -> None:
     with socket.create_server(("127.0.0.1", stopped.ui_port)):
         code, said = stopped.run("up")
     assert (code, f"127.0.0.1:{stopped.ui_port}: Address already in use" in said) == (1, True), said
@@ -289,9 +289,7 @@ def test_a_driver_without_the_secret_is_refused_with_the_reason(cluster: Cluster
 
 
 @pytest.mark.slow
-def test_an_executor_killed_in_mid_run_costs_nothing_but_time(
-    cluster: Cluster, lake: PlayLake, whole_day: dict[str, list[str]]
-) -> None:
+def test_a_killed_executor_costs_only_time(cluster: Cluster, lake: PlayLake, whole_day: dict[str, list[str]]) -> None:
     submitted = cluster.submit(lake, BACKFILL)
     until(lambda: in_the_middle(lake, submitted), "the first clean table")
     victim = cluster.executors()[0]

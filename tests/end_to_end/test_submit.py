@@ -71,7 +71,7 @@ def test_submitted_jobs_use_the_installed_compiled_pyspark(tmp_path: Path) -> No
     assert ".zip" not in done.stdout
 
 
-def test_nothing_landed_is_4_and_a_broken_contract_3(lake: PlayLake) -> None:
+def test_no_landing_exits_with_4_and_a_broken_contract_with_3(lake: PlayLake) -> None:
     code, line, _ = submit(lake, "ingest", "--dataset", "transactions", "--ds", DAY)
     assert (code, line["error"]) == (4, "SourceMissingError")
     lake.land_bytes(DAY, b"transaction_id\nt1\n")
@@ -80,7 +80,7 @@ def test_nothing_landed_is_4_and_a_broken_contract_3(lake: PlayLake) -> None:
     assert "part.csv: its header lacks" in said
 
 
-def test_a_day_that_another_run_holds_is_5(lake: PlayLake) -> None:
+def test_a_day_locked_by_another_run_exits_with_5(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na")
     with hold(str(lake.root / "lake"), f"transactions/ingest/{DAY}", 0):
         code, line, said = submit(lake, "ingest", "--dataset", "transactions", "--ds", DAY, LOCK_WAIT_SECONDS="0.1")

@@ -86,7 +86,7 @@ def refused(run: Run) -> str:
     return str(said.value)
 
 
-def test_the_same_definition_goes_on(run: Run) -> None:
+def test_an_unchanged_definition_is_accepted(run: Run) -> None:
     assert definition.require_unchanged(run).version == 1
 
 
@@ -114,20 +114,20 @@ def test_a_changed_transform_is_refused(run: Run, folder: Path, file: str, befor
         ('F.col("payment_method")', "F.col(\n        'payment_method'\n    )"),
     ],
 )
-def test_comments_layout_and_docstrings_mean_nothing(run: Run, folder: Path, before: str, after: str) -> None:
+def test_comments_layout_and_docstrings_change_no_definition(run: Run, folder: Path, before: str, after: str) -> None:
     assert before in TRANSFORMS
     (folder / "transforms.py").write_text(TRANSFORMS.replace(before, after))
     definition.require_unchanged(run)
 
 
-def test_another_winner_key_zone_or_lateness_is_refused(run: Run) -> None:
+def test_a_changed_winner_key_zone_or_lateness_is_refused(run: Run) -> None:
     assert 'winner was "timestamp", is "timestamp, age"' in refused(declared(run, winner=("timestamp", "age")))
     assert 'zone was "UTC", is "Europe/Berlin"' in refused(declared(run, zone="Europe/Berlin"))
     assert 'lateness_days was "7", is "3"' in refused(declared(run, lateness_days=3))
     assert 'key was "transaction_id", is' in refused(declared(run, key=("transaction_id", "user_id")))
 
 
-def test_columns_that_are_read_mean_what_they_meant(run: Run) -> None:
+def test_a_changed_column_that_features_read_is_refused(run: Run) -> None:
     wider = declared(run, columns=with_column(run.contract, "category", values=("food", "sports")))
     assert 'category was "string; lower case; one of electronics' in refused(wider)
     # It is read by the transforms alone.
@@ -138,14 +138,14 @@ def test_columns_that_are_read_mean_what_they_meant(run: Run) -> None:
     assert "measure night is new" in refused(declared(run, features=replace(run.contract.features, measures=more)))
 
 
-def test_what_nothing_reads_and_what_is_refused_may_be_mended(run: Run) -> None:
+def test_unread_columns_and_allowed_values_may_change(run: Run) -> None:
     shop = Column(name="shop", type="string", description="Where")
     definition.require_unchanged(declared(run, columns=(*run.contract.columns, shop)))
     dearer = with_column(run.contract, "purchase_amount", maximum=200_000, description="The price")
     definition.require_unchanged(declared(run, columns=dearer))
 
 
-def test_the_books_say_in_code_what_a_version_did(run: Run) -> None:
+def test_the_commit_holds_the_code_of_a_feature_version(run: Run) -> None:
     facts = definition.define(run.dataset).facts
     assert facts["transforms"] == {
         "derive": "def derive(rows):\n    return rows",

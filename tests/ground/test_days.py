@@ -13,7 +13,7 @@ from common.errors import UsageError
     ["2026-02-30", "../../etc", "2026-01-01'; drop", "2026-1-1", "20260101", "", " 2026-01-01", "2026-01-01\n", "today",
      "0001-01-01", "9999-12-31", "２０２６-01-01"],
 )  # fmt: skip
-def test_what_is_not_a_day_is_refused_with_the_accepted_form(text: str) -> None:
+def test_an_invalid_day_is_refused_with_the_accepted_form(text: str) -> None:
     with pytest.raises(UsageError, match="expected"):
         parse_day(text)
 
@@ -36,16 +36,16 @@ def test_a_range_holds_both_its_ends() -> None:
 
 
 @pytest.mark.parametrize("text", ["2026-01-02..2026-01-01", "2020-01-01..2026-01-01", "2026-01-01..", "..2026-01-01"])
-def test_a_range_that_is_backwards_endless_or_half_is_refused(text: str) -> None:
+def test_a_backward_open_or_half_range_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_days(text)
 
 
-def test_a_long_range_asks_to_be_meant() -> None:
+def test_a_long_range_needs_its_flag() -> None:
     with pytest.raises(UsageError, match="--long-range"):
         parse_days("2024-01-01..2026-01-01")
     assert len(parse_days("2024-01-01..2026-01-01", long_range=True)) > LONGEST_RANGE
 
 
-def test_around_counts_both_ways() -> None:
+def test_day_range_counts_both_ways() -> None:
     assert day_range(date(2026, 1, 2), 1, 1) == [date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)]

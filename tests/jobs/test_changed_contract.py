@@ -49,7 +49,7 @@ def test_a_new_contract_column_is_null_in_older_rows(two_days: PlayLake) -> None
     assert [row["purchases_30d"] for row in lake.feature_rows(THIRD)] == [4]
 
 
-def test_older_days_say_the_same_when_they_run_again_under_it(two_days: PlayLake) -> None:
+def test_older_days_keep_their_rows_under_a_new_contract(two_days: PlayLake) -> None:
     before = {ds: two_days.feature_rows(ds) for ds in (FIRST, SECOND)}
     lake = wider(two_days)
     land_with_shop(lake)

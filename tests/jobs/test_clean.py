@@ -77,7 +77,7 @@ def test_every_wrong_value_is_quarantined_with_reason_and_record(lake: PlayLake)
     assert (counts["rows_in"], counts["quarantined"]) == (22, 22)
 
 
-def test_all_reasons_of_a_record_are_told(lake: PlayLake) -> None:
+def test_all_reasons_of_a_record_are_listed(lake: PlayLake) -> None:
     clean(lake, DAY, "transaction_id | user_id | category\na | x | toys")
     assert_rows(lake.rows("quarantine"), "reasons\n['user_id:not_long', 'category:not_one_of_the_values']")
 
@@ -145,7 +145,7 @@ def test_the_record_hash_breaks_ties_of_time_in_any_order(
     assert kept["record_hash"] > aside["record_hash"]
 
 
-def test_a_late_event_goes_home_to_its_event_date(lake: PlayLake) -> None:
+def test_a_late_event_is_stored_under_its_event_date(lake: PlayLake) -> None:
     clean(lake, DAY, "transaction_id\na")
     counts = clean(lake, NEXT, f"transaction_id | timestamp\nb | {DAY}T09:00:00Z\nc | {NEXT}T09:00:00Z")
     assert (counts["accepted"], counts["late"]) == (1, 1)
@@ -169,7 +169,7 @@ def test_a_correction_may_move_an_event_to_another_date(lake: PlayLake) -> None:
     assert_rows(lake.rows("superseded"), f"transaction_id | event_date | superseded\na | {DAY} | {NEXT}")
 
 
-def test_a_correction_that_is_withdrawn_gives_the_first_row_back(lake: PlayLake) -> None:
+def test_a_withdrawn_correction_restores_the_first_row(lake: PlayLake) -> None:
     clean(lake, DAY, "transaction_id | purchase_amount\na | 1")
     before = lake.content()["processed/transactions"]
     clean(lake, NEXT, f"transaction_id | purchase_amount | timestamp\na | 5 | {DAY}T10:00:00Z")
@@ -190,7 +190,7 @@ def test_clean_twice_changes_nothing_at_all(lake: PlayLake) -> None:
     assert lake.state() == before
 
 
-def test_the_books_change_even_when_the_rows_do_not(lake: PlayLake) -> None:
+def test_books_are_committed_even_when_no_row_changes(lake: PlayLake) -> None:
     clean(lake, DAY, "transaction_id\na")
     before = lake.table("processed/transactions").version()
     assert clean(lake, DAY, "transaction_id\na\na\na")["duplicates"] == 2
@@ -217,7 +217,7 @@ class Forgetful(Dataset):
         return lambda rows: super(Forgetful, self).measure(rows).where("transaction_id <> 'a'")
 
 
-def test_a_transform_that_drops_rows_is_found_out(lake: PlayLake) -> None:
+def test_a_transform_that_drops_rows_fails_the_day(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na\nb")
     lake.ingest(DAY)
     run = lake.plan("clean", DAY)

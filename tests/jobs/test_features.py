@@ -180,7 +180,7 @@ def test_a_late_event_enters_its_windows_but_no_earlier_rows(lake: PlayLake) -> 
     )
 
 
-def test_replaying_a_day_later_gives_what_was_known_then(lake: PlayLake) -> None:
+def test_a_replayed_day_uses_only_what_was_known_then(lake: PlayLake) -> None:
     lake.land("2026-01-05", "transaction_id | purchase_amount\na | 10\nb | 1")
     lake.day("2026-01-05")
     before = lake.content()["features/transactions/v1"]
@@ -239,7 +239,7 @@ def test_an_earlier_day_that_comes_late_lists_the_stale_days(lake: PlayLake) -> 
     assert_rows(lake.feature_rows("2026-01-06"), "purchases_7d\n2")
 
 
-def test_a_day_made_out_of_date_is_named_until_it_has_run_again(lake: PlayLake) -> None:
+def test_a_stale_day_is_listed_until_it_has_run_again(lake: PlayLake) -> None:
     """The run that first reported the stale day may have failed or been killed before it could rerun it."""
     lake.land("2026-01-06", "transaction_id\nb")
     lake.day("2026-01-06")
@@ -257,13 +257,13 @@ def test_a_day_that_was_never_cleaned_has_no_features(lake: PlayLake) -> None:
         lake.features("2026-01-05")
 
 
-def test_other_code_computes_a_day_again(lake: PlayLake) -> None:
+def test_changed_code_computes_a_day_again(lake: PlayLake) -> None:
     lake.land("2026-01-05", "transaction_id\na")
     lake.day("2026-01-05")
     assert lake.features("2026-01-05", code="other")["run_id"] != lake.features("2026-01-05", code="test")["run_id"]
 
 
-def test_features_do_not_need_the_log_of_runs(lake: PlayLake) -> None:
+def test_features_do_not_need_the_run_log(lake: PlayLake) -> None:
     """The run log may be lost: the tables show which days were cleaned."""
     first, second = "2026-01-05", "2026-01-06"
     for ds in (first, second):

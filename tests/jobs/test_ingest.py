@@ -27,7 +27,7 @@ def line(**changed: str) -> str:
     return ",".join({**PURCHASE, **changed}.values())
 
 
-def test_every_format_lands_in_raw_as_the_text_that_it_was(lake: PlayLake) -> None:
+def test_every_format_is_stored_in_raw_as_its_text(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id | category\na | FOOD ", "1.csv")
     lake.land_bytes(DAY, gzip.compress(f"{HEADER}\n{line(transaction_id='b')}\n".encode()), "2.csv.gz")
     lake.land_bytes(DAY, json.dumps({**PURCHASE, "transaction_id": "c", "user_id": 7}).encode(), "3.jsonl")
@@ -136,7 +136,7 @@ def test_a_contract_may_send_bad_files_to_quarantine_instead(lake: PlayLake) -> 
     assert_rows(lake.rows("quarantine"), "file | reasons\nbad.csv.gz | ['file_refused']")
 
 
-def test_a_day_that_nothing_landed_for_is_not_an_empty_day(lake: PlayLake) -> None:
+def test_a_missing_day_is_not_an_empty_day(lake: PlayLake) -> None:
     with pytest.raises(SourceMissingError, match="holds nothing for 2026-01-05"):
         lake.ingest(DAY)
 

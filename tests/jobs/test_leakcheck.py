@@ -76,7 +76,7 @@ def test_a_check_whose_poison_was_refused_is_inconclusive(lake: PlayLake, monkey
         lake.run(LEAKCHECK, "2026-03-08", training_set=None)
 
 
-def test_poison_has_new_events_too_where_a_key_is_a_number(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_poison_has_new_events_for_numeric_keys_too(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = datasets.load("transactions")
     key, *others = dataset.contract.columns
     numbered = replace(dataset.contract, columns=(replace(key, type="long"), *others))
@@ -118,7 +118,7 @@ def test_a_scaler_that_was_fitted_on_all_rows_is_caught(churn: PlayLake, monkeyp
     assert leak.value.exit_code == 3
 
 
-def test_a_leak_of_a_step_is_named_by_its_column(churn: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_leaking_step_is_named_by_its_column(churn: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         build,
         "fit_on_train",
@@ -149,7 +149,7 @@ def check_offers(lake: PlayLake) -> dict[str, int]:
     return build.check_leaks([lake.plan("leakcheck", ds) for ds in (DAY, NEXT)], BEHIND, labels(lake, ASKED))
 
 
-def test_no_example_changes_with_what_was_known_after_its_label(churn: PlayLake) -> None:
+def test_no_example_changes_with_rows_after_its_label(churn: PlayLake) -> None:
     assert check_offers(churn) == {"changed_columns": 5, "leaks": 0, "examples": 5}
 
 

@@ -45,19 +45,19 @@ def test_a_contract_may_stop_at_a_day_without_rows(lake: PlayLake, table: str) -
         lake.with_contract(empty_severity=Severity.ERROR).validate(DAY, table)
 
 
-def test_a_day_of_one_row_is_a_day(lake: PlayLake) -> None:
+def test_a_day_of_one_row_passes(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na")
     lake.day(DAY)
     assert through(lake, DAY) == {"raw": [], "processed": [], "features": []}
 
 
-def test_a_column_without_any_value_breaks_no_rule_of_values(lake: PlayLake) -> None:
+def test_a_column_of_nulls_breaks_no_value_rule(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id | age\na | -\nb | -")
     lake.day(DAY)
     assert through(lake, DAY) == {"raw": [], "processed": [], "features": []}
 
 
-def test_what_is_said_of_all_values_does_not_hold_of_none(lake: PlayLake) -> None:
+def test_a_rule_on_the_maximum_fails_without_values(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id | age\na | -\nb | -")
     lake.day(DAY)
     oldest = Rule("ExpectColumnMaxToBeBetween", {"column": "age", "max_value": 120}, Severity.WARN)
@@ -67,7 +67,7 @@ def test_what_is_said_of_all_values_does_not_hold_of_none(lake: PlayLake) -> Non
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan], ids=str)
-def test_numbers_without_end_are_judged_like_others(
+def test_infinite_and_nan_values_are_checked_like_others(
     lake: PlayLake, monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
     """Casting never yields such a number, but a transform or another writer may."""
@@ -119,7 +119,9 @@ def test_many_rules_cost_one_pass_and_a_unique_column_one_more(spark: SparkSessi
     assert jobs_of(spark, "unique", [*MANY, Rule("ExpectColumnValuesToBeUnique", {"column": "id"})]) == one + 1
 
 
-def test_that_it_is_one_pass_is_our_doing(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_great_expectations_alone_needs_more_than_one_pass(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
     together = jobs_of(spark, "together", MANY)
     monkeypatch.setattr(gx._Counted, "listening", lambda self, engine: engine.resolve_metrics)
     assert jobs_of(spark, "one after the other", MANY) > together

@@ -42,7 +42,7 @@ def test_publishing_online_first_is_a_normal_publication(churn: PlayLake) -> Non
     assert churn.run(PUBLISH, NEXT)["outcome"] == "nothing"
 
 
-def test_a_publication_that_was_not_loaded_is_missed_online(churn: PlayLake) -> None:
+def test_an_unloaded_publication_is_reported_by_the_online_check(churn: PlayLake) -> None:
     churn.run(ONLINE, NEXT)
     other = tomorrow_published(churn)
     load = "load it: spark-submit jobs/publish.py --dataset churn --ds 2026-01-07 --online"
@@ -85,7 +85,7 @@ def test_online_differences_are_found_without_naming_a_customer(churn: PlayLake)
     assert "c0000" not in str(unlike.value)
 
 
-def test_a_served_vector_is_the_row_that_a_model_was_trained_on(churn: PlayLake) -> None:
+def test_a_served_vector_equals_the_training_row(churn: PlayLake) -> None:
     churn.run(ONLINE, NEXT)
     runs = [churn.plan("training_set", ds) for ds in (DAY, NEXT)]
     manifest = build.build_training_set(runs, declared_training_set(runs[0].dataset, "churn_baseline"), None)

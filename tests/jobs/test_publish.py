@@ -66,7 +66,7 @@ def test_a_day_that_was_not_validated_is_not_published(lake: PlayLake) -> None:
     assert_rows(seen(lake), "user_id | spend_7d\n1 | 10.00")
 
 
-def test_a_failed_day_leaves_what_was_published(lake: PlayLake) -> None:
+def test_a_failed_day_keeps_the_published_rows(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id\na")
     lake.publish(DAY)
     land(lake, NEXT, "transaction_id\nb")
@@ -173,7 +173,7 @@ def test_a_correction_a_day_later_changes_only_the_later_day(lake: PlayLake) -> 
     assert (str(spend.ds), str(spend.before), str(spend.after)) == (NEXT, "15.00", "17.00")
 
 
-def test_a_day_without_rows_is_published_and_is_there(lake: PlayLake) -> None:
+def test_a_day_without_rows_is_published_as_such(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id")
     assert lake.publish(DAY)["counts"] == {"published": 1, "rows": 0}
     assert lake.published.at().arrow(ds=DAY).num_rows == 0
@@ -187,7 +187,7 @@ def test_a_day_without_rows_is_published_and_is_there(lake: PlayLake) -> None:
     assert lake.run(ONLINE, NEXT)["counts"]["online"] == 1
 
 
-def test_a_publication_says_what_made_it(lake: PlayLake) -> None:
+def test_a_publication_records_its_run_and_inputs(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id\na\nb")
     lake.publish(DAY)
     books = lake.published.versions()[0].books
@@ -208,7 +208,7 @@ def test_a_publication_says_what_made_it(lake: PlayLake) -> None:
     assert facts["run_id"].startswith(f"run of features {DAY}")
 
 
-def test_a_day_with_warnings_is_published_and_says_which(lake: PlayLake) -> None:
+def test_a_day_with_warnings_is_published_with_them(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id\na")
     dataset = lake.plan("validate", DAY).dataset
     low = Rule("ExpectColumnMaxToBeBetween", {"column": "spend_7d", "max_value": 1}, Severity.WARN, table="features")
@@ -268,7 +268,7 @@ def publish_second(lake: PlayLake, ds: str) -> None:
     run_second(lake, PUBLISH, ds)
 
 
-def test_the_next_version_lives_beside_the_one_before(lake: PlayLake) -> None:
+def test_feature_versions_live_side_by_side(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id | timestamp\na | 2025-12-29T10:00:00Z\nb | 2025-12-30T10:00:00Z")
     lake.publish(DAY)
     publish_second(lake, DAY)
@@ -375,7 +375,7 @@ def test_why_names_the_run_its_sources_and_the_known_events(lake: PlayLake) -> N
         explain(place, lake.published.at(), "3", date.fromisoformat(DAY))
 
 
-def test_rows_that_the_sources_do_not_give_are_named(lake: PlayLake) -> None:
+def test_rows_that_the_sources_do_not_yield_are_named(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id\na")
     spoiled = lake.table("features/transactions/v1")
     row = spoiled.to_pyarrow_table()

@@ -33,7 +33,7 @@ def test_too_many_records_refused_by_ingest_stop_before_clean(lake: PlayLake) ->
     assert [each["examples"] for each in stopped.value.failures] == [["too_few_fields in 1"]]
 
 
-def test_refused_here_and_refused_there_are_added_up(lake: PlayLake) -> None:
+def test_records_refused_by_ingest_and_clean_are_added_up(lake: PlayLake) -> None:
     """Each share alone is below 1/20; together they are 1/12."""
     land(lake, good=22, torn=1, toys=1)
     lake.ingest(DAY)
@@ -45,7 +45,7 @@ def test_refused_here_and_refused_there_are_added_up(lake: PlayLake) -> None:
     assert failure["examples"] == ["category:not_one_of_the_values in 1", "too_few_fields in 1"]
 
 
-def test_files_that_were_refused_whole_count_as_files(lake: PlayLake) -> None:
+def test_refused_files_count_as_files(lake: PlayLake) -> None:
     lake = lake.with_contract(source=Files(on_bad_file="quarantine"))
     lake.land(DAY, "transaction_id\na", "good.csv")
     for number in range(9):
@@ -80,7 +80,7 @@ def test_without_the_run_log_the_age_of_a_snapshot_is_unknown(churn: PlayLake) -
 
 
 @pytest.mark.parametrize("table", ["raw", "processed"])
-def test_rows_that_nobody_has_counted_stop_the_day(lake: PlayLake, table: str) -> None:
+def test_rows_without_books_stop_the_day(lake: PlayLake, table: str) -> None:
     """Rows written by another program have no books: the refused share is unknown, not zero."""
     land(lake, good=2)
     lake.ingest(DAY)

@@ -43,7 +43,7 @@ def declared(lake: PlayLake) -> TrainingSet:
     return declared_training_set(lake.plan("training_set", DAY).dataset, NAME)
 
 
-def test_the_churn_example_whole(churn: PlayLake) -> None:
+def test_the_churn_example_builds_a_whole_training_set(churn: PlayLake) -> None:
     manifest = build(churn, declared(churn))
     counts = manifest["counts"]
     assert counts["examples"] == 240 == counts["train"] + counts["val"] + counts["test"] + counts["left_out"]
@@ -77,7 +77,7 @@ def test_a_label_is_split_by_the_day_of_its_time(churn: PlayLake) -> None:
     assert (counts["train"], counts["val"], counts["test"]) == (1, 1, 0)
 
 
-def test_what_is_imputed_and_scaled_is_what_duckdb_says(churn: PlayLake) -> None:
+def test_imputed_and_scaled_values_equal_duckdbs(churn: PlayLake) -> None:
     """total_charges is imputed by the mean of its tenure, else by the overall median, from the train split only."""
     build(churn, declared(churn))
     train = read(churn, NAME, "train")
@@ -140,7 +140,7 @@ def test_labels_depend_on_the_days_that_they_can_meet() -> None:
         assert wanted.reach(first, last) == reach
 
 
-def test_its_inputs_are_pinned(churn: PlayLake) -> None:
+def test_the_inputs_of_a_training_set_are_pinned(churn: PlayLake) -> None:
     manifest = build(churn, declared(churn))
     place = str(churn.root / "lake")
     (pin,) = manifest["inputs"]["pins"]
@@ -214,7 +214,7 @@ def test_the_manifest_counts_the_labels_and_those_of_other_days(churn: PlayLake)
         ("c000001 | 2026-01-06T01:00:00 | 0", "share values of customer_id, example_time"),
     ],
 )
-def test_a_label_that_does_not_say_who_when_and_what_is_refused(churn: PlayLake, row: str, said: str) -> None:
+def test_a_label_without_entity_time_or_value_is_refused(churn: PlayLake, row: str, said: str) -> None:
     before = churn.state()
     given = labels(churn, f"customer_id | asked_at | bought\nc000001 | 2026-01-06T01:00:00 | 1\n{row}")
     with pytest.raises(ContractViolationError, match=said) as refused:
@@ -255,7 +255,7 @@ def test_labels_meet_two_tables_each_as_it_was_known(lake: PlayLake) -> None:
     assert kept == [[0], [0]]
 
 
-def test_the_same_rows_come_of_any_number_of_partitions(
+def test_the_number_of_partitions_does_not_change_the_rows(
     churn: PlayLake, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     asked = [f"c{n:06d} | 2026-01-06T{n % 24:02d}:00:00 | {n % 2}" for n in range(60)]
@@ -282,7 +282,7 @@ def in_partitions(spark: SparkSession, parts: int) -> Iterator[None]:
         spark.conf.set(name, value)
 
 
-def test_a_training_set_that_contradicts_itself_says_so() -> None:
+def test_a_contradictory_training_set_is_refused() -> None:
     split = Split(seed="s")
     with pytest.raises(ContractDeclarationError, match="bring their own features"):
         TrainingSet(
@@ -357,7 +357,7 @@ def test_the_baseline_trains_on_train_and_predicts_unseen_rows(
     assert churn.state() == before
 
 
-def test_a_day_is_held_against_what_the_model_learnt_from(churn: PlayLake) -> None:
+def test_a_days_drift_is_measured_against_the_training_set(churn: PlayLake) -> None:
     build(churn, declared(churn))
     run = churn.plan("validate", NEXT, table="features")
     drifting = replace(run.dataset.contract, drift=Drift(training_set=NAME))

@@ -62,7 +62,7 @@ def table(found: list[dict[str, Any]]) -> pa.Table:
 
 
 @given(rows, st.randoms(use_true_random=False), st.integers(1, 4))
-def test_order_and_pieces_make_no_difference(found: list[dict[str, Any]], chance: Any, length: int) -> None:
+def test_row_order_and_chunks_do_not_change_the_hash(found: list[dict[str, Any]], chance: Any, length: int) -> None:
     wanted = content_hash.hash_rows(table(found))
     chance.shuffle(found)
     pieces = content_hash.ContentHash(SCHEMA)
@@ -85,7 +85,7 @@ def test_changing_any_one_cell_changes_it(found: list[dict[str, Any]], data: st.
 
 
 @given(rows.filter(bool))
-def test_how_often_a_row_is_there_counts(found: list[dict[str, Any]]) -> None:
+def test_the_number_of_equal_rows_changes_the_hash(found: list[dict[str, Any]]) -> None:
     assert content_hash.hash_rows(table([*found, found[0]])) != content_hash.hash_rows(table(found))
 
 
@@ -104,7 +104,7 @@ def test_how_often_a_row_is_there_counts(found: list[dict[str, Any]]) -> None:
         (pa.array([Decimal("1.50")], pa.decimal128(9, 2)), pa.array([Decimal("1.50")], pa.decimal256(9, 2))),
     ],
 )
-def test_types_that_hold_the_same_values_are_one(one: Any, same: Any) -> None:
+def test_types_of_equal_values_hash_alike(one: Any, same: Any) -> None:
     assert content_hash.hash_rows(pa.table({"x": one})) == content_hash.hash_rows(pa.table({"x": same}))
 
 
@@ -121,11 +121,11 @@ def test_types_that_hold_the_same_values_are_one(one: Any, same: Any) -> None:
         ({"x": pa.array(["ab", "c"]), "y": ["", ""]}, {"x": pa.array(["a", "c"]), "y": ["b", ""]}),
     ],
 )
-def test_what_differs_only_in_type_name_or_null_differs(one: Any, other: Any) -> None:
+def test_type_name_or_null_alone_change_the_hash(one: Any, other: Any) -> None:
     assert content_hash.hash_rows(pa.table(one)) != content_hash.hash_rows(pa.table(other))
 
 
-def test_what_lies_under_a_null_is_not_looked_at() -> None:
+def test_the_bytes_under_a_null_do_not_count() -> None:
     null = pa.py_buffer(b"\x02")
     arrays = [
         pa.Array.from_buffers(pa.int64(), 2, [null, pa.py_buffer(np.array([under, 7]).tobytes())]) for under in (0, 99)
@@ -134,14 +134,14 @@ def test_what_lies_under_a_null_is_not_looked_at() -> None:
     assert one == other
 
 
-def test_every_nan_is_the_same() -> None:
+def test_every_nan_hashes_alike() -> None:
     odd = struct.unpack("<d", b"\x01\x00\x00\x00\x00\x00\xf8\xff")[0]
     assert math.isnan(odd)
     one, other = (content_hash.hash_rows(pa.table({"x": np.array([each])})) for each in (math.nan, odd))
     assert one == other
 
 
-def test_hashes_hold_over_the_years() -> None:
+def test_hashes_stay_the_same_across_releases() -> None:
     """Pins store hashes: another algorithm would make every pin look damaged."""
     found = pa.table(
         {

@@ -33,13 +33,13 @@ def test_a_checkpoint_stands_in_for_removed_commits(table: Path) -> None:
     assert newest(table) == (3, 3)
 
 
-def test_what_is_being_written_is_no_version_yet(table: Path) -> None:
+def test_an_unfinished_commit_is_no_version_yet(table: Path) -> None:
     for name in (".00000000000000000004.json.tmp", "00000000000000000004.json.tmp", "00000000000000000003.crc"):
         (table / "_delta_log" / name).touch()
     assert newest(table) == (3, 3)
 
 
-def test_where_there_is_no_table_there_is_no_version(tmp_path: Path) -> None:
+def test_a_missing_table_has_no_version(tmp_path: Path) -> None:
     assert delta_log.version(str(tmp_path / "table")) == delta_log.NO_TABLE
     assert delta_log.commits_since(str(tmp_path / "table"), delta_log.NO_TABLE) == []
 

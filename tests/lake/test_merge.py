@@ -82,7 +82,7 @@ def test_a_merge_touches_only_files_of_its_own_partition(lake: PlayLake) -> None
     assert untouched <= set(lake.table("processed/transactions").file_uris())
 
 
-def test_a_days_reads_touch_the_days_partitions_alone(lake: PlayLake) -> None:
+def test_a_day_reads_only_its_own_partitions(lake: PlayLake) -> None:
     two_days(lake)
     run = lake.plan("features", NEXT)
     processed = rows_known(run, [run.ds], run.ds)
@@ -190,7 +190,7 @@ def test_two_runs_of_a_day_exclude_each_other_until_one_dies(lake: PlayLake) -> 
     assert lake.clean(DAY)["outcome"] == "done"
 
 
-def test_who_holds_a_lock_may_take_it_again(tmp_path: Path) -> None:
+def test_a_lock_is_reentrant(tmp_path: Path) -> None:
     with hold(str(tmp_path), "x", 0), hold(str(tmp_path), "x", 0):
         pass
     assert not locks._held
@@ -205,7 +205,7 @@ def test_an_unwritable_lake_is_reported_before_any_work(tmp_path: Path) -> None:
         pass
 
 
-def test_a_conflict_is_tried_again_and_nothing_else_is(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_conflict_is_retried(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
     lake.land(DAY, "transaction_id\na")
     real, tries = merge._converge_once, []
 
@@ -252,7 +252,7 @@ def test_two_drivers_without_shared_locks_leave_each_row_once(lake: PlayLake, mo
     assert_rows(lake.rows("superseded"), f"transaction_id | purchase_amount | superseded\na | 1.00 | {NEXT}")
 
 
-def test_a_change_by_somebody_else_is_noticed_and_put_right(lake: PlayLake) -> None:
+def test_a_foreign_change_is_noticed_and_repaired(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id\na\nb")
     lake.ingest(DAY)
     lake.table("raw/transactions").delete("transaction_id = 'a'")

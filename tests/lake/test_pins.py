@@ -38,7 +38,7 @@ def file_of(lake: str, day: str, version: int) -> Path:
     return Path(found)
 
 
-def test_a_pin_says_what_its_version_was(lake: str) -> None:
+def test_a_pin_records_its_version_rows_and_hash(lake: str) -> None:
     made = pins.pin(lake, "january", PATH, 0, "for the model of March")
     assert (made.table, made.version, made.rows, made.note) == (PATH, 0, 3, "for the model of March")
     days = {
@@ -85,7 +85,7 @@ def test_a_released_pin_keeps_nothing(lake: str) -> None:
         pins.verify(lake, "january")
 
 
-def test_a_pinned_version_that_is_gone_is_told_apart(lake: str) -> None:
+def test_a_removed_pinned_version_is_its_own_error(lake: str) -> None:
     pins.pin(lake, "january", PATH, 0)
     vacuum(Path(lake))
     with pytest.raises(SourceMissingError, match=r"no version 0 \(its files were removed\)"):
@@ -117,7 +117,7 @@ def damage(file: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [alter, damage])
-def test_a_file_that_is_not_what_it_was_is_found_by_its_day(lake: str, spoil: Callable[[Path], None]) -> None:
+def test_a_changed_file_is_found_by_its_day(lake: str, spoil: Callable[[Path], None]) -> None:
     pins.pin(lake, "january", PATH, 0)
     spoil(file_of(lake, "2026-01-02", 0))
     with pytest.raises(ContractViolationError, match="differs from what was pinned on 2026-01-02") as found:
@@ -125,7 +125,7 @@ def test_a_file_that_is_not_what_it_was_is_found_by_its_day(lake: str, spoil: Ca
     assert [each["day"] for each in found.value.failures] == ["2026-01-02"]
 
 
-def test_a_pin_that_was_tampered_with_is_found(lake: str) -> None:
+def test_a_tampered_pin_is_found(lake: str) -> None:
     write_json(f"{lake}/pins/january.json", {**vars(pins.pin(lake, "january", PATH, 0)), "hash": "0" * 64})
     with pytest.raises(ContractViolationError, match=r"january.json was changed"):
         pins.verify(lake, "january")
@@ -159,7 +159,7 @@ def test_a_path_that_is_no_table_is_refused(lake: str, path: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "January", "a.json", "1st", "a" * 64])
-def test_a_name_that_is_none_is_refused(lake: str, name: str) -> None:
+def test_an_invalid_name_is_refused(lake: str, name: str) -> None:
     for refuse in (lambda: pins.pin(lake, name, PATH, 0), lambda: pins.release(lake, name)):
         with pytest.raises(UsageError, match="is no name of a pin"):
             refuse()

@@ -15,7 +15,7 @@ FACT = Profile(DAY, "processed", "age", "", "double", 2, 0, 2, "1.0", "2.0", 1.5
 
 
 @pytest.mark.parametrize("number", [0.5, float("inf"), float("nan")])
-def test_the_same_again_writes_nothing_whatever_the_number(tmp_path: Path, number: float) -> None:
+def test_writing_equal_numbers_again_writes_nothing(tmp_path: Path, number: float) -> None:
     lake = PlayLake(tmp_path)
     run = lake.plan("validate", str(DAY))
     found = [replace(FACT, deviation=number, quantiles=[1.0, number]), replace(FACT, column="amount")]

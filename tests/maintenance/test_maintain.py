@@ -76,7 +76,7 @@ def counts(lake: PlayLake, ds: str = DS) -> dict[str, int]:
     return lake.run(MAINTAIN, ds)["counts"]
 
 
-def test_what_is_older_than_declared_goes_and_nothing_else(lake: PlayLake) -> None:
+def test_only_what_is_older_than_declared_is_removed(lake: PlayLake) -> None:
     gone = [record(lake, "validate-raw", OLD), record(lake, "compact", OLD), record(lake, "partials", OLD)]
     gone += [verdict(lake, table, OLD) for table in ("raw", "processed", "features")]
     gone += result(lake, OLD)
@@ -95,7 +95,7 @@ def test_what_is_older_than_declared_goes_and_nothing_else(lake: PlayLake) -> No
     assert (again["outcome"], again["counts"]["results_removed"]) == ("nothing", 0)
 
 
-def test_how_long_is_a_setting(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_retention_is_a_setting(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEEP_RESULTS_DAYS", "40")
     days = [str(date.fromisoformat(DS) - timedelta(days=age)) for age in (41, 40)]
     paths = [verdict(lake, "raw", day) for day in days]
@@ -112,7 +112,7 @@ def test_partials_of_a_window_are_not_recomputed_each_time(lake: PlayLake, monke
     assert there(lake, paths) == paths[:1]
 
 
-def test_which_days_have_run_is_told_however_old_they_are(lake: PlayLake) -> None:
+def test_the_days_that_have_run_are_never_forgotten(lake: PlayLake) -> None:
     for job in JOBS:
         record(lake, job, OLD)
     next_day = str(date.fromisoformat(OLD) + timedelta(days=1))
@@ -137,14 +137,14 @@ def test_a_failure_that_still_stands_is_kept(lake: PlayLake) -> None:
     assert there(lake, [path]) == [path]
 
 
-def test_an_old_day_that_ran_again_lately_keeps_what_it_said(lake: PlayLake) -> None:
+def test_an_old_day_that_ran_recently_keeps_its_results(lake: PlayLake) -> None:
     paths = [record(lake, "validate-features", OLD, at=f"{DS}T01:00:00+00:00")]
     paths += [verdict(lake, "features", OLD, at=f"{DS}T01:00:00+00:00")]
     assert counts(lake)["results_removed"] == 0
     assert there(lake, paths) == paths
 
 
-def test_the_day_decides_and_no_clock(lake: PlayLake) -> None:
+def test_maintenance_depends_on_the_day_not_the_clock(lake: PlayLake) -> None:
     """Maintenance of a day removes the same files whenever it runs."""
     paths = [verdict(lake, "raw", OLD), verdict(lake, "raw", KEPT)]
     counts(lake, str(date.fromisoformat(DS) - timedelta(days=30)))
@@ -159,7 +159,7 @@ def test_a_mistaken_future_day_removes_no_more_than_the_newest(lake: PlayLake) -
     assert there(lake, paths) == paths[1:]
 
 
-def test_what_is_no_result_is_left_alone(lake: PlayLake) -> None:
+def test_files_that_are_no_results_are_left_alone(lake: PlayLake) -> None:
     paths = [f"runs/transactions/compact/{OLD}.txt", "runs/transactions/compact/notes.json", "results/transactions/x"]
     paths += ["gx/great_expectations.yml", "gx/uncommitted/validations/transactions/features/mine/20200101/x.json"]
     paths += ["pins/old.txt", f"training_sets/x/v1/{OLD}.json"]
@@ -189,7 +189,7 @@ def expire(lake: PlayLake) -> None:
     table.alter.set_table_properties({"delta.deletedFileRetentionDuration": "interval 0 seconds"})
 
 
-def test_unneeded_files_go_pinned_ones_stay_and_each_pin_is_read(published: PlayLake) -> None:
+def test_unneeded_files_go_and_pinned_ones_are_kept_and_verified(published: PlayLake) -> None:
     expire(published)
     for name, version in (("first", 0), ("also", 0)):
         pins.pin(str(place(published)), name, PATH, version)
@@ -235,7 +235,7 @@ def test_a_damaged_pin_is_exit_3_by_name_and_nothing_is_removed(published: PlayL
     assert unneeded.exists()
 
 
-def test_a_table_whose_log_is_damaged_is_told_by_its_pins(published: PlayLake) -> None:
+def test_a_damaged_table_log_is_reported_by_its_pins(published: PlayLake) -> None:
     pins.pin(str(place(published)), "january", PATH, 2)
     (place(published) / PATH / "_delta_log" / f"{0:020}.json").unlink()
     with pytest.raises(ContractViolationError, match=r"1 of 1 pins are damaged: january .* its log can't be read"):
@@ -302,7 +302,7 @@ def test_maintenance_is_filed_like_any_job_and_always_looks(lake: PlayLake) -> N
     assert there(lake, [path]) == []
 
 
-def test_the_moment_in_a_path_is_that_of_great_expectations() -> None:
+def test_result_paths_use_great_expectations_time_format() -> None:
     """Guards the path format of Great Expectations' results, which pruning parses."""
     from great_expectations.core.run_identifier import RunIdentifier
 

@@ -133,7 +133,7 @@ def test_every_declared_feature_is_a_field_of_its_type_and_words(tmp_path: Path)
 
 
 @pytest.mark.usefixtures("feast")
-def test_each_type_is_the_one_that_feast_keeps_it_exactly_in(tmp_path: Path) -> None:
+def test_each_type_maps_to_an_exact_feast_type(tmp_path: Path) -> None:
     fields = {each.name: each.dtype for each in found(tmp_path, contract())["people_v3"].schema}
     assert fields == {name: OF_TYPE[type_][0] for name, type_ in COLUMNS.items()}
 
@@ -156,7 +156,7 @@ def test_an_entity_that_feast_cannot_join_by_is_refused() -> None:
         feast_repo.definitions([contract(key="date")])
 
 
-def test_no_type_of_a_contract_is_unknown_to_feast() -> None:
+def test_every_contract_type_maps_to_a_feast_type() -> None:
     assert set(re.findall(r"[a-z]{2,}", TYPES.pattern)) == feast_repo.TYPES.keys()
 
 
@@ -172,7 +172,7 @@ def test_a_row_of_ds_is_known_when_ds_has_ended(tmp_path: Path) -> None:
     assert {**rows[0], "known_at": None} == {**same, "person": "p0", "a_date": midnight, "known_at": None}
 
 
-def test_only_days_that_were_published_anew_are_written_anew(tmp_path: Path) -> None:
+def test_only_republished_days_are_written_again(tmp_path: Path) -> None:
     lake, out = str(tmp_path), tmp_path / "feast"
     publish(tmp_path, contract(), days=2)
     feast_repo.export(lake, contract(), out)
@@ -262,7 +262,7 @@ def installed() -> Iterator[Path]:
 
 
 @pytest.mark.slow
-def test_feast_itself_takes_it_and_reads_both_stores(installed: Path, tmp_path: Path) -> None:
+def test_feast_accepts_the_repository_and_reads_both_stores(installed: Path, tmp_path: Path) -> None:
     publish(tmp_path, contract(), days=1)
     address, out = f"sqlite:///{tmp_path}/online.db", tmp_path / "feast"
     load_online(address, tmp_path, contract())

@@ -38,13 +38,13 @@ def test_an_entity_is_found_by_its_value_and_by_its_text(tmp_path: Path, declare
 
 
 @pytest.mark.parametrize("entity", ["abc", "1 OR 1=1", "", 2**70, None])
-def test_what_is_no_entity_is_refused_in_words(tmp_path: Path, entity: object) -> None:
+def test_an_invalid_entity_is_refused_with_a_message(tmp_path: Path, entity: object) -> None:
     server = Server(loaded(tmp_path, pa.int64(), 7, entity_type="long"), "people_v1")
     with pytest.raises(UsageError, match="who .* can't be read as int64, which that column is"):
         server.vector(entity)
 
 
-def test_who_has_no_row_is_named(tmp_path: Path) -> None:
+def test_an_entity_without_a_row_is_named(tmp_path: Path) -> None:
     server = Server(loaded(tmp_path, pa.int64(), 7, entity_type="long"), "people_v1")
     with pytest.raises(SourceMissingError, match="who 8 has no row in online people_v1"):
         server.vector(8)

@@ -166,7 +166,7 @@ def test_two_rows_of_one_entity_and_day_are_refused(store: Store) -> None:
     assert (told(store), kept(store)) == ("1:10", 1)
 
 
-def test_who_reads_in_the_middle_of_a_load_sees_the_old_rows(store: Store, address: str) -> None:
+def test_a_reader_during_a_load_sees_the_old_rows(store: Store, address: str) -> None:
     store.load("sales_v1", "user_id", spends(1), {"version": 1})
     other, seen = open_store(address), []
 
@@ -181,7 +181,7 @@ def test_who_reads_in_the_middle_of_a_load_sees_the_old_rows(store: Store, addre
     other.close()
 
 
-def test_readers_in_other_threads_never_miss_a_row_nor_go_back(store: Store, address: str) -> None:
+def test_concurrent_readers_miss_no_row_and_never_go_back(store: Store, address: str) -> None:
     store.load("sales_v1", "user_id", spends(0), {})
     seen: list[int] = []
     done = threading.Event()
@@ -202,7 +202,7 @@ def test_readers_in_other_threads_never_miss_a_row_nor_go_back(store: Store, add
     assert seen[0] >= 0
 
 
-def test_who_reads_all_rows_never_gets_those_of_two_loads(store: Store, address: str) -> None:
+def test_reading_all_rows_never_mixes_two_loads(store: Store, address: str) -> None:
     store.load("sales_v1", "user_id", spends(1, users=5000), {})
     reading, found = store.rows("sales_v1"), []
     with contextlib.suppress(LockedError):  # it may be told to read again, but not be told of a mixture
@@ -247,7 +247,7 @@ open_store(sys.argv[1]).load("sales_v1", "user_id", batches(), {})
     assert ({row["spend"] for row in store.rows("sales_v1")}, kept(store)) == ({Decimal(3)}, 500)
 
 
-def test_of_two_loads_at_a_time_the_one_that_began_later_counts(store: Store, address: str) -> None:
+def test_of_two_concurrent_loads_the_later_start_wins(store: Store, address: str) -> None:
     later = open_store(address)
 
     def overtaken() -> Iterator[pa.RecordBatch]:
@@ -276,7 +276,7 @@ def test_a_load_is_void_once_a_later_one_has_begun(store: Store) -> None:
     assert store.facts("sales_v1") == {}
 
 
-def test_a_view_that_was_never_loaded_is_nothing_there(store: Store) -> None:
+def test_a_view_that_was_never_loaded_is_missing(store: Store) -> None:
     for ask in (lambda: store.get("sales_v1", 1), lambda: store.facts("sales_v1"), lambda: store.rows("sales_v1")):
         with pytest.raises(SourceMissingError, match="has no view 'sales_v1': load it first") as error:
             ask()
@@ -307,7 +307,7 @@ def test_names_are_checked_before_anything_is_written(store: Store) -> None:
         (pa.array([datetime(2026, 1, 5)], pa.timestamp("ns")), "can't be stored online exactly"),
     ],
 )
-def test_what_would_not_come_back_exactly_is_refused(column: pa.Array, said: str, tmp_path: Path) -> None:
+def test_values_that_would_not_round_trip_are_refused(column: pa.Array, said: str, tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/online.db")
     batch = pa.RecordBatch.from_arrays([pa.array([1]), column], ["user_id", "found"])
     with pytest.raises(UsageError, match=said):
@@ -362,7 +362,7 @@ def test_every_value_comes_back_exactly_as_it_was(store: Store, found: list[dict
 
 
 @given(st.floats() | st.decimals(allow_nan=False) | st.dates() | st.datetimes() | st.text() | st.integers() | st.none())
-def test_what_is_stored_is_json_that_any_reader_takes(value: Any) -> None:
+def test_stored_values_are_standard_json(value: Any) -> None:
     text = encode({"a": value})
     assert exactly(decode(text)) == exactly({"a": value})
     assert text.isascii()
@@ -407,7 +407,7 @@ def test_a_number_of_another_type_is_a_difference(tmp_path: Path) -> None:
     assert found.examples == (Difference(1, "differs", ("spend",)),)
 
 
-def test_nothing_on_either_side_agrees(tmp_path: Path) -> None:
+def test_two_empty_sides_agree(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/online.db")
     store.load("sales_v1", "user_id", [], {})
     assert compare_with_offline(store, "sales_v1", []).share == 1
@@ -421,14 +421,14 @@ def test_the_address_comes_from_online_where_none_is_given(monkeypatch: pytest.M
     assert open_store().path == ROOT / "data/online.db"  # type: ignore[attr-defined]
 
 
-def test_asking_an_absent_file_makes_none(tmp_path: Path) -> None:
+def test_reading_an_absent_file_creates_none(tmp_path: Path) -> None:
     with pytest.raises(SourceMissingError):
         open_store(f"sqlite:///{tmp_path}/online.db").get("sales_v1", 1)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("address", ["mongodb://me:hush@there/x", "sqlite:online.db", "hush"])
-def test_an_address_of_no_known_kind_is_bad_arguments(address: str) -> None:
+def test_an_address_of_unknown_kind_is_a_usage_error(address: str) -> None:
     with pytest.raises(UsageError, match="of no known kind; expected sqlite:///") as error:
         open_store(address)
     assert error.value.exit_code == 2

@@ -47,7 +47,7 @@ def said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
     return run
 
 
-def test_a_single_day_that_the_source_has_nothing_for_is_exit_4(said: Any) -> None:
+def test_a_single_missing_day_exits_with_4(said: Any) -> None:
     code, line = said([ChainStep(ingest("2026-01-05"))], "2026-01-05")
     assert (code, line["outcome"], line["missing"]) == (4, "missing", ["2026-01-05"])
     assert line["message"] == "nothing in landing for 2026-01-05"
@@ -65,7 +65,7 @@ def test_a_range_names_missing_days_and_runs_the_others(said: Any, chained: bool
     )
 
 
-def test_of_several_datasets_each_says_what_it_misses(said: Any) -> None:
+def test_each_of_several_datasets_names_its_missing_days(said: Any) -> None:
     code, line = said([ChainStep(ingest("2026-01-05"))], "2026-01-05", "churn", "transactions")
     assert (code, line["missing"]) == (4, ["2026-01-05"])
     assert line["message"] == (
@@ -83,7 +83,7 @@ def test_a_range_of_several_datasets_runs_every_day_of_each(said: Any) -> None:
     )
 
 
-def test_a_range_that_fails_says_on_which_day_and_in_which_job(said: Any) -> None:
+def test_a_failed_range_names_its_day_and_job(said: Any) -> None:
     def main(run: Run) -> Outcome:
         if str(run.ds) == "2026-01-06":
             raise ContractViolationError("two files are refused")
@@ -96,14 +96,14 @@ def test_a_range_that_fails_says_on_which_day_and_in_which_job(said: Any) -> Non
         assert line["message"] == "two files are refused (ingest of churn 2026-01-06)"
 
 
-def test_help_is_help_and_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_exits_with_0(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         run_job(ingest(), argv=["--help"])
     shown = capsys.readouterr().out
     assert (left.value.code, "--full-refresh" in shown, "outcome" in shown) == (0, True, False)
 
 
-def test_what_warned_on_the_way_is_said_with_its_day_and_once(said: Any) -> None:
+def test_warnings_on_the_way_are_listed_once_with_their_day(said: Any) -> None:
     steps = [ChainStep(ingest()), ChainStep(VALIDATE, {"table": "raw"}), ChainStep(VALIDATE, {"table": "features"})]
     _, line = said(steps, "2026-01-05")
     assert line["warnings"] == [DRIFT] * 2
@@ -178,7 +178,7 @@ def test_a_free_worker_begins_the_next_day_ahead(diary: Diary, two: Executor) ->
     assert lines[1]["counts"] == {"ingest_landed": 3, "clean_landed": 3}
 
 
-def test_with_no_worker_to_spare_days_run_one_after_the_other(diary: Diary, one: Executor) -> None:
+def test_without_a_free_worker_days_run_one_by_one(diary: Diary, one: Executor) -> None:
     diary.run(one)
     assert diary.said == IN_ORDER
 

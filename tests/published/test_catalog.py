@@ -47,7 +47,7 @@ def table(tmp_path: Path) -> FeatureTable:
     return Lake(str(tmp_path)).features("purchases@v1")
 
 
-def test_what_the_compose_check_asks_of_a_lake_is_answered(table: FeatureTable, tmp_path: Path) -> None:
+def test_the_compose_checks_questions_are_answered(table: FeatureTable, tmp_path: Path) -> None:
     asked = [sys.executable, "-c", count_of(str(tmp_path), "purchases", "2026-01-02")]
     assert subprocess.run(asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout == "2\n"
 
@@ -78,7 +78,7 @@ def test_tables_are_named_by_feature_version(tmp_path: Path) -> None:
         "purchases\n",
     ],
 )
-def test_a_name_that_is_none_is_refused(table: FeatureTable, name: str) -> None:
+def test_an_invalid_name_is_refused(table: FeatureTable, name: str) -> None:
     with pytest.raises(UsageError, match="is no name of a table"):
         Lake(table.lake).features(name)
 
@@ -127,7 +127,7 @@ def test_a_version_that_only_packed_files_has_the_rows_before_it(table: FeatureT
         ("2030-01-01", 5),
     ],
 )
-def test_a_time_finds_what_was_there_then(table: FeatureTable, as_of: str | datetime, version: int) -> None:
+def test_a_time_finds_the_version_of_that_time(table: FeatureTable, as_of: str | datetime, version: int) -> None:
     assert table.at(as_of=as_of).version == version
 
 
@@ -150,13 +150,13 @@ def test_a_clock_that_goes_back_does_not_hide_a_version(table: FeatureTable) -> 
     assert table.at(as_of="2026-02-02T07:59").version == 3
 
 
-def test_before_the_first_publication_there_is_nothing(table: FeatureTable) -> None:
+def test_a_time_before_the_first_publication_has_no_version(table: FeatureTable) -> None:
     with pytest.raises(SourceMissingError, match=r"first publication is version 0 of 2026-02-01T06:00:00.000Z"):
         table.at(as_of="2026-02-01T05:59")
 
 
 @pytest.mark.parametrize("as_of", ["yesterday", "2026-13-01", "0001-01-01T00:00+14:00", "' OR 1=1"])
-def test_a_time_that_is_none_is_refused(table: FeatureTable, as_of: str) -> None:
+def test_an_invalid_time_is_refused(table: FeatureTable, as_of: str) -> None:
     with pytest.raises(UsageError, match="can't be read; expected one like"):
         table.at(as_of=as_of)
 
@@ -218,17 +218,17 @@ def test_days_columns_and_entities_are_chosen(table: FeatureTable) -> None:
         ({"entities": ["1 OR 1=1"]}, "can't be read as int64"),
     ],
 )
-def test_what_can_not_be_chosen_is_refused(table: FeatureTable, chosen: dict[str, object], said: str) -> None:
+def test_an_unknown_day_column_or_entity_is_refused(table: FeatureTable, chosen: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         table.at(version=1).arrow(**chosen)  # type: ignore[arg-type]
 
 
-def test_a_day_that_is_not_there_is_answered_with_those_that_are(table: FeatureTable) -> None:
+def test_an_unknown_day_is_answered_with_the_known_ones(table: FeatureTable) -> None:
     with pytest.raises(SourceMissingError, match=r"has nothing for 2026-01-09; it has 2026-01-01\.\.2026-01-03"):
         table.at().arrow(ds="2026-01-09")
 
 
-def test_a_day_that_was_published_without_rows_is_there(table: FeatureTable, tmp_path: Path) -> None:
+def test_a_day_published_without_rows_is_listed(table: FeatureTable, tmp_path: Path) -> None:
     publish(tmp_path, "ds | user_id\n2026-01-04 | 1", empty="2026-01-05")
     assert date(2026, 1, 5) in table.at().days()
     found = table.at().arrow(ds="2026-01-05")
@@ -265,7 +265,7 @@ def test_batches_are_days_and_pandas_and_polars_get_equal_rows(table: FeatureTab
     assert view.polars(columns=["user_id"]).to_dicts() == view.arrow(columns=["user_id"]).to_pylist()
 
 
-def test_columns_that_came_later_are_empty_before(tmp_path: Path) -> None:
+def test_columns_added_later_are_null_before(tmp_path: Path) -> None:
     publish(tmp_path, FIRST)
     uri = f"{tmp_path}/published/purchases/v1"
     wider = rows_of(SECOND).append_column("visits", pa.array([5, 6]))

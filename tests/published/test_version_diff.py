@@ -54,7 +54,7 @@ def test_rows_and_values_that_changed_are_counted(tmp_path: Path) -> None:
     assert shown == [("2026-01-02", 2, "spend", "20.00", "520.00"), ("2026-01-02", 1, "mean", "1.5", "2.5")]
 
 
-def test_backwards_what_was_added_is_removed(tmp_path: Path) -> None:
+def test_a_backward_diff_swaps_added_and_removed(tmp_path: Path) -> None:
     publish(tmp_path, FIRST)
     publish(tmp_path, SECOND)
     found = diff(tmp_path, 1, 0)
@@ -105,7 +105,7 @@ def test_columns_that_came_went_or_took_another_type_are_named(tmp_path: Path) -
     assert seen.columns == {"favourite": 1}
 
 
-def test_an_entity_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+def test_a_duplicate_entity_is_refused(tmp_path: Path) -> None:
     publish(tmp_path, FIRST)
     write_deltalake(f"{tmp_path}/published/purchases/v1", rows_of("ds | user_id\n2026-01-02 | 2"), mode="append")
     with pytest.raises(ContractViolationError, match="user_id more than once on 2026-01-02"):
@@ -126,7 +126,7 @@ users = st.lists(user, min_size=1, max_size=8, unique_by=lambda each: (each["ds"
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(users, users)
-def test_pandas_merge_says_the_same(tmp_path: Path, one: list[dict[str, Any]], other: list[dict[str, Any]]) -> None:
+def test_the_diff_equals_a_pandas_merge(tmp_path: Path, one: list[dict[str, Any]], other: list[dict[str, Any]]) -> None:
     shutil.rmtree(tmp_path / "published", ignore_errors=True)
     publish(tmp_path, "ds | user_id\n2026-01-01 | 1")
     uri, days = f"{tmp_path}/published/purchases/v1", ["2026-01-01", "2026-01-02"]

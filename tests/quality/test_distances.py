@@ -137,11 +137,11 @@ def test_few_values_that_become_countless_are_far_apart() -> None:
     assert found[None] == pytest.approx((0, 2950 / 3000), abs=0.05)
 
 
-def test_texts_of_which_none_comes_twice_are_no_distance_apart() -> None:
+def test_unique_texts_are_no_distance_apart() -> None:
     assert stability([many(f"{day}-", 400) for day in range(14)], many("new-", 400)) == pytest.approx(0, abs=0.01)
 
 
-def test_what_is_no_number_lies_beyond_all_numbers() -> None:
+def test_nan_lies_beyond_all_numbers() -> None:
     past = numbers(RNG.normal(size=1000))
     broken = [*(past.quantiles or [])[:60], *[float("nan")] * 41]
     assert stability([past], replace(past, quantiles=broken)) > 1
@@ -150,7 +150,7 @@ def test_what_is_no_number_lies_beyond_all_numbers() -> None:
     assert stability([unbounded], unbounded) == pytest.approx(0, abs=1e-9)
 
 
-def test_a_share_swings_as_far_as_chance_swings_it() -> None:
+def test_a_share_may_vary_as_far_as_chance_does() -> None:
     past, now = RNG.binomial(2800, 0.05, 2000) / 2800, RNG.binomial(40, 0.05, 2000) / 40
     over = [abs(one - other) > distances.swing(one, other, (2800, 40)) for one, other in zip(past, now, strict=True)]
     assert sum(over) <= 40

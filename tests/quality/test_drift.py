@@ -108,7 +108,7 @@ def test_yes_or_no_is_compared_like_any_value(tmp_path: Path, before: str, today
     assert {each.expectation for each in found if not each.success} == told
 
 
-def test_a_day_of_few_rows_may_lack_a_value_and_have_a_null_more(tmp_path: Path) -> None:
+def test_a_small_day_may_lack_a_value_or_have_one_more_null(tmp_path: Path) -> None:
     usual = texts("kind", "a " * 90 + "b " * 4 + "- " * 6, 10)
     assert alarms(judged(tmp_path, [usual], [texts("kind", "a a a a a a a -")])) == {}
     assert alarms(judged(tmp_path, [usual], [texts("kind", "a a - -")])) == {}
@@ -150,7 +150,7 @@ def test_a_fixed_day_is_the_only_reference(tmp_path: Path) -> None:
     assert judge(lake, today, since=date(2025, 6, 2)) == [], "nothing is known of that day"
 
 
-def test_a_day_that_was_stopped_is_no_measure_for_later_ones(tmp_path: Path) -> None:
+def test_a_stopped_day_is_no_reference_for_later_ones(tmp_path: Path) -> None:
     good, bad = [texts("kind", "a b", 200)], [texts("kind", "c", 400)]
     lake = PlayLake(tmp_path)
     assert alarms(judged(tmp_path, good, good)) == {}

@@ -41,7 +41,7 @@ def day(lake: PlayLake, ds: str, text: str) -> None:
     lake.clean(ds)
 
 
-def test_a_profile_is_what_pandas_says_of_the_same_rows(lake: PlayLake) -> None:
+def test_a_profile_equals_pandas_on_the_same_rows(lake: PlayLake) -> None:
     rows = "\n".join(
         f"t{n} | {n % 3} | {n + 1}.50 | {'food' if n % 4 else 'home'} | {n if n % 5 else ''}" for n in range(40)
     )
@@ -132,7 +132,7 @@ def test_a_value_must_exist_where_the_contract_says(lake: PlayLake) -> None:
     assert (found["failed"], found["checked"], found["examples"]) == (2, 2, ["1", "9"])
 
 
-def test_a_value_that_was_replaced_since_was_known_on_the_day(lake: PlayLake) -> None:
+def test_a_reference_uses_the_values_known_on_the_day(lake: PlayLake) -> None:
     """A later correction in the referenced table does not affect an older day."""
     rule = Reference(column="user_id", dataset="transactions", key="age")
     referring = lake.with_contract(references=(rule,))
@@ -159,11 +159,11 @@ def purchases(amount: int, category: str = "food", age: str = "30", count: int =
     return "\n".join(["transaction_id | purchase_amount | category | age", *rows])
 
 
-def test_what_stays_as_it_was_does_not_drift(lake: PlayLake) -> None:
+def test_unchanged_values_do_not_drift(lake: PlayLake) -> None:
     assert drifting(lake, purchases(10), purchases(10), purchases(11)) == {}
 
 
-def test_drift_is_told_by_column_with_its_distances(lake: PlayLake) -> None:
+def test_drift_is_reported_by_column_with_its_distances(lake: PlayLake) -> None:
     found = drifting(lake, purchases(10), purchases(10), purchases(500, "sports", "-"), ks=0.3, js=0.3)
     assert {
         "KsToBeAtMost(0.3) purchase_amount",
@@ -248,7 +248,7 @@ def test_the_same_rules_ask_spark_the_same_query(spark: SparkSession, monkeypatc
     assert len(asked) > 2 and len(set(asked)) == len(asked) / 3, asked
 
 
-def test_the_gate_decides_also_where_nothing_can_be_kept(lake: PlayLake, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_gate_decides_even_if_no_result_can_be_stored(lake: PlayLake, caplog: pytest.LogCaptureFixture) -> None:
     day(lake, DAY, "transaction_id\na")
     for name in ("gx", "results"):
         (lake.root / "lake" / name).write_text("a file where the folder should be")
@@ -284,7 +284,7 @@ def test_odd_days_have_profiles_too(lake: PlayLake, spark: SparkSession, values:
     assert len(profiles.known(run, "processed", [run.ds])) == len(found)
 
 
-def test_yes_and_no_are_counted_like_any_value(lake: PlayLake, spark: SparkSession) -> None:
+def test_booleans_are_counted_like_any_value(lake: PlayLake, spark: SparkSession) -> None:
     run = lake.plan("validate", DAY, table="processed")
     contract = replace(run.contract, derived=(Column(name="adult", type="boolean", description=""),))
     columns = [f"CAST(NULL AS {type_}) AS `{name}`" for name, type_ in processed(run.contract).columns]

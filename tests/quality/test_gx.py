@@ -47,7 +47,7 @@ def test_two_validations_at_once_agree_and_are_stored_once(lake: PlayLake) -> No
     assert sorted(columns) == sorted(set(columns))
 
 
-def test_a_source_that_drains_into_quarantine_stops_the_day(cleaned: PlayLake) -> None:
+def test_too_many_quarantined_records_stop_the_day(cleaned: PlayLake) -> None:
     with pytest.raises(
         ContractViolationError, match=r"RefusedShareToBeAtMost\(0.05\) failed: 1 of 2 rows, observed 0.5, limit 0.05"
     ) as stopped:
@@ -58,7 +58,7 @@ def test_a_source_that_drains_into_quarantine_stops_the_day(cleaned: PlayLake) -
     assert failure["examples"] == ["category:not_one_of_the_values in 1"], "why they were refused"
 
 
-def test_the_same_as_a_warning_is_recorded_and_the_day_goes_on(cleaned: PlayLake) -> None:
+def test_quarantine_as_a_warning_lets_the_day_go_on(cleaned: PlayLake) -> None:
     run = cleaned.plan("validate", DAY, table="processed")
     contract = replace(run.contract, refused_severity=Severity.WARN)
     line = run_day(VALIDATE, replace(run, dataset=replace(run.dataset, contract=contract)))
@@ -85,7 +85,7 @@ def test_a_failed_rule_names_its_column_count_and_examples(spark: SparkSession) 
     assert present.success
 
 
-def test_a_check_that_could_not_run_is_told_apart_from_bad_data(spark: SparkSession) -> None:
+def test_a_check_that_could_not_run_differs_from_bad_data(spark: SparkSession) -> None:
     rows = spark.createDataFrame([("a",)], "id string")
     (gone,) = run_rules(rows, [Rule("ExpectColumnValuesToNotBeNull", {"column": "age"})], "gone")
     assert not gone.success

@@ -66,7 +66,7 @@ def test_no_rule_shows_a_sensitive_value(people: PlayLake, caplog: pytest.LogCap
     assert SECRET not in caplog.text
 
 
-def test_how_many_is_told_all_the_same(people: PlayLake) -> None:
+def test_counts_of_sensitive_values_are_still_shown(people: PlayLake) -> None:
     people.day(DAY)
     found = {each["expectation"]: each for each in people.validate(DAY)["warnings"]}
     unique = found["ExpectColumnValuesToBeUnique()"]

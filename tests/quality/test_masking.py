@@ -28,7 +28,7 @@ def test_a_feature_is_as_sensitive_as_what_it_is_made_of() -> None:
     assert found == {"user_id", "spend_7d", "spend_30d", "avg_purchase_30d", "max_purchase_30d", "spend_share_7d"}
 
 
-def test_another_name_hides_nothing() -> None:
+def test_a_renamed_sensitive_column_stays_sensitive() -> None:
     features = (
         Feature("how_they_pay", Pick("payment_method")),
         Feature("rate", FeatureRatio("monthly_charges", "tenure_days")),
@@ -63,7 +63,7 @@ def test_a_result_shows_values_of_every_column_in_its_rule(
     assert not masking.shows(expectation, arguments, frozenset())
 
 
-def test_of_a_result_only_how_many_is_left() -> None:
+def test_a_masked_result_keeps_only_counts() -> None:
     result = {
         "element_count": 9,
         "unexpected_percent_nonmissing": 50.0,
@@ -81,7 +81,7 @@ def test_of_a_result_only_how_many_is_left() -> None:
     }
 
 
-def test_of_what_was_raised_only_the_name_of_the_error_is_left() -> None:
+def test_a_masked_error_keeps_only_its_class_name() -> None:
     one = {
         "raised_exception": True,
         "exception_message": "[CAST_INVALID_INPUT] The value 'Ann'",

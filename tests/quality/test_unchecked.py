@@ -74,7 +74,7 @@ def test_without_its_partition_column_a_table_is_not_read(made: PlayLake) -> Non
     assert "arrived" in found["problem"]
 
 
-def test_a_rule_that_raises_leaves_the_others_their_verdicts(spark: SparkSession) -> None:
+def test_a_rule_that_raises_does_not_stop_the_others(spark: SparkSession) -> None:
     rows = spark.createDataFrame([("a", 5), ("b", 900)], "id string, age int")
     rules = [
         Rule("ExpectColumnValuesToNotBeNull", {"column": "id"}),
@@ -107,7 +107,7 @@ def test_a_reference_to_a_missing_table_could_not_be_checked(made: PlayLake, dat
     assert said in found["problem"]
 
 
-def test_the_gate_decides_also_where_profiles_cannot_be_kept(made: PlayLake, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_gate_decides_even_if_no_profile_can_be_stored(made: PlayLake, caplog: pytest.LogCaptureFixture) -> None:
     (made.root / "lake/profiles").write_text("a file where the folder should be")
     with caplog.at_level(logging.WARNING):
         assert made.validate(DAY)["counts"]["warnings"] == 0
@@ -158,7 +158,7 @@ def test_a_failed_day_is_not_read_until_it_changes_or_passes(lake: PlayLake) -> 
     assert lake.features(DAY)["counts"]["features"] == 2
 
 
-def test_a_verdict_that_was_lost_stops_nobody(made: PlayLake) -> None:
+def test_a_lost_result_stops_no_job(made: PlayLake) -> None:
     with pytest.raises(ContractViolationError):
         made.with_contract(rules=(Rule("ExpectColumnToExist", {"column": "gone"}),)).validate(DAY)
     shutil.rmtree(made.root / "lake/results")

@@ -31,16 +31,16 @@ def test_weekdays_that_differ_among_themselves_allow_more() -> None:
     assert low < 0 < 200 < high
 
 
-def test_one_mad_day_does_not_widen_what_is_usual() -> None:
+def test_one_outlier_day_does_not_widen_the_limits() -> None:
     assert usual(RULE, mondays(100, 100, 10_000, 100), MONDAY) == (70, 130)
 
 
-def test_other_weekdays_say_nothing() -> None:
+def test_other_weekdays_do_not_count() -> None:
     counts = mondays(100, 100) | {MONDAY - timedelta(days=1): 5, MONDAY - timedelta(days=2): 5}
     assert usual(RULE, counts, MONDAY) == (70, 130)
 
 
-def test_one_earlier_week_is_too_little_to_judge_by() -> None:
+def test_one_earlier_week_is_not_enough_history() -> None:
     assert usual(RULE, mondays(100), MONDAY) is None
 
 
@@ -71,7 +71,7 @@ def daily(first: date, days: int, landed: int = 100, again: int = 1) -> list[tup
     return [(day + timedelta(days=1), day, landed) for day in names for _ in range(again)]
 
 
-def test_a_day_of_long_ago_is_judged_by_its_own_weeks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_day_is_compared_with_its_own_weeks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commits = [*daily(MONDAY - timedelta(days=28), 28), (MONDAY, MONDAY, 40), *daily(MONDAY + timedelta(days=1), 600)]
     found, read = judged(PlayLake(tmp_path), monkeypatch, MONDAY, *commits)
     assert (found.success, found.observed, found.limit) == (False, 40, [70, 130])
@@ -84,7 +84,7 @@ def test_reingested_weeks_do_not_hide_those_before(tmp_path: Path, monkeypatch: 
     assert (found.success, found.observed, found.limit) == (True, 100, [70, 130])
 
 
-def test_no_more_commits_are_read_than_the_days_can_be_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_commits_that_can_hold_the_days_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing Monday is not searched for through years of history."""
     commits = [
         each for each in daily(MONDAY - timedelta(days=900), 901, again=3) if each[1] != MONDAY - timedelta(days=7)
@@ -94,7 +94,7 @@ def test_no_more_commits_are_read_than_the_days_can_be_in(tmp_path: Path, monkey
     assert read < 200
 
 
-def test_nor_more_than_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_commits_read_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(volume, "LONGEST", 1000)
     commits = daily(MONDAY - timedelta(days=28), 29) + daily(MONDAY + timedelta(days=1), 2000)
     found, read = judged(PlayLake(tmp_path), monkeypatch, MONDAY, *commits)
@@ -109,7 +109,7 @@ def test_a_day_without_enough_history_passes_and_says_so(tmp_path: Path, monkeyp
     assert found.limit == "unknown: not enough history, 1 of 2 such weekdays"
 
 
-def test_rules_that_cannot_hold_are_refused_where_they_stand() -> None:
+def test_impossible_rules_are_refused_when_declared() -> None:
     with pytest.raises(ContractDeclarationError, match="1 weeks are too few"):
         Volume(weeks=1)
     with pytest.raises(ContractDeclarationError, match="share 2 is not in"):

@@ -77,7 +77,7 @@ def test_a_lake_where_nothing_is_published_says_so(tmp_path: Path, capsys: Captu
     assert ask(capsys, "list", "--lake", tmp_path) == {"tables": []}
 
 
-def test_log_has_a_line_a_version(lake: Path, capsys: Capture) -> None:
+def test_log_prints_a_line_for_each_version(lake: Path, capsys: Capture) -> None:
     pack(lake)
     assert lines(capsys, "log", "purchases") == [
         "version published at ds rows run code validation",
@@ -86,7 +86,7 @@ def test_log_has_a_line_a_version(lake: Path, capsys: Capture) -> None:
     ]
 
 
-def test_log_tells_what_made_each(lake: Path, capsys: Capture) -> None:
+def test_log_shows_what_made_each_version(lake: Path, capsys: Capture) -> None:
     seen = lines(capsys, "log", "purchases@v1", "--long")
     assert "version 1, 2026-02-02T06:00:00.000Z, run run of publish, revision 0ddba11, lock c0ffee" in seen
     assert "definition feedbeef, by user_id, validation 14/15, 1 warned" in seen
@@ -180,7 +180,7 @@ def test_get_of_the_same_rows_writes_the_same_bytes(lake: Path, capsys: Capture)
     assert one.read_bytes() == other.read_bytes()
 
 
-def test_get_says_which_days_somebody_else_changed(lake: Path, capsys: Capture) -> None:
+def test_get_reports_days_changed_by_other_programs(lake: Path, capsys: Capture) -> None:
     write_deltalake(f"{lake}/published/purchases/v1", rows_of("ds | user_id\n2026-01-01 | 9"), mode="append")
     assert cli.main(["get", "purchases", "--out", str(lake.parent / "x.csv")]) == 0
     said = capsys.readouterr()
@@ -188,7 +188,7 @@ def test_get_says_which_days_somebody_else_changed(lake: Path, capsys: Capture) 
     assert "2026-01-02 are" not in said.err
 
 
-def test_get_that_fails_leaves_what_was_there(lake: Path, capsys: Capture) -> None:
+def test_a_failed_get_leaves_the_existing_file(lake: Path, capsys: Capture) -> None:
     out = lake.parent / "out" / "x.parquet"
     ask(capsys, "get", "purchases", "--version", 0, "--out", out)
     before = out.read_bytes()
@@ -200,7 +200,7 @@ def test_get_that_fails_leaves_what_was_there(lake: Path, capsys: Capture) -> No
     assert [file.name for file in out.parent.iterdir()] == [out.name]
 
 
-def test_get_says_what_it_can_not_write(lake: Path, capsys: Capture) -> None:
+def test_get_reports_what_it_can_not_write(lake: Path, capsys: Capture) -> None:
     assert "expected one of .parquet, .csv, .arrow" in refused(capsys, 2, "get", "purchases", "--out", "x.xlsx")
     (lake.parent / "file").touch()
     assert "can't be written" in refused(capsys, 1, "get", "purchases", "--out", lake.parent / "file" / "x.csv")
@@ -248,7 +248,7 @@ def test_a_differing_pin_exits_with_3_and_names_the_days(lake: Path, capsys: Cap
     assert (said["exit_code"], [each["day"] for each in said["failures"]]) == (3, ["2026-01-01"])
 
 
-def test_a_pinned_version_that_is_gone_ends_with_four(lake: Path, capsys: Capture) -> None:
+def test_a_missing_pinned_version_exits_with_4(lake: Path, capsys: Capture) -> None:
     ask(capsys, "pin", "january", "purchases", "--version", 0)
     vacuum(lake)
     assert "its files were removed" in refused(capsys, 4, "verify", "january")
@@ -270,13 +270,13 @@ def test_a_pinned_version_that_is_gone_ends_with_four(lake: Path, capsys: Captur
         ("diff purchases 0 9", 4, "no version 9"),
     ],
 )
-def test_what_can_not_be_answered_is_said_with_its_exit_code(
+def test_each_error_has_its_message_and_exit_code(
     lake: Path, capsys: Capture, words: str, code: int, said: str
 ) -> None:
     assert said in refused(capsys, code, *words.split())
 
 
-def test_a_damaged_log_is_said_to_be_one(lake: Path, capsys: Capture) -> None:
+def test_a_damaged_log_is_reported_as_damaged(lake: Path, capsys: Capture) -> None:
     (lake / "published/purchases/v1/_delta_log" / f"{1:020}.json").write_text("{no json")
     for words in ("list", "log purchases", "show purchases", "show purchases --version 0", "diff purchases 0 1"):
         said = refused(capsys, 1, *words.split())
@@ -318,7 +318,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id(submitted: list[list[str]], c
     assert submitted == [[*day, "1", "--publication", "0"], [*day, "2", "--publication", "0"]]
 
 
-def test_a_run_that_is_none_or_several_is_said(submitted: list[list[str]], capsys: Capture) -> None:
+def test_an_unknown_or_ambiguous_run_is_refused(submitted: list[list[str]], capsys: Capture) -> None:
     assert "was made by run 'nobody'" in refused(capsys, 4, "reproduce", "nobody")
     assert "was made by run ''" in refused(capsys, 4, "reproduce", "")
     said = refused(capsys, 2, "reproduce", "run of ")
@@ -327,7 +327,7 @@ def test_a_run_that_is_none_or_several_is_said(submitted: list[list[str]], capsy
 
 
 @pytest.mark.parametrize(("code", "ends"), [(2, 2), (3, 3), (4, 4), (1, 1), (-9, 1)])
-def test_a_run_that_can_not_be_made_again_ends_as_the_job_does(
+def test_a_failed_reproduction_exits_as_the_job_does(
     submitted: list[list[str]], capsys: Capture, monkeypatch: pytest.MonkeyPatch, code: int, ends: int
 ) -> None:
     monkeypatch.setattr(lineage_commands.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=code))
@@ -335,9 +335,7 @@ def test_a_run_that_can_not_be_made_again_ends_as_the_job_does(
     assert f"visits@v1 of 2026-01-04, published as version 1 could not be made again (exit {code}, see above)" in said
 
 
-def test_a_vector_is_asked_for_by_an_entity_that_can_be_one(
-    lake: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_vector_needs_a_valid_entity(lake: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONLINE", f"sqlite:///{lake}/online.db")
     open_store().load("purchases_v1", "user_id", rows_of(FIRST).to_batches(), {"entity_type": "long"})
     assert ask(capsys, "vector", "purchases", 2)["spend"] == "12.00"
@@ -345,7 +343,7 @@ def test_a_vector_is_asked_for_by_an_entity_that_can_be_one(
     assert "user_id 9 has no row" in refused(capsys, 4, "vector", "purchases", 9)
 
 
-def test_the_first_row_is_there_in_a_second_and_a_half(lake: Path) -> None:
+def test_the_first_row_takes_at_most_a_second_and_a_half(lake: Path) -> None:
     """Takes the best CPU time of three fresh processes, so that a busy machine does not matter."""
     assert min(_seconds_of_a_first_row() for _ in range(3)) < 1.5
 
@@ -360,7 +358,7 @@ def _seconds_of_a_first_row() -> float:
 
 
 @pytest.mark.parametrize("words", ["", "show", "show x --limit -1", "show x --version 1 --pin p", "get x", "diff x 1"])
-def test_words_that_make_no_command_end_with_two(lake: Path, capsys: Capture, words: str) -> None:
+def test_invalid_commands_exit_with_2(lake: Path, capsys: Capture, words: str) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main(words.split())
     assert stopped.value.code == 2

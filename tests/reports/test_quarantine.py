@@ -20,7 +20,7 @@ def row(*reasons: str, **changed: Any) -> dict[str, Any]:
     return {"ds": DAY, "reasons": [*reasons], "record": '{"age":"200"}', "copies": 1, "file": "a.csv", **changed}
 
 
-def test_reasons_are_told_day_by_day_the_commonest_first() -> None:
+def test_reasons_are_listed_by_day_most_frequent_first() -> None:
     rows = [row("age:over_120"), row("user_id:missing", copies=3), row("age:over_120", ds=date(2026, 1, 4))]
     found = [(ds, reason, count) for ds, reason, count, _ in quarantine.by_reason(rows, CONTRACT)]
     assert found == [
@@ -30,12 +30,12 @@ def test_reasons_are_told_day_by_day_the_commonest_first() -> None:
     ]
 
 
-def test_a_record_with_two_reasons_is_told_of_under_both() -> None:
+def test_a_record_with_two_reasons_is_listed_under_both() -> None:
     found = quarantine.by_reason([row("age:over_120", "user_id:missing")], CONTRACT)
     assert [(reason, count) for _, reason, count, _ in found] == [("age:over_120", 1), ("user_id:missing", 1)]
 
 
-def test_a_few_records_are_shown_with_the_file_that_they_came_in() -> None:
+def test_a_few_records_are_shown_with_their_file() -> None:
     rows = [row("age:over_120", record=f"record {number}") for number in range(9)] + [row("age:over_120", file=None)]
     ((_, _, count, shown),) = quarantine.by_reason(rows, CONTRACT)
     assert (count, len(shown)) == (10, quarantine.EXAMPLES)
@@ -53,7 +53,7 @@ def test_sensitive_values_are_not_shown() -> None:
     assert [shown for *_, shown in found] == [['a.csv {"age":"(masked)"}'], ["a.csv not utf-8"], ["a.csv (masked)"]]
 
 
-def test_what_is_shown_is_what_the_table_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_report_shows_the_table_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     quarantine.show_refused("transactions", None, str(tmp_path))
     assert "Nothing of transactions is in quarantine" in capsys.readouterr().out
     rows = pa.Table.from_pylist([{**row("age:over_120"), "job": "clean"}])

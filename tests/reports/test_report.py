@@ -116,7 +116,7 @@ def text_of(page: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page.partition("<body>")[2]))
 
 
-def test_the_page_says_what_the_lake_says(lake: Path) -> None:
+def test_the_page_shows_the_results_in_the_lake(lake: Path) -> None:
     page = draw(lake)
     seen = text_of(page)
     assert "1 of 2 datasets failed, 1 not measured" in seen
@@ -136,33 +136,33 @@ def test_the_page_says_what_the_lake_says(lake: Path) -> None:
     assert "2026-01-07 validate-processed bad age" in seen
 
 
-def test_rules_are_shown_by_day_and_those_that_never_ran_as_such(lake: Path) -> None:
+def test_rules_are_shown_by_day_even_if_they_never_ran(lake: Path) -> None:
     row = next(each for each in draw(lake).split("<tr>") if "PSI to be at most" in each and "<td" in each)
     assert re.findall(r"<td[^>]*>(.)", row) == ["✓", "!", "·"]
     assert "6 Jan: warning, observed 0.417, limit 0.25" in row
 
 
-def test_text_of_the_data_is_never_markup(lake: Path) -> None:
+def test_data_is_escaped_in_the_page(lake: Path) -> None:
     page = draw(lake)
     assert "<script" not in page.lower()
     assert page.count("&lt;script&gt;") >= 4
 
 
-def test_the_page_needs_nothing_but_itself(lake: Path) -> None:
+def test_the_page_loads_no_other_file(lake: Path) -> None:
     page = draw(lake)
     assert not re.search(r"https?:|//[a-z]|src=|url\(|@import|<link|<iframe", page, re.I)
     assert "default-src 'none'" in page
     assert {link[0] for link in re.findall(r'href="([^"]*)"', page)} == {"#"}
 
 
-def test_data_docs_are_linked_where_there_are_some(lake: Path) -> None:
+def test_existing_data_docs_are_linked(lake: Path) -> None:
     index = lake / gx.PAGE
     index.parent.mkdir(parents=True)
     index.touch()
     assert f'href="lake/{gx.PAGE}"' in draw(lake)
 
 
-def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
+def test_missing_measurements_are_reported(tmp_path: Path) -> None:
     ran(tmp_path, "2026-01-05", *report.STEPS)
     seen = text_of(draw(tmp_path))
     assert "✓ All good on 5 Jan" in seen
@@ -172,7 +172,7 @@ def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
     assert "no rule has left its result yet" in seen
 
 
-def test_a_day_that_nothing_ran_for_is_no_good_day(lake: Path) -> None:
+def test_a_day_without_runs_is_not_shown_as_good(lake: Path) -> None:
     ran(lake, "2026-01-07", *report.STEPS)
     for table in ("raw", "processed"):
         checked(lake, "2026-01-07", table)
@@ -184,13 +184,13 @@ def test_a_day_that_nothing_ran_for_is_no_good_day(lake: Path) -> None:
     assert "✓ All good" not in seen
 
 
-def test_rows_that_no_job_has_judged_are_told_apart(lake: Path) -> None:
+def test_unchecked_rows_are_shown_separately(lake: Path) -> None:
     assert "not judged yet" not in text_of(draw(lake))
     ran(lake, "2026-01-08", "ingest")
     assert "refused not judged yet duplicates dropped accepted expected" in text_of(draw(lake))
 
 
-def test_a_day_that_nothing_could_be_expected_of_says_why(lake: Path) -> None:
+def test_a_day_without_expected_volume_shows_why(lake: Path) -> None:
     limit = "unknown: not enough history, 1 of 2 such weekdays"
     usual = {"expectation": "RowsToBeAsUsual(weeks=4)", "kind": "volume", "observed": 1200, "limit": limit}
     checked(lake, "2026-01-07", "raw", usual)
@@ -212,7 +212,7 @@ def complaints(page: Path) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on the PATH")
-def test_a_browser_has_nothing_to_complain_of(lake: Path) -> None:
+def test_a_browser_reports_no_problem(lake: Path) -> None:
     """The page's policy forbids every request, so the console would show one."""
     page = lake.parent / "report.html"
     page.write_text(draw(lake), encoding="utf-8")
@@ -232,7 +232,7 @@ def test_a_chosen_day_ends_the_window(lake: Path) -> None:
     ("arguments", "code", "said"),
     [([], 4, "nothing has run yet in"), (["--days", "0"], 2, "--days 0"), (["--env", "x"], 2, "--env 'x'")],
 )
-def test_without_a_lake_it_says_so(
+def test_a_missing_lake_is_reported(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -262,14 +262,14 @@ def test_the_command_writes_the_page_and_prints_its_path(
     assert "2 days to 2026-01-06" in text_of(page)
 
 
-def test_a_histogram_is_as_high_as_its_values_are_dense() -> None:
+def test_histogram_heights_are_densities() -> None:
     heights = re.findall(r"v-([\d.]+)", svg.histogram([0, 1, 2, 3, 4, 16], "ages"))
     assert heights[:4] == ["24"] * 4
     assert set(heights[4:]) == {"2"}
     assert svg.histogram([5, 5, 5], "all the same") == ""
 
 
-def test_what_is_no_number_is_not_drawn() -> None:
+def test_values_that_are_no_numbers_are_not_drawn() -> None:
     assert svg.number(float("nan")) is None
     assert svg.number(True) is None
     assert svg.number("7") is None

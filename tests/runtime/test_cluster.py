@@ -65,7 +65,7 @@ def test_a_session_starts_its_jvm_without_the_secret(tmp_path: Path, monkeypatch
     assert known == [None]
 
 
-def test_a_laptop_needs_none_of_it() -> None:
+def test_local_mode_needs_no_secret() -> None:
     assert not cluster.is_standalone(load_settings("local"))
     assert cluster.authentication(load_settings("local")) == {}
 

@@ -72,7 +72,7 @@ def test_a_module_that_the_transforms_import_counts_too(folder: Path) -> None:
     ],
     ids=["a comment", "a docstring", "the sample"],
 )
-def test_what_cannot_change_rows_makes_nothing_stale(folder: Path, file: str, old: str, new: str) -> None:
+def test_edits_that_cannot_change_rows_make_nothing_stale(folder: Path, file: str, old: str, new: str) -> None:
     assert changed_by(folder / file, old, new) == set()
 
 

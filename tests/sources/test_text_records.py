@@ -67,7 +67,7 @@ def chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> in
         '"a","b"\n"1",2\n3,"4"\n',
     ],
 )
-def test_bom_crlf_blank_lines_and_quotes_are_all_one_to_us(content: str, chunk: int) -> None:
+def test_bom_crlf_blank_lines_and_quotes_do_not_matter(content: str, chunk: int) -> None:
     assert read_csv(content).rows == [("1", "2"), ("3", "4")]
 
 
@@ -75,7 +75,7 @@ def test_columns_map_by_name_and_unknown_ones_are_left_out() -> None:
     assert read_csv("c,b,a\nx,2,1\n").rows == [("1", "2")]
 
 
-def test_a_missing_optional_column_reads_as_nothing() -> None:
+def test_a_missing_optional_column_reads_as_null() -> None:
     assert read_csv("a\n1\n").rows == [("1", None)]
 
 
@@ -91,7 +91,7 @@ def test_a_newline_within_quotes_belongs_to_its_field(chunk: int) -> None:
     assert (found.refused, found.lines) == ([], 3)
 
 
-def test_a_stray_quote_costs_its_own_line_and_no_other(chunk: int) -> None:
+def test_a_stray_quote_spoils_only_its_own_line(chunk: int) -> None:
     found = read_csv('a,b\n1,2\n"3,4\n5,6\n7,8\n')
     assert found.rows == [("1", "2"), ("5", "6"), ("7", "8")]
     assert found.refused == [("broken_quoting", '"3,4')]
@@ -104,12 +104,12 @@ def test_an_unclosed_quote_does_not_swallow_a_long_file() -> None:
     assert (len(found.rows), len(found.refused), found.lines) == (1000, 1, 1001)
 
 
-def test_what_is_not_text_is_refused_with_its_place(chunk: int) -> None:
+def test_undecodable_bytes_are_refused_with_their_position(chunk: int) -> None:
     with pytest.raises(RefusedFileError, match="byte 11 is not utf-8"):
         read_csv(b"a,b\n1,2\n3,4\xff\n")
 
 
-def test_a_declared_encoding_is_read_as_such(chunk: int) -> None:
+def test_a_declared_encoding_is_used(chunk: int) -> None:
     assert read_csv("a,b\nné,2\n", encoding="latin-1").rows == [("né", "2")]
 
 
@@ -120,19 +120,19 @@ def test_a_header_with_duplicate_or_missing_columns_is_refused() -> None:
         check_header(["a"], ["a", "b"], ["a", "b"])
 
 
-def test_json_values_stay_the_text_that_they_are() -> None:
+def test_json_values_keep_their_text() -> None:
     found = read_json('{"a": 1.10, "b": 1e400}\n\n{"a": "x", "b": null}\r\n{"a": true, "b": NaN}\n')
     assert found.rows == [("1.10", "1e400"), ("x", None), ("true", "NaN")]
 
 
-def test_json_that_is_no_record_is_refused_with_its_text() -> None:
+def test_json_that_is_no_flat_object_is_refused_with_its_text() -> None:
     lines = ["{", "[1]", '{"a": 1, "a": 2}', '{"a": {"x": 1}}', '{"a": [1]}']
     found = read_json("\n".join(lines))
     problems = ["not_json", "not_an_object", "name_twice", "nested_value", "nested_value"]
     assert found.refused == list(zip(problems, lines, strict=True))
 
 
-def test_json_names_that_nobody_knows_are_told() -> None:
+def test_unknown_json_names_are_reported() -> None:
     assert read_json('{"a": 1, "z": 2}').extra == {"z"}
 
 
@@ -169,7 +169,7 @@ def test_a_line_of_blanks_is_no_json_and_counted(chunk: int) -> None:
     assert (found.refused, found.lines) == ([("not_json", "  ")], 2)
 
 
-def test_half_a_character_is_refused_and_a_whole_one_is_not() -> None:
+def test_a_lone_surrogate_is_refused_and_a_pair_is_not() -> None:
     found = read_json('{"a": "\\ud800"}\n{"\\udfff": 1}\n{"a": "\\ud83d\\ude00"}\n')
     assert [problem for problem, _ in found.refused] == ["half_a_character"] * 2
     assert found.rows == [("\U0001f600", None)]

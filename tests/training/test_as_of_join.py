@@ -34,7 +34,9 @@ def frames(spark: SparkSession, seed: int) -> tuple[DataFrame, DataFrame]:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("gap_hours", "max_age_days"), [(0, None), (30, None), (0, 2), (30, 3)])
-def test_the_join_is_that_of_pandas(spark: SparkSession, seed: int, gap_hours: int, max_age_days: int | None) -> None:
+def test_the_join_equals_pandas_merge_asof(
+    spark: SparkSession, seed: int, gap_hours: int, max_age_days: int | None
+) -> None:
     examples, features = frames(spark, seed)
     wanted = From(table="t@v1", gap_hours=gap_hours, max_age_days=max_age_days)
     found = as_of(examples, features, "who", wanted, {"spend": "spend"}).toPandas()
@@ -50,7 +52,7 @@ def test_the_join_is_that_of_pandas(spark: SparkSession, seed: int, gap_hours: i
     assert found["spend"].notna().any()
 
 
-def test_a_row_of_ds_is_not_known_before_its_day_is_over(spark: SparkSession) -> None:
+def test_a_row_is_not_known_before_its_day_is_over(spark: SparkSession) -> None:
     features = spark.createDataFrame([(1, date(2026, 1, 5), 7)], "who int, ds date, spend int")
     asked = [(1, datetime(2026, 1, 5, 23, 59, 59)), (1, datetime(2026, 1, 6))]
     examples = spark.createDataFrame(asked, f"who int, {TIME} timestamp")
@@ -76,7 +78,7 @@ def test_a_seed_gives_one_split_whatever_the_row_layout(spark: SparkSession) -> 
     assert {expected(f"c{number}") for number in range(2_000)} == {"train", "val", "test"}
 
 
-def test_by_time_the_later_days_are_tested_on(spark: SparkSession) -> None:
+def test_a_split_by_time_tests_on_the_later_days(spark: SparkSession) -> None:
     split = Split(train_until=date(2026, 1, 10), val_until=date(2026, 1, 15))
     found = entities(spark, 2).withColumn("split", split_of(split, "who", F.to_date(TIME))).groupBy("split")
     days = {
@@ -104,6 +106,6 @@ def test_split_by_both_shares_no_entity_and_no_later_day(spark: SparkSession) ->
         ({"seed": "s", "shares": (0.5, 0.1, 0.1)}, "do not add up to 1"),
     ],
 )
-def test_a_split_that_contradicts_itself_says_so(declared: dict[str, object], said: str) -> None:
+def test_a_contradictory_split_is_refused(declared: dict[str, object], said: str) -> None:
     with pytest.raises(ContractDeclarationError, match=said):
         Split(**declared)  # type: ignore[arg-type]

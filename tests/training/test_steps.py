@@ -113,7 +113,7 @@ def same(found: Any, expected: Any) -> bool:
 
 @settings(max_examples=150)
 @given(TRAINING, st.lists(ROW, max_size=6))
-def test_a_row_is_served_as_its_table_was_even_by_stored_steps(train: Rows, later: Rows) -> None:
+def test_a_served_row_equals_its_table_row(train: Rows, later: Rows) -> None:
     fitted = fit(STEPS, table(train))
     stored = Fitted.from_json(fitted.to_json())
     assert stored == fitted
@@ -139,7 +139,7 @@ def test_fitted_sums_do_not_depend_on_rounding_order() -> None:
         assert fit([step], numbers(*values)).params == fit([step], backwards).params
 
 
-def test_a_zero_is_learnt_without_its_sign() -> None:
+def test_a_fitted_zero_has_no_sign() -> None:
     for step in (Impute("x", by="median"), MinMax("x"), Clip("x", quantiles=(0.0, 1.0))):
         one, other = fit([step], numbers(-0.0, 0.0)), fit([step], numbers(0.0, -0.0))
         assert one.to_json() == other.to_json()
@@ -155,14 +155,14 @@ def test_tables_batches_and_slices_transform_alike() -> None:
     assert fitted.apply(whole.slice(2, 3)).equals(expected.slice(2, 3))
 
 
-def test_applying_learns_nothing_more() -> None:
+def test_applying_does_not_change_fitted_steps() -> None:
     fitted = fit(STEPS, table([FULL, FULL | {"visits": 9}]))
     before = fitted.to_json()
     fitted.apply(table([FULL | {"visits": 900, "city": "Chur"}]))
     assert fitted.to_json() == before
 
 
-def test_later_steps_see_what_earlier_ones_made() -> None:
+def test_later_steps_see_the_output_of_earlier_ones() -> None:
     steps = [Clip("x", high=10), Impute("x", by="mean"), MinMax("x", into="y"), Ratio("z", "y", "x")]
     found = after(steps, numbers(0, 1000, None))
     assert found == {"x": [0, 10, 5], "y": [0, 1, 0.5], "z": [0, 0.1, 0.1]}
@@ -181,7 +181,7 @@ def test_output_columns_keep_the_order_of_fitting() -> None:
     assert fitted.apply(pa.table({"n": [1], "x": ["p"], "key": ["c"]})).column_names == ["key", "n", "x_q"]
 
 
-def test_the_columns_that_rows_need_are_known() -> None:
+def test_fitted_steps_name_their_input_columns() -> None:
     fitted = fit(STEPS, table([FULL]))
     assert fitted.reads == ("charges", "months", "visits", "score", "city", "plan", "active", "since", "seen")
     assert columns_read(STEPS) == fitted.reads
@@ -189,7 +189,7 @@ def test_the_columns_that_rows_need_are_known() -> None:
     assert fitted.apply_row(needed).items() <= fitted.apply_row(FULL).items()
 
 
-def test_the_output_is_known_before_any_row_is() -> None:
+def test_fitted_steps_name_their_output_before_any_row() -> None:
     split = pa.table({"x": ["a", "b"], "day": [date(2026, 1, 5)] * 2, "n": [1, 2]})
     steps = [Ordinal("x", into="o"), OneHot("x"), DateParts("day", parts=("year",)), Drop(("day",)), Log("n", into="l")]
     types = {"n": pa.int64(), "o": pa.int32(), "x_b": pa.int32(), "day_year": pa.int32(), "l": pa.float64()}
@@ -221,7 +221,7 @@ def known(values: list[float | None]) -> bool:
 
 
 @given(SPLIT.filter(known))
-def test_numbers_learnt_are_those_of_pandas(values: list[float | None]) -> None:
+def test_fitted_numbers_equal_pandas(values: list[float | None]) -> None:
     split, series = numbers(*values), pd.Series(values, dtype="float64")
     assert fit([Impute("x", by="median")], split).params[0] == {"value": pytest.approx(series.median())}
     assert fit([Impute("x", by="mean")], split).params[0] == {"value": pytest.approx(series.mean(), abs=1e-9)}
@@ -239,7 +239,7 @@ GROUPED = st.lists(st.tuples(st.none() | st.integers(-2, 2), st.none() | st.floa
 
 
 @given(GROUPED, GROUPED, st.sampled_from(["mean", "median"]))
-def test_values_filled_by_group_are_those_of_pandas(train: list[Any], later: list[Any], by: Any) -> None:
+def test_values_imputed_by_group_equal_pandas(train: list[Any], later: list[Any], by: Any) -> None:
     train = [(0, 1.0), *train]
     frame = pd.DataFrame(train, columns=["g", "x"], dtype="float64")
     inside = frame.groupby("g")["x"].agg(by)
@@ -255,7 +255,7 @@ def test_values_filled_by_group_are_those_of_pandas(train: list[Any], later: lis
 
 
 @given(st.lists(st.none() | st.sampled_from("abcde"), min_size=1).filter(any), st.booleans())
-def test_one_hot_is_that_of_pandas(values: list[str | None], drop_first: bool) -> None:
+def test_one_hot_equals_pandas(values: list[str | None], drop_first: bool) -> None:
     expected = pd.get_dummies(pd.Series(values, dtype="object"), prefix="x", drop_first=drop_first, dtype=int)
     assert after(OneHot("x", drop_first=drop_first), words(*values)) == expected.to_dict("list")
 
@@ -299,7 +299,7 @@ def test_standard_is_deviations_from_the_mean() -> None:
     assert after(Standard("x"), numbers(2, 4, None), numbers(3, 5, None)) == {"x": [0, 2, None]}
 
 
-def test_log_is_of_one_more() -> None:
+def test_log_is_the_logarithm_of_one_plus_x() -> None:
     assert after(Log("x"), numbers(0, math.e - 1, None, NAN)) == {"x": [0, 1, None, None]}
     assert after(Log("x"), numbers(None)) == {"x": [None]}
 
@@ -309,7 +309,7 @@ def test_logarithms_are_the_same_on_any_processor() -> None:
     assert after(Log("x"), numbers(*values)) == {"x": [math.log1p(value) for value in values]}
 
 
-def test_log_refuses_what_has_none_in_any_rows() -> None:
+def test_log_refuses_values_without_a_logarithm() -> None:
     with pytest.raises(ContractViolationError, match="Log of x: found 2 of -1 or less.*Clip"):
         fit([Log("x")], numbers(1, -1, -5))
     fitted = fit([Log("x")], numbers(1))
@@ -354,14 +354,14 @@ def test_one_hot_names_its_columns_after_the_categories() -> None:
     assert [*after(OneHot("x", drop_first=False), whole)] == ["x__1", "x_0", "x_1"]
 
 
-def test_categories_that_training_did_not_have_are_0_everywhere() -> None:
+def test_unknown_categories_are_0_in_every_column() -> None:
     assert after(OneHot("x"), words("b", "a", "c"), words("c", "z", None, "a")) == {
         "x_b": [0, 0, 0, 0],
         "x_c": [1, 0, 0, 0],
     }
 
 
-def test_or_they_are_an_error() -> None:
+def test_unknown_categories_can_be_an_error() -> None:
     fitted = fit([OneHot("x", unseen="error")], words("a", "b"))
     assert fitted.apply_row({"x": "b"}) == {"x_b": 1}
     for value in ("z", None):
@@ -388,7 +388,7 @@ def test_date_parts_stand_beside_the_date() -> None:
     }
 
 
-def test_a_ratio_without_a_divisor_is_what_was_declared() -> None:
+def test_a_ratio_without_a_divisor_is_the_declared_value() -> None:
     split = pa.table({"a": [1.0, 1.0, 1.0, None, None, NAN], "b": [4.0, 0.0, None, 2.0, 0.0, 2.0]})
     assert after(Ratio("r", "a", "b", zero=-1.0), split)["r"] == [0.25, -1, -1, None, -1, None]
     assert after(Ratio("a", "a", "b"), split)["a"][0] == 0.25
@@ -451,7 +451,7 @@ def test_a_name_is_free_again_once_its_column_is_gone() -> None:
         assert after([*before, *again], split) == {"x": [1, 2], "y": [0.5, 1]}
 
 
-def test_what_a_one_hot_makes_may_be_read_and_is_no_input() -> None:
+def test_one_hot_columns_can_be_read_but_are_no_input() -> None:
     split = pa.table({"x": ["a", "b"], "n": [2, 4]})
     fitted = fit([OneHot("x"), Ratio("r", "x_b", "n")], split)
     assert fitted.reads == ("x", "n")
@@ -505,7 +505,7 @@ def test_a_value_of_another_type_is_refused_without_showing_it(value: Any) -> No
     assert refused.value.__suppress_context__
 
 
-def test_a_time_is_no_date() -> None:
+def test_a_timestamp_is_not_taken_for_a_date() -> None:
     fitted = fit([DateParts("d", parts=("day",))], pa.table({"d": [date(2026, 1, 5)]}))
     assert fitted.apply_row({"d": date(2026, 1, 6)})["d_day"] == 6
     with pytest.raises(ContractViolationError, match="d: found a datetime that is no date32"):
@@ -521,7 +521,7 @@ def test_steps_stored_by_other_code_are_refused() -> None:
             Fitted.from_json(text.replace("MinMax", unknown))
 
 
-def test_what_was_fitted_can_be_compared() -> None:
+def test_fitted_steps_can_be_compared() -> None:
     fitted = fit([MinMax("x")], numbers(1, 2))
     assert fitted == fit([MinMax("x")], numbers(2, 1))
     assert fitted != replace(fitted, params=({"low": 1.0, "span": 2.0},))
