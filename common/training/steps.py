@@ -7,7 +7,6 @@ numbers take whole ones, decimals and booleans too, and write doubles.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,78 +17,12 @@ import pyarrow.types as pt
 
 from common.errors import ContractViolationError, require
 from common.training import step_base
-from common.training.step_base import Columns, ColumnStep, InPlaceStep, Numbers, NumberStep, Params, Step, Value
+from common.training.number_steps import Clip, Log, MinMax, Ratio, Standard
+from common.training.step_base import Columns, ColumnStep, InPlaceStep, Params, Step, Value
+
+__all__ = ["Clip", "DateParts", "Drop", "Impute", "Log", "MinMax", "OneHot", "Ordinal", "Ratio", "Standard"]
 
 PARTS = ("year", "month", "day", "dayofweek", "quarter")
-
-
-# A library's scalers can't be built again from plain JSON; these can.
-@dataclass(frozen=True)
-class MinMax(NumberStep):
-    """To 0..1 over the training split; values outside its range stay outside unless `clip`. A constant becomes 0."""
-
-    clip: bool = False
-
-    def learn(self, known: Numbers) -> Params:
-        return {"low": float(known[0]), "span": float(known[-1] - known[0])}
-
-    def made(self, numbers: Numbers, params: Params) -> Numbers:
-        scaled = step_base.per(numbers - params["low"], params["span"])
-        return np.clip(scaled, 0.0, 1.0) if self.clip else scaled
-
-
-@dataclass(frozen=True)
-class Standard(NumberStep):
-    """Population deviations from the mean of the training split. A constant becomes 0."""
-
-    def learn(self, known: Numbers) -> Params:
-        return {"mean": step_base.mean(known), "deviation": step_base.deviation(known)}
-
-    def made(self, numbers: Numbers, params: Params) -> Numbers:
-        return step_base.per(numbers - params["mean"], params["deviation"])
-
-
-@dataclass(frozen=True)
-class Log(NumberStep):
-    """log(1 + x). A value of -1 or less is refused in any rows, rather than made a null that nobody sees."""
-
-    def fit(self, columns: Columns) -> Params:
-        return {}
-
-    def made(self, numbers: Numbers, params: Params) -> Numbers:
-        if low := int(np.count_nonzero(numbers <= -1)):
-            raise ContractViolationError(
-                f"{self.name}: found {low} of -1 or less, expected more than -1; Clip them first"
-            )
-        return step_base.log1p(numbers)
-
-
-@dataclass(frozen=True)
-class Clip(NumberStep):
-    """Into fixed bounds, or into two quantiles of the training split."""
-
-    low: float | None = None
-    high: float | None = None
-    quantiles: tuple[float, float] | None = None
-
-    def __post_init__(self) -> None:
-        bounds = [each for each in (self.low, self.high) if each is not None]
-        require(bool(bounds or self.quantiles), f"{self.name}: neither bounds nor quantiles")
-        require(not (bounds and self.quantiles), f"{self.name}: both bounds {bounds} and quantiles {self.quantiles}")
-        require(all(math.isfinite(each) for each in bounds), f"{self.name}: bounds {bounds} are not finite")
-        require(bounds == sorted(bounds), f"{self.name}: low {self.low} is over high {self.high}")
-        low, high = self.quantiles or (0, 1)
-        require(0 <= low < high <= 1, f"{self.name}: quantiles {low} and {high} do not rise within 0..1")
-
-    def fit(self, columns: Columns) -> Params:
-        return super().fit(columns) if self.quantiles else {"low": self.low, "high": self.high}
-
-    def learn(self, known: Numbers) -> Params:
-        low, high = np.quantile(known, self.quantiles or (0, 1))
-        return {"low": float(low), "high": float(high)}
-
-    def made(self, numbers: Numbers, params: Params) -> Numbers:
-        return np.clip(numbers, params["low"], params["high"])
 
 
 @dataclass(frozen=True)
@@ -214,32 +147,6 @@ class DateParts(ColumnStep):
         if not (pt.is_date(column.type) or pt.is_timestamp(column.type)):
             raise ContractViolationError(f"{self.name}: {self.column} is {column.type}, expected dates or timestamps")
         return {name: step_base.part_of(column, part) for name, part in zip(self.writes, self.parts, strict=True)}
-
-
-@dataclass(frozen=True)
-class Ratio(Step):
-    """Of two columns; `zero` where the divisor is 0 or missing, else null where the numerator is missing."""
-
-    into: str
-    numerator: str
-    divisor: str
-    zero: float = 0.0
-
-    def __post_init__(self) -> None:
-        require(self.numerator != self.divisor, f"{self.name}: {self.numerator} is both numerator and divisor")
-        require(math.isfinite(self.zero), f"{self.name}: zero {self.zero} is not finite")
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        return (self.numerator, self.divisor)
-
-    @property
-    def writes(self) -> tuple[str, ...]:
-        return (self.into,)
-
-    def apply(self, columns: Columns, params: Params) -> Columns:
-        over, by = (self.numbers(columns, name) for name in self.reads)
-        return {self.into: step_base.written(np.where(np.isnan(by) | (by == 0), self.zero, over / by))}
 
 
 @dataclass(frozen=True)
