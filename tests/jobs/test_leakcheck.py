@@ -63,17 +63,18 @@ def test_a_look_at_later_arrivals_is_caught_by_column_and_entity(
     assert "spend_7d" in {each["column"] for each in leak.value.failures}
 
 
-def test_a_check_whose_poison_was_refused_is_inconclusive(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
-    lake.land(DAY, "transaction_id\na")
-    lake.day(DAY)
-    monkeypatch.setattr(leak_check, "_other", lambda column, value: "?")
+def test_a_check_whose_poison_was_refused_is_inconclusive(lake: PlayLake) -> None:
+    # Poison triples amounts: 157.00 does not fit the column, so the contract refuses it.
+    narrow = lake.with_contract(columns=lake.columns("purchase_amount", type="decimal(4,2)", maximum=None))
+    narrow.land(DAY, "transaction_id | purchase_amount\na | 50.00")
+    narrow.day(DAY)
     with pytest.raises(
         InconclusiveCheckError, match="none of the 1 poison rows .* was accepted .*'quarantined': 1"
     ) as vain:
-        lake.run(LEAKCHECK, DAY, training_set=None)
+        narrow.run(LEAKCHECK, DAY, training_set=None)
     assert vain.value.exit_code == 1
     with pytest.raises(SourceMissingError, match=r"no row of 2026-03-01\.\.2026-03-08"):
-        lake.run(LEAKCHECK, "2026-03-08", training_set=None)
+        narrow.run(LEAKCHECK, "2026-03-08", training_set=None)
 
 
 def test_poison_has_new_events_for_numeric_keys_too(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:

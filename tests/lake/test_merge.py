@@ -4,8 +4,9 @@ import json
 import multiprocessing
 import re
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -23,6 +24,7 @@ from common.clean.as_of import rows_known
 from common.contracts import layout
 from common.errors import LakeNotWritableError, LockedError
 from common.lake import delta_log, locks, merge, spark_tables
+from common.lake.commit_metadata import spark_commit
 from common.lake.locks import hold
 from common.lake.merge import DesiredSlice, difference
 from common.maintenance import compaction
@@ -207,21 +209,28 @@ def test_an_unwritable_lake_is_reported_before_any_work(tmp_path: Path) -> None:
 
 def test_only_a_conflict_is_retried(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
     lake.land(DAY, "transaction_id\na")
-    real, tries = merge._converge_once, []
+    commits: list[Run] = []
 
-    def conflict(*given: object) -> object:
-        tries.append(given)
-        if len(tries) == 1:
-            raise ConcurrentAppendException("somebody was quicker")
-        return real(*given)  # type: ignore[arg-type]
+    def conflict(run: Run, books: Mapping[str, Any]) -> AbstractContextManager[None]:
+        commits.append(run)
+        if len(commits) == 1:
+            raise ConcurrentAppendException("another writer was quicker")
+        return spark_commit(run, books)
 
-    monkeypatch.setattr(merge, "_converge_once", conflict)
+    def full(run: Run, books: Mapping[str, Any]) -> AbstractContextManager[None]:
+        commits.append(run)
+        raise OSError("disk full")
+
+    monkeypatch.setattr(merge, "spark_commit", conflict)
     monkeypatch.setattr(spark_tables.time, "sleep", lambda seconds: None)
     assert lake.ingest(DAY)["outcome"] == "done"
-    monkeypatch.setattr(merge, "_converge_once", lambda *given: (_ for _ in ()).throw(OSError("disk full")))
+    assert_rows(lake.rows("raw"), "transaction_id\na")
+    commits.clear()
+    monkeypatch.setattr(merge, "spark_commit", full)
     lake.land(NEXT, "transaction_id\na")
     with pytest.raises(OSError, match="disk full"):
         lake.ingest(NEXT)
+    assert len(commits) == 1
 
 
 def test_two_drivers_without_shared_locks_leave_each_row_once(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
