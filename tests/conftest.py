@@ -13,19 +13,18 @@ from hypothesis import settings as hypothesis_settings
 
 from tests.support.play_lake import PlayLake
 
-# A busy machine is no bug.
+# A slow machine must not fail a test.
 hypothesis_settings.register_profile("unhurried", deadline=None)
 hypothesis_settings.load_profile("unhurried")
 ROOT = Path(__file__).resolve().parent.parent
-# These run in Airflow's own environment.
+# The DAG tests run in Airflow's own environment.
 collect_ignore = ["dags"]
 os.environ["PYSPARK_PYTHON"] = sys.executable
-# A worker of pytest-xdist has no file of its own; PySpark would take that for a run of doctests, and leave.
+# pytest-xdist workers have no __main__.__file__; PySpark would take them for doctests and exit.
 sys.modules["__main__"].__dict__.setdefault("__file__", __file__)
 for name in ("LAKE", "LANDING", "DATASETS"):
     os.environ.pop(name, None)
-# The session starts within this process, without spark-submit: what that would bring comes from here.
-# Many days in one session: here the optimising compiler pays for itself.
+# Without spark-submit, its options come from here. Many days share the session, so the C2 compiler pays off.
 os.environ["PYSPARK_SUBMIT_ARGS"] = (
     f"--properties-file {ROOT}/conf/spark/spark-defaults.conf --driver-java-options=-XX:TieredStopAtLevel=4 pyspark-shell"
 )
@@ -41,7 +40,7 @@ def spark() -> Iterator[object]:
     from common.runtime.settings import load_settings
 
     settings = load_settings("local")
-    # Small data: interpreting a plan is quicker than compiling it.
+    # On small data, interpreting a plan is faster than compiling it.
     small = {"spark.sql.codegen.wholeStage": False, "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
     session = open_session(settings.model_copy(update={"spark": {**settings.spark, **small}}), "tests")
     yield session

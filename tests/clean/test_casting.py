@@ -28,13 +28,13 @@ def judged(spark: SparkSession, text: str, ds: str, zone: str = "UTC") -> tuple[
     [
         ("2026-01-05T00:30:00", "2026-01-04 23:30:00"),
         ("2026-07-05T00:30:00", "2026-07-04 22:30:00"),
-        # The night that has no half past two: an hour before and an hour after lie a moment apart.
+        # Start of summer time: 02:30 does not exist.
         ("2026-03-29T01:30:00", "2026-03-29 00:30:00"),
         ("2026-03-29T03:30:00", "2026-03-29 01:30:00"),
-        # The night that has it twice.
+        # End of summer time: 02:30 occurs twice.
         ("2026-10-25T01:30:00", "2026-10-24 23:30:00"),
         ("2026-10-25T03:30:00", "2026-10-25 02:30:00"),
-        # Who names a zone means it.
+        # An explicit zone wins.
         ("2026-01-05T10:00:00+05:00", "2026-01-05 05:00:00"),
         ("2026-01-05T10:00:00Z", "2026-01-05 10:00:00"),
     ],

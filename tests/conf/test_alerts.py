@@ -43,9 +43,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def plain_surroundings(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     for name in (*(name for name in os.environ if name.lower().endswith("_proxy")), "ALERT_WEBHOOK"):
         monkeypatch.delenv(name, raising=False)
-    # A job that ran in this process keeps its messages to itself.
+    # Jobs in this process turn off propagation of the log.
     monkeypatch.setattr(logging.getLogger("pipeline"), "propagate", True)
-    # Spark, where it ran in this process, tells at any moment which of its objects it lets go.
+    # py4j logs at any time when Spark ran in this process.
     caplog.set_level(logging.WARNING, "py4j")
 
 

@@ -31,7 +31,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> PlayLake:
 @pytest.fixture(scope="module")
 def airflow(lake: PlayLake) -> Iterator[Airflow]:
     training = {"churn_baseline": {"dataset": "churn", "days": 1}}
-    # Only one can be late, at whatever hour this runs.
+    # Only one of them can be late, whatever the time of day.
     never, late_soon = {"late_after_minutes": 1_000_000}, {"churn": {"late_after_minutes": 0.01}}
     places = {"LAKE": str(lake.root / "lake"), "LANDING": str(lake.landing)}
     declared = {"all": never, "training_sets": training, "datasets": late_soon}

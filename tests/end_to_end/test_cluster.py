@@ -70,7 +70,7 @@ class Cluster:
     def submit(self, lake: PlayLake, job: Path, *datasets: str) -> subprocess.Popen[str]:
         places = ["--lake", str(lake.root / "lake"), "--landing", str(lake.landing)]
         days = ["--dataset", *(datasets or DATASETS), "--ds", DAY, "--env", "cluster"]
-        # Small data: interpreting a plan is quicker than compiling it.
+        # On small data, interpreting a plan is faster than compiling it.
         small = ["--conf", "spark.sql.codegen.wholeStage=false", "--conf", "spark.sql.codegen.factoryMode=NO_CODEGEN"]
         submitted = subprocess.Popen(
             [BIN / "spark-submit", *small, job, *days, *places],
@@ -162,7 +162,7 @@ def cluster(stopped: Cluster) -> Cluster:
         "spark.eventLog.enabled": True,
         "spark.eventLog.dir": str(stopped.folder / "events"),
         "spark.eventLog.compress": False,
-        # One day is over before the optimising compiler pays for itself.
+        # A single day ends before the C2 compiler pays off.
         "spark.executor.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
     }
     return stopped

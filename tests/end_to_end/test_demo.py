@@ -30,7 +30,7 @@ def demo(lake: PlayLake) -> tuple[str, str]:
 @pytest.mark.slow
 def test_the_demo_finishes_its_days_and_a_rerun_does_nothing(tmp_path: Path) -> None:
     lake = PlayLake(tmp_path)
-    # An earlier demo that was stopped while it wrote its sample.
+    # As left by a demo that was stopped while it wrote its sample.
     half = lake.landing / ".writing" / "transactions" / "ds=2026-01-01"
     half.mkdir(parents=True)
     (half / "part-0.csv").write_text("transaction_id\n")

@@ -98,5 +98,5 @@ def driver(lake: PlayLake, job: str) -> int | None:
             if found and ours in (place / "environ").read_bytes():
                 return int(place.name)
         except OSError:
-            continue  # it has just ended
+            continue  # the process has just ended
     return None

@@ -130,7 +130,7 @@ def test_a_changed_winner_key_zone_or_lateness_is_refused(run: Run) -> None:
 def test_a_changed_column_that_features_read_is_refused(run: Run) -> None:
     wider = declared(run, columns=with_column(run.contract, "category", values=("food", "sports")))
     assert 'category was "string; lower case; one of electronics' in refused(wider)
-    # It is read by the transforms alone.
+    # Only the transforms read it.
     upper = declared(run, columns=with_column(run.contract, "payment_method", lower=False))
     assert 'payment_method was "string; lower case; one of' in refused(upper)
     weekend, *_ = run.contract.features.measures

@@ -48,7 +48,7 @@ class Fault:
     land: Callable[[list[Row]], bytes]
     caught_by: str
     file: str = "part.csv"
-    because: str = ""  # the reason that most of the refused were refused for
+    because: str = ""  # the most frequent reason among the refused records
 
 
 def every(nth: int, **changed: Any) -> Callable[[list[Row]], bytes]:

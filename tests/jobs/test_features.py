@@ -85,7 +85,7 @@ def history(rng: random.Random, days: Iterable[int]) -> Iterator[dict[str, Any]]
                 "user_id": rng.randint(1, 4),
                 "age": rng.choice([None, 20, 30]),
                 "amount": f"{rng.randint(1, 9999) / 100:.2f}",
-                # Every instant is another one, so that "last known" has no ties.
+                # All instants differ, so that "last known" has no ties.
                 "happened": f"{ds - timedelta(days=back)} 10:{number % 60:02d}:{number // 60:02d}",
                 "category": rng.choice(["food", "home", "sports"]),
                 "arrived": ds,

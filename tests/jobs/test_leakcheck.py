@@ -93,7 +93,7 @@ def test_poison_has_new_events_for_numeric_keys_too(lake: PlayLake, monkeypatch:
     jobs = [partial(run_one, job) for job in (INGEST, CLEAN)]
     counts = leak_check.check_features(lake.plan("leakcheck", DAY), [look, *jobs], partial(run_one, FEATURES))
     assert (counts["poisoned"], counts["taken_in"]) == (3, 3)
-    # One of tomorrow and one that comes late, both new, and a correction.
+    # A new event of tomorrow, a new late one, and a correction.
     said = [(each["transaction_id"], each["user_id"], each["timestamp"][:10]) for each in landed]
     assert said == [("10", "1", NEXT), ("11", "2", DAY), ("9", "3", DAY)]
 

@@ -138,7 +138,7 @@ def test_a_polling_reader_never_sees_an_unvalidated_row(lake: PlayLake) -> None:
 def test_a_correction_is_a_new_version_not_a_silent_rewrite(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id | purchase_amount\na | 10.00")
     first = lake.publish(DAY)["written"][PATH]
-    # The same day is sent anew, corrected.
+    # The same day arrives again, corrected.
     lake.land(DAY, "transaction_id | purchase_amount\na | 12.00")
     lake.day(DAY)
     second = lake.publish(DAY)["written"][PATH]
@@ -155,7 +155,7 @@ def test_a_correction_a_day_later_changes_only_the_later_day(lake: PlayLake) -> 
     first = lake.publish(DAY)["written"][PATH]
     land(lake, NEXT, "transaction_id | purchase_amount\nb | 5.00")
     second = lake.publish(NEXT)["written"][PATH]
-    # NEXT is sent anew, and with it a correction of what was bought on DAY.
+    # NEXT arrives again with a correction of a purchase of DAY.
     land(
         lake,
         NEXT,
@@ -318,7 +318,7 @@ def test_any_publication_of_a_day_is_reproducible(lake: PlayLake) -> None:
     for each in (first, second):
         assert lake.run(REPRODUCE, DAY, publication=each.version)["hash"] == each.days[DAY]["hash"]
     assert lake.run(REPRODUCE, DAY)["publication"] == second.version
-    # The rows of that version are what is compared, not those of the newest.
+    # Compare the rows of that version, not of the newest.
     assert first.days[DAY]["hash"] != second.days[DAY]["hash"]
 
 

@@ -185,7 +185,7 @@ def test_labels_meet_features_as_they_were_known(churn: PlayLake) -> None:
     rows = read(churn, "offers", "train").to_pylist()
     of_day = {row["customer_id"]: row["tenure_days"] for row in churn.published.at().arrow(ds=DAY).to_pylist()}
     assert [row["tenure_days"] for row in rows] == [-1.0, of_day["c000001"], of_day["c000002"]]
-    # The same once more, half a day behind: a name that is taken gets its table's before it.
+    # The same table again with a gap of half a day: a taken name gets its table's name as a prefix.
     assert [row["churn_tenure_days"] for row in rows] == [None, None, of_day["c000002"]]
     with pytest.raises(UsageError, match="needs --labels"):
         build(churn, wanted)
@@ -198,7 +198,7 @@ def test_the_manifest_counts_the_labels_and_those_of_other_days(churn: PlayLake)
     said = manifest["inputs"]["labels"]
     assert (said["rows"], said["used"], said["outside"]) == (3, 2, 1)
     assert (manifest["counts"]["examples"], manifest["counts"]["labels_outside"]) == (2, 1)
-    # Lines in another order, and others of days that nobody asked for, are the same labels.
+    # The order of lines and labels of other days do not matter.
     again = build(churn, OFFERS, labels(churn, head + two + one))
     assert (again["outcome"], again["inputs"]["labels"]["hash"]) == ("nothing", said["hash"])
     other = build(churn, OFFERS, labels(churn, head + one + two.replace("| 0", "| 1")))

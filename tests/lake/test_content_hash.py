@@ -67,7 +67,7 @@ def test_row_order_and_chunks_do_not_change_the_hash(found: list[dict[str, Any]]
     chance.shuffle(found)
     pieces = content_hash.ContentHash(SCHEMA)
     for start in range(0, len(found), length):
-        # A slice's first value isn't the first of its buffer.
+        # A slice starts in the middle of its buffer.
         pieces.add(table([*found[:1], *found[start : start + length]]).slice(1))
     assert pieces.hexdigest() == wanted
     assert content_hash.hash_rows(table(found).select(SCHEMA.names[::-1])) == wanted

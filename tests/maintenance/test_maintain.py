@@ -89,7 +89,7 @@ def test_only_what_is_older_than_declared_is_removed(lake: PlayLake) -> None:
     assert counts(lake) == {"files_removed": 0, "results_removed": len(gone), "pins_verified": 0}
     assert there(lake, gone) == []
     assert there(lake, kept) == kept
-    # Of a result, its folder too: they would pile up.
+    # The folder of a result is removed too, else folders pile up.
     assert not (place(lake) / gone[-1]).parent.exists()
     again = lake.run(MAINTAIN, DS)
     assert (again["outcome"], again["counts"]["results_removed"]) == ("nothing", 0)
@@ -123,7 +123,7 @@ def test_the_days_that_have_run_are_never_forgotten(lake: PlayLake) -> None:
     }
     assert counts(lake)["results_removed"] == 3
     assert {job: run_log.days_run(str(place(lake)), "transactions", job) for job in before} == before
-    # A late event of a day that is older than the log of runs still reaches the days whose window holds it.
+    # A late event older than the run log still makes the days stale whose window holds it.
     changed = Change(3, inserted=1, partitions=[{"event_date": date.fromisoformat(OLD)}])
     assert staleness.features_after(lake.plan("clean", OLD), [changed]) == [
         date.fromisoformat(OLD),

@@ -121,7 +121,7 @@ class Diary:
         self.said: list[str] = []
         self.began = {"ingest 05": Event(), "ingest 06": Event()}
         self.fails: set[str] = set()
-        # That it begins only then is what a test waits for.
+        # A test waits for it to begin only then.
         self.awaits: dict[str, str] = {}
 
     def run(self, workers: Executor) -> list[Any]:

@@ -56,7 +56,7 @@ def judge(lake: PlayLake, today: Sequence[Profile], **declared: Any) -> list[Che
     contract = replace(run.contract, drift=Drift(**{"days": 7, **declared}))
     run = replace(run, dataset=replace(run.dataset, contract=contract))
     found = list(drift.drifted(run, "processed", today))
-    json.dumps([each.facts() for each in found])  # as the results are kept
+    json.dumps([each.facts() for each in found])  # results are stored as JSON
     return found
 
 

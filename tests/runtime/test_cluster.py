@@ -79,5 +79,5 @@ def test_a_daemon_is_recognised_while_its_script_becomes_java(tmp_path: Path) ->
         seen = [words_of(daemon.pid) for _ in range(5000)]
         (tmp_path / "enough").touch()
         while words_of(daemon.pid) != [""]:
-            pass  # until it has ended; nobody has waited for it yet
+            pass  # until it has ended as a zombie
     assert all("the-daemon" in words for words in seen)

@@ -95,7 +95,7 @@ class Airflow:
     def kill(self) -> None:
         """Kills all processes at once."""
         assert self.process
-        self.process.kill()  # first of all, for it starts again what ends
+        self.process.kill()  # first, because it restarts the others
         self.process.wait()
         self.until(lambda: not self._killed(), "Airflow to be dead", 30)
         self.process = None

@@ -26,7 +26,7 @@ def postgres() -> Iterator[str]:
     """Starts a server; yields an empty database as user:password@host:port/name."""
     if missing := [program for program in ("postgres", "initdb") if not shutil.which(program)]:
         raise NotHereError(f"{missing[0]} is not on PATH")
-    user = getpass.getuser() if os.geteuid() else "postgres"  # it refuses to run as root
+    user = getpass.getuser() if os.geteuid() else "postgres"  # PostgreSQL refuses to run as root
     if user not in {each.pw_name for each in pwd.getpwall()}:
         raise NotHereError("PostgreSQL does not run as root, and there is no user postgres")
     how: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
@@ -45,7 +45,7 @@ def postgres() -> Iterator[str]:
                 _until_ready(folder, server)
                 yield f"ours:hush@127.0.0.1:{port}/postgres"
             finally:
-                server.send_signal(signal.SIGINT)  # whoever is still connected is not waited for
+                server.send_signal(signal.SIGINT)  # do not wait for open connections
                 server.wait(20)
     finally:
         shutil.rmtree(folder)

@@ -27,7 +27,7 @@ def listening(pid: int) -> set[str]:
     try:
         own = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
     except OSError:
-        return set()  # it has just ended
+        return set()  # the process has just ended
     found = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
