@@ -23,7 +23,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How the online rows go with the latest offline ones; `total` is the entities of either side."""
+    """The outcome of the comparison; `total` counts the entities that are online, offline or both."""
 
     total: int
     agreeing: int
@@ -35,7 +35,7 @@ class Agreement:
 
 
 def compare_with_offline(store: Store, view: str, offline: Iterable[pa.RecordBatch]) -> Agreement:
-    """Every online row against the latest row of its entity offline; examples name columns, never their values."""
+    """Compare each online row with the latest offline row of its entity. Examples name columns, never values."""
     entity = store.facts(view)["entity"]
     newest: dict[str, date | None] = {}
     expected: dict[str, str] = {}
@@ -45,9 +45,9 @@ def compare_with_offline(store: Store, view: str, offline: Iterable[pa.RecordBat
     examples: list[Difference] = []
     for key, text in store.texts(view):
         total += 1
-        wanted = expected.pop(key, None)
-        columns = () if wanted in (None, text) else _differing(text, str(wanted))
-        if wanted is not None and not columns:
+        offline_text = expected.pop(key, None)
+        columns = () if offline_text in (None, text) else _differing(text, str(offline_text))
+        if offline_text is not None and not columns:
             agreeing += 1
         elif len(examples) < EXAMPLES:
             examples.append(Difference(decode(key), "differs" if columns else "not offline", columns))
@@ -56,6 +56,6 @@ def compare_with_offline(store: Store, view: str, offline: Iterable[pa.RecordBat
 
 
 def _differing(one: str, other: str) -> tuple[str, ...]:
-    """As text, so that a number that is none equals itself, and 1 is not 1.0."""
+    """Name the columns that differ. Values are compared as text: NaN equals itself, and 1 differs from 1.0."""
     rows = [{name: json.dumps(value) for name, value in json.loads(text).items()} for text in (one, other)]
     return tuple(sorted(name for name in rows[0].keys() | rows[1].keys() if rows[0].get(name) != rows[1].get(name)))

@@ -1,4 +1,4 @@
-"""Opens the online store that an address names."""
+"""Open the online store at an address."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from common.errors import UsageError
 from common.online.store import Store, without_credentials
 
 DEFAULT = "sqlite:///data/online.db"
-
-
 FORMS = "sqlite:///path/online.db, redis://host:port/0 or postgresql://host:port/database"
 
 
 def open_store(address: str | None = None) -> Store:
-    """The store at that address, else where ONLINE says; a path is from the project's folder."""
+    """Open the store at the address, by default the one in ONLINE. SQLite paths are relative to the project's folder."""
     address = address or os.environ.get("ONLINE") or DEFAULT
     scheme = address.partition("://")[0]
     if scheme == "sqlite" and address.startswith("sqlite:///"):
@@ -29,4 +27,4 @@ def open_store(address: str | None = None) -> Store:
         from common.online.postgres import PostgresStore
 
         return PostgresStore(address)
-    raise UsageError(f"the online store {without_credentials(address)} is of no known kind; expected {FORMS}")
+    raise UsageError(f"the online store {without_credentials(address)} is of an unknown kind; expected {FORMS}")

@@ -11,7 +11,7 @@ from common.online.sql import ALL, SqlStore
 from common.online.store import client_library, unreachable
 
 WAIT_SECONDS = 10
-# One load at a time writes or makes tables, for a chunk of rows; readers are not held up. The number is ours alone.
+# Serializes writers for one chunk of rows or one table creation; readers never wait. The number is arbitrary but fixed.
 LOCK = "SELECT pg_advisory_xact_lock(7217003001)"
 
 
@@ -46,6 +46,6 @@ class PostgresStore(SqlStore):
             yield connection
 
     def _texts(self, view: str) -> Iterator[Pair]:
-        # A cursor of the server's: the rows come in portions.
+        # A server-side cursor fetches the rows in portions.
         with self._connect(create=False) as connection, connection.transaction():
             yield from connection.cursor(name="online_rows").execute(self._sql(ALL), (view,))

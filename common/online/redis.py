@@ -1,4 +1,4 @@
-"""The online store in Redis: a hash for each generation of a view, and one that points at the current one."""
+"""The online store in Redis: one hash per generation of a view, and one hash that points to the current generation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from common.online.row_codec import Pair
 from common.online.store import CHUNK, Store, client_library, unreachable
 
 WAIT_SECONDS = 10
-# The pointer and the row that it points at, in one step. Nil: no such view; an empty list: no such entity.
+# Reads the pointer and the row in one step. Nil means no such view, an empty list no such entity.
 GET = """
 local generation = redis.call('HGET', KEYS[1], 'generation')
 if not generation then return nil end
@@ -22,13 +22,13 @@ if redis.call('SISMEMBER', KEYS[2], ARGV[1]) == 0 then return 0 end
 redis.call('HSET', KEYS[1], 'generation', ARGV[1], 'facts', ARGV[2])
 return 1
 """
-# Out of the register too: a load that still goes on learns that it does not count.
+# Removing the generation from the register makes a load that is still running fail.
 REMOVE = """
 local current = redis.call('HGET', KEYS[1], 'generation')
-for _, found in ipairs(redis.call('SMEMBERS', KEYS[2])) do
-  if tonumber(found) <= tonumber(ARGV[1]) and found ~= current then
-    redis.call('SREM', KEYS[2], found)
-    redis.call('UNLINK', KEYS[1] .. ':' .. found)
+for _, generation in ipairs(redis.call('SMEMBERS', KEYS[2])) do
+  if tonumber(generation) <= tonumber(ARGV[1]) and generation ~= current then
+    redis.call('SREM', KEYS[2], generation)
+    redis.call('UNLINK', KEYS[1] .. ':' .. generation)
   end
 end
 """
@@ -45,7 +45,7 @@ class RedisStore(Store):
             self._client.ping()
         except (self._redis.RedisError, ValueError) as error:
             raise unreachable(address, error) from None
-        self._read, self._point, self._remove = (self._client.register_script(each) for each in (GET, POINT, REMOVE))
+        self._read, self._point, self._remove = map(self._client.register_script, (GET, POINT, REMOVE))
 
     def close(self) -> None:
         self._client.close()
@@ -66,7 +66,7 @@ class RedisStore(Store):
             steps.multi()
             steps.hset(_rows(view, generation), mapping=dict(pairs))
 
-        # Once more where another load came or went at that moment.
+        # redis-py retries when another load changed the register meanwhile.
         self._client.transaction(put, _loads(view))
 
     def _publish(self, view: str, generation: int, facts: str) -> None:
@@ -77,30 +77,30 @@ class RedisStore(Store):
         self._remove(keys=[_view(view), _loads(view)], args=[newest])
 
     def _get(self, view: str, key: str) -> str | None:
-        found: list[str] | None = self._read(keys=[_view(view)], args=[key])
-        if found is None:
+        contents: list[str] | None = self._read(keys=[_view(view)], args=[key])
+        if contents is None:
             raise self.never_loaded(view)
-        return found[0] if found else None
+        return contents[0] if contents else None
 
     def _facts(self, view: str) -> str:
-        found: str | None = self._client.hget(_view(view), "facts")
-        if found is None:
+        facts: str | None = self._client.hget(_view(view), "facts")
+        if facts is None:
             raise self.never_loaded(view)
-        return found
+        return facts
 
     def _texts(self, view: str) -> Iterator[Pair]:
         generation = int(self._client.hget(_view(view), "generation"))
         rows = _rows(view, generation)
-        seen: set[str] = set()  # a scan may tell of a row twice
+        seen: set[str] = set()  # a scan may return a row twice
         for entity, content in self._client.hscan_iter(rows, count=CHUNK // 10):
             if entity not in seen:
                 seen.add(entity)
                 yield entity, content
         if self._client.hget(_view(view), "generation") != str(generation):
-            raise LockedError(f"{view!r} was loaded anew while its rows were read; read them again")
+            raise LockedError(f"{view!r} was loaded again while its rows were being read; read them again")
 
 
-# The braces keep the keys of a view on one machine of a cluster.
+# The braces (a hash tag) keep all keys of a view on one node of a Redis cluster.
 def _view(view: str) -> str:
     return f"online:{{{view}}}"
 

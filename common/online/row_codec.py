@@ -1,4 +1,4 @@
-"""Rows as text and back, exactly: what the online stores keep."""
+"""Convert rows to text and back without loss; online stores keep the text."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _READ: dict[str, Callable[[str], Any]] = {
 
 
 def encode(value: Any) -> str:
-    """As JSON that any reader takes; what JSON has no word for says what it is: `{"$decimal": "1.50"}`."""
+    """Return standard JSON; a value of a type that JSON lacks is tagged with it: `{"$decimal": "1.50"}`."""
     try:
         return json.dumps(value, default=_tagged, allow_nan=False, separators=(",", ":"))
-    except ValueError:  # a double that is no number
+    except ValueError:  # NaN or infinity
         return json.dumps(_without_nan(value), default=_tagged, allow_nan=False, separators=(",", ":"))
 
 
@@ -44,7 +44,7 @@ def _tagged(value: Any) -> Any:
         return {"$time": (value.astimezone(UTC) if value.tzinfo else value).isoformat()}
     if isinstance(value, date):
         return {"$date": value.isoformat()}
-    if hasattr(value, "item"):  # a number of NumPy's
+    if hasattr(value, "item"):  # a NumPy scalar
         return value.item()
     raise UsageError(f"a {type(value).__name__} can't be stored online; expected a number, text, a date or a boolean")
 
@@ -53,57 +53,59 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return {"$double": repr(value)}
     if isinstance(value, dict):
-        return {name: _without_nan(each) for name, each in value.items()}
-    return [_without_nan(each) for each in value] if isinstance(value, list | tuple) else value
+        return {name: _without_nan(item) for name, item in value.items()}
+    return [_without_nan(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _untagged(found: Row) -> Any:
-    if len(found) == 1:
-        [(tag, text)] = found.items()
+def _untagged(row: Row) -> Any:
+    if len(row) == 1:
+        [(tag, text)] = row.items()
         if tag in _READ:
             return _READ[tag](text)
-    return found
+    return row
 
 
 def checked_name(name: str) -> str:
     if not NAME.fullmatch(name):
-        raise UsageError(f"{name!r} names no view or column; expected lower case letters, digits and _")
+        raise UsageError(f"{name!r} is not a valid view or column name; use lower case letters, digits and _")
     return name
 
 
 def newer(entity: str, batch: pa.RecordBatch, newest: dict[str, date | None]) -> dict[str, str]:
-    """The rows that are newer than what `newest` has of their entities, by entity; it is brought up to date."""
+    """Return the rows newer than `newest` has for their entity, as text by entity; update `newest`."""
     _check(entity, batch)
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for row in batch.to_pylist():
         key, ds = encode(row[entity]), row.get("ds")
         if key in newest:
             known = newest[key]
             if ds is None or known is None or ds == known:
                 raise ContractViolationError(
-                    f"an {entity} has two rows{f' of {ds}' if ds else ''}; expected one for each ds, find out which is right"
+                    f"an {entity} has two rows{f' of {ds}' if ds else ''}; expected one for each ds, remove the wrong one"
                 )
             if ds < known:
                 continue
-        newest[key], found[key] = ds, encode(row)
-    return found
+        newest[key], texts[key] = ds, encode(row)
+    return texts
 
 
 def _check(entity: str, batch: pa.RecordBatch) -> None:
     for field in batch.schema:
         checked_name(field.name)
         if not _storable(field.type):
-            raise UsageError(f"column {field.name!r} is {field.type}: it can't be stored online exactly; leave it out")
+            raise UsageError(
+                f"column {field.name!r} is {field.type}, which can't be stored online exactly; leave it out"
+            )
     if entity not in batch.schema.names:
-        raise UsageError(f"the rows have no column {entity!r} to be found by, only {batch.schema.names}")
-    if batch.column(entity).null_count:
-        raise ContractViolationError(
-            f"rows without their {entity} were to be stored; expected one in each, leave those out"
+        raise UsageError(
+            f"the rows have no column {entity!r} to be looked up by, only {batch.schema.names}; name one of those"
         )
+    if batch.column(entity).null_count:
+        raise ContractViolationError(f"some rows have no {entity}; expected a value in every row, leave those rows out")
 
 
 def _storable(type_: pa.DataType) -> bool:
     plain = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date)
     texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_null)
-    # Python's own times know microseconds and no less.
+    # Python's datetime has no nanoseconds.
     return any(is_(type_) for is_ in plain + texts) or (pa.types.is_timestamp(type_) and type_.unit != "ns")

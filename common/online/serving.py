@@ -1,4 +1,4 @@
-"""Published features online: loaded after publishing, compared with what is offline, and one entity's vector at a time."""
+"""Load published features into the online store, compare them with the offline ones, and serve one vector at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from common.runtime.submit_command import spark_submit
 from common.training.fitting import Fitted
 from common.training.store import fitted
 
-# Who had no row for so many published days is no longer served: a load reads what it needs, not all history.
+# A load reads only this many published days; an entity without a row in them is no longer served.
 DAYS = 30
 
 
@@ -31,7 +31,7 @@ def view_name(table: FeatureTable) -> str:
 
 
 def load_online(run: Run) -> dict[str, int]:
-    """The latest published row of each entity, all at once; a publication that is there already is left as it is."""
+    """Replace the view with the latest published row of each entity, unless this publication is loaded already."""
     table, store = _table(run), open_store(run.settings.online)
     newest = _newest(table)
     view = table.at(version=newest.version)
@@ -50,7 +50,7 @@ def load_online(run: Run) -> dict[str, int]:
 
 
 def check_agreement(run: Run) -> Outcome:
-    """Every online row against the offline one of the newest publication, which has to be the one that was loaded."""
+    """Compare every online row with the newest publication, which must be the one that was loaded."""
     table, store = _table(run), open_store(run.settings.online)
     facts, newest = store.facts(view_name(table)), _newest(table)
     again = spark_submit("publish", run.contract.name, max(newest.days), online=True)
@@ -59,41 +59,45 @@ def check_agreement(run: Run) -> Outcome:
             f"online {view_name(table)} is version {facts['version']} of {facts['published_at']}, but {table.path} was "
             f"published as version {newest.version} of {moment(newest.at)}; load it: {again}"
         )
-    found = compare_with_offline(
+    agreement = compare_with_offline(
         store, view_name(table), table.at(version=newest.version).batches(days=tuple(facts["days"]))
     )
-    counts = {"entities": found.total, "agreeing": found.agreeing}
-    if found.agreeing < found.total:
-        sensitive = any(each.sensitive for each in run.contract.columns if each.name == run.contract.features.entity)
-        examples = "" if sensitive else f", e.g. {', '.join(str(each.entity) for each in found.examples)}"
+    counts = {"entities": agreement.total, "agreeing": agreement.agreeing}
+    if agreement.agreeing < agreement.total:
+        sensitive = run.contract.column(run.contract.features.entity).sensitive
+        examples = "" if sensitive else f", e.g. {', '.join(str(example.entity) for example in agreement.examples)}"
         raise ContractViolationError(
-            f"{found.share:.2%} of {found.total:,} entities agree between online {view_name(table)} and {table.path} version "
-            f"{newest.version}, expected 100%{examples}; load it again: {again}",
-            [{"what": each.what, "columns": list(each.columns)} for each in found.examples],
+            f"{agreement.share:.2%} of {agreement.total:,} entities agree between online {view_name(table)} and "
+            f"{table.path} version {newest.version}, expected 100%{examples}; load it again: {again}",
+            [{"what": example.what, "columns": list(example.columns)} for example in agreement.examples],
         )
-    return Outcome("done", counts, facts={"share": found.share, "version": newest.version})
+    return Outcome("done", counts, facts={"share": agreement.share, "version": newest.version})
 
 
 class Server:
-    """Gives the vectors of one view. Made once, it asks nothing but the store: no table, no log."""
+    """Serves the vectors of one view. After construction it reads only the online store, no table and no log."""
 
     def __init__(self, store: Store, view: str, fitted: Fitted | None = None) -> None:
         facts = store.facts(view)
         if "entity_type" not in facts:
-            raise SourceMissingError(f"online {view} does not say of what type its {facts['entity']} is; load it again")
+            raise SourceMissingError(f"online {view} does not record the type of its {facts['entity']}; load it again")
         self._store, self._view, self._fitted = store, view, fitted
         self._entity: str = facts["entity"]
         self._type: pa.DataType = snapshot.arrow_type(facts["entity_type"])
 
     def vector(self, entity: object) -> Row:
-        """One entity's features as a model takes them."""
+        """Return one entity's features as a model takes them."""
         try:
             key = pa.array([str(entity)], pa.string()).cast(self._type)[0].as_py()
         except pa.ArrowInvalid:
-            raise UsageError(f"{self._entity} {entity!r} can't be read as {self._type}, which that column is") from None
+            raise UsageError(
+                f"{self._entity} {entity!r} can't be read as {self._type}, the type of that column"
+            ) from None
         row = self._store.get(self._view, key)
         if row is None:
-            raise SourceMissingError(f"{self._entity} {entity} has no row in online {self._view}")
+            raise SourceMissingError(
+                f"{self._entity} {entity} has no row in online {self._view}; check the id, or load the view again"
+            )
         if self._fitted is None:
             return row
         return self._fitted.apply_row({name: value for name, value in row.items() if name != "ds"})
@@ -109,14 +113,14 @@ def _table(run: Run) -> FeatureTable:
 
 
 def _newest(table: FeatureTable) -> Version:
-    for newest in table.versions():
-        return newest
+    for version in table.versions():
+        return version
     raise SourceMissingError(f"{table.path} has no publication; run: {spark_submit('publish', table.dataset, '…')}")
 
 
-def _publication(made: Version) -> dict[str, Any]:
-    """What tells a publication from any other; its number alone does not, where a lake was built anew."""
-    return {"version": made.version, "published_at": moment(made.at)}
+def _publication(version: Version) -> dict[str, Any]:
+    """Identify a publication. Its number alone is not enough: a rebuilt lake counts from 0 again."""
+    return {"version": version.version, "published_at": moment(version.at)}
 
 
 def _loaded(store: Store, view: str) -> dict[str, Any]:

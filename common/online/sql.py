@@ -1,4 +1,4 @@
-"""The online store in SQL: SQLite, one file that needs no server."""
+"""The online store in SQL, and its SQLite version: one file that needs no server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ POINT = (
     "INSERT INTO online_views (view, generation, facts) VALUES (?, ?, ?) "
     "ON CONFLICT (view) DO UPDATE SET generation = excluded.generation, facts = excluded.facts"
 )
-# One statement sees one generation, however many loads go on.
+# A single statement sees a single generation, even during a load.
 GET = (
     "SELECT r.content FROM online_views v "
     "LEFT JOIN online_rows r ON r.generation = v.generation AND r.entity = ? WHERE v.view = ?"
@@ -41,7 +41,7 @@ ALL = (
 
 
 class SqlStore(Store):
-    """The tables and statements; a kind of database says how to connect. Each thread has a connection of its own."""
+    """The statements that all databases share; a subclass connects. Each thread has its own connection."""
 
     tables: ClassVar[tuple[str, ...]]
     no_table: ClassVar[type[Exception]]
@@ -51,7 +51,7 @@ class SqlStore(Store):
         self._local = threading.local()
 
     def close(self) -> None:
-        """Ends this thread's connection."""
+        """Close this thread's connection."""
         connection = self._local.__dict__.pop("connection", None)
         if connection is not None:
             connection.close()
@@ -87,23 +87,23 @@ class SqlStore(Store):
                     connection.execute(self._sql(f"DELETE FROM {table} WHERE generation = ?"), (generation,))  # noqa: S608
 
     def _get(self, view: str, key: str) -> str | None:
-        found: str | None = self._one(view, GET, (key, view))
-        return found
+        content: str | None = self._one(view, GET, (key, view))
+        return content
 
     def _facts(self, view: str) -> str:
-        found: str = self._one(view, "SELECT facts FROM online_views WHERE view = ?", (view,))
-        return found
+        facts: str = self._one(view, "SELECT facts FROM online_views WHERE view = ?", (view,))
+        return facts
 
     def _one(self, view: str, statement: str, parameters: tuple[Any, ...]) -> Any:
         try:
-            found = self._connection().execute(self._sql(statement), parameters).fetchone()
+            row = self._connection().execute(self._sql(statement), parameters).fetchone()
         except self.no_table as error:
             if not self._is_no_table(error):
                 raise
-            found = None
-        if found is None:
+            row = None
+        if row is None:
             raise self.never_loaded(view)
-        return found[0]
+        return row[0]
 
     def _connection(self, create: bool = False) -> Any:
         connection = self._local.__dict__.get("connection")
@@ -119,11 +119,11 @@ class SqlStore(Store):
 
     @abstractmethod
     def _connect(self, create: bool) -> Any:
-        """A connection on which every statement commits by itself."""
+        """Open a connection in autocommit mode."""
 
     @abstractmethod
     def _writing(self, create: bool = False) -> AbstractContextManager[Any]:
-        """A connection in a transaction, the only one that writes."""
+        """Yield a connection in a transaction that excludes other writers."""
 
 
 class SqliteStore(SqlStore):
@@ -160,7 +160,7 @@ class SqliteStore(SqlStore):
                 isolation_level=None,
             )
             if create:
-                # Readers go on while a load writes; the journal mode stays with the file.
+                # WAL lets readers go on while a load writes; the file keeps the mode.
                 connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
         except (OSError, sqlite3.Error) as error:
@@ -174,9 +174,9 @@ class SqliteStore(SqlStore):
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             raise LockedError(
-                f"{self!r} could not be written within {WAIT_SECONDS} s ({error}); run again later"
+                f"{self!r} could not be locked for writing within {WAIT_SECONDS} s ({error}); run again later"
             ) from None
-        with connection:  # commits, or rolls back
+        with connection:  # commits or rolls back
             yield connection
 
     def _texts(self, view: str) -> Iterator[Pair]:

@@ -1,7 +1,7 @@
-"""The online store: of each view the latest row of every entity, for a model that asks for one at a time.
+"""The online store keeps the latest row of every entity per view, for models that look up one entity at a time.
 
-A load writes a generation of its own, and one step makes it the one that readers see: they see the old rows or the new
-ones, never both, and wait for nobody. Of two loads of one view at a time the one that began later counts.
+A load writes a new generation and then switches readers to it in one step: they see the old rows or the new ones, never
+a mixture, and never wait. If two loads of one view run at a time, the one that began later wins.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from common.online.row_codec import Pair, Row, checked_name, decode, encode, new
 
 EXAMPLES = 5
 CHUNK = 10_000
-# What the store itself says beside what a load was given.
+# Facts that the store adds to those that the caller of a load passes.
 OWN_FACTS = frozenset({"entity", "entities"})
 
 
 class Store(ABC):
-    """Where the rows are kept. A store may be used by several threads; open it after a fork."""
+    """The interface of all online stores. Threads may share a store; after a fork, open a new one."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -35,11 +35,11 @@ class Store(ABC):
         return f"{type(self).__name__}({without_credentials(self.address)})"
 
     def load(self, view: str, entity: str, batches: Iterable[pa.RecordBatch], facts: Mapping[str, Any]) -> int:
-        """Replaces the view: of several rows of an entity the one of the latest `ds` counts. How many entities."""
+        """Replace the view with each entity's row of the latest `ds`; return the number of entities."""
         checked_name(view)
-        taken = sorted(OWN_FACTS & facts.keys())
-        if taken:
-            raise UsageError(f"facts {taken} are the store's own; give them other names")
+        reserved = sorted(OWN_FACTS & facts.keys())
+        if reserved:
+            raise UsageError(f"facts {reserved} are the store's own; use other names")
         generation = self._begin(view)
         try:
             newest: dict[str, date | None] = {}
@@ -51,22 +51,22 @@ class Store(ABC):
             with suppress(Exception):
                 self._remove_old(view, generation)
             raise
-        with suppress(Exception):  # the rows are there; what is left over the next load removes
+        with suppress(Exception):  # the load has succeeded; the next one removes what is left
             self._remove_old(view, generation - 1)
         return len(newest)
 
     def get(self, view: str, key: Any) -> Row | None:
-        """The row of that entity, None where there is none."""
+        """Return the row of the entity, or None."""
         text = self._get(checked_name(view), encode(key))
         return None if text is None else decode(text)
 
     def facts(self, view: str) -> dict[str, Any]:
-        """What the load said of itself, and `entity` and `entities`."""
-        found: dict[str, Any] = decode(self._facts(checked_name(view)))
-        return found
+        """Return the facts that were passed to the load, with `entity` and `entities`."""
+        facts: dict[str, Any] = decode(self._facts(checked_name(view)))
+        return facts
 
     def rows(self, view: str) -> Iterator[Row]:
-        """Every row, of one generation."""
+        """Return all rows of one generation."""
         return (decode(text) for _, text in self.texts(view))
 
     def texts(self, view: str) -> Iterator[Pair]:
@@ -76,12 +76,12 @@ class Store(ABC):
     def never_loaded(self, view: str) -> SourceMissingError:
         return SourceMissingError(
             f"the online store {without_credentials(self.address)} has no view {view!r}; "
-            "load it with publish --online, or check the name and ONLINE"
+            "load it with publish --online, or check the name and the address in ONLINE"
         )
 
     def overtaken(self, view: str) -> LockedError:
         return LockedError(
-            f"another load of {view!r} began after this one and counts; run this one again if it has newer rows"
+            f"another load of {view!r} began after this one and replaces it; run this one again if its rows are newer"
         )
 
     @abstractmethod
@@ -89,18 +89,18 @@ class Store(ABC):
 
     @abstractmethod
     def _begin(self, view: str) -> int:
-        """Registers a generation, larger than those before; what earlier loads left behind is removed."""
+        """Register a generation with the next larger number and remove what earlier loads left behind."""
 
     @abstractmethod
     def _put(self, view: str, generation: int, pairs: list[Pair]) -> None: ...
 
     @abstractmethod
     def _publish(self, view: str, generation: int, facts: str) -> None:
-        """From now on readers see this generation."""
+        """Switch readers to this generation."""
 
     @abstractmethod
     def _remove_old(self, view: str, newest: int) -> None:
-        """The generations up to that one, except what readers see."""
+        """Remove all generations up to `newest`, except the one that readers see."""
 
     @abstractmethod
     def _get(self, view: str, key: str) -> str | None: ...
@@ -113,14 +113,14 @@ class Store(ABC):
 
 
 def without_credentials(address: str) -> str:
-    """The address without who logs in and how."""
+    """Return the address without user, password and options."""
     scheme, separator, rest = address.partition("://")
     place = rest.partition("?")[0].partition("#")[0].rpartition("@")[2]
     return f"{scheme}://{place}" if separator else "(no address)"
 
 
 def client_library(name: str, install: str) -> Any:
-    """A client library that only those need who use that kind of store."""
+    """Import a client library that only users of this kind of store need."""
     try:
         return importlib.import_module(name)
     except ImportError:
@@ -128,11 +128,11 @@ def client_library(name: str, install: str) -> Any:
 
 
 def unreachable(address: str, error: Exception) -> PipelineError:
-    said = str(error).strip().replace("\n", " ")
+    message = str(error).strip().replace("\n", " ")
     with suppress(ValueError):
         for secret in {urlsplit(address).password or "", unquote(urlsplit(address).password or "")} - {""}:
-            said = said.replace(secret, "***")
+            message = message.replace(secret, "***")
     return PipelineError(
-        f"the online store {without_credentials(address)} can't be reached ({said}); "
-        "check that it runs, and the address in ONLINE"
+        f"the online store {without_credentials(address)} can't be reached ({message}); "
+        "check that it is running and that ONLINE has the right address"
     )

@@ -40,7 +40,7 @@ def test_an_entity_is_found_by_its_value_and_by_its_text(tmp_path: Path, declare
 @pytest.mark.parametrize("entity", ["abc", "1 OR 1=1", "", 2**70, None])
 def test_an_invalid_entity_is_refused_with_a_message(tmp_path: Path, entity: object) -> None:
     server = Server(loaded(tmp_path, pa.int64(), 7, entity_type="long"), "people_v1")
-    with pytest.raises(UsageError, match="who .* can't be read as int64, which that column is"):
+    with pytest.raises(UsageError, match="who .* can't be read as int64, the type of that column"):
         server.vector(entity)
 
 
@@ -51,5 +51,5 @@ def test_an_entity_without_a_row_is_named(tmp_path: Path) -> None:
 
 
 def test_a_view_without_stored_types_must_be_loaded_again(tmp_path: Path) -> None:
-    with pytest.raises(SourceMissingError, match="does not say of what type its who is; load it again"):
+    with pytest.raises(SourceMissingError, match="does not record the type of its who; load it again"):
         Server(loaded(tmp_path, pa.int64(), 7), "people_v1")
