@@ -1,4 +1,4 @@
-"""The published features, without Spark: which there are, what made them, their rows, what changed, and what is kept."""
+"""Read published features without Spark: list, show and export them, compare versions, trace rows and pin versions."""
 
 from __future__ import annotations
 
@@ -17,79 +17,97 @@ from common.reader.places import lake_uri
 
 def _count(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no count; expected a number from 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count; give a whole number from 0")
     return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
-    everywhere = argparse.ArgumentParser(add_help=False)
-    everywhere.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
-    everywhere.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
+    common.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     parser = argparse.ArgumentParser(prog="features", description=__doc__, allow_abbrev=False)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Callable[[Lake, argparse.Namespace], Output], words: str) -> argparse.ArgumentParser:
-        found = subparsers.add_parser(name, parents=[everywhere], help=words, description=words)
-        found.set_defaults(run=run)
-        return found
+    def command(
+        name: str, run: Callable[[Lake, argparse.Namespace], Output], help_text: str
+    ) -> argparse.ArgumentParser:
+        subparser = subparsers.add_parser(name, parents=[common], help=help_text, description=help_text)
+        subparser.set_defaults(run=run)
+        return subparser
 
-    def with_version(found: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        found.add_argument("table", metavar="TABLE", help="name@vN; without @vN the newest feature version")
-        one = found.add_mutually_exclusive_group()
-        one.add_argument("--version", type=int, help="as of this version (default: as it is now)")
-        one.add_argument("--as-of", metavar="TIME", help="as it was then: 2026-02-01T06:00, UTC if no zone is given")
-        one.add_argument("--pin", metavar="NAME", help="as it was pinned")
-        return found
+    def with_version(subparser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        subparser.add_argument("table", metavar="TABLE", help="name@vN (without @vN: the newest feature version)")
+        one = subparser.add_mutually_exclusive_group()
+        one.add_argument("--version", type=int, help="the table at this version (default: the newest)")
+        one.add_argument(
+            "--as-of", metavar="TIME", help="the table at this time, e.g. 2026-02-01T06:00 (UTC unless a zone is given)"
+        )
+        one.add_argument("--pin", metavar="NAME", help="the table as pinned under this name")
+        return subparser
 
-    command("list", commands.list_tables, "every published table")
-    found = command("log", commands.log, "the versions of a table, newest first")
-    found.add_argument("table", metavar="TABLE")
-    found.add_argument("--long", action="store_true", help="with what made each: columns, definition, sources")
-    found = with_version(command("show", commands.show, "rows of a day (the newest, if none is named)"))
-    found.add_argument("--ds", help="a day, or A..B")
-    found.add_argument("--entity", action="append", metavar="ID", help="only this one, of all days; may be repeated")
-    found.add_argument("--columns", metavar="A,B", help="only these")
-    found.add_argument("--limit", type=_count, default=20, help="so many rows (default: %(default)s)")
-    found = with_version(command("get", commands.get, "rows to a file"))
-    found.add_argument("--ds", help="a day, or A..B; else all days")
-    found.add_argument("--out", type=Path, required=True, metavar="FILE", help=".parquet, .csv or .arrow")
-    found = command("diff", commands.diff, "what changed from one version to another")
-    found.add_argument("table", metavar="TABLE")
-    found.add_argument("before", type=int, metavar="BEFORE")
-    found.add_argument("after", type=int, metavar="AFTER")
-    found.add_argument("--ds", help="a day, or A..B; else all days")
-    found = with_version(command("why", lineage_commands.why, "which run, sources and events made a row"))
-    found.add_argument("--entity", required=True, metavar="ID", help="whose row")
-    found.add_argument("--ds", required=True, help="of which day")
-    found = command(
-        "reproduce", lineage_commands.reproduce, "make what a run made again, from its sources, and compare"
+    command("list", commands.list_tables, "list the published tables")
+    subparser = command("log", commands.log, "list the versions of a table, newest first")
+    subparser.add_argument("table", metavar="TABLE")
+    subparser.add_argument(
+        "--long", action="store_true", help="add the columns, definition and sources of each version"
     )
-    found.add_argument("run_id", metavar="RUN")
-    found = command("vector", lineage_commands.vector, "one entity's row from the online store")
-    found.add_argument("table", metavar="TABLE")
-    found.add_argument("entity", metavar="ID")
-    found.add_argument("--training-set", metavar="NAME", help="with the steps that were fitted for it")
-    found = command("pin", commands.pin, "keep a version under a name")
-    found.add_argument("name", metavar="NAME")
-    with_version(found).add_argument("--note", default="", help="why")
-    command("pins", commands.list_pins, "what is pinned")
-    command("release", commands.release, "let a pinned version go").add_argument("name", metavar="NAME")
-    command("verify", commands.verify, "read a pinned version again, and compare").add_argument("name", metavar="NAME")
+    subparser = with_version(command("show", commands.show, "show rows of a day (default: the newest)"))
+    subparser.add_argument("--ds", help="a day or a range A..B")
+    subparser.add_argument(
+        "--entity", action="append", metavar="ID", help="only this entity, on all days; may be repeated"
+    )
+    subparser.add_argument("--columns", metavar="A,B", help="only these columns")
+    subparser.add_argument(
+        "--limit", type=_count, default=20, help="show at most this many rows (default: %(default)s)"
+    )
+    subparser = with_version(command("get", commands.get, "write rows to a file"))
+    subparser.add_argument("--ds", help="a day or a range A..B (default: all days)")
+    subparser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="file to write: .parquet, .csv or .arrow"
+    )
+    subparser = command("diff", commands.diff, "show what changed between two versions")
+    subparser.add_argument("table", metavar="TABLE")
+    subparser.add_argument("before", type=int, metavar="BEFORE")
+    subparser.add_argument("after", type=int, metavar="AFTER")
+    subparser.add_argument("--ds", help="a day or a range A..B (default: all days)")
+    subparser = with_version(
+        command("why", lineage_commands.why, "show the run, sources and events that a row comes from")
+    )
+    subparser.add_argument("--entity", required=True, metavar="ID", help="the entity of the row")
+    subparser.add_argument("--ds", required=True, help="the day of the row")
+    subparser = command(
+        "reproduce",
+        lineage_commands.reproduce,
+        "recompute the rows of a run from its sources and compare them (needs Spark)",
+    )
+    subparser.add_argument("run_id", metavar="RUN")
+    subparser = command("vector", lineage_commands.vector, "show one entity's row from the online store")
+    subparser.add_argument("table", metavar="TABLE")
+    subparser.add_argument("entity", metavar="ID")
+    subparser.add_argument("--training-set", metavar="NAME", help="apply the steps fitted for this training set")
+    subparser = command("pin", commands.pin, "keep a version under a name, safe from vacuum")
+    subparser.add_argument("name", metavar="NAME")
+    with_version(subparser).add_argument("--note", default="", help="why it is pinned")
+    command("pins", commands.list_pins, "list the pins")
+    command("release", commands.release, "remove a pin").add_argument("name", metavar="NAME")
+    command("verify", commands.verify, "check that a pinned version still has the same rows").add_argument(
+        "name", metavar="NAME"
+    )
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
-    given = _parser().parse_args(argv)
+    arguments = _parser().parse_args(argv)
     try:
-        answer: Output = given.run(Lake(lake_uri(given.lake)), given)
+        output: Output = arguments.run(Lake(lake_uri(arguments.lake)), arguments)
     except PipelineError as error:
         print(error, file=sys.stderr)
-        if given.json:
+        if arguments.json:
             failures = error.failures if isinstance(error, ContractViolationError) else []
             print(json.dumps({"error": str(error), "exit_code": error.exit_code, "failures": failures}, default=str))
         return error.exit_code
-    answer.print(given.json)
-    for warning in answer.warnings:
+    output.print(arguments.json)
+    for warning in output.warnings:
         print(warning, file=sys.stderr)
     return 0
 

@@ -1,4 +1,4 @@
-"""What the command `features` is asked, and what it answers."""
+"""The commands of `features` that read, compare and pin published tables."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from common.published.view import Selection, Version, View
 from common.reader.output import Output, grid
 
 
-def list_tables(lake: Lake, given: argparse.Namespace) -> Output:
-    found = [_summary(lake.features(name)) for name in lake.tables()]
-    if not found:
+def list_tables(lake: Lake, arguments: argparse.Namespace) -> Output:
+    tables = [_summary(lake.features(name)) for name in lake.tables()]
+    if not tables:
         return Output({"tables": []}, [f"Nothing is published in {lake.uri} yet."])
     names = ["table", "version", "from", "to", "rows of the last day", "published at"]
-    return Output({"tables": found}, [grid(names, [list(each.values()) for each in found])])
+    return Output({"tables": tables}, [grid(names, [list(table.values()) for table in tables])])
 
 
 def _summary(table: FeatureTable) -> dict[str, Any]:
@@ -36,17 +36,17 @@ def _summary(table: FeatureTable) -> dict[str, Any]:
     }
 
 
-def log(lake: Lake, given: argparse.Namespace) -> Output:
-    table = lake.features(given.table)
+def log(lake: Lake, arguments: argparse.Namespace) -> Output:
+    table = lake.features(arguments.table)
     versions = table.versions()
     facts = {
         "table": table.name,
-        "versions": [{"version": each.version, "at": moment(each.at), **each.books} for each in versions],
+        "versions": [{"version": version.version, "at": moment(version.at), **version.books} for version in versions],
     }
-    if given.long:
-        return Output(facts, [part for each in versions for part in _long(each)])
+    if arguments.long:
+        return Output(facts, [part for version in versions for part in _long(version)])
     names = ["version", "published at", "ds", "rows", "run", "code", "validation"]
-    return Output(facts, [grid(names, [_line(each) for each in versions])])
+    return Output(facts, [grid(names, [_line(version) for version in versions])])
 
 
 def _line(version: Version) -> list[Any]:
@@ -63,37 +63,39 @@ def _line(version: Version) -> list[Any]:
 
 
 def _validation(version: Version) -> str:
-    """How many rules passed, of all days together."""
-    found = [each.get("validation") or {} for each in version.days.values()]
-    rules, passed, warned = (sum(each.get(name) or 0 for each in found) for name in ("rules", "passed", "warnings"))
+    """Return how many rules passed, over all days of the version."""
+    validations = [day.get("validation") or {} for day in version.days.values()]
+    rules, passed, warned = (
+        sum(validation.get(name) or 0 for validation in validations) for name in ("rules", "passed", "warnings")
+    )
     return f"{passed}/{rules}" + (f", {warned} warned" if warned else "")
 
 
 def _long(version: Version) -> list[Any]:
     books = version.books
-    columns = [[name, each.get("type"), each.get("words")] for name, each in (books.get("columns") or {}).items()]
+    columns = [[name, column.get("type"), column.get("words")] for name, column in (books.get("columns") or {}).items()]
     days = [
         [
             day,
-            each["rows"],
-            each.get("features_version"),
-            str(each.get("run_id") or "")[:12],
-            sources_of(each),
-            " ".join(f"{name}={count}" for name, count in (each.get("counts") or {}).items()),
-            each.get("hash"),
+            facts["rows"],
+            facts.get("features_version"),
+            str(facts.get("run_id") or "")[:12],
+            sources_of(facts),
+            " ".join(f"{name}={count}" for name, count in (facts.get("counts") or {}).items()),
+            facts.get("hash"),
         ]
-        for day, each in sorted(version.days.items())
+        for day, facts in sorted(version.days.items())
     ]
     head = (
         f"version {version.version}, {moment(version.at)}, run {books.get('run_id')}, revision {books.get('revision')}, "
         f"lock {books.get('lock')}"
     )
-    made = f"definition {books.get('definition')}, by {books.get('entity')}, validation {_validation(version)}"
+    definition = f"definition {books.get('definition')}, by {books.get('entity')}, validation {_validation(version)}"
     return [
-        f"{head}\n{made}",
+        f"{head}\n{definition}",
         grid(["column", "type", "words"], columns),
         grid(["ds", "rows", "features version", "run", "sources", "counts", "hash"], days),
-        grid(["input", "what it is"], [[*each] for each in (books.get("inputs") or {}).items()]),
+        grid(["input", "what it is"], [list(item) for item in (books.get("inputs") or {}).items()]),
         *(books.get("transforms") or {}).values(),
         "",
     ]
@@ -103,101 +105,106 @@ def sources_of(facts: dict[str, Any]) -> str:
     return " ".join(f"{path}@{version}" for path, version in (facts.get("sources") or {}).items())
 
 
-def show(lake: Lake, given: argparse.Namespace) -> Output:
-    view = view_of(lake, given)
-    chosen = _chosen(given)
-    if given.entity:
-        chosen["entities"] = given.entity
-    elif "ds" not in chosen:
-        chosen["ds"] = view.chosen()[-1]
-    if given.columns:
-        chosen["columns"] = list(dict.fromkeys(["ds", view.entity, *given.columns.split(",")]))
-    rows = view.arrow(**chosen)
-    first = rows.slice(0, given.limit).to_pylist()
-    facts = {**named(view), "rows": first, "of": rows.num_rows}
-    said = grid(rows.column_names, [list(row.values()) for row in first])
-    return Output(facts, [said, f"{len(first):,} of {rows.num_rows:,} rows, {said_of(view)}"])
+def show(lake: Lake, arguments: argparse.Namespace) -> Output:
+    view = view_of(lake, arguments)
+    selection = _selection(arguments)
+    if arguments.entity:
+        selection["entities"] = arguments.entity
+    elif "ds" not in selection:
+        selection["ds"] = view.chosen()[-1]
+    if arguments.columns:
+        selection["columns"] = list(dict.fromkeys(["ds", view.entity, *arguments.columns.split(",")]))
+    rows = view.arrow(**selection)
+    first = rows.slice(0, arguments.limit).to_pylist()
+    facts = {**identity(view), "rows": first, "of": rows.num_rows}
+    table = grid(rows.column_names, [list(row.values()) for row in first])
+    return Output(facts, [table, f"{len(first):,} of {rows.num_rows:,} rows, {description(view)}"])
 
 
-def get(lake: Lake, given: argparse.Namespace) -> Output:
+def get(lake: Lake, arguments: argparse.Namespace) -> Output:
     from common.published.export import export_rows
 
-    view = view_of(lake, given)
-    found = export_rows(view, given.out, _chosen(given))
+    view = view_of(lake, arguments)
+    exported = export_rows(view, arguments.out, _selection(arguments))
     warnings = [
         f"{view.table} version {view.version}: the rows of {day} are not those that were published; "
-        "somebody else wrote to the table since"
-        for day in found.changed
+        "another program has written to the table since; restore the published version or publish the day again"
+        for day in exported.changed
     ]
-    said = f"{given.out}: {found.rows:,} rows of {_days(found.days)}, {said_of(view)}\nhash {found.hash}"
-    return Output({**named(view), "out": str(given.out), **asdict(found)}, [said], warnings)
+    text = (
+        f"{arguments.out}: {exported.rows:,} rows of {_days(exported.days)}, {description(view)}\nhash {exported.hash}"
+    )
+    return Output({**identity(view), "out": str(arguments.out), **asdict(exported)}, [text], warnings)
 
 
-def diff(lake: Lake, given: argparse.Namespace) -> Output:
+def diff(lake: Lake, arguments: argparse.Namespace) -> Output:
     from common.published.version_diff import compare_versions
 
-    table = lake.features(given.table)
-    before, after = table.at(version=given.before), table.at(version=given.after)
-    found = compare_versions(before, after, parse_days(given.ds, long_range=True) if given.ds else None)
-    counts = {"added": found.added, "removed": found.removed, "changed": found.changed}
+    table = lake.features(arguments.table)
+    before, after = table.at(version=arguments.before), table.at(version=arguments.after)
+    changes = compare_versions(before, after, parse_days(arguments.ds, long_range=True) if arguments.ds else None)
+    counts = {"added": changes.added, "removed": changes.removed, "changed": changes.changed}
     head = f"{table.name} version {before.version} -> {after.version}: "
-    said: list[Any] = [head + ", ".join(f"{count:,} rows {what}" for what, count in counts.items())]
-    said += [f"days with other files: {', '.join(map(str, found.days)) or 'none'}"]
-    for what, names in (("new", found.new_columns), ("gone", found.gone_columns), ("of another type", found.retyped)):
-        said += [f"columns {what}: {', '.join(names)}"] if names else []
-    if found.columns:
-        said += [
+    parts: list[Any] = [head + ", ".join(f"{count:,} rows {change}" for change, count in counts.items())]
+    parts += [f"days with other files: {', '.join(map(str, changes.days)) or 'none'}"]
+    column_changes = (
+        ("new", changes.new_columns),
+        ("gone", changes.gone_columns),
+        ("of another type", changes.retyped),
+    )
+    for change, names in column_changes:
+        parts += [f"columns {change}: {', '.join(names)}"] if names else []
+    if changes.columns:
+        parts += [
             "",
             grid(
                 ["column", "changed rows"],
-                [[*each] for each in sorted(found.columns.items(), key=lambda each: -each[1])],
+                [list(item) for item in sorted(changes.columns.items(), key=lambda item: -item[1])],
             ),
         ]
-    if found.largest:
-        rows = [[each.entity, each.ds, each.column, each.before, each.after] for each in found.largest]
-        said += ["", grid([after.entity, "ds", "column", "before", "after"], rows)]
-    return Output({"table": table.name, "before": before.version, "after": after.version, **asdict(found)}, said)
+    if changes.largest:
+        rows = [[value.entity, value.ds, value.column, value.before, value.after] for value in changes.largest]
+        parts += ["", grid([after.entity, "ds", "column", "before", "after"], rows)]
+    return Output({"table": table.name, "before": before.version, "after": after.version, **asdict(changes)}, parts)
 
 
-def pin(lake: Lake, given: argparse.Namespace) -> Output:
-    table = lake.features(given.table)
-    version = view_of(lake, given).version
-    return _pinned(pins.pin(lake.uri, given.name, table.path, version, given.note), "is kept")
+def pin(lake: Lake, arguments: argparse.Namespace) -> Output:
+    table = lake.features(arguments.table)
+    version = view_of(lake, arguments).version
+    return _pinned(pins.pin(lake.uri, arguments.name, table.path, version, arguments.note), "is pinned")
 
 
-def list_pins(lake: Lake, given: argparse.Namespace) -> Output:
-    found = pins.pins(lake.uri)
-    if not found:
+def list_pins(lake: Lake, arguments: argparse.Namespace) -> Output:
+    kept = pins.pins(lake.uri)
+    if not kept:
         return Output({"pins": []}, [f"Nothing is pinned in {lake.uri}."])
     names = ["name", "table", "version", "days", "rows", "pinned at", "note"]
-    rows = [
-        [each.name, each.table, each.version, len(each.days), each.rows, each.pinned_at, each.note] for each in found
-    ]
-    return Output({"pins": [asdict(each) for each in found]}, [grid(names, rows)])
+    rows = [[pin.name, pin.table, pin.version, len(pin.days), pin.rows, pin.pinned_at, pin.note] for pin in kept]
+    return Output({"pins": [asdict(pin) for pin in kept]}, [grid(names, rows)])
 
 
-def release(lake: Lake, given: argparse.Namespace) -> Output:
-    return _pinned(pins.release(lake.uri, given.name), "is released")
+def release(lake: Lake, arguments: argparse.Namespace) -> Output:
+    return _pinned(pins.release(lake.uri, arguments.name), "is released")
 
 
-def verify(lake: Lake, given: argparse.Namespace) -> Output:
-    return _pinned(pins.verify(lake.uri, given.name), "is what it was")
+def verify(lake: Lake, arguments: argparse.Namespace) -> Output:
+    return _pinned(pins.verify(lake.uri, arguments.name), "is unchanged")
 
 
-def _pinned(found: pins.Pin, what: str) -> Output:
-    said = f"{found.name} {what}: {found.table} version {found.version}, {found.rows:,} rows of {_days(found.days)}"
-    return Output(asdict(found), [f"{said}\nhash {found.hash}"])
+def _pinned(pin: pins.Pin, outcome: str) -> Output:
+    text = f"{pin.name} {outcome}: {pin.table} version {pin.version}, {pin.rows:,} rows of {_days(pin.days)}"
+    return Output(asdict(pin), [f"{text}\nhash {pin.hash}"])
 
 
-def view_of(lake: Lake, given: argparse.Namespace) -> View:
-    return lake.features(given.table).at(version=given.version, as_of=given.as_of, pin=given.pin)
+def view_of(lake: Lake, arguments: argparse.Namespace) -> View:
+    return lake.features(arguments.table).at(version=arguments.version, as_of=arguments.as_of, pin=arguments.pin)
 
 
-def _chosen(given: argparse.Namespace) -> Selection:
-    return {"ds": given.ds} if given.ds else {}
+def _selection(arguments: argparse.Namespace) -> Selection:
+    return {"ds": arguments.ds} if arguments.ds else {}
 
 
-def named(view: View) -> dict[str, Any]:
+def identity(view: View) -> dict[str, Any]:
     newest = view.publications[0]
     return {
         "table": view.table,
@@ -207,11 +214,11 @@ def named(view: View) -> dict[str, Any]:
     }
 
 
-def said_of(view: View) -> str:
+def description(view: View) -> str:
     newest = view.publications[0]
     packed = "" if newest.version == view.version else f" as version {newest.version}"
     return f"{view.table} version {view.version}, published{packed} {moment(newest.at)}"
 
 
-def _days(found: Sized) -> str:
-    return f"{len(found)} day{'s' * (len(found) != 1)}"
+def _days(days: Sized) -> str:
+    return f"{len(days)} day{'s' * (len(days) != 1)}"

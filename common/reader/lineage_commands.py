@@ -1,4 +1,4 @@
-"""Where published rows come from: what the command `features` says of that, and how it proves it."""
+"""The commands of `features` that trace published rows to their sources and recompute them."""
 
 from __future__ import annotations
 
@@ -11,60 +11,60 @@ from common.days import parse_day
 from common.errors import ContractViolationError, PipelineError, SourceMissingError, UsageError
 from common.published.catalog import FeatureTable, Lake
 from common.published.view import Version
-from common.reader.commands import named, said_of, sources_of, view_of
+from common.reader.commands import description, identity, sources_of, view_of
 from common.reader.output import Output, grid
 from common.reader.places import online_uri
 
 
-def why(lake: Lake, given: argparse.Namespace) -> Output:
+def why(lake: Lake, arguments: argparse.Namespace) -> Output:
     from common.published.lineage import explain
 
-    view = view_of(lake, given)
-    found = explain(lake.uri, view, given.entity, parse_day(given.ds))
-    facts = found.facts
-    events = found.events.to_pylist()
-    said: list[Any] = [
-        f"{view.entity} {given.entity} on {given.ds}, {said_of(view)}",
+    view = view_of(lake, arguments)
+    lineage = explain(lake.uri, view, arguments.entity, parse_day(arguments.ds))
+    facts = lineage.facts
+    events = lineage.events.to_pylist()
+    parts: list[Any] = [
+        f"{view.entity} {arguments.entity} on {arguments.ds}, {description(view)}",
         f"made by run {facts['run_id']}, revision {facts['revision'] or '?'}, definition {facts['definition']}",
         f"from {sources_of(facts)}; {facts['validation']['passed']} of {facts['validation']['rules']} rules passed",
         "",
-        grid(["feature", "value"], [[name, value] for name, value in found.row.items()]),
+        grid(["feature", "value"], [[name, value] for name, value in lineage.row.items()]),
         "",
-        f"{len(events):,} events, as they were known on {given.ds}:",
-        grid(found.events.column_names, [list(row.values()) for row in events]),
+        f"{len(events):,} events, as they were known on {arguments.ds}:",
+        grid(lineage.events.column_names, [list(row.values()) for row in events]),
     ]
-    return Output({**named(view), "row": found.row, "made": facts, "events": events}, said)
+    return Output({**identity(view), "row": lineage.row, "made": facts, "events": events}, parts)
 
 
-def reproduce(lake: Lake, given: argparse.Namespace) -> Output:
-    """By the job of that name, which needs Spark: a day of each table that the run made."""
+def reproduce(lake: Lake, arguments: argparse.Namespace) -> Output:
+    """Run jobs/reproduce.py, which needs Spark, for each published day that the run made."""
     from common.runtime.settings import ROOT
 
     spark_submit = ROOT / ".venv/bin/spark-submit"
     if not spark_submit.exists():
         raise UsageError(
-            f"no Spark at {spark_submit}, which this command needs; run it in the project's folder after `make setup`"
+            f"this command needs Spark, and {spark_submit} does not exist; run it from the project's folder after `make setup`"
         )
     published = [
-        Published(table, each, day)
+        PublishedDay(table, version, day)
         for table in map(lake.features, lake.tables())
-        for each in table.versions()
-        for day in each.days
+        for version in table.versions()
+        for day in version.days
     ]
-    run = _whole_id(given.run_id, {run for each in published for run in each.runs})
-    made = [each for each in published if run in each.runs]
-    for each in made:
+    run = _whole_id(arguments.run_id, {run for day in published for run in day.runs})
+    days = [day for day in published if run in day.runs]
+    for day in days:
         command = [str(spark_submit), str(ROOT / "jobs/reproduce.py"), "--lake", lake.uri]
-        done = subprocess.run([*command, *each.arguments], stdout=subprocess.PIPE, check=False)
+        done = subprocess.run([*command, *day.arguments], stdout=subprocess.PIPE, check=False)
         if done.returncode:
-            raise _refused(each, done.returncode)
-    said: list[Any] = [f"{each.words}: made again, the same" for each in made]
-    return Output({"run": run, "same": [[each.table.name, each.day, each.version.version] for each in made]}, said)
+            raise _failure(day, done.returncode)
+    lines: list[Any] = [f"{day.words}: recomputed, identical" for day in days]
+    return Output({"run": run, "same": [[day.table.name, day.day, day.version.version] for day in days]}, lines)
 
 
 @dataclass(frozen=True)
-class Published:
-    """A day as one publication has it."""
+class PublishedDay:
+    """One day of one publication."""
 
     table: FeatureTable
     version: Version
@@ -72,7 +72,7 @@ class Published:
 
     @property
     def runs(self) -> set[str]:
-        """Which run made the rows, and which published them."""
+        """Return the run that computed the rows and the run that published them."""
         return {self.version.days[self.day]["run_id"], self.version.books["run_id"]}
 
     @property
@@ -82,33 +82,33 @@ class Published:
     @property
     def arguments(self) -> list[str]:
         number, version = str(self.table.number), str(self.version.version)
-        found = ["--dataset", self.table.dataset, "--ds", self.day]
-        return [*found, "--feature-version", number, "--publication", version]
+        day = ["--dataset", self.table.dataset, "--ds", self.day]
+        return [*day, "--feature-version", number, "--publication", version]
 
 
-def _whole_id(given: str, runs: set[str]) -> str:
-    """The run of that id, or whose id alone begins so: `features log` shows the first twelve digits."""
-    found = [given] if given in runs else sorted(run for run in runs if given and run.startswith(given))
-    if not found:
-        raise SourceMissingError(f"no published day was made by run {given!r}; `features log TABLE` names the runs")
-    if len(found) > 1:
-        raise UsageError(f"run {given!r} is ambiguous: {', '.join(found)}; give more of its id")
-    return found[0]
+def _whole_id(prefix: str, runs: set[str]) -> str:
+    """Return the one run id that is, or starts with, the prefix; `features log` shows the first twelve digits."""
+    matches = [prefix] if prefix in runs else sorted(run for run in runs if prefix and run.startswith(prefix))
+    if not matches:
+        raise SourceMissingError(f"no published day was made by run {prefix!r}; `features log TABLE` lists the runs")
+    if len(matches) > 1:
+        raise UsageError(f"run {prefix!r} is ambiguous: {', '.join(matches)}; give more of its id")
+    return matches[0]
 
 
-def _refused(each: Published, code: int) -> PipelineError:
-    said = f"{each.words} could not be made again (exit {code}, see above)"
+def _failure(day: PublishedDay, code: int) -> PipelineError:
+    message = f"{day.words} could not be reproduced (exit {code}, see above)"
     kinds = {kind.exit_code: kind for kind in (UsageError, SourceMissingError, ContractViolationError)}
-    return kinds.get(code, PipelineError)(said)
+    return kinds.get(code, PipelineError)(message)
 
 
-def vector(lake: Lake, given: argparse.Namespace) -> Output:
-    """From the online store, as a model would be served."""
+def vector(lake: Lake, arguments: argparse.Namespace) -> Output:
+    """Print the vector that the online store would serve to a model."""
     from common.online import serving
     from common.online.connect import open_store
 
-    table = lake.features(given.table)
-    fitted = serving.fitted_of(lake.uri, given.training_set) if given.training_set else None
+    table = lake.features(arguments.table)
+    fitted = serving.fitted_of(lake.uri, arguments.training_set) if arguments.training_set else None
     server = serving.Server(open_store(online_uri()), serving.view_name(table), fitted)
-    found = server.vector(given.entity)
-    return Output(found, [grid(["feature", "value"], [[name, value] for name, value in found.items()])])
+    features = server.vector(arguments.entity)
+    return Output(features, [grid(["feature", "value"], [[name, value] for name, value in features.items()])])

@@ -1,4 +1,4 @@
-"""What a command answers: a table for people, or one JSON object."""
+"""Print the output of a command as tables, or as one JSON object."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WIDEST = 1 << 16
 @dataclass(frozen=True)
 class Output:
     facts: dict[str, Any]  # what `--json` prints
-    said: list[Grid | str]
+    parts: list[Grid | str]
     warnings: list[str] = field(default_factory=list)
 
     def print(self, as_json: bool) -> None:
@@ -27,27 +27,27 @@ class Output:
             print(json.dumps(_plain(self.facts), default=str))
             return
         console = Console(highlight=False)
-        for part in self.said:
+        for part in self.parts:
             if isinstance(part, Grid):
-                # Cut to the terminal's width, a figure would lose half its digits.
+                # Do not cut numbers off at the terminal's width.
                 wide = console.options.update_width(WIDEST)
                 console.width = max(console.width, console.measure(part, options=wide).maximum)
             console.print(part, markup=False, soft_wrap=isinstance(part, str))
 
 
 def grid(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Grid:
-    """Figures to the right; what the data says is shown as it is, never read as markup."""
-    found = Grid(header_style="bold", box=None, pad_edge=False)
+    """Return a table with numbers right-aligned; values are plain text, never markup."""
+    table = Grid(header_style="bold", box=None, pad_edge=False)
     for name, values in zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True):
         figures = any(_is_figure(value) for value in values)
-        found.add_column(Text(name), justify="right" if figures else "left", no_wrap=True)
+        table.add_column(Text(name), justify="right" if figures else "left", no_wrap=True)
     for row in rows:
-        found.add_row(*(Text(display(value)) for value in row))
-    return found
+        table.add_row(*(Text(display(value)) for value in row))
+    return table
 
 
 def display(value: Any) -> str:
-    """`-` is nothing there; a number keeps ten digits, and control characters don't reach a terminal."""
+    """Format a value: `-` for None, floats with ten digits, control characters escaped."""
     if value is None:
         return "-"
     if isinstance(value, float):
@@ -63,9 +63,9 @@ def _is_figure(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they are text."""
+    """Turn NaN and infinity, which JSON lacks, into text."""
     if isinstance(value, dict):
-        return {str(name): _plain(each) for name, each in value.items()}
+        return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [_plain(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

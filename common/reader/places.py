@@ -1,4 +1,4 @@
-"""Where the lake and the online store are: from conf/ in the project's folder, from flags and the environment elsewhere."""
+"""Locate the lake and the online store: from conf/ in the project's folder, elsewhere from flags and the environment."""
 
 from __future__ import annotations
 

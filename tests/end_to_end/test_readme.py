@@ -64,7 +64,7 @@ def made_again(lake: PlayLake) -> None:
     day, facts = sorted(newest["days"].items())[0]
     command = [ROOT / ".venv/bin/features", "reproduce", facts["run_id"][:12], "--lake", lake.root / "lake"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    said_so = f"transactions@v1 of {day}, published as version {newest['version']}: made again, the same"
+    said_so = f"transactions@v1 of {day}, published as version {newest['version']}: recomputed, identical"
     assert said_so in done.stdout, done.stderr
 
 

@@ -232,7 +232,7 @@ def test_a_version_is_pinned_shown_verified_and_released(lake: Path, capsys: Cap
     row = lines(capsys, "pins")[1]
     assert row.startswith("january published/purchases/v1 0 2 3 ")
     assert row.endswith("for [bold]March")
-    assert lines(capsys, "verify", "january")[0].startswith("january is what it was: published/purchases/v1 version 0")
+    assert lines(capsys, "verify", "january")[0].startswith("january is unchanged: published/purchases/v1 version 0")
     assert ask(capsys, "release", "january") == made
     assert lines(capsys, "pins") == [f"Nothing is pinned in {lake}."]
 
@@ -311,8 +311,8 @@ def test_a_run_is_found_by_the_beginning_of_its_id(submitted: list[list[str]], c
     assert shown == {ran(name)[:12] for name in ("one", "two", "three")}
     said = lines(capsys, "reproduce", ran("one")[:12])
     assert said == [
-        "visits@v1 of 2026-01-04, published as version 0: made again, the same",
-        "visits@v2 of 2026-01-04, published as version 0: made again, the same",
+        "visits@v1 of 2026-01-04, published as version 0: recomputed, identical",
+        "visits@v2 of 2026-01-04, published as version 0: recomputed, identical",
     ]
     day = ["--dataset", "visits", "--ds", "2026-01-04", "--feature-version"]
     assert submitted == [[*day, "1", "--publication", "0"], [*day, "2", "--publication", "0"]]
@@ -332,7 +332,7 @@ def test_a_failed_reproduction_exits_as_the_job_does(
 ) -> None:
     monkeypatch.setattr(lineage_commands.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=code))
     said = refused(capsys, ends, "reproduce", ran("two"))
-    assert f"visits@v1 of 2026-01-04, published as version 1 could not be made again (exit {code}, see above)" in said
+    assert f"visits@v1 of 2026-01-04, published as version 1 could not be reproduced (exit {code}, see above)" in said
 
 
 def test_a_vector_needs_a_valid_entity(lake: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
