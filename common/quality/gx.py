@@ -121,7 +121,7 @@ def validate(context: Any, check: Any, rows: DataFrame, masked: frozenset[str] =
     engine = definition.data.data_asset.datasource.get_execution_engine()
     engine._metric_cache.clear()
     parameters = {"dataframe": rows}
-    metrics = _Counted()
+    metrics = CountedRules()
     original, engine.resolve_metrics = engine.resolve_metrics, metrics.listening(engine)
     try:
         ((key, validation),) = check.run(batch_parameters=parameters).run_results.items()
@@ -157,7 +157,7 @@ def _arguments(expectation: Any) -> dict[str, Any]:
     return {name: value for name, value in expectation.dict().items() if name != "id"}
 
 
-class _Counted(dict[Any, Any]):
+class CountedRules(dict[Any, Any]):
     """The metrics of one pass, by id. Unexpected values read as empty, which is right for every rule that holds."""
 
     def __contains__(self, key: object) -> bool:

@@ -123,5 +123,5 @@ def test_great_expectations_alone_needs_more_than_one_pass(
     spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = jobs_of(spark, "together", MANY)
-    monkeypatch.setattr(gx._Counted, "listening", lambda self, engine: engine.resolve_metrics)
+    monkeypatch.setattr(gx.CountedRules, "listening", lambda self, engine: engine.resolve_metrics)
     assert jobs_of(spark, "one after the other", MANY) > together
