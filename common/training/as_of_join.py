@@ -1,4 +1,4 @@
-"""Labels joined to what was known before them, and cut into splits. Columns and frames in, frames out."""
+"""Join labels to the features known at their time, and assign each example to a split."""
 
 from __future__ import annotations
 
@@ -10,50 +10,51 @@ from pyspark.sql import functions as F
 from common.training.training_set import SPLITS, TIME, From, Split
 
 SPLIT = "split"
-# Seeded, and the same on any machine: eight hex digits of an MD5, as a share of all that there are.
+# The first hex digits of an MD5 place an entity in 0..1: the same on every machine.
 DIGITS = 8
 
 
 def known_at(ds: Column) -> Column:
-    """From when a feature row of ds could be had: its day is over."""
+    """The moment from which a feature row of ds is known: the end of that day."""
     return F.date_add(ds, 1).cast("timestamp")
 
 
 def newest_known(time: Column) -> Column:
-    """The last ds whose row can be had at that time: of a snapshot's example its own."""
+    """The last ds whose row is known at that time; for a snapshot's example, its own ds."""
     return F.date_sub(F.to_date(time), 1)
 
 
 def first_unknown(time: Column, wanted: From) -> Column:
-    """The first ds whose row can't be had at that time."""
+    """The first ds whose row is not known at that time."""
     return F.to_date(time - F.make_dt_interval(hours=F.lit(wanted.gap_hours)))
 
 
 def as_of(examples: DataFrame, features: DataFrame, entity: str, wanted: From, columns: dict[str, str]) -> DataFrame:
-    """Adds to each example the columns of the last feature row that was known by then; null where there is none.
+    """Add to each example the columns of the last feature row known at its time; null where there is none.
 
-    Both kinds of rows stand in one line of time per entity, and each example takes the last feature row before it: one
-    sort, however many days there are.
+    Examples and features are sorted together by time within each entity, so the cost is one sort for any number of days.
     """
     when = known_at(F.col("ds")) + F.make_dt_interval(hours=F.lit(wanted.gap_hours))
     values = F.struct("ds", *columns)
     rows = features.select(
         F.col(entity).alias("_who"), when.alias("_when"), F.lit(0).alias("_kind"), values.alias("_row")
     )
-    asks = examples.select("*", F.col(entity).alias("_who"), F.col(TIME).alias("_when"), F.lit(1).alias("_kind"))
+    timed_examples = examples.select(
+        "*", F.col(entity).alias("_who"), F.col(TIME).alias("_when"), F.lit(1).alias("_kind")
+    )
     line = Window.partitionBy("_who").orderBy("_when", "_kind").rowsBetween(Window.unboundedPreceding, 0)
-    found = asks.unionByName(rows, allowMissingColumns=True).withColumn(
+    joined = timed_examples.unionByName(rows, allowMissingColumns=True).withColumn(
         "_row", F.last("_row", ignorenulls=True).over(line)
     )
     fresh = F.lit(True)
     if wanted.max_age_days is not None:
         fresh = known_at(F.col("_row.ds")) >= F.col(TIME) - F.make_dt_interval(days=F.lit(wanted.max_age_days))
-    taken = [F.when(fresh, F.col(f"_row.{name}")).alias(named) for name, named in columns.items()]
-    return found.where("_kind = 1").select(*examples.columns, *taken)
+    values_as_of = [F.when(fresh, F.col(f"_row.{name}")).alias(alias) for name, alias in columns.items()]
+    return joined.where("_kind = 1").select(*examples.columns, *values_as_of)
 
 
 def split_of(split: Split, entity: str, day: Column) -> Column:
-    """The name of the example's split, by its entity and its day; null where it is left out."""
+    """The name of the example's split, from its entity and its day; null where it is left out."""
     by_time, by_entity = _by_time(split, day), _by_entity(split, entity)
     if by_time is None or by_entity is None:
         chosen = by_time if by_time is not None else by_entity
@@ -67,7 +68,7 @@ def _by_time(split: Split, day: Column) -> Column | None:
         return None
     ends = zip(SPLITS, (split.train_until, split.val_until), strict=False)
     return reduce(
-        lambda found, end: found.when(day <= F.lit(end[1]), end[0]), ends, F.when(F.lit(False), "")
+        lambda cases, end: cases.when(day <= F.lit(end[1]), end[0]), ends, F.when(F.lit(False), "")
     ).otherwise(SPLITS[-1])
 
 

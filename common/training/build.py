@@ -1,4 +1,4 @@
-"""Builds a training set from published versions: pinned inputs, a split that any machine repeats, steps fitted on train."""
+"""Build a training set from published versions: pin the inputs, split repeatably, and fit the steps on train."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ Later = Callable[[DataFrame, DataFrame, str, From], DataFrame]
 
 
 def build_training_set(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> dict[str, Any]:
-    """The manifest of the training set that these inputs make: one that is there already, or a new version."""
+    """Return the manifest of the training set for these inputs, building a new version unless one exists."""
     run, inputs = days[0], inputs_of(days, declared, labels)
     with hold(run.settings.lake, f"{FOLDER}/{declared.name}", run.settings.lock_wait_seconds):
         known = manifests(run.settings.lake, declared.name)
-        same = [each for each in known if each["inputs"]["fingerprint"] == inputs.fingerprint]
+        same = [existing for existing in known if existing["inputs"]["fingerprint"] == inputs.fingerprint]
         if same:
             return {**same[0], "outcome": "nothing"}
-        version = max((each["version"] for each in known), default=0) + 1
+        version = max((existing["version"] for existing in known), default=0) + 1
         return {**_build(run, inputs, version), "outcome": "done"}
 
 
@@ -71,13 +71,13 @@ def _build(run: Run, inputs: Inputs, version: int) -> dict[str, Any]:
         "profiles": _profiles(run, rows, inputs),
         **signature(run),
     }
-    # The manifest comes last: without it the version was never built, and the next build starts it anew.
+    # Write the manifest last: a version without one is incomplete, and the next build replaces it.
     write_json(f"{here}/manifest.json", manifest)
     return manifest
 
 
 def assemble(run: Run, inputs: Inputs, later: Later | None = None) -> tuple[DataFrame, dict[str, int]]:
-    """The examples with their features and their split; the books say where each one went."""
+    """Return the examples with their features and split, and the number of examples in each split."""
     declared = inputs.declared
     rows = _snapshot(run, inputs) if isinstance(declared.examples, Snapshot) else _labelled(run, inputs, later)
     day = F.to_date(TIME) if inputs.labels else newest_known(F.col(TIME))
@@ -86,8 +86,8 @@ def assemble(run: Run, inputs: Inputs, later: Later | None = None) -> tuple[Data
     rows, counts = spark_tables.materialize(rows, examples=F.count(F.lit(1)), **measures)
     if not counts["train"]:
         raise ContractViolationError(
-            f"training set {declared.name}: none of {counts['examples']} examples of {inputs.days[0]}..{inputs.days[-1]} "
-            f"is in the train split ({declared.split}); choose other days, or another split"
+            f"training set {declared.name}: none of the {counts['examples']} examples of {inputs.days[0]}..{inputs.days[-1]} "
+            f"is in the train split ({declared.split}); expected at least one. Choose other days, or another split"
         )
     if inputs.labels:
         counts["labels_outside"] = inputs.labels.outside
@@ -95,27 +95,27 @@ def assemble(run: Run, inputs: Inputs, later: Later | None = None) -> tuple[Data
 
 
 def _profiles(run: Run, rows: DataFrame, inputs: Inputs) -> list[dict[str, Any]]:
-    """What the train split looks like before any step: later days can be held against it."""
+    """Profile the train split before any step, as a reference for later days."""
     examples = inputs.declared.examples
     if not isinstance(examples, Snapshot) or examples.table != f"{run.contract.name}@v{run.contract.features.version}":
         return []
     train = rows.where(F.col(SPLIT) == "train").withColumn("ds", newest_known(F.col(TIME)))
-    return [{**vars(each), "ds": str(each.ds)} for each in profiles.measure(train, run, "features")]
+    return [{**vars(profile), "ds": str(profile.ds)} for profile in profiles.measure(train, run, "features")]
 
 
 def fit_on_train(rows: DataFrame, declared: TrainingSet) -> Fitted:
-    """The steps, fitted on the training split alone."""
+    """Fit the steps on the train split alone."""
     return fit(declared.steps, rows.where(F.col(SPLIT) == "train").drop(SPLIT).toArrow())
 
 
 def check_leaks(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> dict[str, int]:
-    """That nothing outside the train split changes what is fitted, and nothing after a label what it is joined to."""
+    """Check that fitting ignores rows outside the train split, and that the join ignores features after a label."""
     run, inputs = days[0], inputs_of(days, declared, labels)
     rows, _ = assemble(run, inputs)
-    counts = leak_check.check_fit(rows, lambda each: fit_on_train(each, declared))
+    counts = leak_check.check_fit(rows, lambda examples: fit_on_train(examples, declared))
     if inputs.labels:
-        others, _ = assemble(run, inputs, leak_check.later)
-        counts |= leak_check.check_join(rows, others, inputs.entity)
+        poisoned, _ = assemble(run, inputs, leak_check.later)
+        counts |= leak_check.check_join(rows, poisoned, inputs.entity)
     return counts
 
 
@@ -125,62 +125,64 @@ def _snapshot(run: Run, inputs: Inputs) -> DataFrame:
 
 
 def _labelled(run: Run, inputs: Inputs, later: Later | None) -> DataFrame:
-    """The labels with what was known by then; `later` may put other rows in the place of what was not."""
+    """Join the labels to the features known at their time; `later` may replace feature rows that were not yet known."""
     labels = inputs.declared.examples
     assert isinstance(labels, Labels) and inputs.labels is not None
-    rows = given = inputs.labels.rows
+    rows = label_rows = inputs.labels.rows
     taken = {labels.entity, TIME, labels.label}
     for wanted in inputs.declared.features:
         features = inputs.rows(run, wanted.table)
         if later:
-            features = later(features, given, labels.entity, wanted)
+            features = later(features, label_rows, labels.entity, wanted)
         columns = _named(wanted, features, labels.entity, taken)
         rows = as_of(rows, features, labels.entity, wanted, columns)
     return rows
 
 
 def _named(wanted: From, features: DataFrame, entity: str, taken: set[str]) -> dict[str, str]:
-    """The columns that are wanted, and how they are called: by their table too, where the name is taken."""
+    """Map the requested columns to their output names, prefixed with the table where the name is taken."""
     names = wanted.columns or tuple(name for name in features.columns if name not in ("ds", entity))
     unknown = [name for name in (entity, *names) if name not in features.columns]
     if unknown:
-        raise UsageError(f"{wanted.table} has no {unknown}; it has {features.columns}")
+        raise UsageError(
+            f"{wanted.table} has no columns {unknown}; it has {features.columns}. Declare columns that it has"
+        )
     table = wanted.table.partition("@")[0]
-    found = {name: f"{table}_{name}" if name in taken else name for name in names}
-    taken |= set(found.values())
-    return found
+    aliases = {name: f"{table}_{name}" if name in taken else name for name in names}
+    taken |= set(aliases.values())
+    return aliases
 
 
 def _write(rows: DataFrame, fitted: Fitted, split: str, here: str) -> dict[str, Any]:
-    """One split as Delta and as one Parquet file; what stood there was a build that never ended."""
+    """Write one split as a Delta table and as one Parquet file, over what an interrupted build may have left."""
 
     def apply(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             yield from fitted.apply(pa.Table.from_batches([batch])).to_batches()
 
-    mine = rows.where(F.col(SPLIT) == split).drop(SPLIT)
-    key = [mine.columns[0], TIME]
-    done = mine.mapInArrow(apply, from_arrow_schema(fitted.output_schema))
-    spark_tables.write_whole(done, f"{here}/{split}")
-    found = read_delta(f"{here}/{split}")
-    write_parquet(found, f"{here}/export/{split}.parquet")
-    return {"rows": found.num_rows, "hash": content_hash.hash_rows(found, key)}
+    split_rows = rows.where(F.col(SPLIT) == split).drop(SPLIT)
+    key = [split_rows.columns[0], TIME]
+    transformed = split_rows.mapInArrow(apply, from_arrow_schema(fitted.output_schema))
+    spark_tables.write_whole(transformed, f"{here}/{split}")
+    stored = read_delta(f"{here}/{split}")
+    write_parquet(stored, f"{here}/export/{split}.parquet")
+    return {"rows": stored.num_rows, "hash": content_hash.hash_rows(stored, key)}
 
 
 def _pin_inputs(lake: str, inputs: Inputs, version: int) -> list[str]:
-    """Keeps what this version is made from; what a build of it that never ended has kept is let go first."""
+    """Pin the input versions, after releasing the pins of an interrupted build of this version."""
     name = inputs.declared.name
-    mine = f"{FOLDER}/{name}/v{version}"
-    for left in [each for each in pins.pins(lake) if each.note == mine]:
-        pins.release(lake, left.name)
+    note = f"{FOLDER}/{name}/v{version}"
+    for leftover in [pin for pin in pins.pins(lake) if pin.note == note]:
+        pins.release(lake, leftover.name)
     names = {table: pin_name(name, version, table) for table in inputs.versions}
     for table, view in inputs.views.items():
-        pins.pin(lake, names[table], view.stored.uri.removeprefix(f"{lake}/"), view.version, note=mine)
+        pins.pin(lake, names[table], view.stored.uri.removeprefix(f"{lake}/"), view.version, note=note)
     return list(names.values())
 
 
 def line(days: Sequence[Run], manifest: dict[str, Any]) -> dict[str, Any]:
-    """What the job says of it."""
+    """The job's JSON line for this training set."""
     name = f"{FOLDER}/{manifest['name']}"
     return {
         "job": "training_set",

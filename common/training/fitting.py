@@ -1,4 +1,4 @@
-"""Steps fitted on the training split alone; the same code then applies them to a table and to a single row."""
+"""Fit steps on the train split; the same code then applies them to a table and to a single row."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ _ZONED = re.compile(r"timestamp\[(\w+), tz=(.+)\]")
 
 
 def columns_read(steps: Sequence[Step]) -> tuple[str, ...]:
-    """The columns that must be there before the first step; steps that contradict each other are refused."""
+    """Return the columns needed before the first step; raise if the steps contradict each other."""
     needed: dict[str, None] = {}
-    there: dict[str, str] = {}
-    gone: dict[str, str] = {}
+    present: dict[str, str] = {}
+    removed: dict[str, str] = {}
     for step in steps:
         for name in (*step.reads, *step.removes):
-            require(name not in gone, f"{step.name} needs {name}, which {gone.get(name)} has removed")
+            require(name not in removed, f"{step.name} needs {name}, which {removed.get(name)} has removed")
         for name in step.writes:
-            fresh = name in step.reads or name not in there
-            require(fresh, f"{step.name} would write {name} over what {there.get(name)} gave")
-        needed |= dict.fromkeys(name for name in step.reads if name not in there)
-        there = {**dict.fromkeys(step.reads, "the table"), **there, **dict.fromkeys(step.writes, step.name)}
-        there = {name: by for name, by in there.items() if name not in step.removes}
-        gone = {name: by for name, by in gone.items() if name not in step.writes}
-        gone |= dict.fromkeys(step.removes, step.name)
+            fresh = name in step.reads or name not in present
+            require(fresh, f"{step.name} would write {name} over what {present.get(name)} gave")
+        needed |= dict.fromkeys(name for name in step.reads if name not in present)
+        present = {**dict.fromkeys(step.reads, "the table"), **present, **dict.fromkeys(step.writes, step.name)}
+        present = {name: by for name, by in present.items() if name not in step.removes}
+        removed = {name: by for name, by in removed.items() if name not in step.writes}
+        removed |= dict.fromkeys(step.removes, step.name)
     return tuple(needed)
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """Steps and what each has learnt: all that is needed to serve, as one JSON text."""
+    """Steps with their fitted parameters; serving needs nothing else. Stored as one JSON text."""
 
     steps: tuple[Step, ...]
     params: tuple[Params, ...]
@@ -51,12 +51,12 @@ class Fitted:
 
     @cached_property
     def reads(self) -> tuple[str, ...]:
-        """The columns of the input that rows must have; the others may be missing, and pass through."""
+        """The input columns that rows must have; all others are optional and pass through."""
         return tuple(name for name in columns_read(self.steps) if name in self.input_schema.names)
 
     @cached_property
     def output_schema(self) -> pa.Schema:
-        """Of a table with all the columns of the training split."""
+        """The schema of the output for a table with all columns of the train split."""
         return self.apply(self.input_schema.empty_table()).schema
 
     def apply(self, rows: pa.Table | pa.RecordBatch) -> pa.Table:
@@ -64,7 +64,7 @@ class Fitted:
         return pa.Table.from_arrays(list(columns.values()), names=list(columns))
 
     def apply_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """A table of one row, through the very code that tables go through."""
+        """Apply the steps to one row, through the same code as a table."""
         columns = self._applied({name: _single(name, value, self._types.get(name)) for name, value in row.items()})
         return {name: column[0].as_py() for name, column in columns.items()}
 
@@ -80,12 +80,12 @@ class Fitted:
     def from_json(text: str) -> Fitted:
         stored = json.loads(text)
         if stored.get("format") != FORMAT:
-            found = stored.get("format")
-            raise ContractViolationError(f"fitted steps of format {found}, this code reads {FORMAT}: fit them again")
+            version = stored.get("format")
+            raise ContractViolationError(f"fitted steps of format {version}, this code reads {FORMAT}: fit them again")
         return Fitted(
-            tuple(_step(each["step"], each["declared"]) for each in stored["steps"]),
-            tuple(each["fitted"] for each in stored["steps"]),
-            pa.schema([(each["name"], _type(each["type"])) for each in stored["columns"]]),
+            tuple(_step(step["step"], step["declared"]) for step in stored["steps"]),
+            tuple(step["fitted"] for step in stored["steps"]),
+            pa.schema([(column["name"], _type(column["type"])) for column in stored["columns"]]),
         )
 
     @cached_property
@@ -102,7 +102,7 @@ class Fitted:
                 raise ContractViolationError(
                     f"{name}: found {columns[name].type}, expected {self._types[name]} as when fitted"
                 )
-        # In the order of fitting, whatever that of the rows: a model may go by places.
+        # Keep the column order of fitting: a model may address columns by position.
         columns = {name: columns[name] for name in self._types if name in columns} | columns
         for step, params in zip(self.steps, self.params, strict=True):
             columns = _stepped(step, params, columns)
@@ -110,10 +110,10 @@ class Fitted:
 
 
 def fit(steps: Sequence[Step], table: pa.Table) -> Fitted:
-    """Each step learns from what the steps before it made of the training split."""
+    """Fit each step on the train split as the steps before it transformed it."""
     columns_read(steps)
     for field in table.schema:
-        _insist_storable(field)
+        _require_storable(field)
     columns = _columns(table)
     learnt: list[Params] = []
     for step in steps:
@@ -131,19 +131,19 @@ def _learnt(step: Step, columns: Columns) -> Params:
             return step.fit(columns)
     except ArithmeticError:
         raise ContractViolationError(
-            f"{step.name}: its numbers are too large to reckon with; Clip them first"
+            f"{step.name}: its numbers are too large for the arithmetic; Clip them first"
         ) from None
 
 
 def _stepped(step: Step, params: Params, columns: Columns) -> Columns:
     with np.errstate(all="ignore"):
-        made = step.apply(columns, params)
-    over = sorted((made.keys() & columns.keys()) - set(step.reads))
+        outputs = step.apply(columns, params)
+    over = sorted((outputs.keys() & columns.keys()) - set(step.reads))
     if over:
         raise ContractViolationError(
-            f"{step.name} would write {_listed(over)} over what is there: name or drop one otherwise"
+            f"{step.name} would write {_listed(over)} over what is there; rename or drop one of them"
         )
-    return {name: column for name, column in columns.items() if name not in step.removes} | made
+    return {name: column for name, column in columns.items() if name not in step.removes} | outputs
 
 
 def _columns(rows: pa.Table | pa.RecordBatch) -> Columns:
@@ -158,7 +158,7 @@ def _single(name: str, value: Any, type_: pa.DataType | None) -> pa.Array:
     try:
         return exact([value], type_)
     except NOT_OF_TYPE:
-        # Arrow's own message has the value in it, and the column may be sensitive.
+        # Arrow's own message shows the value, and the column may be sensitive.
         raise ContractViolationError(
             f"{name}: found a {type(value).__name__} that is no {type_ or 'column type'}"
         ) from None
@@ -171,25 +171,27 @@ def _declared(step: Step) -> dict[str, Any]:
 def _step(name: str, declared: dict[str, Any]) -> Step:
     kind = getattr(declarable, name, None)
     if not (isinstance(kind, type) and issubclass(kind, Step)):
-        raise ContractViolationError(f"fitted steps with a {name}, which this code does not know: fit them again")
+        raise ContractViolationError(f"fitted steps with a {name}, which this code does not know; fit them again")
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in declared.items()})
 
 
-def _insist_storable(field: pa.Field) -> None:
+def _require_storable(field: pa.Field) -> None:
     try:
         storable = _type(str(field.type)) == field.type
     except ValueError:
         storable = False
     if not storable:
-        raise ContractViolationError(f"{field.name}: found {field.type}, expected a plain type, which JSON can name")
+        raise ContractViolationError(
+            f"{field.name}: found {field.type}, expected a plain type that can be stored by name; cast or drop the column"
+        )
 
 
 def _type(text: str) -> pa.DataType:
-    """The type that Arrow writes so; its own aliases lack those with arguments."""
-    if found := _DECIMAL.fullmatch(text):
-        return pa.decimal128(int(found[1]), int(found[2]))
-    if found := _ZONED.fullmatch(text):
-        return pa.timestamp(found[1], tz=found[2])
+    """Parse a type as Arrow prints it; Arrow's own aliases lack the types with arguments."""
+    if decimal := _DECIMAL.fullmatch(text):
+        return pa.decimal128(int(decimal[1]), int(decimal[2]))
+    if zoned := _ZONED.fullmatch(text):
+        return pa.timestamp(zoned[1], tz=zoned[2])
     return pa.type_for_alias(text)
 
 

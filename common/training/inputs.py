@@ -1,4 +1,4 @@
-"""What a training set is made from: days of published tables, each at one version, and labels."""
+"""The inputs of a training set: days of published tables, each at one version, and labels."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ class Inputs:
 
     @property
     def content(self) -> dict[str, str]:
-        """A hash of what was published of the days that are read of each table."""
+        """A hash of the published days that are read, by table."""
         return {table: hash_parts(self._hashes(table, view)) for table, view in self.views.items()}
 
     @property
     def fingerprint(self) -> str:
-        """The same for the same rows: by what tables say, not by how often they were written since."""
+        """Identifies the inputs by their content, not by table version: equal rows give an equal fingerprint."""
         labels = self.labels and self.labels.hash
-        said = [repr(self.declared), self.days[0], self.days[-1], self.content, labels]
-        return hashlib.sha256(json.dumps(said, default=str, sort_keys=True).encode()).hexdigest()[:16]
+        parts = [repr(self.declared), self.days[0], self.days[-1], self.content, labels]
+        return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def entity(self) -> str:
@@ -52,10 +52,10 @@ class Inputs:
         return examples.entity if isinstance(examples, Labels) else self.views[examples.table].entity
 
     def rows(self, run: Run, table: str) -> DataFrame:
-        """The rows of the table that the examples of those days can meet."""
+        """The rows of the table that examples of these days can use."""
         stored = self.views[table].stored
-        found = run.spark.read.format("delta").option("versionAsOf", stored.version).load(stored.uri)
-        return found.where(F.col("ds").between(*map(F.lit, self._reach(table))))
+        rows = run.spark.read.format("delta").option("versionAsOf", stored.version).load(stored.uri)
+        return rows.where(F.col("ds").between(*map(F.lit, self._reach(table))))
 
     def _hashes(self, table: str, view: View) -> dict[str, str]:
         first, last = (str(day) for day in self._reach(table))
@@ -68,11 +68,11 @@ class Inputs:
 def inputs_of(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> Inputs:
     examples = declared.examples
     if isinstance(examples, Labels) != (labels is not None):
-        wanted = "needs --labels, a file" if labels is None else "takes its labels from its table: leave --labels out"
-        raise UsageError(f"training set {declared.name} {wanted}")
+        advice = "needs --labels, a file" if labels is None else "takes its labels from its table: leave --labels out"
+        raise UsageError(f"training set {declared.name} {advice}")
     lake = Lake(days[0].settings.lake)
     views = {name: lake.features(name).at() for name in declared.tables}
-    given = None
+    label_rows = None
     if isinstance(examples, Labels) and labels is not None:
-        given = read_labels(days[0], examples, labels, days[0].ds, days[-1].ds)
-    return Inputs(declared, tuple(run.ds for run in days), views, given)
+        label_rows = read_labels(days[0], examples, labels, days[0].ds, days[-1].ds)
+    return Inputs(declared, tuple(run.ds for run in days), views, label_rows)

@@ -1,4 +1,4 @@
-"""Labels: who, when, and what came of it. Read, judged and counted before anything is made from them."""
+"""Read labels (entity, time, label) and check that every value can be read before they are used."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LabelRows:
-    """The labels of some days; the file may be another tomorrow, so their hash says which they were."""
+    """The labels of a range of days; the hash identifies them, because the file may change later."""
 
     file: str
     rows: DataFrame  # entity, TIME and label
     hash: str
     used: int
-    outside: int  # of other days
+    outside: int  # labels of other days
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -35,32 +35,32 @@ class LabelRows:
 
 
 def read_labels(run: Run, declared: Labels, file: str, first: date, last: date) -> LabelRows:
-    found = _load(run, file)
+    labels = _load(run, file)
     columns = {"entity": declared.entity, "time": declared.time, "label": declared.label}
-    absent = [name for name in columns.values() if name not in found.columns]
+    absent = [name for name in columns.values() if name not in labels.columns]
     if absent:
-        raise UsageError(f"{file} lacks {absent}; found {found.columns}")
-    rows = found.select(declared.entity, F.col(declared.time).try_cast("timestamp").alias(TIME), declared.label)
+        raise UsageError(f"{file} lacks {absent}; found {labels.columns}. Mend the file, or the declared Labels")
+    rows = labels.select(declared.entity, F.col(declared.time).try_cast("timestamp").alias(TIME), declared.label)
     empty = {
         what: F.count_if(F.col(name).isNull())
         for what, name in zip(columns, (declared.entity, TIME, declared.label), strict=True)
     }
-    asked = F.to_date(TIME).between(F.lit(first), F.lit(last))
-    rows, seen = spark_tables.materialize(rows, used=F.count_if(asked), outside=F.count_if(~asked), **empty)
-    _insist_whole(file, {name: seen[what] for what, name in columns.items()})
-    used = rows.where(asked)
+    in_range = F.to_date(TIME).between(F.lit(first), F.lit(last))
+    rows, counts = spark_tables.materialize(rows, used=F.count_if(in_range), outside=F.count_if(~in_range), **empty)
+    _require_complete(file, {name: counts[what] for what, name in columns.items()})
+    used = rows.where(in_range)
     hashed = content_hash.hash_rows(used.toArrow(), [declared.entity, TIME])
-    return LabelRows(file, used, hashed, seen["used"], seen["outside"])
+    return LabelRows(file, used, hashed, counts["used"], counts["outside"])
 
 
-def _insist_whole(file: str, empty: Mapping[str, int]) -> None:
-    found = {name: count for name, count in empty.items() if count}
-    if found:
-        said = ", ".join(f"{count} without {name}" for name, count in found.items())
+def _require_complete(file: str, empty: Mapping[str, int]) -> None:
+    missing = {name: count for name, count in empty.items() if count}
+    if missing:
+        problems = ", ".join(f"{count} without {name}" for name, count in missing.items())
         raise ContractViolationError(
-            f"{file}: found labels {said} (or with one that can't be read); expected who, when and what came of it in each. "
-            "Mend them, or take them out; nothing was built",
-            [{"column": name, "rows": count} for name, count in found.items()],
+            f"{file}: found labels {problems} (or with one that can't be read); expected an entity, a time and a label in "
+            "every row. Nothing was built. Mend the rows, or take them out",
+            [{"column": name, "rows": count} for name, count in missing.items()],
         )
 
 

@@ -1,4 +1,4 @@
-"""The same proof for a training set: other rows outside train, other features after each label, and nothing may change."""
+"""Check a training set for leaks: change the rows outside train and the features after each label, and compare."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from common.training.as_of_join import SPLIT, first_unknown
 from common.training.fitting import Fitted
 from common.training.training_set import TIME, From
 
-LATER_DAYS = 3  # of other rows, for each entity
+LATER_DAYS = 3  # poison days for each entity
 
 
 def check_fit(rows: DataFrame, fit: Callable[[DataFrame], Fitted]) -> dict[str, int]:
-    """What is fitted with val and test as they are, and with other ones: any difference looked at them."""
+    """Fit with val and test as they are, and again with changed values; raise if the parameters differ."""
     outside = F.col(SPLIT) != "train"
     changed = {
         field.name: F.when(outside, other).otherwise(F.col(field.name))
@@ -33,17 +33,17 @@ def check_fit(rows: DataFrame, fit: Callable[[DataFrame], Fitted]) -> dict[str, 
         for path in _differing(one, another)
     ]
     if leaks:
-        said = ", ".join(f"{each['fitted'] or 'all'} of {each['step']}" for each in leaks[:EXAMPLES])
+        examples = ", ".join(f"{leak['fitted'] or 'all'} of {leak['step']}" for leak in leaks[:EXAMPLES])
         raise ContractViolationError(
-            f"the fitted steps look at rows outside the train split: {said} changed when only val and test did. "
+            f"the fitted steps look at rows outside the train split: {examples} changed when only val and test did. "
             "Fit on the train split alone.",
-            [dict(each) for each in leaks],
+            [dict(leak) for leak in leaks],
         )
     return {"changed_columns": len(changed), "leaks": 0}
 
 
 def later(features: DataFrame, labels: DataFrame, entity: str, wanted: From) -> DataFrame:
-    """The feature rows, with other ones in the place of all that was not known yet at the last label of their entity."""
+    """Replace the feature rows not yet known at their entity's last label with poison rows."""
     asked = labels.groupBy(entity).agg(first_unknown(F.max(TIME), wanted).alias("_first"))
     columns = [field for field in features.schema if field.name not in ("ds", entity)]
     kept = features.join(asked, entity, "left").where(F.col("_first").isNull() | (F.col("ds") < F.col("_first")))
@@ -56,23 +56,23 @@ def later(features: DataFrame, labels: DataFrame, entity: str, wanted: From) -> 
 
 
 def check_join(before: DataFrame, after: DataFrame, entity: str) -> dict[str, int]:
-    """The examples as they were joined, and as they were with other features after each entity's last label."""
+    """Compare the joined examples with those joined to poisoned features; raise if they differ."""
     rows = before.toArrow()
-    found = diff_rows(rows, after.toArrow(), [entity, TIME])
-    if found:
+    difference = diff_rows(rows, after.toArrow(), [entity, TIME])
+    if difference:
         raise ContractViolationError(
-            f"examples change with features that were not known by the time of their label: {found.words}. "
-            "The join reads rows that are later than the label, or nearer to it than gap_hours.",
-            found.facts,
+            f"examples change with features that were not known by the time of their label: {difference.words}. "
+            "The join reads rows that are later than the label, or closer to it than gap_hours. Fix the join.",
+            difference.facts,
         )
     return {"examples": rows.num_rows}
 
 
 def _other(field: T.StructField) -> Column | None:
-    """Another value of the same type; None for a type that has no obvious one."""
+    """A different value of the same type; None for a type that has no obvious one."""
     value, type_ = F.col(field.name), field.dataType
     if isinstance(type_, T.NumericType):
-        # By way of a double, and tried: what is too large becomes null, which is another value too.
+        # try_cast turns an overflow into null, which is a different value too.
         return (F.coalesce(value.cast("double"), F.lit(0)) * 3 + 7).try_cast(type_)
     if isinstance(type_, T.StringType):
         return F.concat(F.coalesce(value, F.lit("")), F.lit(" poison"))
@@ -88,7 +88,7 @@ def _differing(before: Any, after: Any, where: str = "") -> list[str]:
     if isinstance(before, dict) and isinstance(after, dict):
         names = sorted(before.keys() | after.keys())
         paths = [(f"{where}/{name}".lstrip("/"), name) for name in names]
-        return [found for path, name in paths for found in _differing(before.get(name), after.get(name), path)]
+        return [inner for path, name in paths for inner in _differing(before.get(name), after.get(name), path)]
     if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         pairs = enumerate(zip(before, after, strict=True))
         return [path for place, pair in pairs for path in _differing(*pair, f"{where}/{place}".lstrip("/"))]

@@ -15,37 +15,37 @@ from common.training.step_base import Columns, Numbers, NumberStep, Params, Step
 # Written here because a library's scalers can't be rebuilt from plain JSON.
 @dataclass(frozen=True)
 class MinMax(NumberStep):
-    """To 0..1 over the training split; values outside its range stay outside unless `clip`. A constant becomes 0."""
+    """Scale the range of the train split to 0..1; values outside it stay outside unless `clip`. A constant becomes 0."""
 
     clip: bool = False
 
     def learn(self, known: Numbers) -> Params:
         return {"low": float(known[0]), "span": float(known[-1] - known[0])}
 
-    def made(self, numbers: Numbers, params: Params) -> Numbers:
+    def transform(self, numbers: Numbers, params: Params) -> Numbers:
         scaled = step_base.per(numbers - params["low"], params["span"])
         return np.clip(scaled, 0.0, 1.0) if self.clip else scaled
 
 
 @dataclass(frozen=True)
 class Standard(NumberStep):
-    """Population deviations from the mean of the training split. A constant becomes 0."""
+    """Subtract the mean of the train split and divide by its population deviation. A constant becomes 0."""
 
     def learn(self, known: Numbers) -> Params:
         return {"mean": step_base.mean(known), "deviation": step_base.deviation(known)}
 
-    def made(self, numbers: Numbers, params: Params) -> Numbers:
+    def transform(self, numbers: Numbers, params: Params) -> Numbers:
         return step_base.per(numbers - params["mean"], params["deviation"])
 
 
 @dataclass(frozen=True)
 class Log(NumberStep):
-    """log(1 + x). A value of -1 or less is refused in any rows, rather than made a null that nobody sees."""
+    """log(1 + x). Raises on a value of -1 or less instead of writing a silent null."""
 
     def fit(self, columns: Columns) -> Params:
         return {}
 
-    def made(self, numbers: Numbers, params: Params) -> Numbers:
+    def transform(self, numbers: Numbers, params: Params) -> Numbers:
         if low := int(np.count_nonzero(numbers <= -1)):
             raise ContractViolationError(
                 f"{self.name}: found {low} of -1 or less, expected more than -1; Clip them first"
@@ -55,18 +55,21 @@ class Log(NumberStep):
 
 @dataclass(frozen=True)
 class Clip(NumberStep):
-    """Into fixed bounds, or into two quantiles of the training split."""
+    """Clip to fixed bounds, or to two quantiles of the train split."""
 
     low: float | None = None
     high: float | None = None
     quantiles: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        bounds = [each for each in (self.low, self.high) if each is not None]
-        require(bool(bounds or self.quantiles), f"{self.name}: neither bounds nor quantiles")
-        require(not (bounds and self.quantiles), f"{self.name}: both bounds {bounds} and quantiles {self.quantiles}")
-        require(all(math.isfinite(each) for each in bounds), f"{self.name}: bounds {bounds} are not finite")
-        require(bounds == sorted(bounds), f"{self.name}: low {self.low} is over high {self.high}")
+        bounds = [bound for bound in (self.low, self.high) if bound is not None]
+        require(bool(bounds or self.quantiles), f"{self.name}: neither bounds nor quantiles; declare one")
+        require(
+            not (bounds and self.quantiles),
+            f"{self.name}: both bounds {bounds} and quantiles {self.quantiles}; declare one",
+        )
+        require(all(math.isfinite(bound) for bound in bounds), f"{self.name}: bounds {bounds} are not finite")
+        require(bounds == sorted(bounds), f"{self.name}: low {self.low} is above high {self.high}")
         low, high = self.quantiles or (0, 1)
         require(0 <= low < high <= 1, f"{self.name}: quantiles {low} and {high} do not rise within 0..1")
 
@@ -77,13 +80,13 @@ class Clip(NumberStep):
         low, high = np.quantile(known, self.quantiles or (0, 1))
         return {"low": float(low), "high": float(high)}
 
-    def made(self, numbers: Numbers, params: Params) -> Numbers:
+    def transform(self, numbers: Numbers, params: Params) -> Numbers:
         return np.clip(numbers, params["low"], params["high"])
 
 
 @dataclass(frozen=True)
 class Ratio(Step):
-    """Of two columns; `zero` where the divisor is 0 or missing, else null where the numerator is missing."""
+    """Divide two columns; `zero` where the divisor is 0 or missing, else null where the numerator is missing."""
 
     into: str
     numerator: str
@@ -103,5 +106,7 @@ class Ratio(Step):
         return (self.into,)
 
     def apply(self, columns: Columns, params: Params) -> Columns:
-        over, by = (self.numbers(columns, name) for name in self.reads)
-        return {self.into: step_base.written(np.where(np.isnan(by) | (by == 0), self.zero, over / by))}
+        numerator, divisor = (self.numbers(columns, name) for name in self.reads)
+        return {
+            self.into: step_base.written(np.where(np.isnan(divisor) | (divisor == 0), self.zero, numerator / divisor))
+        }

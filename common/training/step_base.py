@@ -1,4 +1,4 @@
-"""What a preprocessing step is, and how it reads columns and writes them."""
+"""Base classes of the preprocessing steps, and the arithmetic that they share."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from common.errors import ContractViolationError
 
-Columns = dict[str, Any]  # by name, in order: Arrow's arrays, whole or in chunks
+Columns = dict[str, Any]  # Arrow arrays or chunked arrays by name, in order
 Value = str | int | float | bool
-Params = dict[str, Any]  # what JSON can say, no more
+Params = dict[str, Any]  # JSON values only
 Numbers = NDArray[np.float64]
 Places = NDArray[np.int32]
 NOT_OF_TYPE = (pa.ArrowException, OverflowError, TypeError, ValueError)
@@ -30,21 +30,21 @@ _CATEGORIES = (pt.is_string, pt.is_large_string, pt.is_integer, pt.is_boolean)
 
 @dataclass(frozen=True)
 class Step:
-    """What it learns from the training split, and what it makes of any rows with that."""
+    """Learns parameters from the train split, and transforms any rows with them."""
 
     @property
     def name(self) -> str:
-        """How messages call it."""
+        """The step's name in messages."""
         return f"{type(self).__name__} of {', '.join(self.reads or self.removes)}"
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The columns that rows must have for it."""
+        """The columns that the step needs."""
         return ()
 
     @property
     def writes(self) -> tuple[str, ...]:
-        """The columns that it makes, as far as that is known before fitting."""
+        """The columns that the step writes, as far as they are known before fitting."""
         return ()
 
     @property
@@ -55,55 +55,55 @@ class Step:
         return {}
 
     def apply(self, columns: Columns, params: Params) -> Columns:
-        """The columns that it writes, row for row: no row may depend on another."""
+        """Return the columns that the step writes; each row is computed independently of the others."""
         return {}
 
     def numbers(self, columns: Columns, name: str) -> Numbers:
-        """As doubles, NaN where missing."""
+        """The column as doubles, with NaN for missing values."""
         column = columns[name]
         if not any(fits(column.type) for fits in _NUMBERS):
             raise ContractViolationError(f"{self.name}: {name} is {column.type}, expected numbers")
         if pt.is_decimal(column.type):
-            # Arrow's own cast to double may be a last digit off; by way of text it is the nearest double.
+            # Arrow's cast from decimal to double can be off in the last digit; through text it is exact.
             column = column.cast(pa.string())
         if not (pt.is_floating(column.type) or pt.is_integer(column.type)):
             column = column.cast(pa.float64())
         return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
 
     def known(self, columns: Columns, name: str) -> Numbers:
-        """The finite numbers in rising order, so that nothing can depend on the order of rows."""
-        found = rising(self.numbers(columns, name))
-        if not len(found):
+        """The finite numbers in ascending order, so that no result depends on the order of rows."""
+        known = rising(self.numbers(columns, name))
+        if not len(known):
             raise ContractViolationError(
                 f"{self.name}: {name} has no known value to learn from; Drop it, or fill a constant"
             )
-        return found
+        return known
 
     def categories(self, columns: Columns, name: str) -> list[Any]:
-        """The different values in rising order, without null."""
+        """The distinct values in ascending order, without null."""
         if not any(fits(columns[name].type) for fits in _CATEGORIES):
             raise ContractViolationError(
                 f"{self.name}: {name} is {columns[name].type}, expected words, whole numbers or booleans"
             )
-        found = sorted(pc.unique(columns[name]).drop_null().to_pylist())
-        if not found:
+        categories = sorted(pc.unique(columns[name]).drop_null().to_pylist())
+        if not categories:
             raise ContractViolationError(
                 f"{self.name}: {name} has no known value to learn from; Drop it, or fill a constant"
             )
-        return found
+        return categories
 
     def grouped(self, columns: Columns, name: str, group: str) -> dict[Any, Numbers]:
-        """The finite numbers of each group in rising order, without groups that have none."""
+        """The finite numbers of each group in ascending order, without groups that have none."""
         groups = self.categories(columns, group)
         places = self.places(columns, group, groups)
         order = np.argsort(places, kind="stable")
         starts = np.searchsorted(places[order], np.arange(len(groups) + 1))
         parts = np.split(self.numbers(columns, name)[order], starts)[1:]
-        found = {group: rising(part) for group, part in zip(groups, parts, strict=False)}
-        return {group: part for group, part in found.items() if len(part)}
+        numbers = {group: rising(part) for group, part in zip(groups, parts, strict=False)}
+        return {group: part for group, part in numbers.items() if len(part)}
 
     def places(self, columns: Columns, name: str, categories: list[Any]) -> Places:
-        """Of each row the place of its value among the categories, -1 where it has none."""
+        """The index of each row's value among the categories, or -1 if it is not one of them."""
         places = pc.index_in(columns[name], value_set=self.typed(categories, columns[name].type))
         return np.asarray(places.fill_null(-1).to_numpy(zero_copy_only=False))
 
@@ -116,7 +116,7 @@ class Step:
 
 @dataclass(frozen=True)
 class ColumnStep(Step):
-    """Of one column."""
+    """A step over one column."""
 
     column: str
 
@@ -127,7 +127,7 @@ class ColumnStep(Step):
 
 @dataclass(frozen=True)
 class InPlaceStep(ColumnStep):
-    """One column made another, in its place or beside it as `into`."""
+    """A step that replaces one column, or writes the result beside it as `into`."""
 
     into: str | None = field(default=None, kw_only=True)
 
@@ -138,24 +138,24 @@ class InPlaceStep(ColumnStep):
 
 @dataclass(frozen=True)
 class NumberStep(InPlaceStep, ABC):
-    """One column of numbers, each made another."""
+    """A step that transforms one column of numbers, value by value."""
 
     def fit(self, columns: Columns) -> Params:
         return self.learn(self.known(columns, self.column))
 
     def apply(self, columns: Columns, params: Params) -> Columns:
-        return {self.writes[0]: written(self.made(self.numbers(columns, self.column), params))}
+        return {self.writes[0]: written(self.transform(self.numbers(columns, self.column), params))}
 
     def learn(self, known: Numbers) -> Params:
-        """From the finite numbers of the training split, rising."""
+        """Return the parameters for the finite numbers of the train split, which are in ascending order."""
         return {}
 
     @abstractmethod
-    def made(self, numbers: Numbers, params: Params) -> Numbers: ...
+    def transform(self, numbers: Numbers, params: Params) -> Numbers: ...
 
 
 def exact(values: list[Any], type_: pa.DataType | None) -> pa.Array:
-    """As Arrow has them, or an error of NOT_OF_TYPE; Arrow alone would cut 1.5 to the integer 1, a time to its date."""
+    """Convert to Arrow without loss, or raise an error of NOT_OF_TYPE; Arrow alone truncates 1.5 to 1 and a time to a date."""
     array = pa.array(values, type_)
     if (pt.is_integer(array.type) or pt.is_date(array.type)) and array.to_pylist() != values:
         raise ValueError(f"not all are {type_}")
@@ -167,12 +167,12 @@ def written(numbers: Numbers) -> pa.Array:
 
 
 def rising(numbers: Numbers) -> Numbers:
-    # Adding 0.0 makes -0.0 a 0.0: the two are equal, so their order would be that of the rows.
+    # Adding 0.0 turns -0.0 into 0.0: they compare equal, so their order would depend on the rows.
     return np.sort(numbers[np.isfinite(numbers)] + 0.0)
 
 
 def mean(known: Numbers) -> float:
-    """The sum is exact, whatever the order."""
+    """The mean by an exact sum, which does not depend on the order."""
     return math.fsum(known) / len(known)
 
 
@@ -181,21 +181,21 @@ def median(known: Numbers) -> float:
 
 
 def deviation(known: Numbers) -> float:
-    # The mean of equal numbers may be a last digit off them.
+    # The mean of equal numbers can differ from them in the last digit.
     if known[0] == known[-1]:
         return 0.0
-    apart = known - mean(known)
-    widest = float(np.max(np.abs(apart)))
-    return widest * math.sqrt(mean((apart / widest) ** 2))
+    differences = known - mean(known)
+    widest = float(np.max(np.abs(differences)))
+    return widest * math.sqrt(mean((differences / widest) ** 2))
 
 
-def per(apart: Numbers, width: float) -> Numbers:
-    """Where all were equal, there is no width, and nothing is apart."""
-    return apart / width if width else np.where(np.isnan(apart), np.nan, 0.0)
+def per(differences: Numbers, width: float) -> Numbers:
+    """Divide by the width; a width of 0 (a constant column) gives 0."""
+    return differences / width if width else np.where(np.isnan(differences), np.nan, 0.0)
 
 
 def log1p(numbers: Numbers) -> Numbers:
-    # Arrow's goes value by value; NumPy's may differ in the last digit with the processor and the length.
+    # Use Arrow's log1p: NumPy's last digit can vary with the processor and the array's length.
     return np.asarray(pc.log1p(pa.array(numbers)).to_numpy(zero_copy_only=False))
 
 
@@ -206,7 +206,7 @@ def part_of(dates: Any, part: str) -> Any:
 
 
 def plain(category: Value) -> str:
-    """As it may stand in a column's name."""
+    """The category spelled so that it can be part of a column name."""
     return re.sub(r"[^a-z0-9]+", "_", str(category).lower()).rstrip("_")
 
 

@@ -1,8 +1,8 @@
 """The preprocessing steps that a training set may declare; `common.training.fitting` fits and applies them.
 
-A null and a NaN are one thing here, missing: nothing is learnt from it, and what a step makes of it is null, unless the
-step says otherwise. Nothing is learnt from infinite numbers either; they are applied to like any other. Steps over
-numbers take whole ones, decimals and booleans too, and write doubles.
+Null and NaN both count as missing: steps do not learn from missing values and write null for them, unless the step
+says otherwise. Steps do not learn from infinite numbers, but transform them like any other. Steps over numbers accept
+floats, integers, decimals and booleans, and write doubles.
 """
 
 from __future__ import annotations
@@ -27,8 +27,11 @@ PARTS = ("year", "month", "day", "dayofweek", "quarter")
 
 @dataclass(frozen=True)
 class Impute(InPlaceStep):
-    """What is missing becomes the median, the mean or a constant. With a group, that of the rows of the same group; where
-    the training split knows none of them, or the group is null, the median of all."""
+    """Fill missing values with the median, the mean or a constant.
+
+    With a group, use the statistic of the row's group; for a null group, or one without values in the train split, use
+    the median of all rows.
+    """
 
     by: Literal["median", "mean", "constant"]
     group: str | None = None
@@ -38,7 +41,9 @@ class Impute(InPlaceStep):
         require(self.by in ("median", "mean", "constant"), f"{self.name}: by {self.by}, not median, mean or constant")
         require((self.by == "constant") == (self.value is not None), f"{self.name}: by {self.by}, value {self.value}")
         require(not (self.by == "constant" and self.group), f"{self.name}: by constant, and by group {self.group}")
-        require(self.group not in (self.column, *self.writes), f"{self.name}: group {self.group} is what it fills")
+        require(
+            self.group not in (self.column, *self.writes), f"{self.name}: group {self.group} is the column it fills"
+        )
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -51,30 +56,33 @@ class Impute(InPlaceStep):
         middle = step_base.mean if self.by == "mean" else step_base.median
         if not self.group:
             return {"value": middle(known)}
-        found = self.grouped(columns, self.column, self.group)
+        groups = self.grouped(columns, self.column, self.group)
         return {
-            "groups": [*found],
-            "values": [middle(each) for each in found.values()],
+            "groups": [*groups],
+            "values": [middle(numbers) for numbers in groups.values()],
             "value": step_base.median(known),
         }
 
     def apply(self, columns: Columns, params: Params) -> Columns:
         column = columns[self.column]
         if self.by == "constant" and not (pt.is_floating(column.type) or pt.is_decimal(column.type)):
-            # Words, booleans and whole numbers keep their type.
+            # Strings, booleans and integers keep their type.
             return {self.writes[0]: pc.fill_null(column, self.typed([params["value"]], column.type)[0])}
         numbers = self.numbers(columns, self.column)
         fill: Any = self.typed([params["value"]], pa.float64())[0].as_py()
         if self.group:
-            # The last is for those without a place, which is -1.
+            # Unknown groups have place -1, so they take the last value.
             fill = np.array([*params["values"], fill])[self.places(columns, self.group, params["groups"])]
         return {self.writes[0]: step_base.written(np.where(np.isnan(numbers), fill, numbers))}
 
 
 @dataclass(frozen=True)
 class OneHot(ColumnStep):
-    """A column of 0 and 1 for each category instead of the column. What was not there in training, and null, is 0 in all of
-    them, as is the first category if dropped; or an error."""
+    """Replace the column with a column of 0 and 1 for each category.
+
+    Null and categories missing from the train split are 0 in every column, or an error if `unseen` is "error". With
+    `drop_first`, the first category is 0 in every column too.
+    """
 
     drop_first: bool = True
     unseen: Literal["zeros", "error"] = "zeros"
@@ -88,38 +96,40 @@ class OneHot(ColumnStep):
 
     def fit(self, columns: Columns) -> Params:
         categories = self.categories(columns, self.column)
-        names = [f"{self.column}_{step_base.plain(each)}" for each in categories]
+        names = [f"{self.column}_{step_base.plain(category)}" for category in categories]
         if twice := step_base.repeated(names):
-            raise ContractViolationError(
-                f"{self.name}: several categories would be called {twice}; spell them otherwise"
-            )
+            raise ContractViolationError(f"{self.name}: several categories would be called {twice}; rename one of them")
         return {"categories": categories, "columns": names}
 
     def apply(self, columns: Columns, params: Params) -> Columns:
         places = self.places(columns, self.column, params["categories"])
         unseen = int(np.count_nonzero(places < 0))
         if unseen and self.unseen == "error":
-            raise ContractViolationError(f"{self.name}: found {unseen} values, or nulls, that training did not have")
-        named = list(enumerate(params["columns"]))[self.drop_first :]
-        return {name: pa.array((places == at).astype(np.int32)) for at, name in named}
+            raise ContractViolationError(
+                f"{self.name}: found {unseen} values that are null or not in the train split; expected categories seen there"
+            )
+        columns_by_place = list(enumerate(params["columns"]))[self.drop_first :]
+        return {name: pa.array((places == at).astype(np.int32)) for at, name in columns_by_place}
 
 
 @dataclass(frozen=True)
 class Ordinal(InPlaceStep):
-    """The place of each category, from 0, in the declared order or the alphabet's; `unseen` for any other, and null."""
+    """Number the categories from 0, in the declared or in sorted order; null and other values become `unseen`."""
 
     order: tuple[Value, ...] | None = None
     unseen: int = -1
 
     def __post_init__(self) -> None:
         twice = step_base.repeated(self.order or ())
-        require(self.order != (), f"{self.name}: an order of nothing")
-        require(not twice, f"{self.name}: {twice} stand twice in the order {self.order}")
-        require(self.unseen < 0, f"{self.name}: unseen {self.unseen} may be a category's place; they are 0 and up")
+        require(self.order != (), f"{self.name}: the order is empty")
+        require(not twice, f"{self.name}: {twice} appear twice in the order {self.order}")
+        require(
+            self.unseen < 0, f"{self.name}: unseen {self.unseen} could be a category's code; expected a negative number"
+        )
 
     def fit(self, columns: Columns) -> Params:
-        found = self.categories(columns, self.column)
-        return {"categories": found if self.order is None else list(self.order)}
+        categories = self.categories(columns, self.column)
+        return {"categories": categories if self.order is None else list(self.order)}
 
     def apply(self, columns: Columns, params: Params) -> Columns:
         places = self.places(columns, self.column, params["categories"])
@@ -128,15 +138,15 @@ class Ordinal(InPlaceStep):
 
 @dataclass(frozen=True)
 class DateParts(ColumnStep):
-    """Parts of a date or time, as `<column>_<part>`, beside the column; of dayofweek 1 is Monday."""
+    """Write parts of a date or timestamp beside the column, as `<column>_<part>`; dayofweek 1 is Monday."""
 
     parts: tuple[str, ...] = PARTS
 
     def __post_init__(self) -> None:
         unknown, twice = [part for part in self.parts if part not in PARTS], step_base.repeated(self.parts)
         require(bool(self.parts), f"{self.name}: no parts")
-        require(not unknown, f"{self.name}: parts {unknown} are none of {', '.join(PARTS)}")
-        require(not twice, f"{self.name}: {twice} stand twice in the parts {self.parts}")
+        require(not unknown, f"{self.name}: parts {unknown} are not among {', '.join(PARTS)}")
+        require(not twice, f"{self.name}: {twice} appear twice in the parts {self.parts}")
 
     @property
     def writes(self) -> tuple[str, ...]:
@@ -151,12 +161,12 @@ class DateParts(ColumnStep):
 
 @dataclass(frozen=True)
 class Drop(Step):
-    """Columns that go no further; rows to be served need not have them."""
+    """Remove columns; rows that are served need not have them."""
 
     columns: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        require(not isinstance(self.columns, str), f"Drop: {self.columns} is one text; expected a tuple of names")
+        require(not isinstance(self.columns, str), f"Drop: {self.columns} is a string; expected a tuple of names")
         require(bool(self.columns), "Drop: no columns")
 
     @property

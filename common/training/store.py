@@ -1,6 +1,6 @@
-"""The training sets that there are, and their rows. No Spark.
+"""Read the rows and the fitted steps of a training set. No Spark.
 
-rows = training_store.read("data/lake", "my_training_set", "train").to_pandas()
+rows = store.read_split("data/lake", "my_training_set", "train").to_pandas()
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ def read_split(lake: str, name: str, split: str, version: int | None = None) -> 
 
 
 def fitted(manifest: dict[str, Any]) -> Fitted:
-    """The steps as they were fitted, to be applied to any later row."""
+    """The fitted steps, ready to apply to later rows."""
     return Fitted.from_json(manifest["fitted"])
 
 
 def read_delta(uri: str) -> pa.Table:
-    """Its rows, by entity and time, however they are stored."""
+    """Read a Delta table, sorted by entity and time."""
     rows = DeltaTable(uri).to_pyarrow_table()
     return rows.sort_by([(rows.column_names[0], "ascending"), (TIME, "ascending")])
 
 
 def write_parquet(rows: pa.Table, uri: str) -> None:
-    """As one Parquet file, for tools that know no Delta."""
+    """Write the rows as one Parquet file, for tools that cannot read Delta."""
     system, path = locate(uri)
     system.create_dir(path.rpartition("/")[0], recursive=True)
     pq.write_table(rows, path, filesystem=system)

@@ -1,6 +1,4 @@
-"""The vocabulary in which a training set is declared. No Spark.
-
-`common.training.as_of_join` and `common.training.build` build it."""
+"""Declare a training set; `common.training.build` builds it. No Spark."""
 
 from __future__ import annotations
 
@@ -17,11 +15,11 @@ from common.training.step_base import Step
 
 SPLITS = ("train", "val", "test")
 TIME = "example_time"
-HIGHEST = 99_999  # version of a training set, for which its pins must still have room in their names
+HIGHEST = 99_999  # the highest version of a training set whose pin names must fit
 
 
 def pin_name(name: str, version: int, table: str) -> str:
-    """The pin by which a version of a training set keeps a table that it was built from."""
+    """The name of the pin that keeps an input table of this version of the training set."""
     return f"{name}_v{version}_{table.replace('@', '_')}"
 
 
@@ -35,7 +33,7 @@ class Snapshot:
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """A file of labels (Parquet, CSV or a Delta table): who, when, and what came of it."""
+    """A file of labels (Parquet, CSV or a Delta table) with columns for the entity, the time and the label."""
 
     entity: str
     time: str
@@ -46,12 +44,12 @@ class Labels:
 class From:
     """Columns of a published feature table, as they were known before each label's time.
 
-    The row of ds is known from ds + 1 day, 00:00 UTC; it counts if that is at least `gap_hours` before the label's time,
-    and not more than `max_age_days`.
+    The row of ds is known from ds + 1 day, 00:00 UTC. It is used if that is at least `gap_hours` and at most
+    `max_age_days` before the label's time.
     """
 
     table: str
-    columns: tuple[str, ...] = ()  # none named: all of them
+    columns: tuple[str, ...] = ()  # empty: all columns
     gap_hours: int = 0
     max_age_days: int | None = None
 
@@ -65,7 +63,7 @@ class From:
         )
 
     def reach(self, first: date, last: date) -> tuple[date, date]:
-        """The first and the last ds whose rows a label of those days can meet."""
+        """The first and the last ds whose rows labels of these days can use."""
         oldest = EARLIEST if self.max_age_days is None else first - timedelta(days=self.max_age_days + 1)
         return oldest, last - timedelta(days=self.gap_hours // 24 + 1)
 
@@ -74,9 +72,9 @@ class From:
 class Split:
     """By time (train to `train_until`, val to `val_until`, test after), by a seeded hash of the entity, or by both.
 
-    Both ends are included. The day of a label is that of its time; the day of a snapshot's row is its ds, though nobody
-    has the row before the next day.
-    With both, an example counts where the two agree, so that no entity is in two splits; the rest is left out.
+    Both ends are inclusive. A label belongs to the day of its time, a snapshot's row to its ds, although the row is known
+    only from the next day. With both, an example is used only where the two agree, so that no entity is in two splits;
+    the rest is left out.
     """
 
     train_until: date | None = None
@@ -105,7 +103,7 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSet:
-    """Examples, what was known of them, and the steps that are fitted on the training split alone."""
+    """Examples, the features joined to them, and the steps fitted on the train split alone."""
 
     name: str
     description: str
@@ -115,43 +113,47 @@ class TrainingSet:
     steps: tuple[Step, ...] = ()
 
     def __post_init__(self) -> None:
-        said = f"training set {self.name!r}"
-        require(bool(NAME.fullmatch(self.name)), f"{said}: a name is lower case, digits and _; this one is not")
+        subject = f"training set {self.name!r}"
+        require(
+            bool(NAME.fullmatch(self.name)),
+            f"{subject}: expected a name of lower-case letters, digits and _; rename it",
+        )
         for table in self.tables:
             pin = pin_name(self.name, HIGHEST, table)
             room = len(self.name) + LONGEST_NAME - len(pin)
             require(
                 room >= len(self.name),
-                f"{said}: its pins would be named like {pin}, {len(pin)} characters, and a name has {LONGEST_NAME} at most; "
+                f"{subject}: its pins would have names like {pin}, {len(pin)} characters, and a name has {LONGEST_NAME} at most; "
                 f"give it a name of at most {max(room, 0)}",
             )
         labelled = isinstance(self.examples, Labels)
         require(
-            bool(self.features) or not labelled, f"{said}: its examples are labels alone, and no features are declared"
+            bool(self.features) or not labelled,
+            f"{subject}: its examples are labels and it declares no features; declare at least one From",
         )
         require(
             labelled or not self.features,
-            f"{said}: its examples are the rows of {getattr(self.examples, 'table', '')} and bring their own features; "
+            f"{subject}: its examples are the rows of {getattr(self.examples, 'table', '')} and bring their own features; "
             "declare Labels to join others",
         )
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The published tables that it is built from, each once."""
+        """The published tables that the training set is built from, without duplicates."""
         if isinstance(self.examples, Snapshot):
             return (self.examples.table,)
-        return tuple(dict.fromkeys(each.table for each in self.features))
+        return tuple(dict.fromkeys(source.table for source in self.features))
 
     def reach(self, table: str, first: date, last: date) -> tuple[date, date]:
-        """The first and the last ds of a table that examples of those days are made from."""
+        """The first and the last ds of a table that examples of these days use."""
         if isinstance(self.examples, Snapshot):
             return first, last
-        reaches = [each.reach(first, last) for each in self.features if each.table == table]
+        reaches = [source.reach(first, last) for source in self.features if source.table == table]
         return min(oldest for oldest, _ in reaches), max(newest for _, newest in reaches)
 
 
 def declared_training_set(dataset: Dataset, name: str) -> TrainingSet:
-    """A training set from the dataset's own training.py."""
+    """Return a training set declared in the dataset's training.py."""
     declared = {training_set.name: training_set for training_set in _declared(dataset.package)}
     if name not in declared:
         raise UsageError(
