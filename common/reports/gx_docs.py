@@ -1,4 +1,4 @@
-"""Great Expectations' own pages of every suite and result: `python -m common.reports.gx_docs` says where they are."""
+"""Build Great Expectations' Data Docs and print their path: `python -m common.reports.gx_docs`."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def build_docs(lake: Path) -> Path:
 if __name__ == "__main__":
     lake = load_settings("local").lake
     if not is_local(lake) or not (local_path(lake) / "gx").exists():
-        raise SystemExit(f"{lake} holds no validation results: run jobs/validate.py first.")
+        raise SystemExit(f"{lake} holds no validation results; run jobs/validate.py first")
     print(build_docs(local_path(lake)))

@@ -1,4 +1,4 @@
-"""What is in quarantine, without Spark: `python -m common.reports.quarantine --dataset NAME [--ds DAY]`."""
+"""List the records in quarantine, without Spark: `python -m common.reports.quarantine --dataset NAME [--ds DAY]`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table as Shown
+from rich.table import Table as Grid
 
 from common.contracts import datasets, layout
 from common.contracts.contract import Contract
 from common.contracts.layout import FILE_REFUSED
-from common.days import parse_days
+from common.days import parse_day, parse_days
 from common.errors import exit_on_error
 from common.lake import delta_log, small_tables
 from common.quality import masking
@@ -24,11 +24,11 @@ LONGEST = 160
 
 
 def by_reason(rows: Sequence[dict[str, Any]], contract: Contract) -> list[tuple[str, str, int, list[str]]]:
-    """Day, reason, how many records it is told of, and a few of them; a record with two reasons is told of twice."""
+    """Return day, reason, number of records and a few examples; a record with two reasons counts for both."""
     counts: Counter[tuple[str, str]] = Counter()
     examples: dict[tuple[str, str], list[str]] = {}
     for row in rows:
-        # What is said of a file that was refused whole is our own words.
+        # The record of a refused file is our own message, which holds no data to mask.
         record = row["record"] or ""
         shown = record if FILE_REFUSED in row["reasons"] else masking.mask_record(contract, record)
         for reason in row["reasons"]:
@@ -37,39 +37,33 @@ def by_reason(rows: Sequence[dict[str, Any]], contract: Contract) -> list[tuple[
             examples.setdefault(key, []).append(f"{row['file'] or ''} {shown}".strip())
     return [
         (ds, reason, count, sorted(examples[ds, reason])[:EXAMPLES])
-        for (ds, reason), count in sorted(counts.items(), key=lambda each: (each[0][0], -each[1], each[0][1]))
+        for (ds, reason), count in sorted(counts.items(), key=lambda item: (item[0][0], -item[1], item[0][1]))
     ]
 
 
 def show_refused(dataset: str, ds: str | None, lake: str) -> None:
     contract = datasets.load(dataset).contract
     path = f"{lake}/{layout.quarantine(contract).path}"
-    days = parse_days(ds) if ds else sorted({_day(file.partition["ds"]) for file in delta_log.files(path)})
+    days = parse_days(ds) if ds else sorted({parse_day(file.partition["ds"]) for file in delta_log.files(path)})
     rows = small_tables.read_slice(path, {"ds": days}).to_pylist()
     console = Console()
     if not rows:
         console.print(f"Nothing of {dataset}{f' {ds}' if ds else ''} is in quarantine.")
         return
-    shown = Shown(
-        "ds", "reason", "records", "for example", title=f"quarantine/{dataset}", title_justify="left", box=None
-    )
-    for day, reason, count, some in by_reason(rows, contract):
-        shown.add_row(day, reason, f"{count:,}", "\n".join(each[:LONGEST] for each in some))
-    console.print(shown, markup=False)
-    console.print("Mend the landing files or the contract, and run the day again: what is fixed leaves quarantine.")
-
-
-def _day(text: str) -> Any:
-    return parse_days(text)[0]
+    grid = Grid("ds", "reason", "records", "for example", title=f"quarantine/{dataset}", title_justify="left", box=None)
+    for day, reason, count, examples in by_reason(rows, contract):
+        grid.add_row(day, reason, f"{count:,}", "\n".join(example[:LONGEST] for example in examples))
+    console.print(grid, markup=False)
+    console.print("Fix the landing files or the contract, then run the day again; accepted records leave quarantine.")
 
 
 @exit_on_error()
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--dataset", required=True)
-    arguments.add_argument("--ds", help="a day or a range; else every day")
-    given = arguments.parse_args()
-    show_refused(given.dataset, given.ds, load_settings("local").lake)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--ds", help="a day or a range A..B (default: every day)")
+    arguments = parser.parse_args()
+    show_refused(arguments.dataset, arguments.ds, load_settings("local").lake)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What ran, from the log of runs alone: `python -m common.reports.status` needs no Spark."""
+"""Show what ran on each day, from the run log and without Spark: `python -m common.reports.status`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from common.orchestration.run_log import RunRecord
 from common.runtime.settings import load_settings
 
 STEPS = ("ingest", "validate-raw", "clean", "validate-processed", "features", "validate-features", "publish", "compact")
-# Narrower, the columns would lose their figures.
+# On a narrower console the numbers would be cut off.
 NARROWEST = 150
-# Column of the report: the job and its counts that make it.
+# Column of the report -> the job, and those of its counts that the column adds up.
 COLUMNS = {
     "landed": ("ingest", ("landed",)),
     "accepted": ("clean", ("accepted", "late")),
@@ -39,8 +39,8 @@ class DayStatus:
     def count(self, column: str) -> int | None:
         job, names = COLUMNS[column]
         jobs = ("ingest", "clean") if job == "both" else (job,)
-        found = [self.records[each].line.get("counts", {}) for each in jobs if each in self.records]
-        return sum(counts.get(name, 0) for counts in found for name in names) if found else None
+        recorded = [self.records[name].line.get("counts", {}) for name in jobs if name in self.records]
+        return sum(counts.get(name, 0) for counts in recorded for name in names) if recorded else None
 
     @property
     def seconds(self) -> float:
@@ -48,7 +48,7 @@ class DayStatus:
 
     @property
     def failure(self) -> str:
-        """The first step that failed, and why."""
+        """Return the first step that failed, with its message."""
         for step in STEPS:
             record = self.records.get(step)
             if record and record.failure:
@@ -57,7 +57,7 @@ class DayStatus:
 
     @property
     def versions(self) -> str:
-        """The newest version that the day's runs wrote of each kind of table."""
+        """Return the newest version that the day's runs wrote to each kind of table."""
         written = {path: v for record in self.records.values() for path, v in record.line.get("written", {}).items()}
         return " ".join(
             f"{path.split('/')[0]}@{version}" for path, version in written.items() if "partials" not in path
@@ -72,7 +72,7 @@ def day_statuses(lake: str, dataset: str) -> list[DayStatus]:
     return [DayStatus(ds, by_day[ds]) for ds in sorted(by_day)]
 
 
-def status_table(dataset: str, found: Iterable[DayStatus], details: bool) -> Grid:
+def status_table(dataset: str, days: Iterable[DayStatus], details: bool) -> Grid:
     grid = Grid(title=dataset, title_justify="left", header_style="bold", box=None, pad_edge=False)
     grid.add_column("ds", no_wrap=True)
     for name in (*COLUMNS, "seconds"):
@@ -80,10 +80,10 @@ def status_table(dataset: str, found: Iterable[DayStatus], details: bool) -> Gri
     if details:
         grid.add_column("versions", no_wrap=True)
     grid.add_column("last failure", style="red")
-    for day in found:
+    for day in days:
         counts = [_shown(day.count(name)) for name in COLUMNS]
         versions = [day.versions] if details else []
-        # What went wrong is text of the data: it is shown as it is, never read as markup.
+        # The message may quote data, so it is plain text, never markup.
         grid.add_row(day.ds, *counts, f"{day.seconds:,.1f}", *versions, Text(day.failure[:160]))
     return grid
 
@@ -94,19 +94,19 @@ def _shown(count: int | None) -> str:
 
 @exit_on_error()
 def main() -> None:
-    arguments = argparse.ArgumentParser(prog="python -m common.reports.status", description=__doc__)
-    arguments.add_argument("--dataset", choices=datasets.names(), help="only this one")
-    arguments.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
-    arguments.add_argument("--env", default="local")
-    arguments.add_argument("--short", action="store_true", help="without the table versions")
-    given = arguments.parse_args()
-    lake = load_settings(given.env, lake=given.lake).lake
+    parser = argparse.ArgumentParser(prog="python -m common.reports.status", description=__doc__)
+    parser.add_argument("--dataset", choices=datasets.names(), help="only this dataset")
+    parser.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
+    parser.add_argument("--env", default="local")
+    parser.add_argument("--short", action="store_true", help="leave out the table versions")
+    arguments = parser.parse_args()
+    lake = load_settings(arguments.env, lake=arguments.lake).lake
     console = Console()
     console.width = max(console.width, NARROWEST)
-    for name in [given.dataset] if given.dataset else datasets.names():
-        found = day_statuses(lake, name)
-        if found:
-            console.print(status_table(name, found, details=not given.short), "")
+    for name in [arguments.dataset] if arguments.dataset else datasets.names():
+        days = day_statuses(lake, name)
+        if days:
+            console.print(status_table(name, days, details=not arguments.short), "")
         else:
             console.print(f"{name}: nothing has run yet in {lake}", markup=False)
 

@@ -1,6 +1,6 @@
-"""Small pictures as inline SVG, and figures for people.
+"""Draw small plots as inline SVG and format numbers for people.
 
-Pictures stretch to the width they get, so text stands beside them, never in them.
+Plots stretch to the width of the page, so labels are HTML beside them, not text inside.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ BINS = 16
 
 
 def number(value: Any) -> Value:
-    """The value where it is a number that can be drawn."""
+    """Return the value if it is a finite number, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return value
 
 
 def figure(value: Any) -> str:
-    """A value for people: thousands set apart, no more digits than one reads."""
+    """Format a value for people: thousands separators, three significant digits."""
     if value is None or value == "":
         return "–"
     if isinstance(value, list | tuple):
-        return " to ".join(figure(each) for each in value)
+        return " to ".join(figure(item) for item in value)
     if isinstance(value, float) and math.isfinite(value):
         return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.3g}"
     text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
@@ -40,7 +40,7 @@ def figure(value: Any) -> str:
 
 
 def shortly(text: str | None) -> str:
-    """A value that is kept as text, as a number where it is one."""
+    """Format a value that is stored as text, as a number if it is one."""
     try:
         return figure(float(text or ""))
     except ValueError:
@@ -52,14 +52,14 @@ def day(text: str) -> str:
 
 
 def words(expectation: str) -> tuple[str, str]:
-    """An expectation as people would say it, and its arguments."""
+    """Return an expectation in words, and its arguments."""
     name, arguments, rest = re.fullmatch(r"(\w*)(?:\((.*)\))?(.*)", expectation, re.S).groups("")  # type: ignore[union-attr]
-    said = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removeprefix("Expect").removeprefix("Column"))
-    return re.sub(r"^(psi|ks|js)\b", lambda name: name[0].upper(), said.lower()) + rest, arguments
+    phrase = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removeprefix("Expect").removeprefix("Column"))
+    return re.sub(r"^(psi|ks|js)\b", lambda name: name[0].upper(), phrase.lower()) + rest, arguments
 
 
 def ticks(window: Sequence[str]) -> list[tuple[float, str]]:
-    """Where an axis names a day, in percent of its width: the last, and those whole weeks before it."""
+    """Return the labels of a day axis, each with its position in percent: the last day and whole weeks before it."""
     step = 7 * math.ceil(len(window) / 31)
     return [
         (round((place + 0.5) / len(window) * 100, 2), day(window[place])) for place in range(len(window) - 1, -1, -step)
@@ -67,13 +67,13 @@ def ticks(window: Sequence[str]) -> list[tuple[float, str]]:
 
 
 def bands(limits: Iterable[Any]) -> list[tuple[float, float] | None]:
-    """The least and the most that each day was expected to have."""
-    pairs = [[number(each) for each in limit] if isinstance(limit, list) else [] for limit in limits]
+    """Return the least and the most that was expected of each day, None where nothing was."""
+    pairs = [[number(bound) for bound in limit] if isinstance(limit, list) else [] for limit in limits]
     return [(p[0], p[1]) if len(p) == 2 and p[0] is not None and p[1] is not None else None for p in pairs]
 
 
 def ceiling(values: Iterable[Value]) -> float:
-    """The round number that an axis ends at."""
+    """Return the round number at which an axis ends."""
     largest = max((value for value in values if value is not None), default=0)
     if largest <= 0:
         return 1
@@ -88,7 +88,7 @@ def stacks(
     top: float,
     label: str,
 ) -> Markup:
-    """A bar per day, its parts on top of each other, before the band where its height is expected."""
+    """Draw a stacked bar per day in front of the band of expected heights."""
     expected = [(place, _y(band[0], top), _y(band[1], top)) for place, band in enumerate(bands) if band]
     shapes = [_path("band", "".join(f"M{place * STEP} {high}h{STEP}V{low}h-{STEP}z" for place, low, high in expected))]
     for place, title in enumerate(titles):
@@ -107,7 +107,7 @@ def stacks(
 
 
 def bars(values: Sequence[Value], limits: Sequence[Value], titles: Sequence[str], top: float, label: str) -> Markup:
-    """A bar per day, in another colour where it is over its limit, and the limit as a line."""
+    """Draw a bar per day, in another colour if over its limit, and the limits as lines."""
     shapes = []
     for place, (value, limit) in enumerate(zip(values, limits, strict=True)):
         if value is not None:
@@ -120,15 +120,15 @@ def bars(values: Sequence[Value], limits: Sequence[Value], titles: Sequence[str]
 
 
 def spark_line(values: Sequence[Value], limit: Value, label: str) -> Markup:
-    """A line over the days, broken where nothing was measured, its end marked."""
+    """Draw a line over the days with its end marked; days without a measurement are gaps."""
     known = [(place, value) for place, value in enumerate(values) if value is not None]
     if not known:
         return Markup()
     top = max([value for _, value in known] + [limit or 0]) * 1.1 or 1
     points = {place: f"{place * 4 + 2} {round((1 - value / top) * SPARK, 1):g}" for place, value in known}
     drawn = "".join(f"{'L' if place - 1 in points else 'M'}{point}" for place, point in points.items())
-    # A day on its own has no line to the next: a short one makes it seen.
-    drawn += "".join(f"M{each}h.1" for place, each in points.items() if {place - 1, place + 1}.isdisjoint(points))
+    # A day without neighbours gets a short line, or it would be invisible.
+    drawn += "".join(f"M{point}h.1" for place, point in points.items() if {place - 1, place + 1}.isdisjoint(points))
     width = len(values) * 4
     shapes = [_path("line", drawn), _path("end", f"M{points[known[-1][0]]}h.1")]
     if limit is not None:
@@ -144,7 +144,7 @@ def spark_bars(values: Sequence[float], label: str) -> Markup:
 
 
 def histogram(quantiles: Sequence[float], label: str) -> Markup:
-    """How the values lie between the smallest and the largest, from evenly spaced quantiles."""
+    """Draw the distribution of the values, from evenly spaced quantiles."""
     edges = [value for value in map(number, quantiles) if value is not None]
     if len(edges) < 2 or edges[0] == edges[-1]:
         return Markup()

@@ -169,7 +169,7 @@ def test_missing_measurements_are_reported(tmp_path: Path) -> None:
     assert "Drift Not measured yet" in seen
     assert "Profile Not measured yet" in seen
     assert "Freshness Not measured yet" in seen
-    assert "no rule has left its result yet" in seen
+    assert "no rule has a result yet" in seen
 
 
 def test_a_day_without_runs_is_not_shown_as_good(lake: Path) -> None:
@@ -180,14 +180,14 @@ def test_a_day_without_runs_is_not_shown_as_good(lake: Path) -> None:
     write_json(f"{lake}/runs/churn/ingest/2026-01-09.json", {"line": {"job": "ingest"}, "failure": None})
     seen = text_of(draw(lake))
     assert "Nothing has run since 7 Jan: 2 days behind" in seen
-    assert "On 9 Jan has not run: validate-raw, clean," in seen
+    assert "Not yet run on 9 Jan: validate-raw, clean," in seen
     assert "✓ All good" not in seen
 
 
 def test_unchecked_rows_are_shown_separately(lake: Path) -> None:
-    assert "not judged yet" not in text_of(draw(lake))
+    assert "not processed yet" not in text_of(draw(lake))
     ran(lake, "2026-01-08", "ingest")
-    assert "refused not judged yet duplicates dropped accepted expected" in text_of(draw(lake))
+    assert "refused not processed yet duplicates dropped accepted expected" in text_of(draw(lake))
 
 
 def test_a_day_without_expected_volume_shows_why(lake: Path) -> None:
