@@ -1,4 +1,4 @@
-"""When a partition is packed, and what that changed. Small files are a small matter: one process does it, without Spark."""
+"""Find partitions with many small files and compact them. One process is enough for small files. No Spark."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from common.lake.delta_log import DataFile
 from common.lake.locks import committing
 from common.runtime.run import Outcome, Run
 
-# Late rows bring small files to a partition day by day: it is packed once they have all come, or when it has many.
+# Late rows add small files every day: compact once no more can arrive, or when there are many.
 MANY = 8
 
 
@@ -39,7 +39,7 @@ class CrowdedPartition:
 
 
 def crowded(run: Run) -> list[CrowdedPartition]:
-    """The partitions that the run of ds may have added files to, where packing pays."""
+    """The partitions to which the run of ds may have added files, and that are worth compacting."""
     contract = run.contract
     by_arrival = [
         layout.raw(contract),
@@ -47,12 +47,14 @@ def crowded(run: Run) -> list[CrowdedPartition]:
         layout.partials(contract),
         layout.features(contract),
     ]
-    found = [crowd for table in by_arrival for crowd in _crowds(run, table, {"ds": [str(run.ds)]}, settled=[run.ds])]
+    partitions = [
+        crowd for table in by_arrival for crowd in _crowds(run, table, {"ds": [str(run.ds)]}, settled=[run.ds])
+    ]
     dates = day_range(run.ds, contract.lateness_days)
     where = {"event_date": [str(day) for day in dates]}
     for table in (layout.processed(contract), layout.superseded(contract)):
-        found += _crowds(run, table, where, settled=[dates[0]])
-    return found
+        partitions += _crowds(run, table, where, settled=[dates[0]])
+    return partitions
 
 
 def _crowds(run: Run, table: Table, where: dict[str, list[str]], settled: list[date]) -> list[CrowdedPartition]:
@@ -64,7 +66,7 @@ def _crowds(run: Run, table: Table, where: dict[str, list[str]], settled: list[d
 
 
 def _large_bytes(run: Run) -> int:
-    """A file of that size is left as it is."""
+    """Files of this size or larger are not compacted."""
     return run.settings.large_file_mb << 20
 
 
@@ -75,7 +77,7 @@ def _pays(crowd: CrowdedPartition, large_bytes: int, settled: list[date]) -> boo
 
 
 def pack(run: Run, crowd: CrowdedPartition) -> dict[str, Any]:
-    """The small files of one partition, put together; the rows stay what they are."""
+    """Compact the small files of one partition; the rows do not change."""
     uri = run.path(crowd.table)
     chosen = [(name, "=", value) for name, value in crowd.partition.items()]
     with committing(run.settings.lake, crowd.table.path):
@@ -95,12 +97,12 @@ def pack(run: Run, crowd: CrowdedPartition) -> dict[str, Any]:
 
 
 def outcome(packed: list[dict[str, Any]]) -> Outcome:
-    # Two files that together are more than one large file stay two.
-    packed = [each for each in packed if each["files"][1] < each["files"][0]]
+    # Files that would exceed the target size together stay apart, which saves nothing.
+    packed = [entry for entry in packed if entry["files"][1] < entry["files"][0]]
     counts = {
         "partitions": len(packed),
-        "files_before": sum(each["files"][0] for each in packed),
-        "files_after": sum(each["files"][1] for each in packed),
+        "files_before": sum(entry["files"][0] for entry in packed),
+        "files_after": sum(entry["files"][1] for entry in packed),
     }
-    written = {each["table"]: each["version"] for each in packed}
+    written = {entry["table"]: entry["version"] for entry in packed}
     return Outcome("done" if packed else "nothing", counts, written, facts={"packed": packed})

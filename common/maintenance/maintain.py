@@ -1,4 +1,4 @@
-"""What runs beside the days: every pin is verified, and what no promise needs any more is removed. No Spark."""
+"""Daily maintenance: verify every pin, then remove files and results past their retention. No Spark."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from common.orchestration import run_log
 from common.quality import gx
 from common.runtime.run import Outcome, Run
 
-# Which days these have run for is asked for good: what a change makes stale, whose partials a window needs, where a
-# reference begins, what is published. The others' records are history, and make a day that runs again quicker.
+# Keep these jobs' records forever: staleness, partials, references and publishing look up their days. Records of other
+# jobs are history, and only make a rerun faster.
 LASTING = ("ingest", "clean", "features", "publish")
-# Of Great Expectations: its results, and the pages that were made of them.
+# Great Expectations' results, and the pages rendered from them.
 STORES = (Path("gx/uncommitted/validations"), gx.PAGE.parent / "validations")
 DAY = re.compile(r"(\d{4}-\d{2}-\d{2})\.json")
 MOMENT = re.compile(r"(\d{8})T\d{6}\.\d+Z")
@@ -32,7 +32,7 @@ MOMENT = re.compile(r"(\d{8})T\d{6}\.\d+Z")
 def maintain(run: Run) -> Outcome:
     lake = run.settings.lake
     with hold(lake, f"{run.contract.name}/maintain", run.settings.lock_wait_seconds):
-        # First: nothing is removed while a pin is damaged, for what is left may be what mends it.
+        # Verify first: the remaining files may be needed to repair a damaged pin.
         verified = verify_pins(lake, run.contract.name)
         files = vacuum.vacuum(run)
         results = prune(run)
@@ -42,24 +42,24 @@ def maintain(run: Run) -> Outcome:
 
 
 def verify_pins(lake: str, dataset: str) -> int:
-    """How many there are of the dataset's tables; raises if one is not what it was, naming each."""
+    """Count the pins of the dataset's tables; raise if any is damaged, naming each."""
     try:
-        found = pins.pins(lake)
+        all_pins = pins.pins(lake)
     except PipelineError as error:
         raise ContractViolationError(f"{error}; nothing was removed") from error
-    mine = [each for each in found if _is_of(each, dataset)]
-    damaged = [problem for each in mine if (problem := _damage(lake, each))]
+    own_pins = [pin for pin in all_pins if _is_of(pin, dataset)]
+    damaged = [damage for pin in own_pins if (damage := _damage(lake, pin))]
     if damaged:
-        said = "; ".join(f"{each['pin']} ({each['table']} version {each['version']})" for each in damaged)
+        names = "; ".join(f"{damage['pin']} ({damage['table']} version {damage['version']})" for damage in damaged)
         raise ContractViolationError(
-            f"{len(damaged)} of {len(mine)} pins are damaged: {said}. Nothing was removed. First: {damaged[0]['problem']}",
+            f"{len(damaged)} of {len(own_pins)} pins are damaged: {names}. Nothing was removed. First: {damaged[0]['problem']}",
             damaged,
         )
-    return len(mine)
+    return len(own_pins)
 
 
 def _is_of(pin: Pin, dataset: str) -> bool:
-    """A table that no dataset's name stands in, as that of a training set, is everybody's: none goes unlooked at."""
+    """Whether to verify the pin with this dataset: pins of no dataset (such as training sets) are verified with all."""
     return not {*datasets.names()} - {dataset} & {pin.table.split("/")[1]}
 
 
@@ -67,20 +67,20 @@ def _damage(lake: str, pin: Pin) -> dict[str, Any] | None:
     try:
         pins.verify(lake, pin.name)
     except PipelineError as error:
-        if pin.name not in {each.name for each in pins.pins(lake)}:
-            return None  # it was released meanwhile
+        if pin.name not in {current.name for current in pins.pins(lake)}:
+            return None  # released in the meantime
         return {"pin": pin.name, "table": pin.table, "version": pin.version, "problem": str(error)}
     return None
 
 
 def prune(run: Run) -> int:
-    """Removes records of runs, verdicts of the gate and Great Expectations' results that are older than is declared."""
+    """Remove run records, gate verdicts and Great Expectations results older than the declared retention."""
     lake, name = run.settings.lake, run.contract.name
     newest = max(run_log.days_run(lake, name, "ingest"), default=run.ds)
-    # A day by mistake far ahead does not make the last results old ones. Partials of a window are asked for daily.
+    # Count from run.ds at most, so that a day far ahead by mistake expires nothing; windows read their partials daily.
     kept = max(run.settings.keep_results_days, run.contract.features.window_days)
     before = min(run.ds, newest) - timedelta(days=kept)
-    records = [each for each in _old(f"{lake}/{run_log.FOLDER}/{name}", before) if each.split("/")[-2] not in LASTING]
+    records = [path for path in _old(f"{lake}/{run_log.FOLDER}/{name}", before) if path.split("/")[-2] not in LASTING]
     verdicts = [*_old(f"{lake}/{run_log.RESULTS}/{name}", before)]
     system, _ = locate(lake)
     for path in (*records, *verdicts):
@@ -89,26 +89,26 @@ def prune(run: Run) -> int:
 
 
 def _old(base: str, before: date) -> Iterator[str]:
-    """The files about a day before that one, unless they were written since, or say of a failure that still stands."""
-    for each in list_files(base, recursive=True):
-        day = DAY.fullmatch(each.base_name)
+    """Yield the files of days before the limit, except recently written ones and open failures."""
+    for file in list_files(base, recursive=True):
+        day = DAY.fullmatch(file.base_name)
         if not day or day[1] >= str(before):
             continue
-        table_or_job = each.path.split("/")[-2]
-        content = read_json(f"{base}/{table_or_job}/{each.base_name}") or {}
+        table_or_job = file.path.split("/")[-2]
+        content = read_json(f"{base}/{table_or_job}/{file.base_name}") or {}
         if not content.get("failure") and str(content.get("at", "")) < str(before):
-            yield each.path
+            yield file.path
 
 
 def _prune_expectations(lake: str, dataset: str, before: date) -> int:
-    """Its results name the moment at which they were made, and no day."""
+    """Remove old Great Expectations results; their folders carry the time of writing, not ds."""
     if not is_local(lake):
         return 0
     removed = 0
     for store in STORES:
         for folder in (local_path(lake) / store / dataset).glob("*/*/*"):
-            made = MOMENT.fullmatch(folder.name)
-            if made and made[1] < f"{before:%Y%m%d}":
-                removed += sum(each.is_file() for each in folder.rglob("*"))
+            written_at = MOMENT.fullmatch(folder.name)
+            if written_at and written_at[1] < f"{before:%Y%m%d}":
+                removed += sum(file.is_file() for file in folder.rglob("*"))
                 shutil.rmtree(folder)
     return removed

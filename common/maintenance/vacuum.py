@@ -1,4 +1,4 @@
-"""Removes the files that neither a pin nor a version within its retention needs."""
+"""Remove data files that no pin and no version within the retention needs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from common.runtime.run import Run
 
 
 def vacuum(run: Run, older_than_hours: int | None = None) -> dict[str, int]:
-    """Removes what neither a pin needs nor a version within the table's own retention; the number of files by table."""
-    every = (
+    """Vacuum the dataset's tables, keeping pinned versions; return the number of removed files by table."""
+    layouts = (
         layout.raw,
         layout.quarantine,
         layout.processed,
@@ -26,9 +26,9 @@ def vacuum(run: Run, older_than_hours: int | None = None) -> dict[str, int]:
         layout.features,
         layout.published,
     )
-    mine = [table(run.contract) for table in every]
-    there = [table for table in mine if delta_log.exists(run.path(table))]
-    return {table.path: _vacuum(run, table, older_than_hours) for table in there}
+    tables = [table(run.contract) for table in layouts]
+    existing = [table for table in tables if delta_log.exists(run.path(table))]
+    return {table.path: _vacuum(run, table, older_than_hours) for table in existing}
 
 
 def _vacuum(run: Run, table: Table, hours: int | None) -> int:
@@ -41,7 +41,7 @@ def _vacuum(run: Run, table: Table, hours: int | None) -> int:
             commit_properties=arrow_commit(run),
             keep_versions=pins.kept_versions(run.settings.lake, table.path) or None,
         )
-        # What it would remove names some again that were gone before: for these alone, no version is written.
+        # A dry run also lists files removed earlier: do not write a version for those alone.
         before = _data_files(run.path(table))
         if not {_name(path) for path in before} & {_name(path) for path in remove(dry_run=True)}:
             return 0
@@ -50,11 +50,11 @@ def _vacuum(run: Run, table: Table, hours: int | None) -> int:
 
 
 def _data_files(uri: str) -> set[str]:
-    """Those that are there, live or not."""
-    found = [each.path for each in list_files(uri, recursive=True)]
-    return {path for path in found if path.endswith(".parquet") and "_delta_log" not in path}
+    """The data files on storage, live or not."""
+    paths = [file.path for file in list_files(uri, recursive=True)]
+    return {path for path in paths if path.endswith(".parquet") and "_delta_log" not in path}
 
 
 def _name(path: str) -> str:
-    """Of a file, which is the same however a log writes the folders before it."""
+    """The file name alone: the log may spell the folders differently."""
     return path.rpartition("/")[2]

@@ -11,7 +11,7 @@ __all__ = ["Lake"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the class on first use, so that importing another module of this package needs none of its libraries."""
+    """Import `Lake` on first use, so that importing another module of this package does not load its libraries."""
     if name == "Lake":
         from common.published.catalog import Lake
 

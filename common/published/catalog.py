@@ -1,4 +1,4 @@
-"""The published feature tables: which there are, their versions, and the rows of any of them. No Spark.
+"""List the published feature tables, their versions, and open any version. No Spark.
 
 table = Lake("data/lake").features("purchases@v1")
 table.at(as_of="2026-02-01T06:00").pandas(ds="2026-01-31", columns=["user_id", "spend_7d"])
@@ -24,18 +24,18 @@ _VERSION = re.compile(_NUMBER)
 
 
 def moment(at: datetime) -> str:
-    """To the millisecond, as the log has it: given back as a time, it finds the same version."""
+    """Format a time to the millisecond, like the Delta log, so that parsing it finds the same version."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def parse_moment(given: datetime | str) -> datetime:
-    """A time; without a zone it is UTC, and a day is its first moment."""
+def parse_moment(time: datetime | str) -> datetime:
+    """Parse a time, in UTC unless it names a zone; a day means its midnight."""
     try:
-        found = given if isinstance(given, datetime) else datetime.fromisoformat(given)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        parsed = time if isinstance(time, datetime) else datetime.fromisoformat(time)
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise UsageError(
-            f"time {given!r} can't be read; expected one like 2026-02-01T06:00, 2026-02-01T07:00+01:00 or 2026-02-01"
+            f"time {time!r} can't be read; expected one like 2026-02-01T06:00, 2026-02-01T07:00+01:00 or 2026-02-01"
         ) from None
 
 
@@ -45,11 +45,11 @@ class Lake:
 
     def tables(self) -> list[str]:
         """Every feature version of every dataset, as `name@vN`."""
-        found = [(name, number) for name in self._datasets() for number in self._numbers(name)]
-        return [f"{name}@v{number}" for name, number in sorted(found)]
+        versions = [(name, number) for name in self._datasets() for number in self._numbers(name)]
+        return [f"{name}@v{number}" for name, number in sorted(versions)]
 
     def features(self, name: str) -> FeatureTable:
-        """A table by its name, `name@vN`; without `@vN` the newest feature version."""
+        """Return a table by its name, `name@vN`; without `@vN`, the newest feature version."""
         form = _TABLE.fullmatch(name)
         if not form:
             raise UsageError(f"{name!r} is no name of a table; expected one like name@v1")
@@ -64,14 +64,14 @@ class Lake:
         return [name for name in list_folders(f"{self.uri}/{FOLDER}") if NAME.fullmatch(name)]
 
     def _numbers(self, dataset: str) -> list[int]:
-        place = f"{self.uri}/{FOLDER}/{dataset}"
-        found = [_VERSION.fullmatch(name) for name in list_folders(place) if delta_log.exists(f"{place}/{name}")]
-        return [int(each[1]) for each in found if each]
+        folder = f"{self.uri}/{FOLDER}/{dataset}"
+        matches = [_VERSION.fullmatch(name) for name in list_folders(folder) if delta_log.exists(f"{folder}/{name}")]
+        return [int(match[1]) for match in matches if match]
 
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """One feature table; each question reads its log anew."""
+    """One feature table; every call reads its log again."""
 
     lake: str
     dataset: str
@@ -94,9 +94,9 @@ class FeatureTable:
         return _publications(snapshot.commits_by_time(self.uri))
 
     def at(self, *, version: int | None = None, as_of: datetime | str | None = None, pin: str | None = None) -> View:
-        """The table at a version, as it was at a time, or as it was pinned; if none is named, as it is now.
+        """Open the table at a version, at a time or at a pin; by default, at its newest version.
 
-        Packing files is a version too: it has the rows of the publication before it.
+        Compaction creates versions too; they hold the rows of the publication before them.
         """
         if [version, as_of, pin].count(None) < 2:
             raise UsageError(f"version {version}, as_of {as_of} and pin {pin} exclude each other; name one")
@@ -107,31 +107,33 @@ class FeatureTable:
             version = self._version_of(pin)
         elif version is None:
             version = commits[0].version
-        made = [each for each in _publications(commits) if each.version <= version]
-        return View(self.name, snapshot.open_version(self.uri, version), made)
+        publications = [published for published in _publications(commits) if published.version <= version]
+        return View(self.name, snapshot.open_version(self.uri, version), publications)
 
     def _version_at(self, at: datetime, commits: list[Commit]) -> int:
         first = next(reversed(_publications(commits)), None)
         if first is None or at < first.at:
-            begins = (
-                f"its first publication is version {first.version} of {moment(first.at)}" if first else "it has none"
+            hint = (
+                f"its first publication is version {first.version} of {moment(first.at)}"
+                if first
+                else "it has no publication"
             )
-            raise SourceMissingError(f"nothing of {self.name} was published by {moment(at)}; {begins}")
-        newest, *_ = (each.version for each in commits if each.at <= at)
+            raise SourceMissingError(f"nothing of {self.name} was published by {moment(at)}; {hint}")
+        newest, *_ = (commit.version for commit in commits if commit.at <= at)
         return newest
 
     def _version_of(self, name: str) -> int:
         from common.lake.pins import find  # which reads any table of the lake itself
 
-        found = find(self.lake, name)
-        if found.table != self.path:
-            raise UsageError(f"pin {name} is of {found.table}, not of {self.path}; see: features pins")
-        return found.version
+        pin = find(self.lake, name)
+        if pin.table != self.path:
+            raise UsageError(f"pin {name} is of {pin.table}, not of {self.path}; see: features pins")
+        return pin.version
 
 
 def _publications(commits: list[Commit]) -> list[Version]:
     return [
-        Version(each.version, each.at, each.books)
-        for each in commits
-        if each.books.get("job") == "publish" and each.books.get("days")
+        Version(commit.version, commit.at, commit.books)
+        for commit in commits
+        if commit.books.get("job") == "publish" and commit.books.get("days")
     ]

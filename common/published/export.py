@@ -1,4 +1,4 @@
-"""Rows of a version to a file, a day at a time; whoever looks sees no half of it."""
+"""Write the rows of a version to a file, a day at a time; the file appears only when it is complete."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ class Exported:
     rows: int
     hash: str
     days: dict[str, str]
-    # Days whose rows are not those that were published: somebody else wrote to the table since.
+    # Days whose rows differ from the publication: another writer changed the table since.
     changed: list[str]
 
 
 def export_rows(view: View, out: Path, chosen: Selection) -> Exported:
-    """All columns of the chosen days. The same rows make the same file, however they are stored."""
+    """Write all columns of the chosen days. Equal rows give an equal file, whatever the layout of the table."""
     if out.suffix not in FORMATS:
         raise UsageError(f"--out {out} ends in {out.suffix!r}; expected one of {', '.join(FORMATS)}")
     schema = view.stored.schema.with_metadata({"table": view.table, "version": str(view.version)})
     parts = view.by_day(**chosen)
-    first = next(parts)  # what isn't there is found out before a file is made
+    first = next(parts)  # raise on missing days before creating a file
     rows, days = 0, {}
     with _aside(out) as path, _writer(path, out.suffix, schema) as writer:
-        for day, found in chain([first], parts):
-            writer.write_table(found.cast(schema))
+        for day, table in chain([first], parts):
+            writer.write_table(table.cast(schema))
             content = ContentHash(schema)
-            content.add(found)
-            rows, days[str(day)] = rows + found.num_rows, content.hexdigest()
+            content.add(table)
+            rows, days[str(day)] = rows + table.num_rows, content.hexdigest()
     changed = [day for day, hash_ in days.items() if view.published.get(day, {}).get("hash") != hash_]
     return Exported(rows, hash_parts(days), days, changed)
 
@@ -55,7 +55,9 @@ def _aside(out: Path) -> Iterator[Path]:
         yield aside
         aside.replace(out)
     except OSError as error:
-        raise LakeNotWritableError(f"--out {out} can't be written: {error}; what was there is as it was") from error
+        raise LakeNotWritableError(
+            f"--out {out} can't be written: {error}. An existing file was left as it was; choose another path"
+        ) from error
     finally:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
@@ -72,7 +74,5 @@ def _writer(path: Path, suffix: str, schema: pa.Schema) -> Any:
 
     nested = [field.name for field in schema if types.is_nested(field.type)]
     if nested:
-        raise UsageError(
-            f"a .csv can't hold {', '.join(nested)}, which are lists or structs; choose .parquet or .arrow"
-        )
+        raise UsageError(f"a .csv can't hold {', '.join(nested)} (lists or structs); choose .parquet or .arrow")
     return CSVWriter(path, schema)

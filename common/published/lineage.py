@@ -1,4 +1,4 @@
-"""Why a feature row says what it says: the run that made it, its source versions, and the events that went in. No Spark."""
+"""Explain a feature row: the run that wrote it, its source versions, and the events in its window. No Spark."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ SUPERSEDED = "superseded"
 @dataclass(frozen=True)
 class Lineage:
     row: dict[str, Any]
-    facts: dict[str, Any]  # of the publication: run, sources, counts, validation
-    events: pa.Table  # the processed rows as they were known on ds, oldest first
+    facts: dict[str, Any]  # about the publication: run, sources, counts, validation
+    events: pa.Table  # the processed rows known on ds, oldest first
 
 
 def explain(lake: str, view: View, entity: str, ds: date) -> Lineage:
-    found = view.arrow(ds=ds, entities=[entity])
-    if not found.num_rows:
+    rows = view.arrow(ds=ds, entities=[entity])
+    if not rows.num_rows:
         raise SourceMissingError(f"{view.table} version {view.version} has no row of {view.entity} {entity} on {ds}")
-    (row,) = found.to_pylist()
+    (row,) = rows.to_pylist()
     facts = view.published[str(ds)]
     dataset = datasets.load(view.table.partition("@")[0])
     definition.require_declared(dataset, facts, f"{view.table} of {ds}")
@@ -41,14 +41,17 @@ def explain(lake: str, view: View, entity: str, ds: date) -> Lineage:
 
 
 def _events(lake: str, contract: Contract, sources: dict[str, int], entity: Any, ds: date) -> pa.Table:
-    """The entity's rows in the window, from the tables at the versions that were read: the rule of `common.clean.as_of`."""
+    """The entity's rows in the window at the versions that were read, by the same rule as `common.clean.as_of`."""
     days = day_range(ds, max(0, contract.features.window_days - 1))
-    mine = pc.field(contract.features.entity) == pc.scalar(entity)
-    current, aside = (
-        _read(lake, table, sources, days, mine) for table in (layout.processed(contract), layout.superseded(contract))
+    of_entity = pc.field(contract.features.entity) == pc.scalar(entity)
+    current, superseded = (
+        _read(lake, table, sources, days, of_entity)
+        for table in (layout.processed(contract), layout.superseded(contract))
     )
-    if aside.num_rows:
-        replaced = aside.filter((pc.field("arrived") <= ds) & (pc.field(SUPERSEDED) > ds)).drop_columns([SUPERSEDED])
+    if superseded.num_rows:
+        replaced = superseded.filter((pc.field("arrived") <= ds) & (pc.field(SUPERSEDED) > ds)).drop_columns(
+            [SUPERSEDED]
+        )
         identity = ["event_date", *contract.key, "record_hash", "arrived"]
         current = current.join(replaced.select(identity), identity, join_type="left anti")
         current = pa.concat_tables([current.select(replaced.column_names), replaced])
@@ -57,9 +60,9 @@ def _events(lake: str, contract: Contract, sources: dict[str, int], entity: Any,
     return known.sort_by([(name, "ascending") for name in order]) if known.num_rows else known
 
 
-def _read(lake: str, table: layout.Table, sources: dict[str, int], days: list[date], mine: Any) -> pa.Table:
+def _read(lake: str, table: layout.Table, sources: dict[str, int], days: list[date], where: Any) -> pa.Table:
     version = sources.get(table.path, NO_TABLE)
     if version == NO_TABLE:
         return pa.table({})
-    found = snapshot.open_version(f"{lake}/{table.path}", version)
-    return pa.concat_tables([found.read(str(day), where=mine) for day in days])
+    stored = snapshot.open_version(f"{lake}/{table.path}", version)
+    return pa.concat_tables([stored.read(str(day), where=where) for day in days])

@@ -1,4 +1,4 @@
-"""Makes validated feature rows the published ones, all days of a range in one commit, and says what made each."""
+"""Publish validated feature rows: all days of a range in one commit, with the facts about each day."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from common.runtime.submit_command import spark_submit
 
 @dataclass(frozen=True)
 class ValidatedDay:
-    """A day of validated feature rows, at the version that was validated."""
+    """A day of feature rows, at the table version that was validated."""
 
     run: Run
     version: int
-    made: Commit
+    commit: Commit
     verdict: dict[str, Any]
 
     @property
@@ -46,14 +46,14 @@ class ValidatedDay:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Which run made the rows, from what, and what the gate said of them."""
+        """The run that wrote the rows, their sources, and the gate's verdict."""
         rows = self.rows
         return {
             "rows": rows.num_rows,
             "hash": content_hash.hash_rows(rows, layout.features(self.run.contract).identity),
             "features_version": self.version,
             **{
-                name: self.made.books.get(name)
+                name: self.commit.books.get(name)
                 for name in ("run_id", "code", "revision", "lock", "sources", "counts", "definition")
             },
             "validation": self.verdict,
@@ -61,70 +61,70 @@ class ValidatedDay:
 
 
 def publish(days: Sequence[Run]) -> Outcome:
-    """One step for all the days: a reader sees all of them, or none."""
+    """Publish all days in one commit, so that readers see all of them or none."""
     run, *_ = days
     meaning = definition.define(run.dataset)
-    # All days from one version of the table: it is the one that is validated, and the one that is read.
+    # Read all days from one version, so that the rows published are the rows validated.
     version = delta_log.version(run.path(layout.features(run.contract)))
     ready = [_ready(day, version, meaning) for day in days]
     table, uri = layout.published(run.contract), run.path(layout.published(run.contract))
     with committing(run.settings.lake, table.path):
-        facts = {str(each.run.ds): each.facts for each in ready}
-        # A new day is in no commit, so that the log, which only grows, need not be read for it.
-        seen = delta_log.files(uri, ds=list(facts)) or not all(each["rows"] for each in facts.values())
+        facts = {str(day.run.ds): day.facts for day in ready}
+        # Skip reading the log for new days: it only grows, and no commit holds them.
+        seen = delta_log.files(uri, ds=list(facts)) or not all(day["rows"] for day in facts.values())
         before = facts_by_day(uri) if seen else {}
-        changed = [each for each in ready if _differs(facts[str(each.run.ds)], before.get(str(each.run.ds)))]
-        counts = {"published": len(changed), "rows": sum(each["rows"] for each in facts.values())}
+        changed = [day for day in ready if _differs(facts[str(day.run.ds)], before.get(str(day.run.ds)))]
+        counts = {"published": len(changed), "rows": sum(day["rows"] for day in facts.values())}
         if not changed:
             return Outcome("nothing", counts)
         books = {
             **meaning.facts,
             "ds": _range(days),
-            "days": {str(each.run.ds): facts[str(each.run.ds)] for each in changed},
+            "days": {str(day.run.ds): facts[str(day.run.ds)] for day in changed},
         }
         _write(uri, changed, books)
     return Outcome("done", counts, {table.path: delta_log.version(uri)})
 
 
 def facts_by_day(uri: str) -> dict[str, dict[str, Any]]:
-    """What the newest publication of each day says of it."""
-    found: dict[str, dict[str, Any]] = {}
+    """The facts of each day in its newest publication."""
+    newest: dict[str, dict[str, Any]] = {}
     for commit in delta_log.commits(uri):
         for day, facts in commit.books.get("days", {}).items():
-            found.setdefault(day, facts)
-    return found
+            newest.setdefault(day, facts)
+    return newest
 
 
 def _ready(run: Run, version: int, meaning: Definition) -> ValidatedDay:
-    """The day's rows, if the gate has passed them as they are now."""
+    """Return the day if the gate has passed its rows as they are now; raise otherwise."""
     staleness.require_made(run, "features")
-    table, said = layout.features(run.contract), f"features of {run.contract.name} {run.ds}"
+    table, subject = layout.features(run.contract), f"features of {run.contract.name} {run.ds}"
     again = spark_submit("validate", run.contract.name, run.ds, table="features")
     record = run_log.load_other(run, "validate-features", run.ds)
     if record.failure:
         raise ContractViolationError(
-            f"{said} failed their validation ({record.failure.get('message', '')}); nothing was published, and readers keep "
-            f"what they have. Mend the cause, run the day again, then: {again}",
+            f"{subject} failed their validation ({record.failure.get('message', '')}); nothing was published, and readers keep "
+            f"what they have. Fix the cause, run the day again, then: {again}",
             record.failure.get("failures"),
         )
     if not record.line or _rewritten(run, table, record):
-        raise SourceMissingError(f"{said} have not been validated since they were last written; run: {again}")
-    made = delta_log.newest_commit(run.path(table), "features", str(run.ds))
-    if made is None:
+        raise SourceMissingError(f"{subject} have not been validated since they were last written; run: {again}")
+    commit = delta_log.newest_commit(run.path(table), "features", str(run.ds))
+    if commit is None:
         raise SourceMissingError(
-            f"no commit of {table.path} says that features made {said}; run: "
+            f"{table.path} has no commit of the features job for {subject}; expected one; run: "
             f"{spark_submit('features', run.contract.name, run.ds, full_refresh=True)}"
         )
-    if made.books.get("definition", meaning.fingerprint) != meaning.fingerprint:
+    if commit.books.get("definition", meaning.fingerprint) != meaning.fingerprint:
         raise definition.DefinitionChangedError(
-            f"{said} were made by another definition than the one declared now; run features again"
+            f"{subject} were built by another definition than the one declared now; run features again"
         )
     verdict = {
         **record.line["counts"],
         "run_id": record.run_id,
-        "warned": [each["expectation"] for each in record.line.get("warnings", [])],
+        "warned": [warning["expectation"] for warning in record.line.get("warnings", [])],
     }
-    return ValidatedDay(run, version, made, verdict)
+    return ValidatedDay(run, version, commit, verdict)
 
 
 def _rewritten(run: Run, table: Table, validated: RunRecord) -> bool:
@@ -145,8 +145,8 @@ def _write(uri: str, days: Sequence[ValidatedDay], books: dict[str, Any]) -> Non
     contract = days[0].run.contract
     table = layout.published(contract)
     there = delta_log.exists(uri)
-    # Dates only, never anything that a user or the data says.
-    chosen = f"ds IN ({', '.join(repr(str(each.run.ds)) for each in days)})"
+    # Build the predicate from dates only, never from user input or data.
+    chosen = f"ds IN ({', '.join(repr(str(day.run.ds)) for day in days)})"
     write_deltalake(
         uri,
         _stream(days),
@@ -159,9 +159,9 @@ def _write(uri: str, days: Sequence[ValidatedDay], books: dict[str, Any]) -> Non
 
 
 def _stream(days: Sequence[ValidatedDay]) -> pa.RecordBatchReader:
-    """The days' rows as they pass by. Arrow reads the files itself: `deltalake` can't read while it writes."""
+    """Stream the days' rows with Arrow, because `deltalake` cannot read while it writes."""
     first = days[0]
     system, path = locate(first.run.path(layout.features(first.run.contract)))
-    made = DeltaTable(first.run.path(layout.features(first.run.contract)), version=first.version)
-    dataset = made.to_pyarrow_dataset(filesystem=fs.SubTreeFileSystem(path, system))
-    return dataset.scanner(filter=pc.field("ds").isin([each.run.ds for each in days])).to_reader()
+    table = DeltaTable(first.run.path(layout.features(first.run.contract)), version=first.version)
+    dataset = table.to_pyarrow_dataset(filesystem=fs.SubTreeFileSystem(path, system))
+    return dataset.scanner(filter=pc.field("ds").isin([day.run.ds for day in days])).to_reader()

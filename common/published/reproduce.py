@@ -1,4 +1,4 @@
-"""Published rows made again from the source versions that their publication names."""
+"""Rebuild published rows from the source versions recorded in their publication."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from common.runtime.run import Outcome, Run
 
 
 def reproduce(run: Run) -> Outcome:
-    """Computes the day anew, straight from the rows as they were, and compares it with what was published.
+    """Rebuild the day from its source rows and compare it with what was published.
 
-    Of another feature version or an older publication where those are asked for: `feature_version`, `publication`.
+    The options `feature_version` and `publication` choose another feature version or an older publication.
     """
     declared = layout.published(run.contract)
     number = run.options.get("feature_version") or run.contract.features.version
@@ -28,27 +28,33 @@ def reproduce(run: Run) -> Outcome:
     view = table.at(version=run.options.get("publication"))
     published = view.arrow(ds=run.ds)
     facts = view.published[str(run.ds)]
-    said = f"{table.path} of {run.ds}"
-    definition.require_declared(run.dataset, facts, said)
+    subject = f"{table.path} of {run.ds}"
+    definition.require_declared(run.dataset, facts, subject)
     if facts["revision"] != code_revision():
-        run.log.warning("made by revision %s, made again by %s", facts["revision"] or "?", code_revision() or "?")
-    made = replace(run, at=facts["sources"])
-    _insist_sources(made)
+        run.log.warning(
+            "published by revision %s, rebuilding with revision %s", facts["revision"] or "?", code_revision() or "?"
+        )
+    past_run = replace(run, at=facts["sources"])
+    _require_sources(past_run)
     window = run.contract.features.window_days
-    fresh = partials.aggregate(made, rows_known(made, day_range(run.ds, window - 1), run.ds), []) if window else None
-    rows, counts = build.build_features(made, fresh)
-    found = diff_rows(published, rows.toArrow(), declared.identity)
-    if found is not None:
+    fresh = (
+        partials.aggregate(past_run, rows_known(past_run, day_range(run.ds, window - 1), run.ds), [])
+        if window
+        else None
+    )
+    rows, counts = build.build_features(past_run, fresh)
+    difference = diff_rows(published, rows.toArrow(), declared.identity)
+    if difference is not None:
         raise ContractViolationError(
-            f"{said} can't be made again: unlike are {found.words}. It was made by revision "
-            f"{facts['revision']}; check that one out and try again, or look for what depends on more than the sources.",
-            found.facts,
+            f"{subject} can't be made again: the rows differ in {difference.words}. It was published by revision "
+            f"{facts['revision']}; check out that revision and try again, or find what depends on more than the sources.",
+            difference.facts,
         )
     named = {name: facts[name] for name in ("hash", "sources")}
     return Outcome("done", counts, facts={**named, "publication": view.version, "made_by": facts["run_id"]})
 
 
-def _insist_sources(run: Run) -> None:
+def _require_sources(run: Run) -> None:
     dates = [str(day) for day in day_range(run.ds, max(0, run.contract.features.window_days - 1))]
     for table in build.source_tables(run.contract):
         version = run.at.get(table.path, NO_TABLE)

@@ -1,4 +1,4 @@
-"""What changed between two versions of a feature table; days whose files are the same are not read."""
+"""Compare two versions of a feature table; days with the same files are not read."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ class ValueChange:
 
 @dataclass
 class VersionDiff:
-    """Rows by entity and day. A value differs if its bits do (see `common.lake.content_hash`), as the hashes have it."""
+    """Differences by entity and day. Values are compared by their bits, like `common.lake.content_hash`."""
 
-    days: list[date] = field(default_factory=list)  # those that were read
+    days: list[date] = field(default_factory=list)  # the days that were read
     added: int = 0
     removed: int = 0
     changed: int = 0
-    columns: dict[str, int] = field(default_factory=dict)  # rows that changed in each
+    columns: dict[str, int] = field(default_factory=dict)  # changed rows by column
     largest: list[ValueChange] = field(default_factory=list)
     new_columns: list[str] = field(default_factory=list)
     gone_columns: list[str] = field(default_factory=list)
-    retyped: list[str] = field(default_factory=list)  # of another type now: not compared
+    retyped: list[str] = field(default_factory=list)  # type changed, so not compared
 
 
 def compare_versions(before: View, after: View, days: Iterable[date] | None = None) -> VersionDiff:
-    """Day by day; of a day both versions are in memory."""
-    found = _columns(before, after)
-    compared = [name for name in before.stored.schema.names if name in _shared(before, after, found)]
-    wanted = None if days is None else {str(day) for day in days}
+    """Compare day by day, with one day of both versions in memory."""
+    diff = _columns(before, after)
+    compared = [name for name in before.stored.schema.names if name in _shared(before, after, diff)]
+    selected = None if days is None else {str(day) for day in days}
     old, new = before.stored.files, after.stored.files
     for day in sorted({*old, *new}):
-        if old.get(day) != new.get(day) and (wanted is None or day in wanted):
-            _compare_day(found, date.fromisoformat(day), before, after, compared)
-    return found
+        if old.get(day) != new.get(day) and (selected is None or day in selected):
+            _compare_day(diff, date.fromisoformat(day), before, after, compared)
+    return diff
 
 
 def _columns(before: View, after: View) -> VersionDiff:
@@ -71,39 +71,40 @@ def _columns(before: View, after: View) -> VersionDiff:
     )
 
 
-def _shared(before: View, after: View, found: VersionDiff) -> set[str]:
+def _shared(before: View, after: View, diff: VersionDiff) -> set[str]:
     both = {*before.stored.schema.names} & {*after.stored.schema.names}
-    return both - {*found.retyped, "ds"}
+    return both - {*diff.retyped, "ds"}
 
 
-def _compare_day(found: VersionDiff, day: date, before: View, after: View, compared: list[str]) -> None:
+def _compare_day(diff: VersionDiff, day: date, before: View, after: View, compared: list[str]) -> None:
     entity = after.entity
     old, new = (_rows_of(view, day, compared, entity) for view in (before, after))
     place = pc.index_in(new[entity], value_set=old[entity].combine_chunks())
     both = pc.is_valid(place)
     kept, was = new.filter(both), old.take(pc.drop_null(place))
-    found.days.append(day)
-    found.added += new.num_rows - kept.num_rows
-    found.removed += old.num_rows - kept.num_rows
+    diff.days.append(day)
+    diff.added += new.num_rows - kept.num_rows
+    diff.removed += old.num_rows - kept.num_rows
     differs = np.zeros(kept.num_rows, bool)
-    for name in (each for each in compared if each != entity):
+    for name in (column for column in compared if column != entity):
         type_ = canonical(kept[name].type, name)
         here = _differ(encoded(was[name], type_), encoded(kept[name], type_))
         if here.any():
             differs |= here
-            found.columns[name] = found.columns.get(name, 0) + int(here.sum())
-            found.largest += _largest(day, name, kept[entity], was[name], kept[name])
-    found.changed += int(differs.sum())
-    found.largest = sorted(found.largest, key=lambda each: (-each.size, each.ds, str(each.entity), each.column))[
-        :LARGEST
-    ]
+            diff.columns[name] = diff.columns.get(name, 0) + int(here.sum())
+            diff.largest += _largest(day, name, kept[entity], was[name], kept[name])
+    diff.changed += int(differs.sum())
+    diff.largest = sorted(
+        diff.largest, key=lambda change: (-change.size, change.ds, str(change.entity), change.column)
+    )[:LARGEST]
 
 
 def _rows_of(view: View, day: date, columns: list[str], entity: str) -> pa.Table:
     rows = view.stored.read(str(day), columns)
     if pc.count_distinct(rows[entity], mode="all").as_py() != rows.num_rows:
         raise ContractViolationError(
-            f"{view.table} version {view.version} has a {entity} more than once on {day}; expected one row for each"
+            f"{view.table} version {view.version} has a {entity} more than once on {day}; "
+            "expected one row for each. Publish the day again"
         )
     return rows
 
@@ -113,10 +114,10 @@ def _differ(one: Bytes, other: Bytes) -> Any:
 
 
 def _largest(day: date, name: str, entities: Any, before: Any, after: Any) -> list[ValueChange]:
-    """The largest changes of a column of numbers; from or to nothing is no number."""
+    """The largest changes of a numeric column, without changes from or to null."""
     if not _is_number(before.type):
         return []
-    old, new = (np.asarray(pc.cast(each, pa.float64(), safe=False).to_numpy()) for each in (before, after))
+    old, new = (np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy()) for column in (before, after))
     with np.errstate(invalid="ignore"):
         sizes = np.nan_to_num(np.abs(new - old), nan=0.0, posinf=np.inf)
     chosen = np.argsort(-sizes, kind="stable")[:LARGEST]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Selection(TypedDict, total=False):
-    """Which rows: of `ds` (a day, or `A..B`) or of `days` (first, last), of those entities; and which columns of them."""
+    """Which rows and columns to read: `ds` is a day or `A..B`, `days` is (first, last)."""
 
     ds: date | str
     days: tuple[date | str, date | str]
@@ -31,7 +31,7 @@ class Selection(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Version:
-    """One publication: when it was made, and what it says of itself."""
+    """One publication: its table version, its time and its books."""
 
     version: int
     at: datetime
@@ -39,21 +39,21 @@ class Version:
 
     @property
     def days(self) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = self.books["days"]
-        return found
+        days: dict[str, dict[str, Any]] = self.books["days"]
+        return days
 
     @property
     def rows(self) -> int:
-        return sum(each["rows"] for each in self.days.values())
+        return sum(day["rows"] for day in self.days.values())
 
 
 @dataclass(frozen=True)
 class View:
-    """The rows of one version. A day is read at a time and only its files; its rows come in the order of the entity."""
+    """The rows of one version, read a day at a time and sorted by entity."""
 
     table: str
     stored: TableSnapshot
-    publications: list[Version]  # those that made this version, newest first
+    publications: list[Version]  # the publications up to this version, newest first
 
     @property
     def version(self) -> int:
@@ -61,12 +61,12 @@ class View:
 
     @cached_property
     def published(self) -> dict[str, dict[str, Any]]:
-        """What the last publication of each day says of it."""
-        return {day: facts for each in reversed(self.publications) for day, facts in each.days.items()}
+        """The facts of each day in its newest publication."""
+        return {day: facts for version in reversed(self.publications) for day, facts in version.days.items()}
 
     @property
     def entity(self) -> str:
-        """The column that names a row within its day."""
+        """The column that identifies a row within its day."""
         return str(self.publications[0].books["entity"])
 
     def days(self) -> list[date]:
@@ -74,7 +74,7 @@ class View:
         return sorted(date.fromisoformat(day) for day in {*self.stored.files, *empty})
 
     def chosen(self, ds: date | str | None = None, days: tuple[date | str, date | str] | None = None) -> list[date]:
-        """The days that are there among those asked for, which may be written `A..B`; all if none are."""
+        """The requested days that exist (`ds` may be `A..B`); all days if none are requested."""
         if ds is not None and days is not None:
             raise UsageError(f"ds {ds} and days {days} exclude each other; name one")
         present = self.days()
@@ -85,16 +85,16 @@ class View:
         if ds is None and days is None:
             return present
         asked = str(ds) if days is None else f"{days[0]}..{days[1]}"
-        wanted = parse_days(asked, long_range=True)
-        found = sorted({*wanted} & {*present})
-        if not found:
+        requested = parse_days(asked, long_range=True)
+        matching = sorted({*requested} & {*present})
+        if not matching:
             raise SourceMissingError(
                 f"{self.table} version {self.version} has nothing for {asked}; it has {present[0]}..{present[-1]}"
             )
-        return found
+        return matching
 
     def by_day(self, **chosen: Unpack[Selection]) -> Iterator[tuple[date, pa.Table]]:
-        """Day after day, each whole: what is in memory is one day, not the table."""
+        """Yield the rows day by day, so that only one day is in memory."""
         names = self._names(chosen.get("columns"))
         days = self.chosen(chosen.get("ds"), chosen.get("days"))
         where = self._among(chosen["entities"]) if "entities" in chosen else None
@@ -104,25 +104,25 @@ class View:
             yield day, rows.sort_by([(self.entity, "ascending")]).select(names)
 
     def batches(self, **chosen: Unpack[Selection]) -> Iterator[pa.RecordBatch]:
-        """As `arrow`, in pieces."""
+        """Yield the same rows as `arrow`, in batches."""
         for _, rows in self.by_day(**chosen):
             yield from rows.to_batches()
 
     def arrow(self, **chosen: Unpack[Selection]) -> pa.Table:
-        """The rows that are asked for, by day and entity; all, if nothing is."""
+        """Return the selected rows, sorted by day and entity; all rows by default."""
         schema = pa.schema([self.stored.schema.field(name) for name in self._names(chosen.get("columns"))])
         return pa.Table.from_batches(self.batches(**chosen), schema=schema)
 
     def pandas(self, **chosen: Unpack[Selection]) -> pandas.DataFrame:
-        found: pandas.DataFrame = self.arrow(**chosen).to_pandas()
-        return found
+        frame: pandas.DataFrame = self.arrow(**chosen).to_pandas()
+        return frame
 
     def polars(self, **chosen: Unpack[Selection]) -> polars.DataFrame:
         import polars
 
-        found = polars.from_arrow(self.arrow(**chosen))
-        assert isinstance(found, polars.DataFrame)
-        return found
+        frame = polars.from_arrow(self.arrow(**chosen))
+        assert isinstance(frame, polars.DataFrame)
+        return frame
 
     def _names(self, columns: Sequence[str] | None) -> list[str]:
         known = self.stored.schema.names
@@ -132,8 +132,8 @@ class View:
         return list(columns or known)
 
     def _among(self, entities: Iterable[Any]) -> Any:
-        type_, given = self.stored.schema.field(self.entity).type, [str(each) for each in entities]
+        type_, values = self.stored.schema.field(self.entity).type, [str(entity) for entity in entities]
         try:
-            return pc.field(self.entity).isin(pa.array(given, pa.string()).cast(type_))
+            return pc.field(self.entity).isin(pa.array(values, pa.string()).cast(type_))
         except pa.ArrowInvalid:
-            raise UsageError(f"{self.entity} {given} can't be read as {type_}, which that column is") from None
+            raise UsageError(f"{self.entity} {values} can't be read as {type_}, the type of that column") from None
