@@ -3,7 +3,7 @@
     tests/compose/check.py [--keep]
 
 COMPOSE and BUILD say how, as for `make up`; PATH has to have what they name. It takes a quarter of an hour and ten GB of
-disk, and leaves nothing but the images. The backfill's commands are the README's. Standard library only.
+disk, and leaves nothing but the images. The backfill's commands are those of conf/README.md. Standard library only.
 """
 
 from __future__ import annotations
@@ -189,8 +189,8 @@ def runs_days(stack: Stack) -> None:
         until(lambda: DATASET in stack.inside("airflow-scheduler", "airflow", "dags", "list"), 120),
         f"Airflow has no DAG {DATASET}: {stack.inside('airflow-scheduler', 'airflow', 'dags', 'list-import-errors')}",
     )
-    commands = re.findall(r"^docker compose (.*)$", (stack.clone / "README.md").read_text(), re.M)
-    insist(len(commands) == 2, f"two commands in the README expected, to land days and to run them; found {commands}")
+    commands = re.findall(r"^docker compose (.*)$", (stack.clone / "conf/README.md").read_text(), re.M)
+    insist(len(commands) == 2, f"two commands in conf/README.md expected, to land days and to run them; found {commands}")
     for command in commands:
         done = stack.run("sh", "-c", f"{COMPOSE} {command}")
         insist(done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}")

@@ -16,13 +16,19 @@ from tests.support.play_lake import PlayLake
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv/bin/python"
-README = (ROOT / "README.md").read_text()
+# The first is read top to bottom; the others go on from there.
+READMES = [
+    ROOT / "README.md",
+    *sorted(path for folder in ("common", "conf", "dags", "tests") for path in (ROOT / folder).rglob("README.md")),
+]
 # Every block with its language; a block of commands names none.
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.S | re.M)
+BLOCKS = [block for path in READMES for block in re.findall(r"^```(\w*)\n(.*?)^```$", path.read_text(), re.S | re.M)]
 TYPED = "\n".join(text for kind, text in BLOCKS if not kind)
 COMMANDS = [command.strip() for command in re.findall(r"^(?:make|\.venv/bin/)[^#\n]*", TYPED, re.M)]
-# What other tests run: the demo has one of its own, and this is one; Airflow, the containers and the cluster have theirs.
-ELSEWHERE = re.compile(r"make (demo|test|airflow|backfill|up|down|cluster)\b|.* --env cluster\b")
+# Other tests run these: the demo, Airflow, the containers and the cluster have their own.
+ELSEWHERE = re.compile(r"make (demo|test|airflow|backfill|up|down|cluster|cluster-down)\b|.* --env cluster\b")
+# These have something to do each time.
+ALWAYS_LOOKS = re.compile(r".*/(leakcheck|reproduce)\.py")
 
 
 @pytest.fixture
@@ -47,7 +53,7 @@ def test_the_commands_of_the_readme_run_as_they_stand_and_again_they_change_noth
     made_again(lake)
     what_it_shows_in_python_and_sql_runs(lake, spark)
     before = lake.state()
-    for command in (each for each in commands if "spark-submit" in each and "leakcheck" not in each):
+    for command in (each for each in commands if "spark-submit" in each and not ALWAYS_LOOKS.match(each)):
         assert run(command, lake)["outcome"] == "nothing", command
     assert lake.state() == before
 
@@ -128,3 +134,23 @@ def test_make_help_lists_every_target_by_use() -> None:
     assert re.findall(r"^(\S.*):$", shown, re.M) == [
         "Try it", "Develop", "Operate", "Airflow", "Cluster and containers",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_readme_is_short_and_its_links_lead_somewhere(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.split()) <= (900 if path == ROOT / "README.md" else 600)
+    links = re.findall(r"\]\(([^)#:]+)\)", text)
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_readme_names_exists(path: Path) -> None:
+    text = path.read_text()
+    modules = re.findall(r"python -m ((?:common|jobs|tests)(?:\.\w+)+)", text)
+    assert [name for name in modules if not (ROOT / f"{name.replace('.', '/')}.py").exists()] == []
+    targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)
+    assert targets
+    assert set(re.findall(r"`make ([a-z-]+)", text)) <= set(targets[1].split())
+    files = re.findall(r"`((?:common|jobs|dags|conf|tests)/[\w/.-]+\.\w+)`", text)
+    assert [name for name in files if not (ROOT / name).exists()] == []
