@@ -29,7 +29,7 @@ def local_path(uri: str) -> Path:
 
 
 def read_json(uri: str) -> dict[str, Any] | None:
-    """What the file holds; None where there is none, or none that can be read."""
+    """Return the JSON object in the file, or None if it is missing or unreadable."""
     system, path = locate(uri)
     try:
         with system.open_input_stream(path) as stream:
@@ -40,7 +40,7 @@ def read_json(uri: str) -> dict[str, Any] | None:
 
 
 def write_json(uri: str, content: dict[str, Any]) -> None:
-    """Writes aside and moves: a reader sees the old content or the new."""
+    """Write to a temporary file and move it, so that readers see the old or the new content."""
     system, path = locate(uri)
     system.create_dir(path.rpartition("/")[0], recursive=True)
     aside = f"{path}.{uuid.uuid4().hex}.tmp"
@@ -51,17 +51,17 @@ def write_json(uri: str, content: dict[str, Any]) -> None:
 
 def list_files(uri: str, recursive: bool = False) -> list[fs.FileInfo]:
     """The files below a folder by path; none where there is no such folder."""
-    found = _look(uri, recursive)
-    return sorted((each for each in found if each.type == fs.FileType.File), key=lambda each: each.path)
+    infos = _look(uri, recursive)
+    return sorted((info for info in infos if info.type == fs.FileType.File), key=lambda info: info.path)
 
 
 def list_folders(uri: str) -> list[str]:
     """The names of the folders in a folder; none where there is no such folder."""
-    return sorted(each.base_name for each in _look(uri) if each.type == fs.FileType.Directory)
+    return sorted(info.base_name for info in _look(uri) if info.type == fs.FileType.Directory)
 
 
 def _look(uri: str, recursive: bool = False) -> list[fs.FileInfo]:
-    """A folder that comes while one looks is neither found nor taken as absent: one looks again."""
+    """List a folder, retrying when it is created during the listing."""
     system, path = locate(uri)
     folder = fs.FileSelector(path, allow_not_found=True, recursive=recursive)
     for _ in range(LOOKS - 1):

@@ -28,7 +28,7 @@ def committing(lake: str, table: str) -> AbstractContextManager[None]:
 
 @contextmanager
 def hold(lake: str, name: str, wait_seconds: float) -> Iterator[None]:
-    """Holds the lock of that name within the lake, or raises Busy after waiting. Who holds it may take it again."""
+    """Hold the lock of that name within the lake, or raise LockedError after waiting. The holder may take it again."""
     path = _folder(lake) / f"{name.replace('/', '.')}.lock"
     mine = (path, threading.get_ident())
     if mine in _held:

@@ -1,4 +1,4 @@
-"""Makes a table say what a run says: the difference first, then one MERGE of it."""
+"""Make a slice of a table equal to the desired rows: compute the difference, then apply it in one MERGE."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ class DesiredSlice:
 
 
 def converge(run: Run, wish: DesiredSlice, books: Mapping[str, Any]) -> Change:
-    """Makes the slice as wished: the difference first, then one MERGE of it, with the books in its commit.
+    """Make the slice equal to the desired rows in one MERGE, with the books in its commit.
 
-    With nothing to change nothing is committed, unless the books of the day have changed. Where another writer was
-    quicker, the difference is taken anew; who has said what is stored has to look again itself.
+    Nothing is committed when nothing changes, unless the day's books changed. On a conflict the difference is computed
+    again; a caller that passes `existing` must retry itself.
     """
     create(run, wish.table)
     with committing(run.settings.lake, wish.table.path):
@@ -92,7 +92,7 @@ def _to_insert(rows: DataFrame, table: Table) -> DataFrame:
 def _commit(run: Run, wish: DesiredSlice, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> Change:
     books_changed = not change.rows and _books_changed(run, wish.table, books)
     if change.rows:
-        _merge(run, wish, diff, change, books)
+        apply_difference(run, wish, diff, change, books)
     elif books_changed:
         _commit_books(run, wish.table, books)
     if change.rows or books_changed:
@@ -119,18 +119,18 @@ def fingerprint(columns: Sequence[str]) -> Column:
 
 
 def _computed(diff: DataFrame, table: Table) -> tuple[DataFrame, Change]:
-    """The difference, computed once, and its size."""
+    """Compute the difference once and count its rows."""
     times = {f"{action}s": F.count_if(F.col(ACTION) == action) for action in ALL}
     diff, seen = materialize(diff, partitions=F.collect_set(F.struct(*table.partition)), **times)
     partitions = [row.asDict() for row in seen["partitions"]]
     return diff, Change(-1, seen["inserts"], seen["updates"], seen["deletes"], partitions)
 
 
-def _merge(run: Run, wish: DesiredSlice, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> None:
+def apply_difference(run: Run, wish: DesiredSlice, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> None:
     table = wish.table
     target = DeltaTable.forPath(run.spark, run.path(table)).alias("t")
     # With the partitions that rows are only added to: Delta tells by them which other writers this one conflicts with.
-    touched: Slice = {name: sorted({each[name] for each in change.partitions}) for name in table.partition}
+    touched: Slice = {name: sorted({partition[name] for partition in change.partitions}) for name in table.partition}
     same_row = reduce(lambda one, other: one & other, [F.col(f"t.{n}") == F.col(f"s.{n}") for n in table.identity])
     condition = partition_filter(touched, "t.") & same_row
     if change.updated or change.deleted:

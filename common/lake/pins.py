@@ -1,4 +1,4 @@
-"""Versions that are kept, each by a name: `<lake>/pins/<name>.json` says which, and what its rows were."""
+"""Named pins that keep a table version; `<lake>/pins/<name>.json` holds the version and its content hashes."""
 
 from __future__ import annotations
 
@@ -52,21 +52,21 @@ def pin(lake: str, name: str, table_path: str, version: int, note: str = "") -> 
     # Vacuum holds the table's lock: what is there now, it will find pinned.
     with committing(lake, FOLDER), committing(lake, table_path):
         before = _pinned_before(lake, name, table_path, version)
-        found.insist_there()
+        found.require_present()
         if not before:
             write_json(_file(lake, name), asdict(made))
     return before or made
 
 
 def pins(lake: str) -> list[Pin]:
-    """All, by name. One that can't be read stops whoever asks: what it keeps must not be removed."""
+    """Return all pins by name. Raise if one is unreadable, because the version it keeps must not be removed."""
     found = [file.base_name.removesuffix(".json") for file in list_files(f"{lake}/{FOLDER}")]
     return [_load(lake, name) for name in found if NAME.fullmatch(name)]
 
 
 def find(lake: str, name: str) -> Pin:
     _insist_name(name)
-    known = [each.name for each in pins(lake)]
+    known = [existing.name for existing in pins(lake)]
     if name not in known:
         raise UsageError(f"there is no pin {name}; there are: {', '.join(known) or 'none'}")
     return _load(lake, name)
@@ -82,10 +82,10 @@ def release(lake: str, name: str) -> Pin:
 
 
 def verify(lake: str, name: str) -> Pin:
-    """Reads all rows of the pinned version; raises if they are not what they were, naming the days."""
+    """Read all rows of the pinned version and raise, naming the days, if they have changed."""
     pinned = find(lake, name)
     now = _open(lake, pinned.table, pinned.version)
-    now.insist_there()
+    now.require_present()
     found = {part: _hash_of(now, part) for part in now.files}
     differing = [
         {"day": day, "pinned": pinned.days.get(day, "nothing"), "found": found.get(day, "nothing")}
@@ -107,8 +107,8 @@ def verify(lake: str, name: str) -> Pin:
 
 
 def kept_versions(lake: str, table_path: str) -> list[int]:
-    """The versions of a table whose files must stay. Whoever removes files asks while holding the table's lock."""
-    return sorted({each.version for each in pins(lake) if each.table == table_path})
+    """Return the pinned versions of a table. Hold the table's lock while removing files based on them."""
+    return sorted({pinned.version for pinned in pins(lake) if pinned.table == table_path})
 
 
 def _hash_of(table: TableSnapshot, part: str) -> str:
@@ -119,7 +119,7 @@ def _hash_of(table: TableSnapshot, part: str) -> str:
 
 
 def _pinned_before(lake: str, name: str, table_path: str, version: int) -> Pin | None:
-    if not any(each.name == name for each in pins(lake)):
+    if not any(existing.name == name for existing in pins(lake)):
         return None
     before = _load(lake, name)
     if (before.table, before.version) != (table_path, version):

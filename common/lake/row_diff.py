@@ -1,4 +1,4 @@
-"""Two makings of the same rows, held against each other; what is unlike is named by column and entity."""
+"""Compare two versions of the same rows and name the differences by column and key."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RowDiff:
 
 
 def diff_rows(before: pa.Table, after: pa.Table, key: Sequence[str]) -> RowDiff | None:
-    """None where both say the same, whatever their order and packing."""
+    """Return the differences, or None if both tables hold the same rows in any order."""
     if content_hash.hash_rows(before, key) == content_hash.hash_rows(after, key):
         return None
     one, other = _by_key(before, key), _by_key(after, key)

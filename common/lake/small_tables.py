@@ -26,7 +26,7 @@ WRITE_ERRORS = (OSError, DeltaError, LakeNotWritableError)
 
 
 def write_slice(run: Run, table: Table, schema: pa.Schema, rows: Sequence[dict[str, Any]], where: Slice) -> bool:
-    """Makes that slice of the table hold just these rows; where it does already, nothing is written."""
+    """Replace the slice with these rows; write nothing if it already holds them."""
     path = run.path(table)
     wanted = _ordered(pa.Table.from_pylist(list(rows), schema=schema), table)
     with committing(run.settings.lake, table.path):
@@ -34,7 +34,7 @@ def write_slice(run: Run, table: Table, schema: pa.Schema, rows: Sequence[dict[s
         if there and _same(_ordered(read_slice(path, where), table), wanted):
             return False
         # Dates and declared names, never anything that a user or the data says.
-        chosen = " AND ".join(f"{name} IN ({', '.join(repr(str(each)) for each in where[name])})" for name in where)
+        chosen = " AND ".join(f"{name} IN ({', '.join(repr(str(value)) for value in where[name])})" for name in where)
         write_deltalake(
             path,
             wanted,
@@ -62,5 +62,5 @@ def _ordered(found: pa.Table, table: Table) -> pa.Table:
 
 
 def _same(stored: pa.Table, wanted: pa.Table) -> bool:
-    """What is no number is the same as itself here, which Arrow denies."""
+    """Compare two tables, treating NaN as equal to NaN, which Arrow does not."""
     return bool(stored.equals(wanted)) or str(stored.to_pylist()) == str(wanted.to_pylist())

@@ -112,7 +112,7 @@ class TableSnapshot:
                 "Bring it back from a copy, or choose another version."
             ) from error
 
-    def insist_there(self, parts: Iterable[str] | None = None) -> None:
+    def require_present(self, parts: Iterable[str] | None = None) -> None:
         """Raises where any file of the version was removed; of those parts, if any are named."""
         needed = self.files.values() if parts is None else [self.files.get(part, frozenset()) for part in parts]
         if not set().union(*needed) <= _present(self.uri):

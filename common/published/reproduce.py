@@ -59,4 +59,4 @@ def _require_sources(run: Run) -> None:
     for table in build.source_tables(run.contract):
         version = run.at.get(table.path, NO_TABLE)
         if version != NO_TABLE:
-            snapshot.open_version(run.path(table), version).insist_there(dates)
+            snapshot.open_version(run.path(table), version).require_present(dates)

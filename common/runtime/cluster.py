@@ -30,7 +30,7 @@ def masters(settings: Settings) -> list[tuple[str, int]]:
 
 
 def require_reachable(settings: Settings) -> None:
-    """Asked before Spark is: it would try for a minute, and then not say what to do."""
+    """Raise unless a master answers; Spark itself would retry for a minute and fail without advice."""
     if not any(map(_answers, masters(settings))):
         master = settings.spark["spark.master"]
         raise ClusterUnavailableError(f"no Spark cluster answers at {master}: {_advice(settings)}.")
@@ -83,7 +83,7 @@ def explain_rejection(settings: Settings) -> Iterator[None]:
 
 
 def await_executor(spark: SparkSession, settings: Settings) -> None:
-    """Without one a query would wait for ever, and say nothing."""
+    """Wait for an executor; without one a query would hang silently."""
     deadline = time.monotonic() + settings.lock_wait_seconds
     context = spark.sparkContext._jsc.sc()
     while context.getExecutorMemoryStatus().size() < 2:  # the driver is one of them

@@ -242,7 +242,7 @@ def test_two_drivers_without_shared_locks_leave_each_row_once(lake: PlayLake, mo
         NEXT, f"transaction_id | purchase_amount | timestamp\na | 5.00 | {DAY}T11:00:00Z\nc | 3.00 | {NEXT}T10:00:00Z"
     )
     lake.ingest(NEXT)
-    both, met, original = threading.Barrier(2, timeout=120), set(), merge._merge
+    both, met, original = threading.Barrier(2, timeout=120), set(), merge.apply_difference
 
     def together(run: Run, wish: merge.DesiredSlice, *rest: Any) -> None:
         if (run.run_id, wish.table.path) not in met:
@@ -250,7 +250,7 @@ def test_two_drivers_without_shared_locks_leave_each_row_once(lake: PlayLake, mo
             both.wait()
         original(run, wish, *rest)
 
-    monkeypatch.setattr(merge, "_merge", together)
+    monkeypatch.setattr(merge, "apply_difference", together)
     for module in (spark_tables, merge, clean):
         monkeypatch.setattr(module, "committing", lambda lake, table: nullcontext())
     runs = [replace(lake.plan("clean", NEXT), run_id=f"driver {number}") for number in (1, 2)]
@@ -297,7 +297,7 @@ def test_compacting_under_a_running_job_loses_no_row(lake: PlayLake, monkeypatch
     lake.ingest("2026-01-08")
     for module in (spark_tables, merge, clean, compaction):
         monkeypatch.setattr(module, "committing", lambda lake, table: nullcontext())
-    original, packed = merge._merge, []
+    original, packed = merge.apply_difference, []
 
     def packed_meanwhile(run: Run, wish: merge.DesiredSlice, *rest: Any) -> None:
         if wish.table.path == "processed/transactions" and not packed:
@@ -305,7 +305,7 @@ def test_compacting_under_a_running_job_loses_no_row(lake: PlayLake, monkeypatch
                 packed.extend(elsewhere.submit(lake.compact, "2026-01-08").result()["packed"])
         original(run, wish, *rest)
 
-    monkeypatch.setattr(merge, "_merge", packed_meanwhile)
+    monkeypatch.setattr(merge, "apply_difference", packed_meanwhile)
     lake.clean("2026-01-08")
     assert [each["files"] for each in packed] == [[3, 1]]
     expected = "transaction_id | purchase_amount\n1 | 99.00\n2 | 10.00\n3 | 10.00\n4 | 7.00"
