@@ -1,5 +1,6 @@
 """Distances between distributions, compared with SciPy on the raw values."""
 
+import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import date
@@ -13,6 +14,12 @@ from common.quality import distances
 from common.quality.profiles import QUANTILES, TOP, Profile
 
 RNG = np.random.default_rng(7)
+
+
+@pytest.fixture(autouse=True)
+def seeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws the same numbers in every test, whichever tests ran before it in this process."""
+    monkeypatch.setattr(sys.modules[__name__], "RNG", np.random.default_rng(7))
 
 
 def numbers(values: np.ndarray) -> Profile:
