@@ -1,4 +1,4 @@
-"""A hash of what rows say; their order, their files and how they are packed make no difference.
+"""A hash of the content of rows that ignores their order, files and packing.
 
 Each row becomes bytes of one width: per column, by name, whether there is a value and the value itself (zeros where there
 is none). The hash is the SHA-256 of the columns' names and types and of the sorted SHA-256 of every row. Numbers go by
@@ -28,7 +28,7 @@ LONGEST_DECIMAL128 = 38
 
 
 class ContentHash:
-    """Takes rows in any order and in any pieces; keeps one digest a row."""
+    """Hash rows added in any order and in batches of any size; keeps one digest per row."""
 
     def __init__(self, schema: pa.Schema) -> None:
         self._types = {name: canonical(schema.field(name).type, name) for name in sorted(schema.names)}
@@ -130,7 +130,7 @@ def _values(array: Any) -> Bytes:
     if types.is_large_string(type_) or types.is_large_binary(type_):
         return _texts(array)
     if types.is_struct(type_):
-        fields = [encoded(each, each.type) for each in array.flatten()]
+        fields = [encoded(field, field.type) for field in array.flatten()]
         return np.hstack(fields) if fields else np.zeros((len(array), 0), np.uint8)
     if types.is_large_list(type_):
         return _lists(array)
@@ -153,9 +153,9 @@ def _one_nan(array: Any) -> Bytes:
 
 
 def _texts(array: Any) -> Bytes:
-    """A digest a text: each different one is hashed once."""
+    """Return one digest per text; each distinct text is hashed once."""
     packed = array.dictionary_encode()
-    digests = b"".join(hashlib.sha256(each).digest() for each in packed.dictionary.cast(pa.large_binary()).to_pylist())
+    digests = b"".join(hashlib.sha256(text).digest() for text in packed.dictionary.cast(pa.large_binary()).to_pylist())
     if not digests:
         return np.zeros((len(array), DIGEST), np.uint8)
     found: Bytes = np.frombuffer(digests, np.uint8).reshape(-1, DIGEST)[np.asarray(pc.fill_null(packed.indices, 0))]

@@ -16,15 +16,15 @@ def place(lake: str, name: str, version: int) -> str:
 
 
 def manifests(lake: str, name: str) -> list[dict[str, Any]]:
-    """Of every version that was built to its end, oldest first."""
-    files = [each.path for each in list_files(f"{lake}/{FOLDER}/{name}", recursive=True)]
-    found = [read_json(file) for file in files if file.endswith("/manifest.json")]
-    return sorted((each for each in found if each), key=lambda each: int(each["version"]))
+    """Return the manifests of all completely built versions, oldest first."""
+    paths = [file.path for file in list_files(f"{lake}/{FOLDER}/{name}", recursive=True)]
+    found = [read_json(path) for path in paths if path.endswith("/manifest.json")]
+    return sorted((content for content in found if content), key=lambda content: int(content["version"]))
 
 
 def manifest(lake: str, name: str, version: int | None = None) -> dict[str, Any]:
-    """Of that version, or of the newest."""
-    found = {each["version"]: each for each in manifests(lake, name)}
+    """Return the manifest of that version, or of the newest."""
+    found = {content["version"]: content for content in manifests(lake, name)}
     wanted = max(found, default=None) if version is None else version
     if wanted not in found:
         raise SourceMissingError(

@@ -29,7 +29,7 @@ _starting = threading.Lock()
 
 
 def open_session(settings: Settings, app: str) -> SparkSession:
-    """One Spark a process, one session a thread: what a commit says of its run is an option of the session."""
+    """Return this thread's session; threads need their own because commit metadata is a session option."""
     if not hasattr(_own, "session"):
         shared = _shared(settings, app)
         in_main = threading.current_thread() is threading.main_thread()
@@ -39,10 +39,10 @@ def open_session(settings: Settings, app: str) -> SparkSession:
 
 
 def begin_session(settings: Settings, app: str) -> None:
-    """Starts Spark beside what its caller does next; who asks for the session waits for it."""
+    """Start Spark in the background; open_session waits for it."""
 
     def begin() -> None:
-        with suppress(Exception):  # who asks for the session is told
+        with suppress(Exception):  # open_session raises it again
             _shared(settings, app)
 
     threading.Thread(target=begin, daemon=True).start()

@@ -1,4 +1,4 @@
-"""What differs between a laptop and production: conf/<env>.yml, then the environment, then flags."""
+"""Settings of an environment: conf/<env>.yml, overridden by environment variables, then by flags."""
 
 from __future__ import annotations
 
