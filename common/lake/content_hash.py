@@ -52,7 +52,7 @@ class ContentHash:
 
 
 def hash_rows(table: pa.Table, key: Sequence[str] = ()) -> str:
-    """The hash of a table's rows. Columns that are named as key must name each row once."""
+    """The hash of a table's rows; raises unless `key`, if given, is unique."""
     if key and table.select(list(key)).group_by(list(key)).aggregate([]).num_rows != table.num_rows:
         raise ContractViolationError(f"the rows share values of {', '.join(key)}; expected one row for each")
     content = ContentHash(table.schema)
@@ -61,12 +61,12 @@ def hash_rows(table: pa.Table, key: Sequence[str] = ()) -> str:
 
 
 def hash_parts(parts: Mapping[str, str]) -> str:
-    """The hash of a whole, from the hashes of its parts by name."""
+    """The hash of named parts, from their hashes."""
     return hashlib.sha256(json.dumps(dict(parts), sort_keys=True).encode()).hexdigest()
 
 
 def canonical(type_: pa.DataType, name: str) -> pa.DataType:
-    """The one type that stands for all that hold the same values."""
+    """The type that represents every type with the same values."""
     if types.is_dictionary(type_):
         return canonical(type_.value_type, name)
     if (
@@ -107,7 +107,7 @@ _SCALARS: list[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType], pa.D
 
 
 def encoded(array: Any, type_: pa.DataType) -> Bytes:
-    """One row of bytes a value, equal where the values are: first whether there is one, then the value."""
+    """One fixed-width row of bytes per value: a validity byte, then the value. Equal values have equal bytes."""
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     if array.type != type_:

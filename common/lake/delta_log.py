@@ -1,4 +1,4 @@
-"""What a Delta table's log says, read without Spark."""
+"""Reads a Delta table's log without Spark: versions, commits, live files, columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from common.lake.files import is_local, list_files, local_path
 
 USER_METADATA = "userMetadata"
-# A day that is run again is mostly found among so many commits; years of them are looked through for an old one alone.
+# Most look-ups end within so many commits; only those for an old day read the whole log.
 RECENT = 100
 NO_TABLE = -1
 VERSION = re.compile(r"(\d{20})\.(json$|checkpoint\.)")
@@ -23,8 +23,8 @@ VERSION = re.compile(r"(\d{20})\.(json$|checkpoint\.)")
 @dataclass(frozen=True)
 class Commit:
     version: int
-    books: dict[str, Any]  # what the run wrote about itself; empty for a commit that is not ours
-    at: datetime  # as the commit itself says
+    books: dict[str, Any]  # what the run wrote about itself; empty for a foreign commit
+    at: datetime  # the commit's own timestamp
 
     @property
     def ours(self) -> bool:
@@ -32,7 +32,7 @@ class Commit:
 
     @property
     def days(self) -> list[date]:
-        """The days that it wrote; a commit of a whole range names each."""
+        """The days that the commit wrote; a commit of a range names each of them."""
         return [date.fromisoformat(day) for day in self.books.get("days", [self.books["ds"]])]
 
 
@@ -47,13 +47,13 @@ def exists(uri: str) -> bool:
 
 
 def version(uri: str) -> int:
-    """The newest version; NOWHERE where there is no table. The names in its log tell it, without a look inside."""
-    found = (VERSION.match(each.base_name) for each in list_files(f"{uri}/_delta_log"))
-    return max((int(name[1]) for name in found if name), default=NO_TABLE)
+    """The newest version, from the file names in the log alone; NO_TABLE if there is no table."""
+    names = (VERSION.match(file.base_name) for file in list_files(f"{uri}/_delta_log"))
+    return max((int(name[1]) for name in names if name), default=NO_TABLE)
 
 
 def columns(uri: str) -> dict[str, Any]:
-    """The columns of the newest version and the type of each, as Spark writes types down in JSON; none without a table."""
+    """The columns of the newest version with their types in Spark's JSON form; none without a table."""
     return _columns(_open(uri))
 
 
@@ -65,11 +65,11 @@ def _columns(table: DeltaTable | None) -> dict[str, Any]:
 def commits(uri: str, limit: int | None = None) -> list[Commit]:
     """The newest commits, newest first."""
     table = _open(uri)
-    return [] if table is None else [_commit(each) for each in table.history(limit=limit)]
+    return [] if table is None else [_commit(entry) for entry in table.history(limit=limit)]
 
 
 def newest_commit(uri: str, job: str, ds: str | None = None) -> Commit | None:
-    """The last commit of that job, for that day if one is named."""
+    """The last commit of a job, of one day if `ds` names it."""
     for limit in (RECENT, None):
         for commit in commits(uri, limit):
             if commit.books.get("job") == job and ds in (None, commit.books.get("ds")):
@@ -80,8 +80,8 @@ def newest_commit(uri: str, job: str, ds: str | None = None) -> Commit | None:
 def commits_since(uri: str, since: int) -> list[Commit]:
     """The commits after version `since`, newest first."""
     table = _open(uri) if version(uri) > since else None
-    found = [] if table is None else table.history(limit=table.version() - since)
-    return [_commit(each) for each in found if each["version"] > since]
+    entries = [] if table is None else table.history(limit=table.version() - since)
+    return [_commit(entry) for entry in entries if entry["version"] > since]
 
 
 def _commit(entry: dict[str, Any]) -> Commit:
@@ -103,26 +103,26 @@ class DataFile:
     facts: dict[str, Any]
 
     def covers(self, column: str, value: str) -> bool:
-        """Whether a row of it may have that value, by its statistics."""
+        """Whether the file's statistics allow a row with that value."""
         low, high = self.facts.get(f"min.{column}"), self.facts.get(f"max.{column}")
         return low is None or high is None or str(low) <= value <= str(high)
 
 
 @dataclass(frozen=True)
 class PartitionFiles:
-    """What the log says of some partitions: their live data files, and the columns of the table."""
+    """The live data files of some partitions, and the columns of their table."""
 
     files: list[DataFile]
     columns: dict[str, Any]
 
 
 def partition_files(uri: str, at: int | None = None, /, **partition: list[str]) -> PartitionFiles:
-    """The part that holds those partition values, now or at a version."""
+    """The files with those partition values, of the newest version or of `at`."""
     table = _open(uri, at)
     rows = [] if table is None else pa.table(table.get_add_actions(flatten=True)).to_pylist()
-    found = [_file(row) for row in rows]
-    files_ = [file for file in found if all(file.partition[name] in values for name, values in partition.items())]
-    return PartitionFiles(files_, _columns(table))
+    every = [_file(row) for row in rows]
+    matching = [file for file in every if all(file.partition[name] in values for name, values in partition.items())]
+    return PartitionFiles(matching, _columns(table))
 
 
 def files(uri: str, at: int | None = None, /, **partition: list[str]) -> list[DataFile]:

@@ -1,4 +1,4 @@
-"""Small files beside the tables, on any file system that a lake or a landing folder may be on."""
+"""Small files beside the tables, on any file system that a lake or a landing folder may use."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def write_json(uri: str, content: dict[str, Any]) -> None:
 
 
 def list_files(uri: str, recursive: bool = False) -> list[fs.FileInfo]:
-    """The files below a folder by path; none where there is no such folder."""
+    """The files of a folder, sorted by path; none if the folder does not exist."""
     infos = _look(uri, recursive)
     return sorted((info for info in infos if info.type == fs.FileType.File), key=lambda info: info.path)
 
 
 def list_folders(uri: str) -> list[str]:
-    """The names of the folders in a folder; none where there is no such folder."""
+    """The names of a folder's subfolders; none if the folder does not exist."""
     return sorted(info.base_name for info in _look(uri) if info.type == fs.FileType.Directory)
 
 

@@ -1,4 +1,4 @@
-"""One writer at a time, on one machine: locks that the kernel drops when their holder dies."""
+"""One writer at a time on one machine, by file locks that the kernel releases when their holder dies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _held: set[tuple[Path, int]] = set()
 
 
 def committing(lake: str, table: str) -> AbstractContextManager[None]:
-    """One commit at a time to a table from this machine: a local file system alone would let one overwrite another."""
+    """Allows one commit at a time to a table: on a local file system, one could overwrite another."""
     return hold(lake, f"commit/{table}", COMMIT_SECONDS)
 
 
@@ -85,7 +85,7 @@ def _take(descriptor: int, path: Path, wait_seconds: float) -> None:
 
 
 def _folder(lake: str) -> Path:
-    """Beside the tables; for a lake that is no local folder, in this machine's temporary folder."""
+    """In the lake; for a lake that is not a local folder, in this machine's temporary folder."""
     if is_local(lake):
         return local_path(lake) / "locks"
     return Path(tempfile.gettempdir()) / f"lake-locks-{hashlib.sha256(lake.encode()).hexdigest()[:16]}"

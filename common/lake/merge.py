@@ -101,7 +101,7 @@ def _commit(run: Run, wish: DesiredSlice, diff: DataFrame, change: Change, books
 
 
 def difference(desired: DataFrame, stored: DataFrame, table: Table) -> DataFrame:
-    """The rows to insert, update and delete; a deleted row has nothing but its identity."""
+    """The rows to insert, update and delete; a row to delete has its identity only."""
     ours = desired.withColumn("_ours", fingerprint(table.payload))
     theirs = stored.select(*table.identity, fingerprint(table.payload).alias("_theirs"))
     action = (
@@ -114,7 +114,7 @@ def difference(desired: DataFrame, stored: DataFrame, table: Table) -> DataFrame
 
 
 def fingerprint(columns: Sequence[str]) -> Column:
-    """A hash of the values and of which are null, which Spark's hash alone would pass over."""
+    """A hash of the values and of which are null: Spark's hash alone skips nulls."""
     return F.xxhash64(*columns, *[F.isnull(name) for name in columns])
 
 
@@ -129,19 +129,19 @@ def _computed(diff: DataFrame, table: Table) -> tuple[DataFrame, Change]:
 def apply_difference(run: Run, wish: DesiredSlice, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> None:
     table = wish.table
     target = DeltaTable.forPath(run.spark, run.path(table)).alias("t")
-    # With the partitions that rows are only added to: Delta tells by them which other writers this one conflicts with.
+    # Name every touched partition, also those that only gain rows: Delta detects conflicts by them.
     touched: Slice = {name: sorted({partition[name] for partition in change.partitions}) for name in table.partition}
     same_row = reduce(lambda one, other: one & other, [F.col(f"t.{n}") == F.col(f"s.{n}") for n in table.identity])
     condition = partition_filter(touched, "t.") & same_row
     if change.updated or change.deleted:
-        # Rows to insert have no counterpart, as the difference says: without them the join is small.
+        # Rows to insert match nothing, so leave them out of the join.
         condition = condition & (F.col(f"s.{ACTION}") != INSERT)
     elif "arrived" in table.names:
-        # New rows could only meet rows of the same arrival; by the statistics, the files of other days are not read.
+        # New rows can only match rows of the same arrival: statistics then skip the files of other days.
         condition = condition & (F.col("t.arrived") == F.lit(run.ds))
     diff = _in_files(diff, change.rows)
     if (change.updated or change.deleted) and change.rows <= BROADCAST_ROWS:
-        # What is rewritten is not shuffled; of rows that come from memory Spark can't tell that they are few.
+        # Spark has no size estimate for checkpointed rows, so broadcast them explicitly.
         diff = F.broadcast(diff)
     merge = target.merge(diff.alias("s"), condition)
     values: dict[str, str | Column] = {name: F.col(f"s.{name}") for name in table.names}
@@ -156,13 +156,13 @@ def apply_difference(run: Run, wish: DesiredSlice, diff: DataFrame, change: Chan
 
 
 def _in_files(rows: DataFrame, count: int) -> DataFrame:
-    """As many tasks as there shall be files: one, unless there is enough for all cores. Nothing is shuffled for it."""
+    """One task per file to write: one file, unless there are rows enough for all cores. Coalesces without a shuffle."""
     cores = rows.sparkSession.sparkContext.defaultParallelism
     return rows.coalesce(max(-(-count // ROWS_A_FILE), min(cores, count // ROWS_A_TASK), 1))
 
 
 def _commit_books(run: Run, table: Table, books: Mapping[str, Any]) -> None:
-    """A commit without rows. Delta leaves out one that holds nothing, so it holds a transaction mark of this day."""
+    """A commit without rows. Delta skips an empty commit, so this one carries a transaction id of the day."""
     path = run.path(table)
     mark = {"txnAppId": f"books of {run.job} {run.ds}", "txnVersion": str(delta_log.version(path) + 1)}
     with spark_commit(run, books):
@@ -170,7 +170,7 @@ def _commit_books(run: Run, table: Table, books: Mapping[str, Any]) -> None:
 
 
 def _books_changed(run: Run, table: Table, books: Mapping[str, Any]) -> bool:
-    """Whether the counts that this job last committed for this day are other than these."""
+    """Whether this job last committed other counts for this day."""
     if not table.keeps_books:
         return False
     last = delta_log.newest_commit(run.path(table), run.job, str(run.ds))

@@ -22,14 +22,14 @@ class Pin:
     table: str  # its path within the lake
     version: int
     rows: int
-    hash: str  # of the whole
-    days: dict[str, str]  # of each part; a table that isn't cut by day has other parts
+    hash: str  # of all parts
+    days: dict[str, str]  # by part, which is a day unless the table is partitioned otherwise
     pinned_at: str
     note: str = ""
 
 
 def pin(lake: str, name: str, table_path: str, version: int, note: str = "") -> Pin:
-    """Keeps that version of any table of the lake. A name stays with its version; the same again changes nothing."""
+    """Keeps a version of any table of the lake. A name never moves to another version; pinning it again changes nothing."""
     _insist_name(name)
     before = _pinned_before(lake, name, table_path, version)
     if before:
@@ -49,7 +49,7 @@ def pin(lake: str, name: str, table_path: str, version: int, note: str = "") -> 
         pinned_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         note=note,
     )
-    # Vacuum holds the table's lock: what is there now, it will find pinned.
+    # Vacuum takes the same lock, so it either ran before this check or sees the pin.
     with committing(lake, FOLDER), committing(lake, table_path):
         before = _pinned_before(lake, name, table_path, version)
         found.require_present()
@@ -73,7 +73,7 @@ def find(lake: str, name: str) -> Pin:
 
 
 def release(lake: str, name: str) -> Pin:
-    """Lets the version go; its files stay until they are older than the table's retention."""
+    """Releases the version; its files stay until the table's retention has passed."""
     with committing(lake, FOLDER):
         found = find(lake, name)
         system, path = locate(_file(lake, name))

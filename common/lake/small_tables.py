@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from common.runtime.run import Run
 
 Slice = Mapping[str, Sequence[Any]]
-# What a lake that can't be written, or a table in it that can't be read, makes of it.
+# Raised when the lake cannot be written, or the table cannot be read.
 WRITE_ERRORS = (OSError, DeltaError, LakeNotWritableError)
 
 
@@ -33,7 +33,7 @@ def write_slice(run: Run, table: Table, schema: pa.Schema, rows: Sequence[dict[s
         there = delta_log.exists(path)
         if there and _same(_ordered(read_slice(path, where), table), wanted):
             return False
-        # Dates and declared names, never anything that a user or the data says.
+        # Only dates and declared names get into the predicate, never input of a user or of the data.
         chosen = " AND ".join(f"{name} IN ({', '.join(repr(str(value)) for value in where[name])})" for name in where)
         write_deltalake(
             path,
@@ -48,7 +48,7 @@ def write_slice(run: Run, table: Table, schema: pa.Schema, rows: Sequence[dict[s
 
 
 def read_slice(path: str, where: Slice, columns: list[str] | None = None, version: int | None = None) -> pa.Table:
-    """The rows with those values; those of the partition columns choose the files. Without a table, none."""
+    """The rows with those values, read from their partitions only; none without a table."""
     if not delta_log.exists(path):
         return pa.table({})
     conditions = [pc.field(name).isin(list(values)) for name, values in where.items()]

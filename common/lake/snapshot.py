@@ -23,27 +23,27 @@ from common.lake.files import list_files, locate
 
 
 class UnreadableError(PipelineError):
-    """A file is there, but damaged."""
+    """A file of the lake exists but is damaged."""
 
 
 def commits_by_time(uri: str) -> list[Commit]:
-    """Every commit that the log still has, newest first, with the time that it gave itself.
+    """Every commit that the log still has, newest first, with times that never go back.
 
-    Two machines' clocks differ: a commit counts as made no earlier than the one before it.
+    The clocks of two machines differ: a commit counts as made no earlier than the one before it.
     """
-    found: list[Commit] = []
+    in_order: list[Commit] = []
     latest = datetime.min.replace(tzinfo=UTC)
     with _log_readable(uri):
-        made = delta_log.commits(uri)
-    for commit in reversed(made):
+        commits = delta_log.commits(uri)
+    for commit in reversed(commits):
         latest = max(latest, commit.at)
-        found.append(replace(commit, at=latest))
-    return found[::-1]
+        in_order.append(replace(commit, at=latest))
+    return in_order[::-1]
 
 
 @dataclass(frozen=True)
 class TableSnapshot:
-    """The table of one version. A part is a partition, by its values: `2026-01-05`; a table that isn't cut has one, ''."""
+    """A table at one version. A part is a partition, named by its values (`2026-01-05`); an unpartitioned table has one, ''."""
 
     uri: str
     version: int
@@ -51,11 +51,11 @@ class TableSnapshot:
 
     @cached_property
     def files(self) -> dict[str, frozenset[str]]:
-        """The data files of each part, from the log alone, which writes their paths as parts of an address."""
-        found: dict[str, set[str]] = {}
+        """The data files of each part, from the log alone, which stores their paths URL-encoded."""
+        files: dict[str, set[str]] = {}
         for row in pa.table(self.table.get_add_actions(flatten=True)).to_pylist():
-            found.setdefault(self._part(row, "partition."), set()).add(unquote(row["path"]))
-        return {part: frozenset(found[part]) for part in sorted(found)}
+            files.setdefault(self._part(row, "partition."), set()).add(unquote(row["path"]))
+        return {part: frozenset(files[part]) for part in sorted(files)}
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -72,11 +72,11 @@ class TableSnapshot:
     def _fragments(self) -> dict[str, list[Any]]:
         from pyarrow.dataset import get_partition_keys
 
-        found: dict[str, list[Any]] = {}
+        fragments: dict[str, list[Any]] = {}
         for fragment in self.table.to_pyarrow_dataset().get_fragments():
             keys = get_partition_keys(fragment.partition_expression) if self._columns else {}
-            found.setdefault(self._part(keys), []).append(fragment)
-        return found
+            fragments.setdefault(self._part(keys), []).append(fragment)
+        return fragments
 
     def _dataset(self, part: str) -> Any:
         from pyarrow.dataset import FileSystemDataset
@@ -93,12 +93,12 @@ class TableSnapshot:
             return self._dataset(part).to_table(columns=columns, filter=where)
 
     def content(self, part: str) -> ContentHash:
-        """What the rows of one part say; they pass by, a few at a time."""
-        found = ContentHash(self.schema)
+        """The content hash of one part, read in batches."""
+        content = ContentHash(self.schema)
         with self._readable(part):
             for batch in self._dataset(part).to_batches():
-                found.add(batch)
-        return found
+                content.add(batch)
+        return content
 
     @contextmanager
     def _readable(self, part: str) -> Iterator[None]:
@@ -113,16 +113,16 @@ class TableSnapshot:
             ) from error
 
     def require_present(self, parts: Iterable[str] | None = None) -> None:
-        """Raises where any file of the version was removed; of those parts, if any are named."""
+        """Raises if any file of the version, or of the named parts, was removed."""
         needed = self.files.values() if parts is None else [self.files.get(part, frozenset()) for part in parts]
         if not set().union(*needed) <= _present(self.uri):
             raise _gone(self.uri, self.version, "its files were removed")
 
 
 def arrow_type(declared: str) -> pa.DataType:
-    """The type as a contract writes it, as Delta's readers give it."""
-    found = PrimitiveType({"int": "integer"}.get(declared, declared))
-    return pa.schema(Schema([Field("it", found, nullable=True)]).to_arrow()).field("it").type
+    """The Arrow type that Delta readers return for a type of a contract."""
+    delta_type = PrimitiveType({"int": "integer"}.get(declared, declared))
+    return pa.schema(Schema([Field("it", delta_type, nullable=True)]).to_arrow()).field("it").type
 
 
 def open_version(uri: str, version: int) -> TableSnapshot:
@@ -141,19 +141,19 @@ def _log_readable(uri: str) -> Iterator[None]:
     try:
         yield
     except DeltaError as error:
-        said, *_ = str(error).splitlines()
-        raise UnreadableError(f"{uri}: its log can't be read ({said}). Bring it back from a copy.") from error
+        message, *_ = str(error).splitlines()
+        raise UnreadableError(f"{uri}: its log can't be read ({message}). Bring it back from a copy.") from error
 
 
 def readable_versions(uri: str) -> list[int]:
-    """The versions whose files are all there, by looking at every one of them."""
+    """The versions whose files all still exist; checks every file."""
     present = _present(uri)
     return [version for version in range(delta_log.version(uri) + 1) if _whole(uri, version, present)]
 
 
 def _present(uri: str) -> set[str]:
     _, root = locate(uri)
-    return {each.path.removeprefix(root.rstrip("/") + "/") for each in list_files(uri, recursive=True)}
+    return {file.path.removeprefix(root.rstrip("/") + "/") for file in list_files(uri, recursive=True)}
 
 
 def _whole(uri: str, version: int, present: set[str]) -> bool:
@@ -165,13 +165,13 @@ def _whole(uri: str, version: int, present: set[str]) -> bool:
 
 
 def _gone(uri: str, version: int, why: str) -> SourceMissingError:
-    found = readable_versions(uri)
-    said = f"There are {_ranges(found)}." if found else "No version is whole any more."
-    return SourceMissingError(f"{uri} has no version {version} ({why}). {said}")
+    versions = readable_versions(uri)
+    available = f"There are {_ranges(versions)}." if versions else "No version is whole any more."
+    return SourceMissingError(f"{uri} has no version {version} ({why}). {available}")
 
 
 def _ranges(versions: list[int]) -> str:
     """`0, 3..7`"""
-    starts = [each for each in versions if each - 1 not in versions]
-    ends = [each for each in versions if each + 1 not in versions]
+    starts = [version for version in versions if version - 1 not in versions]
+    ends = [version for version in versions if version + 1 not in versions]
     return ", ".join(str(start) if start == end else f"{start}..{end}" for start, end in zip(starts, ends, strict=True))

@@ -41,8 +41,8 @@ CONFLICTS = (
     exceptions.DeltaConcurrentModificationException,
     exceptions.MetadataChangedException,
 )
-# A path is a path, whatever characters it has.
-AS_THEY_ARE = {"__globPaths__": "false"}
+# Paths are literal: a name may hold characters that a glob would expand.
+LITERAL_PATHS = {"__globPaths__": "false"}
 _NULLABLE = {"nullable": True, "metadata": {}}
 
 
@@ -52,34 +52,34 @@ def partition_filter(where: Slice, prefix: str = "") -> Column:
 
 
 def read_partitions(run: Run, table: Table, where: Slice) -> DataFrame:
-    """The rows of those partitions, from the files that the log names for them.
+    """The rows of those partitions, read from the files that the log lists.
 
-    Delta's own reader would start three Spark jobs to learn the same from the log, which small days feel.
+    Delta's own reader starts three Spark jobs to learn the same from the log, which a small day feels.
     """
     uri, at = run.path(table), run.at.get(table.path)
-    part = None if at == delta_log.NO_TABLE else delta_log.partition_files(uri, at, **values_as_text(where))
-    if part is None or not part.files:
+    partitions = None if at == delta_log.NO_TABLE else delta_log.partition_files(uri, at, **values_as_text(where))
+    if partitions is None or not partitions.files:
         return empty_rows(run.spark, table)
-    schema = _as_stored(part.columns)
-    reader = run.spark.read.schema(schema).options(basePath=uri, **AS_THEY_ARE)
-    return reader.parquet(*[f"{uri}/{unquote(file.path)}" for file in part.files]).select(schema.names)
+    schema = _as_stored(partitions.columns)
+    reader = run.spark.read.schema(schema).options(basePath=uri, **LITERAL_PATHS)
+    return reader.parquet(*[f"{uri}/{unquote(file.path)}" for file in partitions.files]).select(schema.names)
 
 
 def empty_rows(spark: SparkSession, table: Table) -> DataFrame:
-    """No rows, in a way that Spark knows of: what is united or joined with them is left out of its plans."""
+    """No rows, and Spark knows it: it drops unions and joins with them from its plans."""
     nothing = spark.range(1).where(F.lit(False))
     return nothing.select(F.lit(None).cast(_schema(spark, table.columns)).alias("row")).select("row.*")
 
 
 def materialize(rows: DataFrame, **measures: Column) -> tuple[DataFrame, dict[str, Any]]:
-    """The rows, computed once and cut off from how they were made; the measures are taken on the way.
+    """Computes the rows once and cuts their lineage; takes the measures on the same pass.
 
-    Not a cache: Spark drops a cache that reads a table at the first commit to it, and plans anew what lies beneath.
+    Not a cache: Spark drops a cached plan at the first commit to a table that it reads, and plans everything again.
     """
-    seen = Observation()
+    observation = Observation()
     named = [measure.alias(name) for name, measure in measures.items()]
-    rows = (rows.observe(seen, *named) if named else rows).localCheckpoint()
-    return rows, seen.get if named else {}
+    rows = (rows.observe(observation, *named) if named else rows).localCheckpoint()
+    return rows, observation.get if named else {}
 
 
 def sum_or_zero(values: Column | str) -> Column:
@@ -87,34 +87,34 @@ def sum_or_zero(values: Column | str) -> Column:
 
 
 def broadcast_if_small(rows: DataFrame) -> DataFrame:
-    """Rows, computed; few enough, they are sent to where the many are, instead of shuffling the many."""
-    rows, seen = materialize(rows, count=F.count(F.lit(1)))
-    return F.broadcast(rows) if seen["count"] <= BROADCAST_ROWS else rows
+    """Materializes the rows; if they are few, broadcasts them instead of shuffling what they are joined with."""
+    rows, measures = materialize(rows, count=F.count(F.lit(1)))
+    return F.broadcast(rows) if measures["count"] <= BROADCAST_ROWS else rows
 
 
 def split_unique(rows: DataFrame, alike: Column) -> tuple[DataFrame, DataFrame]:
-    """Of computed rows those that no other is like, and the others. The many, which stand alone, are not moved."""
+    """Splits materialized rows into those whose `alike` value is unique (most rows: never shuffled) and the rest."""
     hashed = rows.withColumn("_alike", alike)
-    several = hashed.where(F.col("_alike").isNotNull()).groupBy("_alike").count().where("count > 1").select("_alike")
-    several = broadcast_if_small(several)
-    alone, others = (hashed.join(several, "_alike", kind).drop("_alike") for kind in ("left_anti", "left_semi"))
+    repeated = hashed.where(F.col("_alike").isNotNull()).groupBy("_alike").count().where("count > 1").select("_alike")
+    repeated = broadcast_if_small(repeated)
+    alone, others = (hashed.join(repeated, "_alike", kind).drop("_alike") for kind in ("left_anti", "left_semi"))
     return alone, others
 
 
 def conform(rows: DataFrame, table: Table) -> DataFrame:
-    """Ends a transformation with the table's columns, in their order and types."""
+    """Ends a transformation with the columns of the table, in its order and types."""
     schema = _schema(rows.sparkSession, table.columns)
-    # `to` would take each array apart, element by element, to say that what is never null may be so: seconds a day.
+    # `to` would rebuild each array element by element, only to make it nullable: seconds a day.
     arrays = {
-        each.name: F.col(each.name).cast(each.dataType) for each in schema if isinstance(each.dataType, ArrayType)
+        field.name: F.col(field.name).cast(field.dataType) for field in schema if isinstance(field.dataType, ArrayType)
     }
-    there = set(rows.columns)
-    return rows.withColumns({name: cast for name, cast in arrays.items() if name in there}).to(schema)
+    present = set(rows.columns)
+    return rows.withColumns({name: cast for name, cast in arrays.items() if name in present}).to(schema)
 
 
 @cache
 def _schema(spark: SparkSession, columns: Columns) -> StructType:
-    """The session is named because Spark reads the types of a declaration with one."""
+    """Cached per session, because Spark parses type names with one."""
     schema = StructType.fromDDL(", ".join(f"`{name}` {type_}" for name, type_ in columns))
     assert isinstance(schema, StructType)
     return schema
@@ -132,7 +132,7 @@ def create(run: Run, table: Table) -> None:
 
 
 def add_new_columns(run: Run, table: Table) -> None:
-    """Gives a table that is there the columns that the contract has gained since."""
+    """Adds the columns that the contract gained to an existing table."""
     path = run.path(table)
     if delta_log.exists(path) and _gained(run, table, delta_log.columns(path)):
         with committing(run.settings.lake, table.path), spark_commit(run, {}):
@@ -151,7 +151,7 @@ def _make(run: Run, table: Table) -> None:
 
 
 def _gained(run: Run, table: Table, stored: Mapping[str, Any]) -> bool:
-    """Whether the stored rows just lack columns: those can be null in them. Nothing else can be mended by adding to it."""
+    """Whether the stored table only lacks columns, which then are null in its rows; any other difference is refused."""
     before = {field.name: field.dataType.simpleString() for field in _as_stored(stored)}
     now = {field.name: field.dataType.simpleString() for field in _schema(run.spark, table.columns)}
     differences = [
@@ -173,12 +173,12 @@ def _as_stored(columns: Mapping[str, Any]) -> StructType:
 
 
 def write_whole(rows: DataFrame, uri: str) -> None:
-    """Makes a table of its own hold just these rows."""
+    """Makes a table hold exactly these rows."""
     rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(uri)
 
 
 def retry_on_conflict(action: Callable[[], T]) -> T:
-    """Tries again where another writer was quicker, and only there."""
+    """Retries if another writer committed first, and only then."""
     for attempt in range(1, TRIES):
         try:
             return action()
@@ -188,6 +188,6 @@ def retry_on_conflict(action: Callable[[], T]) -> T:
 
 
 def record_hash(columns: Sequence[str]) -> Column:
-    """128 bits of the values, in their order, and of which are null: Spark's hash alone passes over a null."""
+    """A 128-bit hash of the values in order and of which are null: Spark's hash alone skips nulls."""
     missing = [F.isnull(name) for name in columns]
     return F.concat_ws("-", *[F.hex(F.xxhash64(F.lit(seed), *columns, *missing)) for seed in (0, 1)])

@@ -16,7 +16,7 @@ class _Format(logging.Formatter):
 
 
 class _ThroughJvm(logging.Handler):
-    """spark-submit merges Python's standard error into its standard output; the JVM's own is where it belongs."""
+    """spark-submit merges Python's standard error into its own standard output, so write to the JVM's."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class _ThroughJvm(logging.Handler):
 
 
 def listen() -> None:
-    """Messages to standard error; standard output is for the JSON line."""
+    """Sets up logging for a job."""
     handler = _ThroughJvm() if "PYSPARK_GATEWAY_PORT" in os.environ else logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Format())
     logger = logging.getLogger("pipeline")
