@@ -1,4 +1,4 @@
-"""The whole chain over a range of days in one session; goes on where it stopped, and heals the days it made stale."""
+"""Runs the whole chain over a range of days in one session, resumes where it stopped, and reruns days it made stale."""
 
 from __future__ import annotations
 

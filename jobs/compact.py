@@ -1,4 +1,4 @@
-"""Fewer, larger files: one partition at a time, and only where it pays."""
+"""Packs small files into larger ones, one partition at a time, where it pays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def main(run: Run) -> Outcome:
     return compaction.outcome([compaction.pack(run, crowd) for crowd in compaction.crowded(run)])
 
 
-# Always looks: whether there is anything to do is read from the log, without Spark.
+# The run id as source makes it look every time: reading the log costs no Spark.
 COMPACT = Job("compact", main, watches=lambda run: [], source=lambda run: run.run_id)
 
 if __name__ == "__main__":

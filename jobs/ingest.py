@@ -1,4 +1,4 @@
-"""landing -> raw: what arrived on ds, each field as the text that it was."""
+"""landing -> raw: reads what arrived on ds, and keeps each field as text."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from common.sources.landing import open_source
 
 def main(run: Run) -> Outcome:
     source = open_source(run)
-    holding = arrivals.require_usable(run, source.holds())
-    taken = arrivals.read_day(run, source, holding)
-    books = taken.books()
-    changes = [(wish.table, converge(run, wish, books)) for wish in (taken.refused(), taken.arrived())]
-    return arrivals.outcome(holding, books, changes)
+    listing = arrivals.require_usable(run, source.holds())
+    day = arrivals.read_day(run, source, listing)
+    books = day.books()
+    changes = [(slice_.table, converge(run, slice_, books)) for slice_ in (day.refused(), day.arrived())]
+    return arrivals.outcome(listing, books, changes)
 
 
 INGEST = Job(

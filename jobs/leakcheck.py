@@ -1,4 +1,4 @@
-"""Proves that nothing after a day changes its features, and that nothing outside train changes what is fitted."""
+"""Checks that no later data changes a day's features, and that only the train split decides what is fitted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Beside the days: pins are verified, files and results that nothing needs any more are removed. As of ds, by no clock."""
+"""Verifies pins, then removes files and results that nothing needs any more, as of ds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def main(run: Run) -> Outcome:
     return maintain.maintain(run)
 
 
-# Asked for, it always looks.
+# The run id as source makes it run every time.
 MAINTAIN = Job("maintain", main, watches=lambda run: [], source=lambda run: run.run_id)
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Compares what is served online with what is published: the share of entities that agree, 100 % expected."""
+"""Compares the online store with what is published; every entity must agree."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from common.online import serving
 from common.orchestration.cli import run_job
 from common.orchestration.job import Job
 
-# Asked for, it always looks.
+# The run id as source makes it run every time.
 ONLINE_CHECK = Job("online_check", serving.check_agreement, watches=lambda run: [], source=lambda run: run.run_id)
 
 if __name__ == "__main__":

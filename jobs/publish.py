@@ -1,4 +1,4 @@
-"""features -> published: what readers see. A day or a whole range, in one step, and only what the gate has passed."""
+"""features -> published: makes validated days visible to readers, a whole range in one commit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def main(run: Run) -> Outcome:
 
 
 def publish_online(days: list[Run]) -> Outcome:
-    """And then the latest rows to the online store, all at once."""
+    """Publishes, then loads the latest rows into the online store in one step."""
     from common.online import serving
 
     outcome = publish.publish(days)
@@ -32,7 +32,7 @@ def watches(run: Run) -> list[Watch]:
 
 
 PUBLISH = Job("publish", main, watches, together=publish.publish)
-# A publication like any other, so it bears that name. The store says itself what it holds, so this one always looks.
+# Filed under the same name as any publication. Its source is the run id, so it always asks the store what it holds.
 ONLINE = Job(
     "publish",
     lambda run: publish_online([run]),

@@ -1,4 +1,4 @@
-"""Makes a published day again from the source versions that made it, and compares the two. Writes nothing."""
+"""Recomputes a published day from the source versions that made it, and compares both. Writes nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def main(run: Run) -> Outcome:
     return reproduce.reproduce(run)
 
 
-# Asked for, it always looks.
+# The run id as source makes it run every time.
 REPRODUCE = Job("reproduce", main, watches=lambda run: [], source=lambda run: run.run_id)
 
 if __name__ == "__main__":

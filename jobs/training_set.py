@@ -1,4 +1,4 @@
-"""published features -> training_sets/<name>/v<N>: examples as they were known, split, with steps fitted on train."""
+"""published features -> training_sets/<name>/v<N>: joins and splits examples, and fits the steps on train."""
 
 from __future__ import annotations
 

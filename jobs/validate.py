@@ -1,4 +1,4 @@
-"""The gate: a day's rows against the rules of its contract, before anything downstream reads them."""
+"""The gate: checks a day's rows against its contract before anything downstream reads them."""
 
 from __future__ import annotations
 

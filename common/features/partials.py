@@ -12,8 +12,24 @@ from pyspark.sql import functions as F
 from common.clean.as_of import rows_known, versions_moved
 from common.contracts import layout
 from common.days import day_range
+from common.errors import UnbalancedBooksError
 from common.lake import spark_tables
 from common.runtime.run import Run
+
+
+def build_partials(run: Run) -> tuple[DataFrame, int]:
+    """The partial rows that the arrival of ds writes, and their number; raises unless every event is in one of them."""
+    observations = list[Observation]()
+    rows, totals = spark_tables.materialize(
+        arrived_partials(run, observations), partials=F.count(F.lit(1)), events=spark_tables.sum_or_zero("events")
+    )
+    events = sum(observation.get["events"] for observation in observations)
+    if totals["events"] != events:
+        raise UnbalancedBooksError(
+            f"{events} events went into the partials of {run.ds}, {totals['events']} came out; nothing was committed. "
+            "This is a bug in the pipeline or in a measure: measure must neither drop nor add rows."
+        )
+    return spark_tables.conform(rows.withColumn("ds", F.lit(run.ds)), layout.partials(run.contract)), totals["partials"]
 
 
 def arrived_partials(run: Run, observations: list[Observation]) -> DataFrame:

@@ -1,4 +1,4 @@
-"""What a source's day becomes: raw rows, refused records, and books that account for every line of every file."""
+"""Turns a source's day into raw rows, refused records, and books that account for every line of every file."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from common.runtime.run import Change, Outcome, Run
 from common.sources.source import Source, SourceListing
 
 
-def require_usable(run: Run, holding: SourceListing) -> SourceListing:
-    """Decides from what the source holds whether the day can be taken at all."""
+def require_usable(run: Run, listing: SourceListing) -> SourceListing:
+    """Raises if the day cannot be ingested: nothing landed, files are refused, or files came empty."""
     raw = layout.raw(run.contract)
-    if not holding.units:
+    if not listing.units:
         raise SourceMissingError(
-            f"{holding.place} holds nothing for {run.ds}; expected at least one file there. "
+            f"{listing.place} holds nothing for {run.ds}; expected at least one file there. "
             "If the source is late, run again when it has come."
         )
-    for unit in holding.good:
+    for unit in listing.good:
         if unit.absent:
             run.log.warning("%s lacks optional columns, read as missing: %s", unit.name, list(unit.absent))
-    if holding.bad and run.contract.source.on_bad_file == "fail":
-        named = "; ".join(f"{unit.name}: {unit.refused}" for unit in holding.bad)
+    if listing.bad and run.contract.source.on_bad_file == "fail":
+        named = "; ".join(f"{unit.name}: {unit.refused}" for unit in listing.bad)
         raise ContractViolationError(
-            f"{len(holding.bad)} of {len(holding.units)} files of {run.ds} are refused, and nothing was ingested: {named}",
-            [{"file": unit.name, "problem": unit.refused} for unit in holding.bad],
+            f"{len(listing.bad)} of {len(listing.units)} files of {run.ds} are refused, and nothing was ingested: {named}",
+            [{"file": unit.name, "problem": unit.refused} for unit in listing.bad],
         )
     if not run.contract.source.empty_day_wipes:
-        _keep_what_emptied(run, holding, raw)
-    return holding
+        _require_rows(run, listing, raw)
+    return listing
 
 
-def _keep_what_emptied(run: Run, holding: SourceListing, raw: Table) -> None:
-    """An empty file says nothing: not that the rows which it held were never there."""
-    empty = [unit.name for unit in holding.good if not unit.records]
+def _require_rows(run: Run, listing: SourceListing, raw: Table) -> None:
+    """Raises if a file lost all its rows: an empty file is no proof that they were wrong."""
+    empty = [unit.name for unit in listing.good if not unit.records]
     if not empty or not delta_log.files(run.path(raw), ds=[str(run.ds)]):
         return
-    if holding.records:
+    if listing.records:
         held = (
             spark_tables.read_partitions(run, raw, {"ds": [run.ds]})
             .where(F.col("file").isin(empty))
@@ -56,30 +56,30 @@ def _keep_what_emptied(run: Run, holding: SourceListing, raw: Table) -> None:
         empty = sorted(row["file"] for row in held.collect())
     if empty:
         raise ContractViolationError(
-            f"{holding.place} has no rows in {', '.join(empty)}, and {raw.path} holds rows for {run.ds}: they were kept. "
+            f"{listing.place} has no rows in {', '.join(empty)}, and {raw.path} holds rows for {run.ds}: they were kept. "
             "Land the day again; take a file away whose rows are to go, or declare empty_day_wipes in the contract."
         )
 
 
 @dataclass(frozen=True)
 class IngestedDay:
-    """The day's records, each different one once, with its copies."""
+    """The day's distinct records with their number of copies."""
 
     run: Run
-    holding: SourceListing
+    listing: SourceListing
     records: DataFrame
     seen: dict[str, int]
-    drift: dict[str, list[str]]  # of each file the columns that the contract doesn't know
+    drift: dict[str, list[str]]  # by file, the columns that the contract does not know
 
     def books(self) -> dict[str, Any]:
         counts = {
             "landed": self.seen["accepted"] + self.seen["quarantined"],
             "accepted": self.seen["accepted"],
             "quarantined": self.seen["quarantined"],
-            "files": len(self.holding.good),
-            "refused_files": len(self.holding.bad),
+            "files": len(self.listing.good),
+            "refused_files": len(self.listing.bad),
         }
-        files = [unit.name for unit in self.holding.good]
+        files = [unit.name for unit in self.listing.good]
         return {"counts": counts, "sources": {"files": files}, "drift": self.drift}
 
     def arrived(self) -> DesiredSlice:
@@ -93,7 +93,7 @@ class IngestedDay:
     def refused(self) -> DesiredSlice:
         table = layout.quarantine(self.run.contract)
         bad = self.records.where(F.col("problem") != "").withColumn("reasons", F.array("problem"))
-        files = [(unit.name, FILE_REFUSED, unit.refused, 1) for unit in self.holding.bad]
+        files = [(unit.name, FILE_REFUSED, unit.refused, 1) for unit in self.listing.bad]
         whole = self.run.spark.createDataFrame(files, "file string, problem string, record string, copies long")
         rows = bad.select("file", "reasons", "record", "copies").unionByName(
             whole.select("file", F.array("problem").alias("reasons"), "record", "copies")
@@ -103,9 +103,9 @@ class IngestedDay:
         return DesiredSlice(table=table, where=self.run.refusals, desired=spark_tables.conform(named, table), size=size)
 
 
-def read_day(run: Run, source: Source, holding: SourceListing) -> IngestedDay:
+def read_day(run: Run, source: Source, listing: SourceListing) -> IngestedDay:
     columns = [column.name for column in run.contract.columns]
-    read = source.read(run.spark, holding.good)
+    read = source.read(run.spark, listing.good)
     accepted, quarantined = F.col("problem").isNull(), F.col("problem") != ""
     read, seen = spark_tables.materialize(
         read.withColumn("record_hash", record_hash(columns)),
@@ -125,20 +125,20 @@ def read_day(run: Run, source: Source, holding: SourceListing) -> IngestedDay:
     )
     records = alone.withColumn("copies", F.lit(1)).unionByName(several)
     different = {f"different_{name}": seen[name] - copies[name] for name in copies}
-    if seen["lines"] != holding.records:
+    if seen["lines"] != listing.records:
         raise UnbalancedBooksError(
-            f"the source counted {holding.records} records for {run.ds}, reading accounts for {seen['lines']}; "
+            f"the source counted {listing.records} records for {run.ds}, reading accounts for {seen['lines']}; "
             "nothing was committed. Was a file changed meanwhile? Run again."
         )
-    drift: dict[str, list[str]] = {unit.name: list(unit.extra) for unit in holding.units if unit.extra}
+    drift: dict[str, list[str]] = {unit.name: list(unit.extra) for unit in listing.units if unit.extra}
     for file, extra in sorted(seen["extra"]):
         drift.setdefault(file, []).append(extra)
     for file, names in drift.items():
         run.log.warning("%s has columns that the contract doesn't know, left out: %s", file, names)
-    return IngestedDay(run, holding, records, {**seen, **different}, drift)
+    return IngestedDay(run, listing, records, {**seen, **different}, drift)
 
 
-def outcome(holding: SourceListing, books: Mapping[str, Any], changes: list[tuple[Table, Change]]) -> Outcome:
+def outcome(listing: SourceListing, books: Mapping[str, Any], changes: list[tuple[Table, Change]]) -> Outcome:
     facts = {"drift": books["drift"]} if books["drift"] else {}
     found = Outcome.of(books["counts"], changes, **facts)
-    return found if holding.records else replace(found, outcome="empty")
+    return found if listing.records else replace(found, outcome="empty")

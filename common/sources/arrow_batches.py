@@ -1,4 +1,4 @@
-"""Records as Arrow batches, in the columns that `common.sources` promises."""
+"""Records as Arrow batches, in the columns that `common.sources.source` promises."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def record_batch(name: str, values: list[Any], columns: list[str], count: int) -
 
 
 def plain_batch(name: str, batch: ParsedBlock, columns: list[str]) -> pa.RecordBatch:
-    """The lines without quotes, cut up all at once."""
+    """Splits all lines without quotes in one call."""
     fields = pc.split_pattern(pa.array(batch.plain, pa.string()), batch.delimiter)
     count = len(batch.plain)
     cut = [pa.nulls(count, pa.string()) if at is None else pc.list_element(fields, at) for at in batch.places]
@@ -25,8 +25,7 @@ def plain_batch(name: str, batch: ParsedBlock, columns: list[str]) -> pa.RecordB
 
 
 def refused_batch(name: str, batch: ParsedBlock, columns: list[str]) -> pa.RecordBatch:
-    """The refused records. Behind them rows that are no record (problem ""): names that the contract doesn't know, and
-    the further lines of records that span several."""
+    """The refused records, and behind them rows with problem "": unknown column names, and extra lines of long records."""
     lines = [max(1, count_lines([text.split("\n")])) for _, text in batch.refused]
     further = batch.lines - batch.records - sum(lines)
     extra = [None, *sorted(batch.extra)]
@@ -54,7 +53,7 @@ def parquet_batch(name: str, batch: pa.RecordBatch, columns: list[str]) -> pa.Re
 
 
 def _as_text(column: pa.Array) -> pa.Array:
-    """As a CSV would have it. A time of nanoseconds has its microseconds, unless that would lose some: then it is refused."""
+    """The text that a CSV would have. Nanoseconds become microseconds if none is lost; otherwise casting refuses the value."""
     if not pa.types.is_timestamp(column.type):
         return pc.cast(column, pa.string())
     utc = column.cast(pa.int64()).cast(pa.timestamp(column.type.unit))

@@ -1,4 +1,4 @@
-"""JSON lines to records, field by field as text; what can't be read is refused with its text."""
+"""JSON lines to records, each field as text; a line that cannot be read is refused with its text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from common.sources.text_records import Lines, ParsedBlock, is_blank
 
 
 def json_batches(blocks: Lines, wanted: Sequence[str]) -> Iterator[ParsedBlock]:
-    """One object a line, each value as the text that stands in the file."""
+    """Parses one object per line, keeping each value as the text in the file."""
     known = set(wanted)
     for block in blocks:
         batch = ParsedBlock()
@@ -45,7 +45,7 @@ def _json_object(line: str) -> tuple[str, dict[str, str | None]]:
 
 
 def _is_text(value: str) -> bool:
-    """An escape can stand for the half of a character alone, which no text can hold."""
+    """False for a lone surrogate escape, which is half a character and no text."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -54,7 +54,7 @@ def _is_text(value: str) -> bool:
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """An object's names and values, so that a name that stands twice is seen."""
+    """An object's pairs, kept as a list so that a repeated name is noticed."""
 
 
 def _as_text(value: Any) -> str | None:

@@ -58,7 +58,7 @@ class Landing:
         object.__setattr__(self, "folder", f"{self.root}/{self.contract.name}/ds={self.ds}")
 
     def fingerprint(self) -> str:
-        """Of the names and the content of the day's files."""
+        """A hash of the names and content of the day's files."""
         digest = hashlib.sha256()
         for name in self._names():
             digest.update(name.encode())
@@ -75,7 +75,7 @@ class Landing:
         return bool(self._names())
 
     def read(self, spark: SparkSession, units: list[SourceUnit]) -> DataFrame:
-        """One task a file: a quoted field that spans lines is never cut."""
+        """One task per file, so that a quoted field over several lines is never split."""
         names = [unit.name for unit in units]
         columns = [column.name for column in self.contract.columns]
 
@@ -89,7 +89,7 @@ class Landing:
         return spark.range(0, len(names), 1, max(1, len(names))).mapInArrow(read_unit, schema)
 
     def _names(self) -> list[str]:
-        """Files whose names begin with . or _ are left out: markers, and files still being written."""
+        """Skips names that begin with . or _: markers, and files that are still being written."""
         _, base = locate(self.folder)
         names = [each.path[len(base) + 1 :] for each in list_files(self.folder, recursive=True)]
         return [name for name in names if not any(part[0] in "._" for part in name.split("/"))]
@@ -107,7 +107,7 @@ class Landing:
         return found[0]
 
     def _inspect(self, name: str) -> SourceUnit:
-        """Reads the file once, to its last byte, before anything of it is believed."""
+        """Reads the whole file once before any of its rows is accepted."""
         try:
             if self._format(name) == "parquet":
                 with self._parquet(name) as file:
@@ -131,7 +131,7 @@ class Landing:
         try:
             check_header(header, [c.name for c in self.contract.columns], self._required())
         except RefusedFileError:
-            count_lines(rest)  # a file that is also truncated or not text is refused for that
+            count_lines(rest)  # if the file is also truncated or not text, refuse it for that
             raise
         return SourceUnit(name, count_lines(rest), extra=self._unknown(header), absent=self._absent(header))
 
@@ -196,7 +196,7 @@ class Landing:
 
 
 def can_be(found: pa.DataType, column: Column) -> bool:
-    """Whether a Parquet column of that type can hold what the contract says without a guess."""
+    """Whether a Parquet type converts to the contract's type without guessing."""
     text = pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_null(found)
     fits = {
         "string": pa.types.is_integer(found),

@@ -1,4 +1,4 @@
-"""What ingest asks of a source, whatever it is: files now, databases and streams by the same three questions."""
+"""The three questions that ingest asks any source: its fingerprint, what it holds for a day, and the records."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SourceUnit:
-    """A part of a day that is read or refused as a whole: a file, a query, a partition of a stream."""
+    """A part of a day that is read or refused as a whole, such as a file."""
 
     name: str
-    records: int  # counted by the source; ingest accounts for each of them
+    records: int  # counted by the source; ingest must account for each
     refused: str = ""
     extra: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
@@ -22,7 +22,7 @@ class SourceUnit:
 
 @dataclass(frozen=True)
 class SourceListing:
-    """What a source holds for one ds."""
+    """What a source holds for one day."""
 
     place: str
     units: tuple[SourceUnit, ...]
@@ -42,7 +42,7 @@ class SourceListing:
 
 class Source(Protocol):
     def fingerprint(self) -> str:
-        """Equal as long as the day holds the same."""
+        """Unchanged as long as the day's content is."""
 
     def holds(self) -> SourceListing: ...
 

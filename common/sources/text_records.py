@@ -1,4 +1,4 @@
-"""Text and Parquet files to records, field by field as text; what can't be read is refused with its text.
+"""CSV text to records, each field as text; a record that cannot be read is refused with its text.
 
 Plain Python, so that it can be tested without Spark and runs as it is inside Spark's tasks.
 """
@@ -12,21 +12,21 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 CHUNK = 4 << 20
-# A quoted field that is not closed within so many lines was never meant to span them.
+# A quote that is not closed within so many lines is a stray quote.
 LONGEST_RECORD = 200
 Lines = Iterator[list[str]]
 
 
 class RefusedFileError(Exception):
-    """The file as a whole can't be trusted."""
+    """The whole file is refused."""
 
 
 @dataclass
 class ParsedBlock:
     """Records of one file: fields by position in `wanted`, and the refused ones with their text.
 
-    Most lines are `plain`: their fields are what stands between the delimiters. They are left whole, to be cut up all at
-    once; `places` says at which of their fields each wanted one stands.
+    Most lines are `plain`, without quotes. They stay whole and are split in one call later; `places` holds the position of
+    each wanted column in them.
     """
 
     rows: list[Sequence[str | None]] = field(default_factory=list)
@@ -49,7 +49,7 @@ class ParsedBlock:
 
 
 def read_lines(stream: BinaryIO, encoding: str) -> Lines:
-    """The lines of a text stream in blocks, without their newline; BOM dropped, bad bytes named by their offset."""
+    """Yields blocks of lines without newlines; drops a BOM, and names the offset of a byte that does not decode."""
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     offset, tail, first = 0, "", True
     while True:
@@ -75,7 +75,7 @@ def is_blank(line: str) -> bool:
 
 
 def split_header(blocks: Lines) -> tuple[str | None, Lines]:
-    """The first line that isn't blank, and the rest."""
+    """The first line that is not blank, and the lines after it."""
     for block in blocks:
         for place, line in enumerate(block):
             if not is_blank(line):
@@ -89,11 +89,11 @@ def _chain(first: list[str], rest: Lines) -> Lines:
 
 
 def parse_record(text: str, delimiter: str) -> list[str] | None:
-    """The fields of one record; None where its quoting is broken."""
+    """The fields of one record, or None if its quoting is broken."""
     if '"' not in text:
         return text.split(delimiter)
     try:
-        # Other characters that end a line for Python do not end one in a file.
+        # Split at \n only: Python also splits at characters that do not end a line in a file.
         lines = [f"{line}\n" for line in text.split("\n")]
         rows = list(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error:
@@ -118,7 +118,7 @@ def csv_header(line: str, delimiter: str) -> list[str]:
 
 
 def csv_batches(blocks: Lines, header: list[str], wanted: Sequence[str], delimiter: str) -> Iterator[ParsedBlock]:
-    """Records mapped to the wanted columns by the header's names; a missing optional column reads as None."""
+    """Maps records to the wanted columns by header name; a missing optional column reads as None."""
     width = len(header)
     places = [header.index(name) if name in header else None for name in wanted]
     open_record: list[str] = []
@@ -133,12 +133,14 @@ def csv_batches(blocks: Lines, header: list[str], wanted: Sequence[str], delimit
 def _quoted(
     lines: list[str], width: int, batch: ParsedBlock, open_record: list[str]
 ) -> Iterator[tuple[str, list[str] | None]]:
-    """Joins the lines of quoted fields that span them; what is still open at the end is left in `open_record`. Between
-    them the batch takes the lines without quotes by itself."""
+    """Joins the lines of records with quotes; leaves one that is still open at the end in `open_record`.
+
+    Lines without quotes go straight into the block.
+    """
     open_record.clear()
     delimiter, place = batch.delimiter, 0
     for at in [at for at, line in enumerate(lines) if '"' in line]:
-        if at < place:  # within the record before
+        if at < place:  # inside the previous record
             continue
         _take_plain(lines[place:at], width, batch)
         place = at
@@ -192,7 +194,7 @@ def _record_length(lines: list[str], place: int, delimiter: str, width: int) -> 
 
 
 def _unclosed(lines: list[str], width: int, batch: ParsedBlock) -> ParsedBlock:
-    """The file ended within a quoted field: its first line is refused, and the others get their own chance."""
+    """The file ended inside a quoted field: refuses its first line, and parses the lines after it on their own."""
     while lines:
         first, lines = lines[0], lines[1:]
         if not is_blank(first):
