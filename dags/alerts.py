@@ -1,4 +1,4 @@
-"""The one place that tells people: always by a line in a log file, by a webhook and by e-mail where these are configured.
+"""Sends alerts: always a line in a log file, and a webhook or an e-mail where configured.
 
 An alert that is lost is a warning in the log, never a failure of the run that it tells of, nor a run that waits. Airflow
 imports this module too, from an environment that has neither Spark nor Delta.
@@ -29,7 +29,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 ROOT = Path(__file__).resolve().parent.parent
-SECONDS = 5.0  # for all receivers together: they are told at the same time
+SECONDS = 5.0  # for all receivers together, which are called in parallel
 LONGEST_TEXT = 3000
 LONGEST_SUBJECT = 150
 WEBHOOK = "ALERT_WEBHOOK"
@@ -40,7 +40,7 @@ HERE = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class Alert:
-    """What is not known of an alert is empty."""
+    """One alert; unknown fields are empty."""
 
     kind: Literal["failed", "late", "warning"]
     dag: str
@@ -58,7 +58,7 @@ class Alert:
 
     @property
     def words(self) -> str:
-        """What a person reads."""
+        """The text of the message."""
         facts = [f"{name}: {_text(value)}" for name, value in self.facts.items()]
         text = "\n".join([f"{self.headline}: {self.message}", *facts])
         return "\n".join([_cut(text, LONGEST_TEXT), *([self.link] if self.link else [])])
@@ -87,7 +87,7 @@ class Email(BaseModel):
 
 
 class Receivers(BaseModel):
-    """Who is told. Secrets are in the environment alone: ALERT_WEBHOOK (an address), ALERT_SMTP_PASSWORD."""
+    """Who gets alerts. Secrets come from the environment only: ALERT_WEBHOOK (an address) and ALERT_SMTP_PASSWORD."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -97,11 +97,11 @@ class Receivers(BaseModel):
 
 
 class _LostError(Exception):
-    """Why a receiver was not told, in words that hold no secret."""
+    """Why an alert could not be delivered; the text holds no secret."""
 
 
 class _Attempt(threading.Thread):
-    """One receiver being told. It hinders neither its caller nor the end of the process, whatever the receiver does."""
+    """Delivers to one receiver in a daemon thread, so a slow one blocks neither the caller nor the process's exit."""
 
     def __init__(self, name: str, tell_it: Callable[[], None]) -> None:
         super().__init__(daemon=True)
@@ -117,7 +117,7 @@ class _Attempt(threading.Thread):
 
 
 def tell(alert: Alert, receivers: Receivers) -> None:
-    """Tells all receivers at once. Never raises, and returns within SECONDS."""
+    """Sends to all receivers in parallel. Never raises, and returns within SECONDS."""
     log = logging.getLogger("pipeline")
     try:
         attempts = _attempts(alert, receivers)
@@ -144,13 +144,13 @@ def _attempts(alert: Alert, receivers: Receivers) -> list[_Attempt]:
 def _write(alert: Alert, path: Path) -> None:
     line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **_plain(asdict(alert))}
     path.parent.mkdir(parents=True, exist_ok=True)
-    # One unbuffered write: lines of several processes do not mix.
+    # A single unbuffered write keeps the lines of several processes apart.
     with path.open("ab", buffering=0) as file:
         file.write(f"{json.dumps(line, ensure_ascii=False)}\n".encode(errors="replace"))
 
 
 class _Stay(HTTPRedirectHandler):
-    """A redirected POST would arrive as a GET without the alert, and somewhere else."""
+    """Refuses redirects: a redirected POST becomes a GET without the alert, to another address."""
 
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
@@ -184,8 +184,8 @@ def _mail(alert: Alert, email: Email) -> None:
     message["Subject"] = _cut(_one_line(f"{alert.headline}: {alert.message}"), LONGEST_SUBJECT)
     message["From"], message["To"] = email.sender, ", ".join(email.to)
     message["Date"] = format_datetime(datetime.now(UTC))
-    message.set_content(alert.words, cte="quoted-printable")  # not every server takes more than ASCII
-    # Named: to find this machine's full name may take longer than the receiver does.
+    message.set_content(alert.words, cte="quoted-printable")  # some servers accept ASCII only
+    # Name the host here: looking up its full name can take longer than the delivery.
     with smtplib.SMTP(email.host, email.port, local_hostname=socket.gethostname(), timeout=SECONDS) as server:
         if email.starttls:
             server.starttls(context=ssl.create_default_context())
@@ -195,7 +195,7 @@ def _mail(alert: Alert, email: Email) -> None:
 
 
 def _said(error: Exception) -> str:
-    """The kind of an error and its number: its text may hold the address, or the password."""
+    """The type and number of an error: its text may hold the address or the password."""
     if isinstance(error, _LostError):
         return str(error)
     if isinstance(error, HTTPError):
@@ -208,7 +208,7 @@ def _said(error: Exception) -> str:
 
 
 def _plain(found: dict[str, Any]) -> dict[str, Any]:
-    """As JSON that every receiver reads: no number that JSON has none for, no value that it does not know."""
+    """JSON that every receiver can parse: NaN, infinity and unknown types become text."""
     text = json.dumps(found, default=str, skipkeys=True)
     plain: dict[str, Any] = json.loads(text, parse_constant=str)
     return plain
@@ -223,5 +223,7 @@ def _one_line(text: str) -> str:
 
 
 def _cut(text: str, longest: int) -> str:
-    text = text.encode(errors="replace").decode()  # half a character, as file names may hold, can't be sent
+    text = text.encode(
+        errors="replace"
+    ).decode()  # drops lone surrogates, which file names may contain and UTF-8 cannot encode
     return text if len(text) <= longest else f"{text[: longest - 1]}…"

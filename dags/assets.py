@@ -1,4 +1,4 @@
-"""What DAGs wait for instead of the clock. An event's extra says which day it is about: {"ds": "2026-01-05"}."""
+"""The assets that trigger DAGs. The extra of an event names its day: {"ds": "2026-01-05"}."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from airflow.sdk import Asset
 
 
 def landing(dataset: str) -> Asset:
-    """Told of by a source, when it has left a day in landing."""
+    """A source updates it after it landed a day."""
     return Asset(f"landing/{dataset}")
 
 
 def published(dataset: str) -> Asset:
-    """Told of by us, when a day's features have been published."""
+    """We update it after a day's features were published."""
     return Asset(f"published/{dataset}")

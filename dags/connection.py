@@ -1,4 +1,4 @@
-"""Airflow's connection to Spark, from the jobs' own settings: `python -m dags.connection` prints it as JSON."""
+"""Prints Airflow's Spark connection as JSON, from the settings of the jobs: `python -m dags.connection`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A DAG for each dataset: one day from landing to what readers see. Made from the contracts; nothing here names a dataset."""
+"""Builds a DAG for each contract: one day from landing to published. Nothing here names a dataset."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def out_of_date(**context: Any) -> list[str]:
 
 
 def daily(name: str, how: Daily) -> None:
-    """wait, ingest, validate, clean, validate, features, validate, publish, compact; and again what became out of date."""
+    """wait, ingest, validate, clean, validate, features, validate, publish, compact; then rerun the days that became stale."""
     contract = datasets.load(name).contract
     job = partial(JobOperator, dataset=name, conf=how.spark, missing=how.missing)
     validate = partial(job, task_id="validate", job="validate", doc_md=docs.of_job("validate"))

@@ -1,6 +1,6 @@
-"""Which day a run is for: what was asked, else what an event tells of, else the start of its data interval, else yesterday.
+"""Which day a run is for: its parameter, else the day of its asset event, else its data interval's start, else yesterday.
 
-What is no day is refused for good: trying again would not make it one.
+An invalid day fails without retries: it would not become valid.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PATTERN = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
 
 
 def asked(title: str, description: str, needed: bool = False) -> Param:
-    """A day as a parameter: a calendar in the form, refused everywhere when it is no date."""
+    """A day as a DAG parameter: a calendar in the form, validated everywhere."""
     kinds = "string" if needed else ["null", "string"]
     return Param(None, type=kinds, format="date", pattern=PATTERN, title=title, description_md=description)
 
@@ -40,18 +40,18 @@ def day(params: Mapping[str, Any], dag_run: Any, events: Mapping[Any, Iterable[A
 
 
 def days_of(events: Mapping[Any, Iterable[Any]] | None) -> list[str]:
-    """The days that the events of a run's assets are about."""
+    """The days that a run's asset events name."""
     told = {str(event.extra["ds"]) for found in (events or {}).values() for event in found if event.extra.get("ds")}
     return sorted({str(each) for text in told for each in _real(parse_days, text)})
 
 
 def days_before(ds: str, days: int) -> str:
-    """The range of so many days that ends with ds."""
+    """A range of that many days, ending with ds."""
     return f"{date.fromisoformat(ds) - timedelta(days=days - 1)}..{ds}"
 
 
 def in_ranges(days: Iterable[str]) -> list[str]:
-    """Days as few ranges as they are: 1, 2, 3 and 7 become 1..3 and 7."""
+    """Groups consecutive days: 1, 2, 3 and 7 become 1..3 and 7."""
     ranges: list[list[date]] = []
     for each in sorted({date.fromisoformat(text) for text in days}):
         if ranges and each - ranges[-1][-1] == timedelta(days=1):

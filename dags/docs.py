@@ -1,4 +1,4 @@
-"""What the DAGs and their tasks say of themselves, in Airflow's own pages."""
+"""The documentation of DAGs and tasks in Airflow's UI."""
 
 from __future__ import annotations
 
@@ -70,6 +70,6 @@ version; each version pins what it was built from.
 
 
 def of_job(job: str) -> str:
-    """The job's own first sentence, and the command that does the same by hand."""
-    said = re.match(r'"""(.*?)"""', (ROOT / "jobs" / f"{job}.py").read_text(), re.S)
-    return f"{said[1] if said else job}\n\nBy hand: `.venv/bin/{spark_submit(job, '…', '…')}`"
+    """The docstring of the job, and the command to run it by hand."""
+    docstring = re.match(r'"""(.*?)"""', (ROOT / "jobs" / f"{job}.py").read_text(), re.S)
+    return f"{docstring[1] if docstring else job}\n\nBy hand: `.venv/bin/{spark_submit(job, '…', '…')}`"

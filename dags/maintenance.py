@@ -1,4 +1,4 @@
-"""What is done beside the days: files that no version needs are removed, pins verified, old results pruned."""
+"""A DAG that verifies pins, removes files that no version needs, and prunes old results."""
 
 from __future__ import annotations
 

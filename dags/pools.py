@@ -1,4 +1,4 @@
-"""A pool for each table, so that a backfill and the daily run take turns: `python -m dags.pools` prints them for
+"""A pool for each table lets a backfill and the daily run take turns: `python -m dags.pools` prints them for
 `airflow pools import`."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A DAG for each dataset that runs a whole range of days in one submit, and one that runs each day that a source tells of."""
+"""Two more DAGs for each dataset: one runs a range of days in one submit, one runs the days of landing events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When Airflow runs what, and with how much of everything: conf/airflow/schedule.yml, checked whenever DAGs are parsed."""
+"""Reads and checks conf/airflow/schedule.yml: when Airflow runs what, and with which resources."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Strict(BaseModel):
 
 
 class Timed(_Strict):
-    """What every task and DAG has."""
+    """Settings of every task and DAG."""
 
     schedule: str = Field(description="Cron, UTC")
     start: date
@@ -58,7 +58,7 @@ class Timed(_Strict):
 
     @property
     def deadline(self) -> timedelta | None:
-        """From the start of a run's interval until people are told that it is late."""
+        """The time from the start of a run's interval until it counts as late."""
         if self.late_after_minutes is None:
             return None
         from croniter import croniter
@@ -69,7 +69,7 @@ class Timed(_Strict):
 
     @property
     def tasks(self) -> dict[str, Any]:
-        """The default arguments of its tasks: nothing is left to Airflow's defaults of no retry and no time limit."""
+        """Default arguments of tasks; Airflow's own defaults are no retry and no time limit."""
         return {
             "owner": self.owner,
             "retries": self.retries,
@@ -81,7 +81,7 @@ class Timed(_Strict):
 
 
 class Daily(Timed):
-    """How one dataset runs."""
+    """Settings of one dataset's DAG."""
 
     catchup: bool
     max_active_runs: int = Field(ge=1)
@@ -94,7 +94,7 @@ class Daily(Timed):
 
 
 class Training(Timed):
-    """A training set that is built anew when its dataset is published; its own schedule is not used."""
+    """A training set, rebuilt when its dataset is published; `schedule` is ignored."""
 
     dataset: str
     days: int = Field(ge=1, description="How many days up to the newest one it learns from")
@@ -109,7 +109,7 @@ class Schedule(_Strict):
 
 @cache
 def settings() -> Settings:
-    """Those of the jobs, of the environment that Airflow runs them in."""
+    """The settings of the jobs, in Airflow's environment."""
     return load_settings(ENV)
 
 
@@ -119,7 +119,7 @@ def schedule() -> Schedule:
 
 
 def read(said: Any, names: list[str], env: str) -> Schedule:
-    """Each part is what holds for all, then what is particular to it; an environment's own parts are laid over those."""
+    """Merges the defaults, the part's own settings, and those of the environment, in that order."""
     given = _parts(said, "the file", (*PARTS, "environments"))
     others = {each: _parts(over, f"environments.{each}", PARTS) for each, over in _part(given, "environments").items()}
     _insist_known("environments", others, environments())
@@ -140,7 +140,7 @@ def read(said: Any, names: list[str], env: str) -> Schedule:
 
 
 def _parts(said: Any, place: str, known: Iterable[str]) -> dict[str, Any]:
-    """What it says, by part; a part that is empty says nothing."""
+    """The file's parts; an empty part counts as missing."""
     given = {name: part for name, part in _mapping(said, place).items() if part is not None}
     _insist_known(place, given, known)
     return given

@@ -1,4 +1,4 @@
-"""One job of the project as an Airflow task: submits it, keeps what it said, and lets its exit code decide what follows."""
+"""An Airflow task that submits a job, keeps its JSON line, and maps its exit code to retry, fail or skip."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ RULE = ("ds", "expectation", "column", "failed", "checked", "observed", "limit",
 
 
 class Submission(SparkSubmitHook):
-    """spark-submit of the Spark environment; its last line of JSON is what the job said."""
+    """Runs spark-submit of the Spark environment, and parses the job's JSON line."""
 
     said: dict[str, Any] | None = None
 
     def submit(self, application: str = "", **options: Any) -> str | None:
-        # A group of its own: whoever stops it stops the driver's Python with its JVM.
+        # A process group of its own, so that a kill reaches the driver's Python and its JVM.
         found: str | None = super().submit(application, start_new_session=True, **options)
         return found
 
@@ -55,7 +55,7 @@ class Submission(SparkSubmitHook):
 
 
 class JobOperator(SparkSubmitOperator):
-    """`spark-submit jobs/<job>.py --dataset … --ds …`, as a person would type it."""
+    """Runs `spark-submit jobs/<job>.py --dataset … --ds …`, as a person would type it."""
 
     template_fields = (*SparkSubmitOperator.template_fields, "ds")
 
@@ -73,7 +73,7 @@ class JobOperator(SparkSubmitOperator):
             application=str(ROOT / "jobs" / f"{job}.py"),
             application_args=["--dataset", dataset, "--ds", ds, "--env", ENV, *options],
             name=f"{job} {dataset}",
-            # The Spark environment's own spark-submit is found first, and knows its Spark and Python itself.
+            # Put the Spark environment first on PATH: its spark-submit finds its own Spark and Python.
             env_vars={"PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
             **rest,
         )
@@ -94,7 +94,7 @@ class JobOperator(SparkSubmitOperator):
         except AirflowException:
             self._explain(context, self._hook.said or {})
         said = self._hook.said or {}
-        # The gate of an unchanged day repeats what it said, and has nothing new to tell.
+        # An unchanged day repeats the warnings of its last run: do not alert again.
         if said.get("warnings") and said["outcome"] != "nothing":
             telling.warned(context, said)
         for asset in self.outlets:
@@ -102,7 +102,7 @@ class JobOperator(SparkSubmitOperator):
         return facts(said)
 
     def _explain(self, context: Context, said: dict[str, Any]) -> None:
-        """Raises what the exit code means; a range of which some days are skipped as declared is done."""
+        """Raises the exception for the exit code; a range with only some days skipped as declared succeeds."""
         for line in in_short(said):
             self.log.error("%s", line)
         raised = failure(self._hook.exit_code, said, self.missing)
@@ -118,13 +118,13 @@ class JobOperator(SparkSubmitOperator):
 
 
 def newest(said: dict[str, Any]) -> str:
-    """The last day that a job has run, for those who wait for what it published."""
+    """The last day that the job ran, for the event of its asset."""
     days: dict[str, str] = said.get("days") or {said["ds"].rpartition("..")[2]: said["outcome"]}
     return max(day for day, outcome in days.items() if outcome != "missing")
 
 
 def facts(said: dict[str, Any]) -> dict[str, Any]:
-    """What of a job's line is kept: small, and nothing but facts."""
+    """The part of the JSON line that is kept as XCom: small, without messages or examples."""
     kept = {name: said[name] for name in FACTS if said.get(name) not in (None, [], {})}
     for name in ("failures", "warnings"):
         if said.get(name):
@@ -133,7 +133,7 @@ def facts(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def in_short(said: dict[str, Any]) -> list[str]:
-    """Each failed rule in lines that fit a screen: what, on which column, how many, and what for example."""
+    """Each failed rule on a few lines: rule, column, counts, examples."""
     lines = []
     for rule in telling.errors(said):
         lines.append(f"FAILED {telling.in_words(rule)}")
@@ -142,7 +142,7 @@ def in_short(said: dict[str, Any]) -> list[str]:
 
 
 def failure(code: int, said: dict[str, Any], missing: str) -> Exception:
-    """What a job's exit code means to Airflow: only what may pass by itself is tried again."""
+    """The exception for an exit code: Airflow retries only what may succeed later."""
     message = str(said.get("message") or f"the job ended with exit code {code} and said nothing; its log is above")
     kind: type[Exception] = AirflowException
     if code in (UsageError.exit_code, ContractViolationError.exit_code):

@@ -1,4 +1,4 @@
-"""What a person is told of: a task that failed for good, a day that is late, a rule that warned. Never fails a run."""
+"""Alerts for a task that failed for good, a late day, and a rule that warned. Never fails a run."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def failed(context: Mapping[str, Any]) -> None:
 
 
 def _left(context: Mapping[str, Any]) -> dict[str, Any]:
-    """What the job said, where it came so far; an alert without facts is one, too."""
+    """The job's JSON line, or nothing if it never wrote one: the alert is sent either way."""
     with suppress(Exception):
         return dict(context["ti"].xcom_pull())
     return {}
 
 
 def errors(said: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The rules that stopped the day, and the files that were refused; no more than people read."""
+    """The rules that stopped the day and the refused files, up to a readable number."""
     return [rule for rule in said.get("failures", []) if rule.get("severity") != "warn"][:MOST]
 
 
 def in_words(rule: Mapping[str, Any]) -> str:
-    """What failed, on which column, and how many rows."""
+    """The failed rule, its column, and how many rows."""
     column = f" on {rule['column']}" if rule.get("column") else ""
     counted = f": {rule['failed']:,} of {rule['checked']:,} rows" if rule.get("checked") else ""
     return f"{rule.get('expectation') or rule.get('file')}{column}{counted}"
@@ -60,19 +60,19 @@ def late(context: Mapping[str, Any], message: str) -> None:
 
 
 async def overdue(dag: str, minutes: float, **context: Any) -> None:
-    """Called by the triggerer. A run that somebody asked for is of an old day, mostly, and not late."""
+    """Called by the triggerer. Manual runs are mostly for old days, and never late."""
     run = (context.get("context") or {}).get("dag_run") or {}
     run_id = str(run.get("dag_run_id") or run.get("run_id") if isinstance(run, Mapping) else run)
     if not run_id.startswith("scheduled"):
         return
     message = f"{run_id} of {dag} has not succeeded {minutes:g} minutes after its day; it waits, runs or has failed"
     alert = Alert(kind="late", dag=dag, task="", ds="", message=message)
-    # Not within the triggerer's own loop, where others wait for theirs.
+    # In a thread: other triggers share the triggerer's event loop.
     await asyncio.to_thread(tell, alert, schedule().alerts)
 
 
 def deadline(dag: str, how: Timed) -> DeadlineAlert | None:
-    """By the logical date: a run that has a deadline by when it was queued can't be cleared (Airflow 3.3.2 fails)."""
+    """Counted from the logical date: Airflow 3.3.2 cannot clear a run whose deadline counts from queuing."""
     if how.deadline is None:
         return None
     return DeadlineAlert(
@@ -98,7 +98,7 @@ def _tell(kind: Kind, context: Mapping[str, Any], message: str, facts: dict[str,
 
 
 def _day(context: Mapping[str, Any]) -> str:
-    """Rendered here, where the task died before it was."""
+    """Renders `ds` here if the task died before Airflow did."""
     task = context["task"]
     ds = str(getattr(task, "ds", ""))
     if "{{" not in ds:

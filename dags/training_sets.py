@@ -1,4 +1,4 @@
-"""A DAG for each training set in the schedule: built anew when the features of its dataset have been published."""
+"""A DAG for each training set in the schedule, which rebuilds it when its dataset is published."""
 
 from __future__ import annotations
 

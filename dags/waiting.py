@@ -1,4 +1,4 @@
-"""Waiting for a day to land, without holding a worker."""
+"""Waits for a day to land without holding a worker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dags.schedule import Daily
 
 
 class LandingTrigger(BaseTrigger):
-    """Looks every now and then, until the day has landed or the deadline is over."""
+    """Polls until the day has landed or the deadline has passed."""
 
     def __init__(self, dataset: str, landing: str, ds: str, poll_seconds: float, deadline: float) -> None:
         super().__init__()
@@ -37,8 +37,7 @@ class LandingTrigger(BaseTrigger):
 
 
 class Wait(BaseOperator):
-    """Ends as soon as the landing folder holds something for the day. A late source is waited for; one that is too late
-    fails, or skips the day, as declared."""
+    """Succeeds once the landing folder holds a file for the day. After the deadline it fails, or skips the day, as declared."""
 
     template_fields = ("ds",)
 
