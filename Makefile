@@ -4,7 +4,7 @@ export LAKE ?= data/lake
 export LANDING ?= data/landing
 export DATASET DS FROM TO REPROCESS
 PYTHON := .venv/bin/python
-# Small data, many short queries: interpreting them costs less than compiling them; one task is enough, and small pages.
+# Small data, many short queries: interpret them instead of compiling, with one task and small pages.
 SMALL := .venv/bin/spark-submit --conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN \
 	--conf spark.sql.shuffle.partitions=1 --conf spark.default.parallelism=1 --conf spark.buffer.pageSize=128k
 # Many days in one session: Java's optimising compiler pays off if it compiles only what runs often.

@@ -1,4 +1,4 @@
-"""The parts of Airflow on this machine, until it is told to stop: `parts.py FOLDER`, where each part's log goes.
+"""Runs the parts of Airflow on this machine until it is stopped: `parts.py FOLDER`, where each part's log goes.
 
 `airflow standalone` leaves a part that has died dead; here it is started again. Nobody else reads this machine's logs, so
 no part serves them: the page reads them from the disk. Standard library only.
@@ -22,13 +22,13 @@ PARTS = {
     "triggerer": ("--skip-serve-logs",),
 }
 STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-# A part that ends so soon after its start, so many times in a row, would do so for ever.
+# A part that ends this soon after its start, this many times in a row, will not recover.
 SOON, OFTEN = 20.0, 3
 GRACE = 20.0
 
 
 class Part:
-    """In a process group of its own, so that what a dead part leaves behind can be ended with it."""
+    """One part in a process group of its own, so that its children can be ended with it."""
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.log = name, folder / f"{name}.log"
@@ -48,7 +48,7 @@ class Part:
 
     @property
     def alive(self) -> bool:
-        """It, or anything that it has started."""
+        """Whether the part, or a process it started, is alive."""
         self.process.poll()
         try:
             os.killpg(self.process.pid, 0)
@@ -70,12 +70,12 @@ def main(folder: Path) -> NoReturn:
             time.sleep(0.5)
     finally:
         for number in STOP:
-            signal.signal(number, signal.SIG_IGN)  # asked again, it is no quicker
+            signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the shutdown
         end(parts)
 
 
 def again(part: Part) -> None:
-    """Tasks that a dead scheduler has left running are stopped, and their drivers with them: they run again."""
+    """Stops tasks that a dead scheduler left running, with their drivers: they are retried."""
     lived = time.monotonic() - part.began
     part.short_lives = part.short_lives + 1 if lived < SOON else 1
     if part.short_lives >= OFTEN:

@@ -1,4 +1,4 @@
-"""Makes `.env`, the secrets of the stack, at its first start: `first_start.py COMPOSE-COMMAND`.
+"""Writes `.env` with the stack's secrets at its first start: `first_start.py COMPOSE-COMMAND`.
 
 Standard library only: it runs before anything is installed.
 """
@@ -38,7 +38,7 @@ def made() -> dict[str, str]:
 
 
 def insist_whole(said: str) -> None:
-    """A later version may have more secrets than the one that made the file."""
+    """Adds secrets that a later version needs to an existing file."""
     there = {line.split("=")[0] for line in said.splitlines()}
     if missing := [name for name in made() if name not in there]:
         sys.exit(
@@ -48,7 +48,7 @@ def insist_whole(said: str) -> None:
 
 
 def insist_first(engine: str) -> None:
-    """New secrets would not open what an earlier start has left."""
+    """Refuses to write new secrets if volumes of an earlier start exist: they would not fit them."""
     volume = f"{os.environ.get('COMPOSE_PROJECT_NAME', PROJECT)}_postgres"
     try:
         found = subprocess.run(

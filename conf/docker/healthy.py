@@ -1,4 +1,4 @@
-"""Whether a part of the stack works: `healthy.py [--wait SECONDS] URL [NAME.NAME=VALUE …]` of the JSON that it answers with.
+"""Checks a part of the stack: `healthy.py [--wait SECONDS] URL [NAME.NAME=VALUE …]` of the JSON that it answers with.
 
 Standard library only: it runs in every container, and beside them.
 """
@@ -29,7 +29,7 @@ def main() -> None:
 
 def what_is_wrong(url: str, expected: dict[str, str]) -> str:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  (who calls says where)
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  (the caller chooses the address)
             said: Any = json.load(answer)
     except (OSError, ValueError) as error:
         return f"{url} does not answer: {error}"

@@ -1,4 +1,4 @@
-"""One node of the stack's cluster, in the foreground: `spark_node.py master` or `spark_node.py worker MASTER`."""
+"""Runs one node of the stack's cluster in the foreground: `spark_node.py master` or `spark_node.py worker MASTER`."""
 
 from __future__ import annotations
 

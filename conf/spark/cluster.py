@@ -1,4 +1,4 @@
-"""A real Spark cluster on this machine, a master and its workers: `cluster.py up|down`, or `make cluster`."""
+"""Starts and stops a Spark cluster on this machine, a master and workers: `cluster.py up|down`, or `make cluster`."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from common.runtime.settings import ROOT, Settings, Standalone, load_settings
 HERE = "127.0.0.1"
 START_SECONDS = 90
 END_SECONDS = 20
-# Of master and workers; what is particular to one run comes from its driver.
+# Options of master and workers; those of a run come from its driver.
 DAEMONS = {
     "spark.authenticate": "true",
     "spark.network.crypto.enabled": "true",
-    # A port that is taken is an error, not a reason to listen elsewhere.
+    # Fail if the port is taken, instead of listening on another one.
     "spark.port.maxRetries": "0",
-    # A master that is started again knows its runs and workers, and they go on.
+    # A restarted master recovers its applications and workers.
     "spark.deploy.recoveryMode": "FILESYSTEM",
     "spark.worker.cleanup.enabled": "true",
-    # Its pages are for looking: whoever uses this machine can open them.
+    # The web pages are read-only: every user of this machine can open them.
     "spark.ui.killEnabled": "false",
     "spark.master.ui.decommission.allow.mode": "DENY",
     "spark.master.rest.enabled": "false",
@@ -44,7 +44,7 @@ DAEMONS = {
 
 @dataclass(frozen=True)
 class Daemon:
-    """One process of the cluster: how it is started, and how it is known again."""
+    """One process of the cluster: how to start it, and how to recognise it."""
 
     name: str
     folder: Path
@@ -61,7 +61,7 @@ class Daemon:
 
     @property
     def pid(self) -> int | None:
-        """Its process id while it runs; an id that the system has given to another process since is not it."""
+        """Its process id while it runs; ignores an id that the system reused for another process."""
         try:
             pid = int(self.pid_file.read_text())
             words = words_of(pid)
@@ -80,7 +80,7 @@ class Daemon:
         self.pid_file.write_text(str(process.pid))
 
     def end(self) -> None:
-        """Asks it to, so that a worker ends its executors; insists after a while."""
+        """Sends SIGTERM, so that a worker ends its executors; sends SIGKILL after a while."""
         for number, seconds in ((signal.SIGTERM, END_SECONDS), (signal.SIGKILL, END_SECONDS)):
             pid = self.pid
             if pid is None:
@@ -110,7 +110,7 @@ def up(settings: Settings, wanted: Standalone, folder: Path) -> None:
         )
     page = f"http://{HERE}:{wanted.ui_port}"
     daemons = all_daemons(folder, wanted, port)
-    if not Path(settings.secret_file).exists():  # what runs knows one that no driver can know
+    if not Path(settings.secret_file).exists():  # running processes hold a secret that no driver can read
         down(settings, wanted, folder)
     missing = [daemon for daemon in daemons if daemon.pid is None]
     if not missing and ready(page, wanted.workers):
@@ -118,7 +118,7 @@ def up(settings: Settings, wanted: Standalone, folder: Path) -> None:
         return
     if daemons[0] in missing:
         insist_free(port, wanted.ui_port)
-    if missing == daemons:  # what the last master knew has ended with it
+    if missing == daemons:  # nothing runs, so drop what the last master recorded
         shutil.rmtree(folder / "recovery", ignore_errors=True)
     write_secret(Path(settings.secret_file), folder)
     start(missing, daemons, lambda: ready(page, wanted.workers))
@@ -139,7 +139,7 @@ def start(missing: list[Daemon], daemons: list[Daemon], done: Callable[[], bool]
 
 
 def down(settings: Settings, wanted: Standalone, folder: Path) -> None:
-    """By what was started, not by what is configured now; the workers first, which end their executors."""
+    """Stops what was started, not what is configured now; workers first, because they end their executors."""
     names = sorted((path.stem for path in folder.glob("*.pid")), reverse=True)
     running = [daemon for daemon in (known(folder, name) for name in names) if daemon.pid is not None]
     for name in names:
@@ -150,7 +150,7 @@ def down(settings: Settings, wanted: Standalone, folder: Path) -> None:
 
 def all_daemons(folder: Path, wanted: Standalone, port: int) -> list[Daemon]:
     master = known(folder, "master", "--port", str(port), "--webui-port", str(wanted.ui_port))
-    # Any port for the page of each worker: the master's page leads there.
+    # Any free port for a worker's page: the master's page links to it.
     common = ("--cores", str(wanted.cores), "--memory", wanted.memory, "--webui-port", "0", f"spark://{HERE}:{port}")
     names = [f"worker-{number}" for number in range(1, wanted.workers + 1)]
     return [master, *(known(folder, name, "--work-dir", str(folder / "work" / name), *common) for name in names)]
@@ -162,7 +162,7 @@ def known(folder: Path, name: str, *arguments: str) -> Daemon:
 
 
 def write_secret(file: Path, folder: Path) -> None:
-    """Where nobody else can read it; the daemons take it from a file, since arguments and environments are listed."""
+    """Readable by the owner only; passed as a file, because arguments and environments can be listed."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         write_private(file, secrets.token_hex(32) + "\n")
@@ -183,7 +183,7 @@ def properties(folder: Path) -> Path:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Nothing that the caller's shell says of Spark; Spark's web pages know no other way to be bound."""
+    """Without Spark variables of the caller's shell; binds the web pages, which only an environment variable can do."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
     return {
         **own,
@@ -196,14 +196,14 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def words_of(pid: int) -> list[str]:
-    """A process's command line. In the instant in which it becomes another program it has none, as an ended one has."""
+    """A process's command line, retried because it is empty during exec, as it is for an ended process."""
     process = Path(f"/proc/{pid}")
     for _ in range(1000):
         words = (process / "cmdline").read_text()
         if words or (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
             return words.split("\0")
         time.sleep(0.001)
-    return []  # the kernel's own have none, ever
+    return []  # kernel threads never have one
 
 
 def spark_home() -> Path:
@@ -217,7 +217,7 @@ def ready(page: str, workers: int) -> bool:
 
 
 def state(page: str) -> dict[str, Any]:
-    """What the master says of itself; it is on this machine, whatever proxy the environment names."""
+    """The master's status page as JSON; ignores proxies, because it is on this machine."""
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{page}/json/", timeout=5) as answer:
             return dict(json.load(answer))
@@ -244,7 +244,7 @@ def wait(holds: Callable[[], bool], seconds: float) -> bool:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Two that start or end it at the same time take turns."""
+    """Serialises concurrent starts and stops."""
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""What a job does, in little: gives set-up's class archive the classes that jobs load."""
+"""Does on a small scale what a job does, so that the class archive holds the classes that jobs load."""
 
 import sys
 

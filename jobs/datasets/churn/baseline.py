@@ -1,4 +1,4 @@
-"""A small model on the churn training set, its score, and its predictions: `python -m jobs.datasets.churn.baseline`."""
+"""Trains a small model on the churn training set and scores it: `python -m jobs.datasets.churn.baseline`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def learn(lake: str, manifest: dict[str, Any]) -> dict[str, Any]:
-    """Fits the model, writes what it predicts of the test split, and says from what."""
+    """Fits the model, writes its predictions for the test split, and returns what it was made from."""
     splits = {split: store.read_split(lake, NAME, split, manifest["version"]) for split in ("train", "test")}
     columns = [name for name in splits["train"].column_names if name not in (ENTITY, TIME, LABEL)]
     train, test = (rows.to_pandas() for rows in splits.values())
@@ -63,13 +63,13 @@ def _said(facts: dict[str, Any]) -> str:
 
 
 def _known(uri: str, version: int) -> dict[str, Any] | None:
-    """What the commit says that predicted from this training set, if there is one."""
+    """The metadata of the commit that predicted from this training set, if there is one."""
     wanted = f"{NAME}/v{version}"
     return next((each.books for each in delta_log.commits(uri) if each.books.get("training_set") == wanted), None)
 
 
 def _write(uri: str, rows: pa.Table, version: int, made_from: dict[str, Any]) -> None:
-    """The predictions of one training set; its commit says which versions made them."""
+    """Writes the predictions of one training set; the commit names the versions that made them."""
     named = rows.append_column("training_set_version", pa.array([version] * rows.num_rows, pa.int32()))
     write_deltalake(
         uri,

@@ -1,4 +1,4 @@
-"""A seeded customer base, whole every day: `python -m jobs.datasets.churn.sample --out LANDING`."""
+"""A seeded customer base, complete on every day: `python -m jobs.datasets.churn.sample --out LANDING`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def generate(ds: date, rows: int, seed: int, dirt: bool) -> tuple[Iterator[Row],
 
 
 def _rows(ds: date, rows: int, seed: int, dirt: bool) -> Iterator[Row]:
-    """Customers stay who they are from day to day; their tenure, bills and mind change."""
+    """The same customers every day; their tenure, bills and churn change."""
     rng = random.Random(f"{seed} {ds}")
     for number in range(rows):
         row = _customer(number, ds, seed)

@@ -1,4 +1,4 @@
-"""The public Telco churn file as a day of landing: `python -m jobs.datasets.churn.telco FILE --ds D --out LANDING`."""
+"""Writes the public Telco churn file as a day of landing: `python -m jobs.datasets.churn.telco FILE --ds D --out LANDING`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main() -> None:
     arguments.add_argument("--out", required=True, type=Path)
     given = arguments.parse_args()
     rows = csv.read_csv(given.file).select(list(COLUMNS)).rename_columns(list(COLUMNS.values()))
-    # Its tenure is in months.
+    # The file's tenure is in months.
     days = pc.multiply(rows["tenure_days"], DAYS_IN_A_MONTH)
     rows = rows.set_column(rows.column_names.index("tenure_days"), "tenure_days", days)
     folder = given.out / CONTRACT.name / f"ds={given.ds}"

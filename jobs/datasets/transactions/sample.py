@@ -1,4 +1,4 @@
-"""Seeded purchases with the dirt of real ones: `python -m jobs.datasets.transactions.sample --out LANDING`."""
+"""Seeded purchases with realistic errors: `python -m jobs.datasets.transactions.sample --out LANDING`."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def _purchase(rng: random.Random, ds: date, number: int, users: int) -> list[str
 
 
 def _time(day: date, number: int) -> str:
-    """A purchase's time follows from its number, so that a correction can name it."""
+    """Derives a purchase's time from its number, so that a correction can repeat it."""
     moment = datetime(day.year, day.month, day.day) + timedelta(seconds=number * 7919 % SECONDS_A_DAY)
     return f"{moment.isoformat()}Z"
 
 
 def _dirty(rng: random.Random, ds: date, row: list[str | None], number: int) -> Iterator[Row]:
-    """One of: late, sent twice, told twice, corrected a day later, written oddly, or wrong."""
+    """One of: late, sent twice, two versions on one day, corrected a day later, oddly formatted, or wrong."""
 
     def but(**changed: str | None) -> Row:
         return [changed.get(name, value) for name, value in zip(COLUMNS, row, strict=True)]
