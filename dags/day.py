@@ -31,9 +31,9 @@ def asked(title: str, description: str, needed: bool = False) -> Param:
 def day(params: Mapping[str, Any], dag_run: Any, events: Mapping[Any, Iterable[Any]] | None = None) -> str:
     if params.get("ds"):
         return str(_real(parse_day, params["ds"]))
-    told = days_of(events)
-    if told:
-        return told[-1]
+    days = days_of(events)
+    if days:
+        return days[-1]
     if dag_run.data_interval_start:
         return str(dag_run.data_interval_start.date())
     return str(dag_run.run_after.astimezone(UTC).date() - timedelta(days=1))
@@ -41,8 +41,8 @@ def day(params: Mapping[str, Any], dag_run: Any, events: Mapping[Any, Iterable[A
 
 def days_of(events: Mapping[Any, Iterable[Any]] | None) -> list[str]:
     """The days that a run's asset events name."""
-    told = {str(event.extra["ds"]) for found in (events or {}).values() for event in found if event.extra.get("ds")}
-    return sorted({str(each) for text in told for each in _real(parse_days, text)})
+    texts = {str(event.extra["ds"]) for group in (events or {}).values() for event in group if event.extra.get("ds")}
+    return sorted({str(day) for text in texts for day in _real(parse_days, text)})
 
 
 def days_before(ds: str, days: int) -> str:
@@ -53,12 +53,12 @@ def days_before(ds: str, days: int) -> str:
 def in_ranges(days: Iterable[str]) -> list[str]:
     """Groups consecutive days: 1, 2, 3 and 7 become 1..3 and 7."""
     ranges: list[list[date]] = []
-    for each in sorted({date.fromisoformat(text) for text in days}):
-        if ranges and each - ranges[-1][-1] == timedelta(days=1):
-            ranges[-1].append(each)
+    for day in sorted({date.fromisoformat(text) for text in days}):
+        if ranges and day - ranges[-1][-1] == timedelta(days=1):
+            ranges[-1].append(day)
         else:
-            ranges.append([each])
-    return [str(found[0]) if len(found) == 1 else f"{found[0]}..{found[-1]}" for found in ranges]
+            ranges.append([day])
+    return [str(days[0]) if len(days) == 1 else f"{days[0]}..{days[-1]}" for days in ranges]
 
 
 def _real(parse: Callable[[str], T], text: str) -> T:

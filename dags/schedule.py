@@ -118,54 +118,54 @@ def schedule() -> Schedule:
     return read(yaml.safe_load(FILE.read_text()), datasets.names(), ENV)
 
 
-def read(said: Any, names: list[str], env: str) -> Schedule:
+def read(content: Any, names: list[str], env: str) -> Schedule:
     """Merges the defaults, the part's own settings, and those of the environment, in that order."""
-    given = _parts(said, "the file", (*PARTS, "environments"))
-    others = {each: _parts(over, f"environments.{each}", PARTS) for each, over in _part(given, "environments").items()}
-    _insist_known("environments", others, environments())
-    given = _merged(given, others.get(env, {}))
-    common, own, training = (_part(given, name) for name in ("all", "datasets", "training_sets"))
-    _insist_known("datasets", own, names)
-    _insist_known("training_sets", {_part(training, name).get("dataset") for name in training}, names)
+    parts = _parts(content, "the file", (*PARTS, "environments"))
+    others = {name: _parts(over, f"environments.{name}", PARTS) for name, over in _part(parts, "environments").items()}
+    _require_known("environments", others, environments())
+    parts = _merged(parts, others.get(env, {}))
+    common, own, training = (_part(parts, name) for name in ("all", "datasets", "training_sets"))
+    _require_known("datasets", own, names)
+    _require_known("training_sets", {_part(training, name).get("dataset") for name in training}, names)
     try:
         return Schedule(
-            datasets={name: Daily(**_merged(common, _part(given, "daily"), _part(own, name))) for name in names},
+            datasets={name: Daily(**_merged(common, _part(parts, "daily"), _part(own, name))) for name in names},
             training_sets={name: Training(**_merged(common, _part(training, name))) for name in training},
-            maintenance=Timed(**_merged(common, _part(given, "maintenance"))),
-            alerts=Receivers(**_part(given, "alerts")),
+            maintenance=Timed(**_merged(common, _part(parts, "maintenance"))),
+            alerts=Receivers(**_part(parts, "alerts")),
         )
     except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise UsageError(f"{FILE.name} is wrong: {found}") from None
+        problems = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+        raise UsageError(f"{FILE.name} is wrong: {problems}") from None
 
 
-def _parts(said: Any, place: str, known: Iterable[str]) -> dict[str, Any]:
+def _parts(content: Any, place: str, known: Iterable[str]) -> dict[str, Any]:
     """The file's parts; an empty part counts as missing."""
-    given = {name: part for name, part in _mapping(said, place).items() if part is not None}
-    _insist_known(place, given, known)
-    return given
+    parts = {name: part for name, part in _mapping(content, place).items() if part is not None}
+    _require_known(place, parts, known)
+    return parts
 
 
-def _part(given: dict[str, Any], name: str) -> dict[str, Any]:
-    return _mapping(given.get(name), name)
+def _part(parts: dict[str, Any], name: str) -> dict[str, Any]:
+    return _mapping(parts.get(name), name)
 
 
-def _mapping(said: Any, place: str) -> dict[str, Any]:
-    if not isinstance(said, dict | None):
-        raise UsageError(f"{FILE.name}: {place} is a {type(said).__name__}, a mapping expected")
-    return said or {}
+def _mapping(content: Any, place: str) -> dict[str, Any]:
+    if not isinstance(content, dict | None):
+        raise UsageError(f"{FILE.name}: {place} is a {type(content).__name__}, a mapping expected")
+    return content or {}
 
 
-def _insist_known(place: str, found: Iterable[Any], known: Iterable[str]) -> None:
-    if strange := sorted({str(each) for each in found} - {*known}):
+def _require_known(place: str, names: Iterable[Any], known: Iterable[str]) -> None:
+    if strange := sorted({str(name) for name in names} - {*known}):
         expected = ", ".join(sorted(known))
         raise UsageError(f"{FILE.name}: {place} names {strange}, which is not known; expected one of: {expected}")
 
 
 def _merged(*parts: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     for part in parts:
         for name, value in part.items():
-            nested = isinstance(value, dict) and isinstance(found.get(name), dict)
-            found[name] = _merged(found[name], value) if nested else value
-    return found
+            nested = isinstance(value, dict) and isinstance(merged.get(name), dict)
+            merged[name] = _merged(merged[name], value) if nested else value
+    return merged

@@ -33,8 +33,8 @@ class Submission(SparkSubmitHook):
 
     def submit(self, application: str = "", **options: Any) -> str | None:
         # A process group of its own, so that a kill reaches the driver's Python and its JVM.
-        found: str | None = super().submit(application, start_new_session=True, **options)
-        return found
+        driver_id: str | None = super().submit(application, start_new_session=True, **options)
+        return driver_id
 
     @property
     def exit_code(self) -> int:
@@ -93,23 +93,23 @@ class JobOperator(SparkSubmitOperator):
             super().execute(context)
         except AirflowException:
             self._explain(context, self._hook.said or {})
-        said = self._hook.said or {}
+        result = self._hook.said or {}
         # An unchanged day repeats the warnings of its last run: do not alert again.
-        if said.get("warnings") and said["outcome"] != "nothing":
-            telling.warned(context, said)
+        if result.get("warnings") and result["outcome"] != "nothing":
+            telling.warned(context, result)
         for asset in self.outlets:
-            context["outlet_events"][asset].extra = {"ds": newest(said)}
-        return facts(said)
+            context["outlet_events"][asset].extra = {"ds": newest(result)}
+        return facts(result)
 
-    def _explain(self, context: Context, said: dict[str, Any]) -> None:
+    def _explain(self, context: Context, result: dict[str, Any]) -> None:
         """Raises the exception for the exit code; a range with only some days skipped as declared succeeds."""
-        for line in in_short(said):
+        for line in in_short(result):
             self.log.error("%s", line)
-        raised = failure(self._hook.exit_code, said, self.missing)
-        if isinstance(raised, AirflowSkipException) and set(said.get("days", {}).values()) - {"missing"}:
+        raised = failure(self._hook.exit_code, result, self.missing)
+        if isinstance(raised, AirflowSkipException) and set(result.get("days", {}).values()) - {"missing"}:
             self.log.warning("%s", raised)
             return
-        context["ti"].xcom_push(key="return_value", value=facts(said))
+        context["ti"].xcom_push(key="return_value", value=facts(result))
         raise raised from None
 
     def on_kill(self) -> None:
@@ -117,33 +117,33 @@ class JobOperator(SparkSubmitOperator):
             self._hook.on_kill()
 
 
-def newest(said: dict[str, Any]) -> str:
+def newest(result: dict[str, Any]) -> str:
     """The last day that the job ran, for the event of its asset."""
-    days: dict[str, str] = said.get("days") or {said["ds"].rpartition("..")[2]: said["outcome"]}
+    days: dict[str, str] = result.get("days") or {result["ds"].rpartition("..")[2]: result["outcome"]}
     return max(day for day, outcome in days.items() if outcome != "missing")
 
 
-def facts(said: dict[str, Any]) -> dict[str, Any]:
+def facts(result: dict[str, Any]) -> dict[str, Any]:
     """The part of the JSON line that is kept as XCom: small, without messages or examples."""
-    kept = {name: said[name] for name in FACTS if said.get(name) not in (None, [], {})}
+    kept = {name: result[name] for name in FACTS if result.get(name) not in (None, [], {})}
     for name in ("failures", "warnings"):
-        if said.get(name):
-            kept[name] = [{key: rule[key] for key in RULE if key in rule} for rule in said[name][: telling.MOST]]
+        if result.get(name):
+            kept[name] = [{key: rule[key] for key in RULE if key in rule} for rule in result[name][: telling.MOST]]
     return kept
 
 
-def in_short(said: dict[str, Any]) -> list[str]:
+def in_short(result: dict[str, Any]) -> list[str]:
     """Each failed rule on a few lines: rule, column, counts, examples."""
     lines = []
-    for rule in telling.errors(said):
+    for rule in telling.errors(result):
         lines.append(f"FAILED {telling.in_words(rule)}")
-        lines += [f"       {each}" for each in [rule.get("problem"), *rule.get("examples", [])] if each]
+        lines += [f"       {text}" for text in [rule.get("problem"), *rule.get("examples", [])] if text]
     return lines
 
 
-def failure(code: int, said: dict[str, Any], missing: str) -> Exception:
+def failure(code: int, result: dict[str, Any], missing: str) -> Exception:
     """The exception for an exit code: Airflow retries only what may succeed later."""
-    message = str(said.get("message") or f"the job ended with exit code {code} and said nothing; its log is above")
+    message = str(result.get("message") or f"the job ended with exit code {code} and said nothing; its log is above")
     kind: type[Exception] = AirflowException
     if code in (UsageError.exit_code, ContractViolationError.exit_code):
         kind = AirflowFailException

@@ -78,17 +78,17 @@ def canonical(type_: pa.DataType, name: str) -> pa.DataType:
         return pa.large_list(canonical(type_.value_type, name))
     if types.is_struct(type_):
         return pa.struct([(field.name, canonical(field.type, f"{name}.{field.name}")) for field in type_])
-    for fits, found in _SCALARS:
+    for fits, canonical_type in _SCALARS:
         if fits(type_):
-            return found(type_)
+            return canonical_type(type_)
     raise PipelineError(
         f"column {name} is {type_}, which has no content hash; expected numbers, text, times, lists, structs"
     )
 
 
 def _decimal(type_: pa.DataType) -> pa.DataType:
-    made = pa.decimal128 if type_.precision <= LONGEST_DECIMAL128 else pa.decimal256
-    return made(type_.precision, type_.scale)
+    decimal = pa.decimal128 if type_.precision <= LONGEST_DECIMAL128 else pa.decimal256
+    return decimal(type_.precision, type_.scale)
 
 
 _SCALARS: list[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType], pa.DataType]]] = [
@@ -114,11 +114,11 @@ def encoded(array: Any, type_: pa.DataType) -> Bytes:
         array = array.cast(type_)
     valid = np.asarray(array.is_valid())
     values = _values(array)
-    found = np.empty((len(array), 1 + values.shape[1]), np.uint8)
-    found[:, 0] = valid
-    found[:, 1:] = values
-    found[~valid, 1:] = 0
-    return found
+    rows = np.empty((len(array), 1 + values.shape[1]), np.uint8)
+    rows[:, 0] = valid
+    rows[:, 1:] = values
+    rows[~valid, 1:] = 0
+    return rows
 
 
 def _values(array: Any) -> Bytes:
@@ -158,8 +158,8 @@ def _texts(array: Any) -> Bytes:
     digests = b"".join(hashlib.sha256(text).digest() for text in packed.dictionary.cast(pa.large_binary()).to_pylist())
     if not digests:
         return np.zeros((len(array), DIGEST), np.uint8)
-    found: Bytes = np.frombuffer(digests, np.uint8).reshape(-1, DIGEST)[np.asarray(pc.fill_null(packed.indices, 0))]
-    return found
+    rows: Bytes = np.frombuffer(digests, np.uint8).reshape(-1, DIGEST)[np.asarray(pc.fill_null(packed.indices, 0))]
+    return rows
 
 
 def _lists(array: Any) -> Bytes:

@@ -16,8 +16,8 @@ LOOKS = 6
 def locate(uri: str) -> tuple[fs.FileSystem, str]:
     if "://" not in uri:
         return fs.LocalFileSystem(), uri
-    found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(uri.replace("s3a://", "s3://", 1))
-    return found
+    located: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(uri.replace("s3a://", "s3://", 1))
+    return located
 
 
 def is_local(uri: str) -> bool:
@@ -33,10 +33,10 @@ def read_json(uri: str) -> dict[str, Any] | None:
     system, path = locate(uri)
     try:
         with system.open_input_stream(path) as stream:
-            found = json.loads(stream.read())
+            content = json.loads(stream.read())
     except (FileNotFoundError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return content if isinstance(content, dict) else None
 
 
 def write_json(uri: str, content: dict[str, Any]) -> None:

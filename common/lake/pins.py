@@ -30,16 +30,16 @@ class Pin:
 
 def pin(lake: str, name: str, table_path: str, version: int, note: str = "") -> Pin:
     """Keeps a version of any table of the lake. A name never moves to another version; pinning it again changes nothing."""
-    _insist_name(name)
+    _require_name(name)
     before = _pinned_before(lake, name, table_path, version)
     if before:
         return before
-    found = _open(lake, table_path, version)
+    table = _open(lake, table_path, version)
     rows, days = 0, {}
-    for part in found.files:
-        content = found.content(part)
+    for part in table.files:
+        content = table.content(part)
         rows, days[part] = rows + content.rows, content.hexdigest()
-    made = Pin(
+    new = Pin(
         name=name,
         table=table_path,
         version=version,
@@ -52,20 +52,20 @@ def pin(lake: str, name: str, table_path: str, version: int, note: str = "") -> 
     # Vacuum takes the same lock, so it either ran before this check or sees the pin.
     with committing(lake, FOLDER), committing(lake, table_path):
         before = _pinned_before(lake, name, table_path, version)
-        found.require_present()
+        table.require_present()
         if not before:
-            write_json(_file(lake, name), asdict(made))
-    return before or made
+            write_json(_file(lake, name), asdict(new))
+    return before or new
 
 
 def pins(lake: str) -> list[Pin]:
     """Return all pins by name. Raise if one is unreadable, because the version it keeps must not be removed."""
-    found = [file.base_name.removesuffix(".json") for file in list_files(f"{lake}/{FOLDER}")]
-    return [_load(lake, name) for name in found if NAME.fullmatch(name)]
+    names = [file.base_name.removesuffix(".json") for file in list_files(f"{lake}/{FOLDER}")]
+    return [_load(lake, name) for name in names if NAME.fullmatch(name)]
 
 
 def find(lake: str, name: str) -> Pin:
-    _insist_name(name)
+    _require_name(name)
     known = [existing.name for existing in pins(lake)]
     if name not in known:
         raise UsageError(f"there is no pin {name}; there are: {', '.join(known) or 'none'}")
@@ -75,10 +75,10 @@ def find(lake: str, name: str) -> Pin:
 def release(lake: str, name: str) -> Pin:
     """Releases the version; its files stay until the table's retention has passed."""
     with committing(lake, FOLDER):
-        found = find(lake, name)
+        pinned = find(lake, name)
         system, path = locate(_file(lake, name))
         system.delete_file(path)
-    return found
+    return pinned
 
 
 def verify(lake: str, name: str) -> Pin:
@@ -86,20 +86,20 @@ def verify(lake: str, name: str) -> Pin:
     pinned = find(lake, name)
     now = _open(lake, pinned.table, pinned.version)
     now.require_present()
-    found = {part: _hash_of(now, part) for part in now.files}
+    hashes = {part: _hash_of(now, part) for part in now.files}
     differing = [
-        {"day": day, "pinned": pinned.days.get(day, "nothing"), "found": found.get(day, "nothing")}
-        for day in sorted({*pinned.days, *found})
-        if pinned.days.get(day) != found.get(day)
+        {"day": day, "pinned": pinned.days.get(day, "nothing"), "found": hashes.get(day, "nothing")}
+        for day in sorted({*pinned.days, *hashes})
+        if pinned.days.get(day) != hashes.get(day)
     ]
     if differing:
         raise ContractViolationError(
             f"pin {name}: {pinned.table} version {pinned.version} differs from what was pinned on "
-            f"{', '.join(each['day'] or 'its only part' for each in differing)}. Its files were changed or damaged: "
+            f"{', '.join(part['day'] or 'its only part' for part in differing)}. Its files were changed or damaged: "
             "bring them back from a copy, or release the pin.",
-            [dict(each) for each in differing],
+            [dict(part) for part in differing],
         )
-    if hash_parts(found) != pinned.hash:
+    if hash_parts(hashes) != pinned.hash:
         raise ContractViolationError(
             f"pin {name}: its days are what they were, but its own hash isn't; {_file(lake, name)} was changed"
         )
@@ -131,16 +131,16 @@ def _pinned_before(lake: str, name: str, table_path: str, version: int) -> Pin |
 
 
 def _open(lake: str, table_path: str, version: int) -> TableSnapshot:
-    whole = all(NAME.fullmatch(each) for each in table_path.split("/"))
+    whole = all(NAME.fullmatch(part) for part in table_path.split("/"))
     if not whole or not delta_log.exists(f"{lake}/{table_path}"):
         raise UsageError(f"{table_path!r} is no table of {lake}; expected a path like published/name/v1")
     return snapshot.open_version(f"{lake}/{table_path}", version)
 
 
 def _load(lake: str, name: str) -> Pin:
-    found = read_json(_file(lake, name)) or {}
+    content = read_json(_file(lake, name)) or {}
     try:
-        return Pin(**found)
+        return Pin(**content)
     except TypeError:
         raise PipelineError(
             f"{_file(lake, name)} can't be read as a pin; mend it, or delete it to release it"
@@ -151,6 +151,6 @@ def _file(lake: str, name: str) -> str:
     return f"{lake}/{FOLDER}/{name}.json"
 
 
-def _insist_name(name: str) -> None:
+def _require_name(name: str) -> None:
     if not NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name of a pin; expected lower-case letters, digits and _, a letter first")

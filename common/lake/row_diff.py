@@ -37,16 +37,16 @@ def diff_rows(before: pa.Table, after: pa.Table, key: Sequence[str]) -> RowDiff 
     if content_hash.hash_rows(before, key) == content_hash.hash_rows(after, key):
         return None
     one, other = _by_key(before, key), _by_key(after, key)
-    found: dict[str, list[str]] = defaultdict(list)
+    differing: dict[str, list[str]] = defaultdict(list)
     for name in sorted(one.keys() | other.keys()):
         if name not in one or name not in other:
-            found[ROW].append(name)
+            differing[ROW].append(name)
             continue
         for column in one[name]:
             # As text, so that a NaN is like itself.
             if str(one[name][column]) != str(other[name].get(column)):
-                found[column].append(name)
-    return RowDiff(dict(found))
+                differing[column].append(name)
+    return RowDiff(dict(differing))
 
 
 def _by_key(rows: pa.Table, key: Sequence[str]) -> dict[str, dict[str, object]]:

@@ -28,16 +28,16 @@ WRITE_ERRORS = (OSError, DeltaError, LakeNotWritableError)
 def write_slice(run: Run, table: Table, schema: pa.Schema, rows: Sequence[dict[str, Any]], where: Slice) -> bool:
     """Replace the slice with these rows; write nothing if it already holds them."""
     path = run.path(table)
-    wanted = _ordered(pa.Table.from_pylist(list(rows), schema=schema), table)
+    desired = _ordered(pa.Table.from_pylist(list(rows), schema=schema), table)
     with committing(run.settings.lake, table.path):
         there = delta_log.exists(path)
-        if there and _same(_ordered(read_slice(path, where), table), wanted):
+        if there and _same(_ordered(read_slice(path, where), table), desired):
             return False
         # Only dates and declared names get into the predicate, never input of a user or of the data.
         chosen = " AND ".join(f"{name} IN ({', '.join(repr(str(value)) for value in where[name])})" for name in where)
         write_deltalake(
             path,
-            wanted,
+            desired,
             mode="overwrite",
             predicate=chosen if there else None,
             partition_by=list(table.partition),
@@ -56,11 +56,11 @@ def read_slice(path: str, where: Slice, columns: list[str] | None = None, versio
     return DeltaTable(path, version=version).to_pyarrow_table(filters=chosen, columns=columns)
 
 
-def _ordered(found: pa.Table, table: Table) -> pa.Table:
-    named = found.select(table.names).combine_chunks()
+def _ordered(rows: pa.Table, table: Table) -> pa.Table:
+    named = rows.select(table.names).combine_chunks()
     return named.sort_by([(name, "ascending") for name in table.identity])
 
 
-def _same(stored: pa.Table, wanted: pa.Table) -> bool:
+def _same(stored: pa.Table, desired: pa.Table) -> bool:
     """Compare two tables, treating NaN as equal to NaN, which Arrow does not."""
-    return bool(stored.equals(wanted)) or str(stored.to_pylist()) == str(wanted.to_pylist())
+    return bool(stored.equals(desired)) or str(stored.to_pylist()) == str(desired.to_pylist())

@@ -18,17 +18,17 @@ def place(lake: str, name: str, version: int) -> str:
 def manifests(lake: str, name: str) -> list[dict[str, Any]]:
     """Return the manifests of all completely built versions, oldest first."""
     paths = [file.path for file in list_files(f"{lake}/{FOLDER}/{name}", recursive=True)]
-    found = [read_json(path) for path in paths if path.endswith("/manifest.json")]
-    return sorted((content for content in found if content), key=lambda content: int(content["version"]))
+    contents = [read_json(path) for path in paths if path.endswith("/manifest.json")]
+    return sorted((content for content in contents if content), key=lambda content: int(content["version"]))
 
 
 def manifest(lake: str, name: str, version: int | None = None) -> dict[str, Any]:
     """Return the manifest of that version, or of the newest."""
-    found = {content["version"]: content for content in manifests(lake, name)}
-    wanted = max(found, default=None) if version is None else version
-    if wanted not in found:
+    by_version = {content["version"]: content for content in manifests(lake, name)}
+    chosen = max(by_version, default=None) if version is None else version
+    if chosen not in by_version:
         raise SourceMissingError(
-            f"training set {name} v{wanted or '?'} is not in {lake}; there are: {sorted(found) or 'none'}. Build it with: "
+            f"training set {name} v{chosen or '?'} is not in {lake}; there are: {sorted(by_version) or 'none'}. Build it with: "
             f"{spark_submit('training_set', '…', 'A..B', name=name)}"
         )
-    return found[wanted]
+    return by_version[chosen]

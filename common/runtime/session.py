@@ -69,11 +69,11 @@ def _started(settings: Settings, app: str) -> SparkSession:
 
 
 def _builder(settings: Settings, app: str) -> SparkSession.Builder:
-    """What spark-submit was given comes before conf/; but its master is never nothing, so that one is conf's."""
+    """spark-submit's options win over conf/, except spark.master, which spark-submit always sets."""
     submitted = SparkConf()
-    wanted = {name: value for name, value in settings.spark.items() if not submitted.contains(name)}
-    wanted["spark.master"] = settings.spark["spark.master"]
+    options = {name: value for name, value in settings.spark.items() if not submitted.contains(name)}
+    options["spark.master"] = settings.spark["spark.master"]
     builder: SparkSession.Builder = SparkSession.builder.appName(app)
-    for name, value in {**wanted, **MEANING}.items():
+    for name, value in {**options, **MEANING}.items():
         builder = builder.config(name, str(value).lower() if isinstance(value, bool) else str(value))
     return builder

@@ -64,13 +64,13 @@ def environments() -> list[str]:
 def load_settings(env: str, **flags: str | None) -> Settings:
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", env) or env not in environments():
         raise UsageError(f"--env {env!r} is not known; expected one of: {', '.join(environments())}")
-    given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
+    overrides: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
     try:
-        settings = Settings(env=env, **given)
+        settings = Settings(env=env, **overrides)
     except ValidationError as error:
-        found = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False)
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors(include_input=False)
         )
-        raise UsageError(f"conf/{env}.yml, the environment or a flag is wrong: {found}") from None
+        raise UsageError(f"conf/{env}.yml, the environment or a flag is wrong: {problems}") from None
     places = {name: getattr(settings, name) for name in ("lake", "landing", "secret_file")}
     return settings.model_copy(update={name: settings.place(uri) for name, uri in places.items() if uri is not None})

@@ -18,12 +18,12 @@ def json_batches(blocks: Lines, wanted: Sequence[str]) -> Iterator[ParsedBlock]:
             if is_blank(line):
                 continue
             batch.lines += 1
-            problem, found = _json_object(line)
+            problem, fields = _json_object(line)
             if problem:
                 batch.refuse(problem, line.removesuffix("\r"))
                 continue
-            batch.rows.append([found.get(name) for name in wanted])
-            batch.extra |= found.keys() - known
+            batch.rows.append([fields.get(name) for name in wanted])
+            batch.extra |= fields.keys() - known
         yield batch
 
 
@@ -34,14 +34,14 @@ def _json_object(line: str) -> tuple[str, dict[str, str | None]]:
         return "not_json", {}
     if not isinstance(pairs, _Pairs):
         return "not_an_object", {}
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         return "name_twice", {}
-    if any(isinstance(value, list) for value in found.values()):
+    if any(isinstance(value, list) for value in fields.values()):
         return "nested_value", {}
-    if "\\u" in line and not _is_text("".join(map(str, [*found, *found.values()]))):
+    if "\\u" in line and not _is_text("".join(map(str, [*fields, *fields.values()]))):
         return "half_a_character", {}
-    return "", {name: _as_text(value) for name, value in found.items()}
+    return "", {name: _as_text(value) for name, value in fields.items()}
 
 
 def _is_text(value: str) -> bool:

@@ -91,7 +91,7 @@ class Landing:
     def _names(self) -> list[str]:
         """Skips names that begin with . or _: markers, and files that are still being written."""
         _, base = locate(self.folder)
-        names = [each.path[len(base) + 1 :] for each in list_files(self.folder, recursive=True)]
+        names = [file.path[len(base) + 1 :] for file in list_files(self.folder, recursive=True)]
         return [name for name in names if not any(part[0] in "._" for part in name.split("/"))]
 
     def _open_raw(self, name: str) -> Any:
@@ -99,12 +99,12 @@ class Landing:
         return system.open_input_stream(f"{base}/{name}", compression=None)
 
     def _format(self, name: str) -> str:
-        found = [format_ for suffix, format_ in FORMATS.items() if name.lower().endswith(suffix)]
-        if not found:
+        formats = [format_ for suffix, format_ in FORMATS.items() if name.lower().endswith(suffix)]
+        if not formats:
             raise RefusedFileError(
                 f"its name ends in none of {', '.join(FORMATS)}; rename it, or take it out of landing"
             )
-        return found[0]
+        return formats[0]
 
     def _inspect(self, name: str) -> SourceUnit:
         """Reads the whole file once before any of its rows is accepted."""
@@ -195,18 +195,18 @@ class Landing:
                 yield refused_batch(name, batch, columns)
 
 
-def can_be(found: pa.DataType, column: Column) -> bool:
+def can_be(type_: pa.DataType, column: Column) -> bool:
     """Whether a Parquet type converts to the contract's type without guessing."""
-    text = pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_null(found)
+    text = pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_null(type_)
     fits = {
-        "string": pa.types.is_integer(found),
-        "int": pa.types.is_integer(found),
-        "long": pa.types.is_integer(found),
-        "decimal": pa.types.is_integer(found) or pa.types.is_decimal(found) or pa.types.is_floating(found),
-        "double": pa.types.is_integer(found) or pa.types.is_decimal(found) or pa.types.is_floating(found),
-        "boolean": pa.types.is_boolean(found),
-        "date": pa.types.is_date(found),
-        "timestamp": pa.types.is_timestamp(found) or pa.types.is_date(found),
+        "string": pa.types.is_integer(type_),
+        "int": pa.types.is_integer(type_),
+        "long": pa.types.is_integer(type_),
+        "decimal": pa.types.is_integer(type_) or pa.types.is_decimal(type_) or pa.types.is_floating(type_),
+        "double": pa.types.is_integer(type_) or pa.types.is_decimal(type_) or pa.types.is_floating(type_),
+        "boolean": pa.types.is_boolean(type_),
+        "date": pa.types.is_date(type_),
+        "timestamp": pa.types.is_timestamp(type_) or pa.types.is_date(type_),
     }
     return bool(text or fits[column.base_type])
 

@@ -190,7 +190,9 @@ def runs_days(stack: Stack) -> None:
         f"Airflow has no DAG {DATASET}: {stack.inside('airflow-scheduler', 'airflow', 'dags', 'list-import-errors')}",
     )
     commands = re.findall(r"^docker compose (.*)$", (stack.clone / "conf/README.md").read_text(), re.M)
-    insist(len(commands) == 2, f"two commands in conf/README.md expected, to land days and to run them; found {commands}")
+    insist(
+        len(commands) == 2, f"two commands in conf/README.md expected, to land days and to run them; found {commands}"
+    )
     for command in commands:
         done = stack.run("sh", "-c", f"{COMPOSE} {command}")
         insist(done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}")

@@ -19,7 +19,9 @@ PYTHON = ROOT / ".venv/bin/python"
 # The first is read top to bottom; the others go on from there.
 READMES = [
     ROOT / "README.md",
-    *sorted(path for folder in ("common", "conf", "dags", "tests") for path in (ROOT / folder).rglob("README.md")),
+    *sorted(
+        path for folder in ("common", "conf", "dags", "jobs", "tests") for path in (ROOT / folder).rglob("README.md")
+    ),
 ]
 # Every block with its language; a block of commands names none.
 BLOCKS = [block for path in READMES for block in re.findall(r"^```(\w*)\n(.*?)^```$", path.read_text(), re.S | re.M)]
