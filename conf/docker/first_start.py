@@ -21,9 +21,9 @@ PROJECT = "feature-pipeline"
 def main(compose: str) -> None:
     if FILE.exists():
         FILE.chmod(0o600)
-        insist_whole(FILE.read_text())
+        require_whole(FILE.read_text())
         return
-    insist_first(Path(shlex.split(compose)[0]).name.removesuffix("-compose"))
+    require_first(Path(shlex.split(compose)[0]).name.removesuffix("-compose"))
     descriptor = os.open(FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write("# The secrets of the compose stack, made at its first start. Keep them: its volumes know them.\n")
@@ -37,7 +37,7 @@ def made() -> dict[str, str]:
     return {name: secrets.token_hex(32) for name in names} | {"AIRFLOW_FERNET_KEY": fernet}
 
 
-def insist_whole(said: str) -> None:
+def require_whole(said: str) -> None:
     """Adds secrets that a later version needs to an existing file."""
     there = {line.split("=")[0] for line in said.splitlines()}
     if missing := [name for name in made() if name not in there]:
@@ -47,7 +47,7 @@ def insist_whole(said: str) -> None:
         )
 
 
-def insist_first(engine: str) -> None:
+def require_first(engine: str) -> None:
     """Refuses to write new secrets if volumes of an earlier start exist: they would not fit them."""
     volume = f"{os.environ.get('COMPOSE_PROJECT_NAME', PROJECT)}_postgres"
     try:

@@ -117,7 +117,7 @@ def up(settings: Settings, wanted: Standalone, folder: Path) -> None:
         say(f"The cluster is running already: {page}")
         return
     if daemons[0] in missing:
-        insist_free(port, wanted.ui_port)
+        require_free(port, wanted.ui_port)
     if missing == daemons:  # nothing runs, so drop what the last master recorded
         shutil.rmtree(folder / "recovery", ignore_errors=True)
     write_secret(Path(settings.secret_file), folder)
@@ -225,7 +225,7 @@ def state(page: str) -> dict[str, Any]:
         return {}
 
 
-def insist_free(*ports: int) -> None:
+def require_free(*ports: int) -> None:
     for port in ports:
         try:
             socket.create_server((HERE, port)).close()

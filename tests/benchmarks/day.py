@@ -59,7 +59,7 @@ def theirs(scratch: Path, step: str, ds: str) -> float:
     return plain("straightforward.py", str(scratch / "landing"), str(scratch / "theirs"), ds, step)
 
 
-def insist_same(scratch: Path, ds: str) -> None:
+def require_same(scratch: Path, ds: str) -> None:
     """Both ways did the same work: DuckDB finds the same features in both."""
     with duckdb.connect() as connection:
         for way, path in (("ours", "ours/features/transactions/v1"), ("theirs", "theirs/features")):
@@ -80,7 +80,7 @@ def compare(scratch: Path, history: int, ds: str) -> None:
         print(f"  {name:16} {totals[name]:6.1f} s  {json.dumps(seconds)}")
     print(f"  ours / straightforward: {totals['ours'] / totals['straightforward']:.2f}")
     print(f"  ours again / ours: {totals['ours again'] / totals['ours']:.2f}", flush=True)
-    insist_same(scratch, ds)
+    require_same(scratch, ds)
 
 
 def main() -> None:

@@ -61,7 +61,7 @@ class Stack:
 
     def inside(self, service: str, *command: str) -> str:
         done = self.compose("exec", "-T", service, *command)
-        insist(done.returncode == 0, f"{service}: {' '.join(command)}\n{done.stdout}\n{done.stderr}")
+        require(done.returncode == 0, f"{service}: {' '.join(command)}\n{done.stdout}\n{done.stderr}")
         return done.stdout
 
     def secrets(self) -> dict[str, str]:
@@ -104,43 +104,43 @@ def main() -> None:
 def refuses_without_secrets(stack: Stack) -> None:
     done = stack.compose("up", "-d")
     said = done.stdout + done.stderr
-    insist(
+    require(
         done.returncode != 0 and "run make up" in said, f"it starts without .env, or does not say what to do:\n{said}"
     )
 
 
 def starts(stack: Stack) -> None:
     done = stack.run("make", "up", seconds=1800, stdout=None)
-    insist(done.returncode == 0, "make up failed")
+    require(done.returncode == 0, "make up failed")
     mode = stat.S_IMODE((stack.clone / ".env").stat().st_mode)
-    insist(mode == 0o600, f".env can be read by others: mode {mode:o}")
+    require(mode == 0o600, f".env can be read by others: mode {mode:o}")
     changed = stack.run("git", "status", "--porcelain").stdout
-    insist(not changed, f"git sees what was made:\n{changed}")
+    require(not changed, f"git sees what was made:\n{changed}")
     health = stack.says(f"http://127.0.0.1:{stack.port}/api/v2/monitor/health")
-    insist(all(part["status"] == "healthy" for part in health.values()), f"not healthy: {health}")
+    require(all(part["status"] == "healthy" for part in health.values()), f"not healthy: {health}")
 
 
 def is_closed(stack: Stack) -> None:
     for port in (stack.port, stack.spark_port):
-        insist(answers("127.0.0.1", port), f"nothing answers at 127.0.0.1:{port}")
+        require(answers("127.0.0.1", port), f"nothing answers at 127.0.0.1:{port}")
         for address in other_addresses():
-            insist(not answers(address, port), f"{address}:{port} is open to other machines")
+            require(not answers(address, port), f"{address}:{port} is open to other machines")
     for service in (*AIRFLOW, *SPARK):
-        insist(stack.inside(service, "id", "-u").strip() != "0", f"{service} runs as root")
+        require(stack.inside(service, "id", "-u").strip() != "0", f"{service} runs as root")
         writes = stack.compose("exec", "-T", service, "touch", "common/new.py").returncode == 0
-        insist(not writes, f"{service} may change its own code")
-    insist(users(stack, "postgres", "postgres") - {"0"} != set(), "no process of PostgreSQL's server was found")
-    insist("0" not in users(stack, "postgres", "postgres"), "PostgreSQL's server runs as root")
+        require(not writes, f"{service} may change its own code")
+    require(users(stack, "postgres", "postgres") - {"0"} != set(), "no process of PostgreSQL's server was found")
+    require("0" not in users(stack, "postgres", "postgres"), "PostgreSQL's server runs as root")
     head = stack.run("git", "rev-parse", "HEAD").stdout.strip()
     said = "from common.runtime.code_version import code_revision; print(code_revision())"
     found = stack.inside("airflow-scheduler", ".venv/bin/python", "-c", said).strip()
-    insist(found == head, f"the image was made from {head}, and says {found!r}")
+    require(found == head, f"the image was made from {head}, and says {found!r}")
     try:
         stack.says(f"http://127.0.0.1:{stack.port}/api/v2/dags")
     except urllib.error.HTTPError as error:
-        insist(error.code == 401, f"expected to be asked who is there, found {error.code}")
+        require(error.code == 401, f"expected to be asked who is there, found {error.code}")
     else:
-        insist(False, "Airflow answers those who have not said who they are")
+        require(False, "Airflow answers those who have not said who they are")
 
 
 def users(stack: Stack, service: str, program: str) -> set[str]:
@@ -155,10 +155,10 @@ def has_its_cluster(stack: Stack) -> None:
         said = stack.says(f"http://127.0.0.1:{stack.spark_port}/json/")
         return [each for each in said["workers"] if each["state"] == "ALIVE"]
 
-    insist(until(lambda: len(workers()) == 2, 60), f"two workers expected, found {workers()}")
+    require(until(lambda: len(workers()) == 2, 60), f"two workers expected, found {workers()}")
     stranger = "from socket import create_connection as connect; connect(('postgres', 5432), 3)"
     reached = stack.compose("exec", "-T", "spark-worker", "python3", "-c", stranger).returncode == 0
-    insist(not reached, "a worker reaches Airflow's database")
+    require(not reached, "a worker reaches Airflow's database")
 
 
 def keeps_its_secrets(stack: Stack) -> None:
@@ -168,51 +168,51 @@ def keeps_its_secrets(stack: Stack) -> None:
     places["the logs"] = logs.stdout + logs.stderr
     for name, value in stack.secrets().items():
         for place, said in places.items():
-            insist(value not in said, f"{name} can be read in {place}")
+            require(value not in said, f"{name} can be read in {place}")
     login = json.dumps({"username": "admin", "password": stack.secrets()["AIRFLOW_ADMIN_PASSWORD"]}).encode()
     request = urllib.request.Request(
         f"http://127.0.0.1:{stack.port}/auth/token", data=login, headers={"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request, timeout=20) as answer:
-        insist("access_token" in json.load(answer), "the password of .env does not let its admin in")
+        require("access_token" in json.load(answer), "the password of .env does not let its admin in")
 
 
 def tells_people(stack: Stack) -> None:
     """Alerts can be sent from the services that run jobs, watch runs and detect dead tasks."""
     for service in ("airflow-scheduler", "airflow-triggerer", "airflow-dag-processor"):
-        insist(stack.inside(service, "printenv", "ALERT_WEBHOOK").strip() == WEBHOOK, f"{service} can tell nobody")
+        require(stack.inside(service, "printenv", "ALERT_WEBHOOK").strip() == WEBHOOK, f"{service} can tell nobody")
 
 
 def runs_days(stack: Stack) -> None:
     """Runs two days of sample data by an Airflow backfill on the stack's Spark."""
-    insist(
+    require(
         until(lambda: DATASET in stack.inside("airflow-scheduler", "airflow", "dags", "list"), 120),
         f"Airflow has no DAG {DATASET}: {stack.inside('airflow-scheduler', 'airflow', 'dags', 'list-import-errors')}",
     )
     commands = re.findall(r"^docker compose (.*)$", (stack.clone / "conf/README.md").read_text(), re.M)
-    insist(
+    require(
         len(commands) == 2, f"two commands in conf/README.md expected, to land days and to run them; found {commands}"
     )
     for command in commands:
         done = stack.run("sh", "-c", f"{COMPOSE} {command}")
-        insist(done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}")
+        require(done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}")
 
     def states() -> dict[str, str]:
         listed = stack.inside("airflow-scheduler", "airflow", "dags", "list-runs", DATASET, "--output", "json")
         runs = json.loads(next(line for line in listed.splitlines() if line.startswith("[")))
         return {run["run_id"]: run["state"] for run in runs if run["run_id"].startswith("backfill")}
 
-    insist(
+    require(
         until(lambda: set(states().values()) <= {"success", "failed"} and len(states()) == 2, 900),
         f"not done: {states()}",
     )
-    insist(set(states().values()) == {"success"}, f"a day failed: {states()}")
+    require(set(states().values()) == {"success"}, f"a day failed: {states()}")
     for ds in (FIRST, LAST):
         rows = published(stack, ds)
-        insist(rows > 1000, f"{ds}: {rows} rows are published, more than 1000 of 2000 expected")
+        require(rows > 1000, f"{ds}: {rows} rows are published, more than 1000 of 2000 expected")
         print(f"          {ds}: {rows} published rows", flush=True)
     done = stack.says(f"http://127.0.0.1:{stack.spark_port}/json/")["completedapps"]
-    insist(len(done) > 1, f"the days have not run on the stack's Spark: its master knows of {len(done)} runs")
+    require(len(done) > 1, f"the days have not run on the stack's Spark: its master knows of {len(done)} runs")
 
 
 def published(stack: Stack, ds: str) -> int:
@@ -230,18 +230,18 @@ def stops_and_goes_on(stack: Stack) -> None:
     hidden = stack.clone / ".env"
     aside = hidden.rename(stack.clone / "data" / "secrets-aside")
     done = stack.run("make", "up")
-    insist(
+    require(
         done.returncode != 0 and "Put that .env back" in done.stderr and not hidden.exists(),
         f"make up without .env, though an earlier start left its volumes:\n{done.stdout}\n{done.stderr}",
     )
     aside.rename(hidden)
-    insist(stack.run("make", "down").returncode == 0, "make down failed")
-    insist(not answers("127.0.0.1", stack.port), "it still answers after make down")
-    insist(stack.run("make", "up", stdout=None).returncode == 0, "make up failed the second time")
-    insist(published(stack, LAST) > 1000, "the lake is gone after make down and make up")
+    require(stack.run("make", "down").returncode == 0, "make down failed")
+    require(not answers("127.0.0.1", stack.port), "it still answers after make down")
+    require(stack.run("make", "up", stdout=None).returncode == 0, "make up failed the second time")
+    require(published(stack, LAST) > 1000, "the lake is gone after make down and make up")
 
 
-def insist(holds: bool, otherwise: str) -> None:
+def require(holds: bool, otherwise: str) -> None:
     if not holds:
         raise SystemExit(otherwise)
 
