@@ -92,7 +92,7 @@ class Receivers(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     log: str = Field(default="data/alerts.log", min_length=1, description="A path, from the project's folder")
-    webhook: StrictBool = Field(default=False, description=f"Whether the address in {WEBHOOK} is told")
+    webhook: StrictBool = Field(default=False, description=f"Whether the address in {WEBHOOK} gets alerts")
     email: Email | None = None
 
 
@@ -129,7 +129,7 @@ def tell(alert: Alert, receivers: Receivers) -> None:
             if each.loss:
                 log.warning("the alert '%s' did not reach the %s: %s", alert.headline, each.name, each.loss)
     except Exception as error:
-        log.warning("an alert could not be told: %s", _said(error))
+        log.warning("an alert could not be delivered: %s", _said(error))
 
 
 def _attempts(alert: Alert, receivers: Receivers) -> list[_Attempt]:
@@ -223,7 +223,5 @@ def _one_line(text: str) -> str:
 
 
 def _cut(text: str, longest: int) -> str:
-    text = text.encode(
-        errors="replace"
-    ).decode()  # drops lone surrogates, which file names may contain and UTF-8 cannot encode
+    text = text.encode(errors="replace").decode()  # replaces lone surrogates, which UTF-8 cannot encode
     return text if len(text) <= longest else f"{text[: longest - 1]}…"

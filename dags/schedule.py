@@ -119,7 +119,7 @@ def schedule() -> Schedule:
 
 
 def read(content: Any, names: list[str], env: str) -> Schedule:
-    """Merges the defaults, the part's own settings, and those of the environment, in that order."""
+    """Merges the environment's parts into the file's parts, then each part over the defaults."""
     parts = _parts(content, "the file", (*PARTS, "environments"))
     others = {name: _parts(over, f"environments.{name}", PARTS) for name, over in _part(parts, "environments").items()}
     _require_known("environments", others, environments())

@@ -143,7 +143,7 @@ def in_short(result: dict[str, Any]) -> list[str]:
 
 def failure(code: int, result: dict[str, Any], missing: str) -> Exception:
     """The exception for an exit code: Airflow retries only what may succeed later."""
-    message = str(result.get("message") or f"the job ended with exit code {code} and said nothing; its log is above")
+    message = str(result.get("message") or f"the job ended with exit code {code} without a JSON line; its log is above")
     kind: type[Exception] = AirflowException
     if code in (UsageError.exit_code, ContractViolationError.exit_code):
         kind = AirflowFailException

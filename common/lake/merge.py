@@ -58,45 +58,45 @@ class DesiredSlice:
     actions: tuple[str, ...] = ALL
 
 
-def converge(run: Run, wish: DesiredSlice, books: Mapping[str, Any]) -> Change:
+def converge(run: Run, goal: DesiredSlice, books: Mapping[str, Any]) -> Change:
     """Make the slice equal to the desired rows in one MERGE, with the books in its commit.
 
     Nothing is committed when nothing changes, unless the day's books changed. On a conflict the difference is computed
     again; a caller that passes `existing` must retry itself.
     """
-    create(run, wish.table)
-    with committing(run.settings.lake, wish.table.path):
-        if wish.existing is not None:
-            return _converge_once(run, wish, books)
-        return retry_on_conflict(lambda: _converge_once(run, wish, books))
+    create(run, goal.table)
+    with committing(run.settings.lake, goal.table.path):
+        if goal.existing is not None:
+            return _converge_once(run, goal, books)
+        return retry_on_conflict(lambda: _converge_once(run, goal, books))
 
 
-def _converge_once(run: Run, wish: DesiredSlice, books: Mapping[str, Any]) -> Change:
-    blank = wish.existing is None and not delta_log.files(run.path(wish.table), **values_as_text(wish.where))
-    if wish.new or blank:
-        diff = _to_insert(wish.desired, wish.table)
-        if wish.size is not None:
-            partitions = [dict(zip(wish.where, values, strict=True)) for values in product(*wish.where.values())]
-            return _commit(run, wish, diff, Change(inserted=wish.size, partitions=partitions), books)
+def _converge_once(run: Run, goal: DesiredSlice, books: Mapping[str, Any]) -> Change:
+    blank = goal.existing is None and not delta_log.files(run.path(goal.table), **values_as_text(goal.where))
+    if goal.new or blank:
+        diff = _to_insert(goal.desired, goal.table)
+        if goal.size is not None:
+            partitions = [dict(zip(goal.where, values, strict=True)) for values in product(*goal.where.values())]
+            return _commit(run, goal, diff, Change(inserted=goal.size, partitions=partitions), books)
     else:
-        stored = wish.existing if wish.existing is not None else read_partitions(run, wish.table, wish.where)
-        diff = difference(wish.desired, stored, wish.table).where(F.col(ACTION).isin(*wish.actions))
-    diff, change = _computed(diff, wish.table)
-    return _commit(run, wish, diff, change, books)
+        stored = goal.existing if goal.existing is not None else read_partitions(run, goal.table, goal.where)
+        diff = difference(goal.desired, stored, goal.table).where(F.col(ACTION).isin(*goal.actions))
+    diff, change = _materialized(diff, goal.table)
+    return _commit(run, goal, diff, change, books)
 
 
 def _to_insert(rows: DataFrame, table: Table) -> DataFrame:
     return conform(rows, table).withColumn(ACTION, F.lit(INSERT))
 
 
-def _commit(run: Run, wish: DesiredSlice, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> Change:
-    books_changed = not change.rows and _books_changed(run, wish.table, books)
+def _commit(run: Run, goal: DesiredSlice, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> Change:
+    books_changed = not change.rows and _books_changed(run, goal.table, books)
     if change.rows:
-        apply_difference(run, wish, diff, change, books)
+        apply_difference(run, goal, diff, change, books)
     elif books_changed:
-        _commit_books(run, wish.table, books)
+        _commit_books(run, goal.table, books)
     if change.rows or books_changed:
-        change.version = delta_log.version(run.path(wish.table))
+        change.version = delta_log.version(run.path(goal.table))
     return change
 
 
@@ -118,7 +118,7 @@ def fingerprint(columns: Sequence[str]) -> Column:
     return F.xxhash64(*columns, *[F.isnull(name) for name in columns])
 
 
-def _computed(diff: DataFrame, table: Table) -> tuple[DataFrame, Change]:
+def _materialized(diff: DataFrame, table: Table) -> tuple[DataFrame, Change]:
     """Compute the difference once and count its rows."""
     times = {f"{action}s": F.count_if(F.col(ACTION) == action) for action in ALL}
     diff, seen = materialize(diff, partitions=F.collect_set(F.struct(*table.partition)), **times)
@@ -126,8 +126,8 @@ def _computed(diff: DataFrame, table: Table) -> tuple[DataFrame, Change]:
     return diff, Change(-1, seen["inserts"], seen["updates"], seen["deletes"], partitions)
 
 
-def apply_difference(run: Run, wish: DesiredSlice, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> None:
-    table = wish.table
+def apply_difference(run: Run, goal: DesiredSlice, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> None:
+    table = goal.table
     target = DeltaTable.forPath(run.spark, run.path(table)).alias("t")
     # Name every touched partition, also those that only gain rows: Delta detects conflicts by them.
     touched: Slice = {name: sorted({partition[name] for partition in change.partitions}) for name in table.partition}

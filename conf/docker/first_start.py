@@ -38,7 +38,7 @@ def made() -> dict[str, str]:
 
 
 def require_whole(said: str) -> None:
-    """Adds secrets that a later version needs to an existing file."""
+    """Exits if `.env` lacks a secret that this version needs."""
     there = {line.split("=")[0] for line in said.splitlines()}
     if missing := [name for name in made() if name not in there]:
         sys.exit(

@@ -235,7 +235,7 @@ def test_an_alert_that_can_not_be_written_is_a_warning(tmp_path: Path, caplog: p
     assert "RecursionError" in caplog.text
     caplog.clear()
     tell(ALERT, None)  # type: ignore[arg-type]
-    assert "an alert could not be told: AttributeError" in caplog.text
+    assert "an alert could not be delivered: AttributeError" in caplog.text
 
 
 def test_a_mail_holds_the_whole_alert(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -48,7 +48,7 @@ def pins(name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("name", "declared"), [("spark", RUN_TIME), ("dev", TOOLS)])
-def test_the_lock_has_what_the_project_declares_at_a_version_that_it_allows(name: str, declared: list[str]) -> None:
+def test_the_lock_pins_allowed_versions_of_every_dependency(name: str, declared: list[str]) -> None:
     assert names(declared) == names(asked_for(name))
     locked = pins(name)
     for line in (*declared, *asked_for(name)):
@@ -62,7 +62,7 @@ def test_the_dev_extra_includes_the_others() -> None:
 
 
 @pytest.mark.parametrize(("name", "tools"), [("spark", "dev"), ("airflow", "airflow-dev")])
-def test_a_run_time_lock_holds_no_tool_and_its_tools_change_no_version(name: str, tools: str) -> None:
+def test_run_time_locks_hold_no_tools_and_share_versions(name: str, tools: str) -> None:
     locked, added = pins(name), pins(tools)
     assert not names(asked_for(tools)) & {*locked}
     assert {package: added[package] for package in {*locked} & {*added}} == {
@@ -98,7 +98,7 @@ def copy(source: Path, target: Path) -> None:
         shutil.copy(source, target)
 
 
-def test_the_hooks_run_the_linters_of_make_lint_and_download_nothing() -> None:
+def test_hooks_run_the_linters_of_make_lint_offline() -> None:
     (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     assert local["repo"] == "local"
     assert {hook["language"] for hook in local["hooks"]} == {"system"}

@@ -168,7 +168,7 @@ def test_a_publication_announces_the_newest_day(
 
 def test_a_driver_without_a_json_line_fails_and_is_retried(operator: JobOperator, tmp_path: Path) -> None:
     spark_submit(tmp_path, "kill -9 $$")
-    with pytest.raises(AirflowException, match="exit code -9 and said nothing"):
+    with pytest.raises(AirflowException, match="exit code -9 without a JSON line"):
         run(operator)
 
 

@@ -38,9 +38,7 @@ def lake(tmp_path: Path) -> PlayLake:
     return PlayLake(tmp_path)
 
 
-def test_the_commands_of_the_readme_run_as_they_stand_and_again_they_change_nothing(
-    lake: PlayLake, spark: SparkSession
-) -> None:
+def test_readme_commands_run_and_a_second_run_changes_nothing(lake: PlayLake, spark: SparkSession) -> None:
     for dataset in ("transactions", "churn"):
         sample = [f"jobs.datasets.{dataset}.sample", "--start", "2026-01-05", "--days", "2", "--rows", "200"]
         subprocess.run([PYTHON, "-m", *sample, "--out", lake.landing], cwd=ROOT, check=True, timeout=60)
@@ -112,7 +110,7 @@ def run(command: str, lake: PlayLake) -> dict[str, Any]:
     return dict(json.loads(done.stdout.splitlines()[-1])) if "spark-submit" in command else {}
 
 
-def test_the_days_that_the_readme_runs_through_airflow_have_landed_with_the_demo_and_are_new(tmp_path: Path) -> None:
+def test_the_first_airflow_backfill_finds_new_landed_days(tmp_path: Path) -> None:
     """Or a newcomer's first backfill waits half a day."""
     makefile = (ROOT / "Makefile").read_text()
     landed, ran = re.search(r"--days (\d+)", makefile), re.search(r"^DEMO_DAYS := (.*)$", makefile, re.M)
