@@ -187,4 +187,4 @@ def test_the_command_says_how_to_name_a_lake(installed: Path, tmp_path: Path) ->
 def test_what_needs_spark_says_so(installed: Path, tmp_path: Path, lake: Path) -> None:
     done = features(installed, tmp_path, "reproduce", "run", "--lake", "lake")
     assert done.returncode == 2
-    assert "no Spark at" in done.stderr
+    assert "this command needs Spark" in done.stderr

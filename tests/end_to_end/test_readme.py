@@ -69,7 +69,7 @@ def made_again(lake: PlayLake) -> None:
     newest = json.loads(said.stdout)["versions"][0]
     day, facts = sorted(newest["days"].items())[0]
     command = [ROOT / ".venv/bin/features", "reproduce", facts["run_id"][:12], "--lake", lake.root / "lake"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
     said_so = f"transactions@v1 of {day}, published as version {newest['version']}: recomputed, identical"
     assert said_so in done.stdout, done.stderr
 
@@ -104,7 +104,7 @@ def run(command: str, lake: PlayLake) -> dict[str, Any]:
         env={**os.environ, **places},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return dict(json.loads(done.stdout.splitlines()[-1])) if "spark-submit" in command else {}
