@@ -63,7 +63,7 @@ def _imported(node: ast.AST, importer: Path) -> Iterator[Path]:
             yield from _file_of(alias.name, importer)
     elif isinstance(node, ast.ImportFrom) and node.level:
         folder = importer.parents[node.level - 1]
-        module = folder.joinpath(*(node.module or "").split(".")) if node.module else folder
+        module = folder.joinpath(*node.module.split(".")) if node.module else folder
         if node.module:
             yield module.with_suffix(".py")
         yield from (module / f"{alias.name}.py" for alias in node.names)

@@ -33,18 +33,21 @@ def write_slice(run: Run, table: Table, schema: pa.Schema, rows: Sequence[dict[s
         there = delta_log.exists(path)
         if there and _same(_ordered(read_slice(path, where), table), desired):
             return False
-        # Only dates and declared names get into the predicate, never input of a user or of the data.
-        chosen = " AND ".join(f"{name} IN ({', '.join(repr(str(value)) for value in where[name])})" for name in where)
         write_deltalake(
             path,
             desired,
             mode="overwrite",
-            predicate=chosen if there else None,
+            predicate=slice_predicate(where) if there else None,
             partition_by=list(table.partition),
             configuration=table_properties.of_small_table(table),
             commit_properties=arrow_commit(run),
         )
     return True
+
+
+def slice_predicate(where: Slice) -> str:
+    """For `deltalake`. Pass dates and declared names only, never input of a user or of the data."""
+    return " AND ".join(f"{name} IN ({', '.join(repr(str(value)) for value in where[name])})" for name in where)
 
 
 def read_slice(path: str, where: Slice, columns: list[str] | None = None, version: int | None = None) -> pa.Table:

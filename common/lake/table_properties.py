@@ -10,12 +10,13 @@ from common.contracts.layout import Table
 FOR_GOOD = 36_500
 
 
-def retention(table: Table, log_days: int | None = None) -> dict[str, str]:
-    """Time travel for as long as the contract says; Delta's own default ends after 7 days."""
-    return {
-        "delta.deletedFileRetentionDuration": f"interval {table.retention_days} days",
-        "delta.logRetentionDuration": f"interval {log_days or table.retention_days} days",
-    }
+def file_retention(days: int) -> dict[str, str]:
+    """Keep removed files for time travel; Delta's own default ends after 7 days."""
+    return {"delta.deletedFileRetentionDuration": f"interval {days} days"}
+
+
+def log_retention(days: int) -> dict[str, str]:
+    return {"delta.logRetentionDuration": f"interval {days} days"}
 
 
 def statistics(columns: Sequence[str]) -> dict[str, str]:
@@ -25,12 +26,14 @@ def statistics(columns: Sequence[str]) -> dict[str, str]:
 
 def of_spark_table(table: Table) -> dict[str, str]:
     """No deletion vectors: plain readers refuse them."""
-    return {**retention(table), **statistics(table.stats), "delta.enableDeletionVectors": "false"}
+    days = table.retention_days
+    no_vectors = {"delta.enableDeletionVectors": "false"}
+    return {**file_retention(days), **log_retention(days), **statistics(table.stats), **no_vectors}
 
 
 def of_published_table(table: Table, entity: str) -> dict[str, str]:
-    return {**retention(table, FOR_GOOD), **statistics([entity])}
+    return {**file_retention(table.retention_days), **log_retention(FOR_GOOD), **statistics([entity])}
 
 
 def of_small_table(table: Table) -> dict[str, str]:
-    return {name: value for name, value in retention(table).items() if "deletedFile" in name}
+    return file_retention(table.retention_days)

@@ -141,6 +141,11 @@ def changed_since(run: Run, watch: Watch, version: int | None, run_id: str) -> b
     return any(_matters(commit, watch, run_id) for commit in commits)
 
 
+def rewritten_since(run: Run, table: Table, version: int | None, run_id: str) -> bool:
+    """Whether the day's own rows in that table may have changed since `version`, other than by `run_id`."""
+    return changed_since(run, Watch(table, lambda day: day == run.ds), version, run_id)
+
+
 def _matters(commit: delta_log.Commit, watch: Watch, run_id: str) -> bool:
     """Foreign commits always matter; those of the pipeline matter by day, unless they only rewrote files."""
     if not commit.ours:

@@ -10,7 +10,7 @@ from common.errors import ContractViolationError, SourceMissingError
 from common.lake import delta_log
 from common.lake.files import read_json
 from common.orchestration import run_log
-from common.orchestration.job import Watch, changed_since
+from common.orchestration.job import rewritten_since
 from common.runtime.run import Change, Run
 from common.runtime.submit_command import spark_submit
 
@@ -53,7 +53,7 @@ def _require_not_refused(run: Run, name: str, table: Table) -> None:
     # A verdict without a version says nothing about the rows that are there now.
     if verdict.get("success", True) or "version" not in verdict:
         return
-    if changed_since(run, Watch(table, lambda day: day == run.ds), verdict["version"], verdict["run_id"]):
+    if rewritten_since(run, table, verdict["version"], verdict["run_id"]):
         return
     failed = [result["expectation"] for result in verdict["results"] if not result["success"]]
     raise ContractViolationError(

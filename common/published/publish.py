@@ -12,7 +12,6 @@ from deltalake import DeltaTable, write_deltalake
 from pyarrow import fs
 
 from common.contracts import layout
-from common.contracts.layout import Table
 from common.errors import ContractViolationError, SourceMissingError
 from common.features import definition
 from common.features.definition import Definition
@@ -21,10 +20,9 @@ from common.lake.commit_metadata import arrow_commit
 from common.lake.delta_log import Commit
 from common.lake.files import locate
 from common.lake.locks import committing
-from common.lake.small_tables import read_slice
+from common.lake.small_tables import read_slice, slice_predicate
 from common.orchestration import run_log, staleness
-from common.orchestration.job import Watch, changed_since
-from common.orchestration.run_log import RunRecord
+from common.orchestration.job import rewritten_since
 from common.runtime.run import Outcome, Run
 from common.runtime.submit_command import spark_submit
 
@@ -107,7 +105,7 @@ def _ready(run: Run, version: int, meaning: Definition) -> ValidatedDay:
             f"what they have. Fix the cause, run the day again, then: {again}",
             record.failure.get("failures"),
         )
-    if not record.line or _rewritten(run, table, record):
+    if not record.line or rewritten_since(run, table, record.depends.get(table.path), record.run_id):
         raise SourceMissingError(f"{subject} have not been validated since they were last written; run: {again}")
     commit = delta_log.newest_commit(run.path(table), "features", str(run.ds))
     if commit is None:
@@ -127,11 +125,6 @@ def _ready(run: Run, version: int, meaning: Definition) -> ValidatedDay:
     return ValidatedDay(run, version, commit, verdict)
 
 
-def _rewritten(run: Run, table: Table, validated: RunRecord) -> bool:
-    watch = Watch(table, lambda day: day == run.ds)
-    return changed_since(run, watch, validated.depends.get(table.path), validated.run_id)
-
-
 def _differs(facts: dict[str, Any], before: dict[str, Any] | None) -> bool:
     return before is None or any(facts[name] != before.get(name) for name in ("hash", "rows", "definition"))
 
@@ -145,13 +138,11 @@ def _write(uri: str, days: Sequence[ValidatedDay], books: dict[str, Any]) -> Non
     contract = days[0].run.contract
     table = layout.published(contract)
     there = delta_log.exists(uri)
-    # Build the predicate from dates only, never from user input or data.
-    chosen = f"ds IN ({', '.join(repr(str(day.run.ds)) for day in days)})"
     write_deltalake(
         uri,
         _stream(days),
         mode="overwrite",
-        predicate=chosen if there else None,
+        predicate=slice_predicate({"ds": [day.run.ds for day in days]}) if there else None,
         partition_by=list(table.partition),
         configuration=table_properties.of_published_table(table, contract.features.entity),
         commit_properties=arrow_commit(days[0].run, books),

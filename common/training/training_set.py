@@ -96,10 +96,6 @@ class Split:
     def by_time(self) -> bool:
         return self.train_until is not None
 
-    @property
-    def entities_apart(self) -> bool:
-        return self.seed is not None
-
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSet:
