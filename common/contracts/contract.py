@@ -13,8 +13,12 @@ from common.contracts.expectations import Drift, Freshness, Reference, Rule, Sev
 from common.errors import require
 from common.names import NAME
 
-__all__ = ["Column", "Contract", "Feature", "Features", "Files"]
+__all__ = ["LINE", "Column", "Contract", "Feature", "Features", "Files"]
 TABLES = ("raw", "processed", "features")
+# The key of events without one: a line is known by its file's name, its content, and how often it was there before. A file
+# that is sent again changes nothing; a line that a file repeats counts each time.
+LINE = ("line",)
+LINE_COLUMN = Column(name="line", type="string", required=True, description="The line: its file, content and count.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +114,8 @@ class Contract:
     def __post_init__(self) -> None:
         subject = f"contract {self.name!r}"
         require(bool(NAME.fullmatch(self.name)), f"{subject}: a name is lower case letters, digits and _; rename it")
+        if self.key == LINE and LINE_COLUMN not in self.derived:
+            object.__setattr__(self, "derived", (*self.derived, LINE_COLUMN))
         names = [column.name for column in (*self.columns, *self.derived)]
         twice = sorted({name for name in names if names.count(name) > 1})
         require(not twice, f"{subject}: columns {twice} are declared twice; keep one of each")
@@ -119,7 +125,7 @@ class Contract:
         self._columns_exist("key", self.key)
         self._columns_exist("winner", self.winner)
         self._columns_exist("entity", (self.features.entity,))
-        require(bool(self.key), f"{subject}: no key is declared; name the columns that identify a record")
+        require(bool(self.key), f"{subject}: no key is declared; name the columns that identify a record, or LINE")
         optional = [name for name in self.key if not self.column(name).required]
         require(
             not optional, f"{subject}: key columns {optional} must be required=True, because a key is never missing"
