@@ -104,7 +104,7 @@ class Landing:
             problem = f"its gzip stream is truncated or corrupt ({error}); have it sent again"
         except PermissionError:
             problem = "it may not be read by this user; change its permissions"
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        except (pa.ArrowException, ValueError, OSError) as error:
             problem = f"it can't be read ({str(error)[:300]}); have it sent again"
         return SourceUnit(file.name, 0, refused=problem)
 
