@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from common.contracts.aggregates import Pick
 from common.contracts.contract import Column, Contract, Feature, Features, Files
 from common.errors import ContractDeclarationError
+from common.runtime.settings import ROOT
 from common.sources.landing import Landing
 
 DS = date(2026, 1, 5)
@@ -88,22 +90,23 @@ def test_markers_and_files_being_written_are_left_out(folder: Path) -> None:
     assert [unit.name for unit in landing(folder).holds().units] == ["good.csv"]
 
 
-def test_a_file_that_may_not_be_read_is_refused_by_name(folder: Path, tmp_path: Path) -> None:
-    """Run as another user, since nothing is forbidden to root."""
-    (folder / "locked.csv").write_text("InvoiceNo\n2\n")
-    (folder / "locked.csv").chmod(0)
+def test_a_file_that_may_not_be_read_is_refused_by_name() -> None:
+    """Read as another user, since nothing is forbidden to root."""
     program = (
         "import os, sys; from pathlib import Path; from tests.sources.test_landing import landing, refused\n"
         "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
-        "folder = Path(sys.argv[1]); landing(folder).fingerprint(); print(refused(folder))"
+        "landing(Path(sys.argv[1])).fingerprint(); print(refused(Path(sys.argv[1])))"
     )
-    for path in [folder, *folder.parents]:
-        if path.owner() == Path.home().owner() and tmp_path.parents[2] in path.parents:
-            path.chmod(0o755)
-    done = subprocess.run(
-        [sys.executable, "-c", program, folder], capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.stdout.strip() == str({"locked.csv": "it may not be read by this user; change its permissions"}), done
+    with tempfile.TemporaryDirectory() as root:
+        folder = Path(root, "orders", f"ds={DS}")
+        folder.mkdir(parents=True)
+        Path(root).chmod(0o755)
+        (folder / "locked.csv").write_text("InvoiceNo\n2\n")
+        (folder / "locked.csv").chmod(0)
+        command = [sys.executable, "-c", program, str(folder)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    expected = {"locked.csv": "it may not be read by this user; change its permissions"}
+    assert done.stdout.strip() == str(expected), done.stderr
 
 
 def test_names_and_contents_are_told_apart_in_the_fingerprint(folder: Path) -> None:
