@@ -5,9 +5,11 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from common.contracts.aggregates import Aggregate, ColumnAggregate, FeatureRatio, Flag, Windowed
+from common.contracts.calendar import Closed, check_closed, is_closed
 from common.contracts.column import Column
 from common.contracts.expectations import Drift, Freshness, Reference, Rule, Severity, Volume
 from common.errors import require
@@ -96,6 +98,7 @@ class Contract:
     derived: tuple[Column, ...] = ()
     event_time: str | None = None
     zone: str = "UTC"
+    closed: Closed = ()  # the days on which nothing is expected to arrive
     lateness_days: int = 0
     winner: tuple[str, ...] = ()
     refused_share: float = 0.05
@@ -134,6 +137,7 @@ class Contract:
         for name in ("refused_share", "duplicate_share"):
             require(0 < getattr(self, name) <= 1, f"{subject}: {name} {getattr(self, name)} is not in (0, 1]")
         require(_is_zone(self.zone), f"{subject}: zone {self.zone!r} is unknown; expected a name like Europe/Berlin")
+        check_closed(subject, self.closed)
         version = self.features.version
         require(version > 0, f"{subject}: feature version {version} is not allowed; expected 1 or more")
         require(
@@ -142,6 +146,9 @@ class Contract:
         require(self.retention_days > 7, f"{subject}: retention_days {self.retention_days}; expected more than 7")
         self._check_features(subject)
         self._check_quality(subject)
+
+    def is_closed(self, day: date) -> bool:
+        return is_closed(self.closed, day)
 
     @property
     def source_names(self) -> dict[str, str]:
