@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any, Literal
 
-from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+from airflow.sdk import AsyncCallback, DeadlineAlert
 
 from dags.alerts import Alert, tell
+from dags.lateness import PossibleStart
 from dags.schedule import Timed, schedule
 
 Kind = Literal["failed", "late", "warning"]
@@ -60,24 +62,23 @@ def late(context: Mapping[str, Any], message: str) -> None:
 
 
 async def overdue(dag: str, minutes: float, **context: Any) -> None:
-    """Called by the triggerer. Manual runs are mostly for old days, and never late."""
+    """Called by the triggerer."""
     run = (context.get("context") or {}).get("dag_run") or {}
     run_id = str(run.get("dag_run_id") or run.get("run_id") if isinstance(run, Mapping) else run)
-    if not run_id.startswith("scheduled"):
-        return
-    message = f"{run_id} of {dag} has not succeeded {minutes:g} minutes after its day; it waits, runs or has failed"
+    message = (
+        f"{run_id} of {dag} has not succeeded {minutes:g} minutes after it could start; it waits, runs or has failed"
+    )
     alert = Alert(kind="late", dag=dag, task="", ds="", message=message)
     # In a thread: other triggers share the triggerer's event loop.
     await asyncio.to_thread(tell, alert, schedule().alerts)
 
 
 def deadline(dag: str, how: Timed) -> DeadlineAlert | None:
-    """Counted from the logical date: Airflow 3.3.2 cannot clear a run whose deadline counts from queuing."""
-    if how.deadline is None:
+    if how.late_after_minutes is None:
         return None
     return DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_LOGICAL_DATE,
-        interval=how.deadline,
+        reference=PossibleStart(),
+        interval=timedelta(minutes=how.late_after_minutes),
         callback=AsyncCallback("dags.telling.overdue", kwargs={"dag": dag, "minutes": how.late_after_minutes}),
     )
 
