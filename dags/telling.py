@@ -15,27 +15,27 @@ from dags.lateness import PossibleStart
 from dags.schedule import Timed, schedule
 
 Kind = Literal["failed", "late", "warning"]
-# Of the rules that a message names.
+# How many rules a message names at most.
 MOST = 20
 
 
 def failed(context: Mapping[str, Any]) -> None:
     message = str(context.get("exception") or "the task failed; its log says why")
-    left = _left(context)
-    rules = [in_words(rule) for rule in errors(left)]
-    _tell("failed", context, message, {**left.get("counts", {}), **({"failed": rules} if rules else {})})
+    result = _result(context)
+    rules = [in_words(rule) for rule in errors(result)]
+    _tell("failed", context, message, {**result.get("counts", {}), **({"failed": rules} if rules else {})})
 
 
-def _left(context: Mapping[str, Any]) -> dict[str, Any]:
+def _result(context: Mapping[str, Any]) -> dict[str, Any]:
     """The job's JSON line, or nothing if it never wrote one: the alert is sent either way."""
     with suppress(Exception):
         return dict(context["ti"].xcom_pull())
     return {}
 
 
-def errors(said: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The rules that stopped the day and the refused files, up to a readable number."""
-    return [rule for rule in said.get("failures", []) if rule.get("severity") != "warn"][:MOST]
+def errors(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rules that stopped the day, and the refused files; no more than a person reads."""
+    return [rule for rule in result.get("failures", []) if rule.get("severity") != "warn"][:MOST]
 
 
 def in_words(rule: Mapping[str, Any]) -> str:
@@ -45,11 +45,11 @@ def in_words(rule: Mapping[str, Any]) -> str:
     return f"{rule.get('expectation') or rule.get('file')}{column}{counted}"
 
 
-def warned(context: Mapping[str, Any], said: Mapping[str, Any]) -> None:
-    rules = [_rule(each) for each in said["warnings"]]
+def warned(context: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+    rules = [_rule(rule) for rule in result["warnings"]]
     more = f" and {len(rules) - MOST} more" if len(rules) > MOST else ""
     message = f"{len(rules)} rules warned: {', '.join(rules[:MOST])}{more}"
-    _tell("warning", context, message, dict(said.get("counts") or {}))
+    _tell("warning", context, message, dict(result.get("counts") or {}))
 
 
 def _rule(rule: Mapping[str, Any]) -> str:
