@@ -55,8 +55,8 @@ class InconclusiveCheckError(PipelineError):
     """A check whose success proves nothing, because it could not have failed."""
 
 
-class ContractDeclarationError(PipelineError):
-    """A contract contradicts itself; raised at import."""
+class ContractDeclarationError(UsageError):
+    """A dataset's own fault: its contract contradicts itself, or its code cannot be used. Raised before anything runs."""
 
 
 # Signs of a damaged or missing file in the errors of Spark, Parquet and deltalake.
