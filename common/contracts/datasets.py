@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from common.contracts import faults, source_code, suite
 from common.contracts.contract import Contract
 from common.contracts.faults import PACKAGE, folders
+from common.contracts.wording import rule_faults
 from common.errors import UsageError, require
 from common.names import did_you_mean
 
@@ -94,6 +95,7 @@ def disagreements(name: str, contract: Contract) -> list[str]:
     if contract.name != name:
         wrong.append(f"the folder {name!r} declares a contract named {contract.name!r}; both must have the same name")
     for rule in contract.rules:
+        wrong += [f"contract {name!r}: {fault}" for fault in rule_faults(rule)]
         table = suite.table_of(contract, rule.table)
         unknown = [column for column in rule.columns if column not in table.names]
         hint = did_you_mean(unknown[0], table.names) if unknown else ""
