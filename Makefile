@@ -28,7 +28,7 @@ python=$$(command -v python3.11 || command -v python3) || \
 	"$$python" $(1)
 endef
 
-.PHONY: help demo setup test test-all lint bench lock clean status quarantine contracts report docs setup-airflow airflow backfill cluster cluster-down up down logs
+.PHONY: help demo setup test test-all lint bench lock clean status quarantine check contracts report docs setup-airflow airflow backfill cluster cluster-down up down logs
 # Parts of the targets above.
 .PHONY: environment archive days
 
@@ -98,6 +98,9 @@ status: environment ## what ran, per dataset and day
 quarantine: environment ## quarantined rows, by reason: DATASET=... and optionally DS=...
 	@: "$${DATASET:?which dataset? make quarantine DATASET=transactions}"; \
 		$(PYTHON) -m common.reports.quarantine --dataset "$$DATASET" $${DS:+--ds "$$DS"}
+
+check: environment ## everything that is wrong with the datasets' contracts, or with one: DATASET=...
+	@$(PYTHON) -m common.contracts.check_dataset $${DATASET:+"$$DATASET"}
 
 contracts: environment ## a page for every contract, and each as ODCS
 	@$(PYTHON) -m common.contracts.page --out data/contracts

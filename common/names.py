@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
@@ -12,9 +11,11 @@ NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}")
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """' (did you mean NAME?)' where a known name is close, else nothing; to append to what was found."""
+    from difflib import get_close_matches
+
     names = {other: other for other in known}
     lower = {other.lower(): other for other in names}
     for word, choices in ((name, names), (name.lower(), lower)):
-        if close := difflib.get_close_matches(word, choices, n=1):
+        if close := get_close_matches(word, choices, n=1):
             return f" (did you mean {choices[close[0]]}?)"
     return ""

@@ -216,9 +216,9 @@ class Contract:
             types = rule.of if isinstance(rule, ColumnAggregate) else ()
             fits = not types or column.base_type in types
             require(fits, f"{prefix} ({rule.words}) needs {types}, but it is {column.type}")
-        if isinstance(rule, Flag):
-            known = rule.value in column.values or not column.values
-            require(known, f"{prefix} compares with {rule.value!r}, but the values are {column.values}")
+            known = not isinstance(rule, Flag) or rule.value in column.values or not column.values
+            value = getattr(rule, "value", None)
+            require(known, f"{prefix} compares with {value!r}, but the values are {column.values}")
 
     def _check_quality(self, subject: str) -> None:
         self._columns_exist("references", [reference.column for reference in self.references])

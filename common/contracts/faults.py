@@ -100,18 +100,19 @@ def _arguments(name: str) -> list[str]:
 
 def place(error: BaseException) -> str:
     """The file and line of the dataset's code that raised the error; empty if none of it took part."""
-    if isinstance(error, SyntaxError) and error.filename and _is_ours(error.filename):
+    if isinstance(error, SyntaxError) and error.filename and is_own(error.filename):
         return f"{shown(Path(error.filename))}:{error.lineno}"
     return innermost(walk_tb(error.__traceback__))
 
 
 def innermost(frames: Iterable[tuple[FrameType, int]]) -> str:
     """The file and line of the last frame that is a dataset's code."""
-    ours = [(frame.f_code.co_filename, line) for frame, line in frames if _is_ours(frame.f_code.co_filename)]
+    ours = [(frame.f_code.co_filename, line) for frame, line in frames if is_own(frame.f_code.co_filename)]
     return f"{shown(Path(ours[-1][0]))}:{ours[-1][1]}" if ours else ""
 
 
-def _is_ours(file: str) -> bool:
+def is_own(file: str) -> bool:
+    """Whether a file belongs to a dataset."""
     return any(Path(file).is_relative_to(folder) for folder in folders())
 
 

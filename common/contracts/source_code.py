@@ -32,7 +32,7 @@ def source_code(file: Path, leave_out: str = "") -> SourceCode:
     texts: set[str] = set()
     for module in modules_of(file):
         prefix = _prefix(module, file)
-        for node in _parsed(module).body:
+        for node in parsed(module).body:
             name = _name(node)
             if isinstance(node, ast.Import | ast.ImportFrom) or _is_docstring(node) or name == leave_out:
                 continue
@@ -45,7 +45,7 @@ def source_code(file: Path, leave_out: str = "") -> SourceCode:
 
 def require_names(file: Path, names: tuple[str, ...]) -> None:
     """Raise unless the module is there, can be parsed and binds the names."""
-    bound = {name for node in _parsed(file).body for name in _bound(node)}
+    bound = {name for node in parsed(file).body for name in _bound(node)}
     for name in names:
         hint = did_you_mean(name, bound)
         require(name in bound, f"{faults.shown(file)} defines no {name}{hint}; add it")
@@ -57,7 +57,7 @@ def _bound(node: ast.stmt) -> list[str]:
     return [_name(node)]
 
 
-def _parsed(file: Path) -> ast.Module:
+def parsed(file: Path) -> ast.Module:
     try:
         return ast.parse(file.read_text(encoding="utf-8"), str(file))
     except FileNotFoundError:
@@ -78,7 +78,7 @@ def modules_of(file: Path) -> list[Path]:
     """The file and every dataset module in its imports, transitively."""
     modules = [file]
     for module in modules:
-        tree = _parsed(module)
+        tree = parsed(module)
         imported = {path for node in ast.walk(tree) for path in _imported(node, module)}
         modules += sorted(path for path in imported - {*modules} if path.exists())
     return modules

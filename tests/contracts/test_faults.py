@@ -4,36 +4,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import jobs.datasets
 from common.contracts import datasets
 from common.errors import UsageError
 from common.orchestration.cli import plan
 from common.training.training_set import declared_training_set
-from tests.support.visits import write_visits
+from tests.support.visits import spoil
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = {"ds": "2026-01-05", "long_range": False, "lake": None, "landing": None, "env": "local", "full_refresh": False}
-
-
-@pytest.fixture
-def visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of a dataset that a test may spoil."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(jobs.datasets, "__path__", [*jobs.datasets.__path__, str(tmp_path)])
-    yield write_visits(tmp_path)
-    for module in [name for name in sys.modules if name.startswith("jobs.datasets.visits")]:
-        del sys.modules[module]
-
-
-def spoil(file: Path, old: str, new: str) -> None:
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new))
 
 
 def fault() -> str:
