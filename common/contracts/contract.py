@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from common.contracts.aggregates import NUMERIC, Aggregate, ColumnAggregate, FeatureRatio, Flag, Windowed
 from common.contracts.expectations import Drift, Freshness, Reference, Rule, Severity, Volume
-from common.contracts.wording import is_encoding, is_zone, require_tuples, type_fault
+from common.contracts.wording import is_encoding, is_zone, meant, require_tuples, type_fault
 from common.errors import require
 from common.names import NAME, did_you_mean
 
@@ -88,14 +88,14 @@ class Files:
 
 @dataclass(frozen=True)
 class Feature:
+    """A feature: its name and how it is computed."""
+
     name: str
     rule: Aggregate
 
     def __post_init__(self) -> None:
         fits = isinstance(self.rule, Aggregate)
-        require(
-            fits, f"feature {self.name!r}: {self.rule!r} is no aggregate; expected one like Count(7), see reference.md"
-        )
+        require(fits, f"feature {self.name!r}: {self.rule!r} is no aggregate; expected one like Count(7)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +116,8 @@ class Features:
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
+    """All that is declared about a dataset."""
+
     name: str
     description: str
     columns: tuple[Column, ...]
@@ -203,8 +205,7 @@ class Contract:
             if isinstance(feature.rule, FeatureRatio):
                 parts = names if windowed else [*names, *(column.name for column in (*self.columns, *self.derived))]
                 unknown = [part for part in (feature.rule.numerator, feature.rule.divisor) if part not in parts]
-                hint = did_you_mean(unknown[0], parts) if unknown else ""
-                require(not unknown, f"{prefix} divides {unknown}{hint}, but the choices are {parts}")
+                require(not unknown, f"{prefix} divides {unknown}, but the choices are {parts}{meant(unknown, parts)}")
 
     def _check_type(self, subject: str, feature: Feature) -> None:
         rule, prefix = feature.rule, f"{subject}: feature {feature.name!r}"
@@ -237,8 +238,10 @@ class Contract:
     def _columns_exist(self, what: str, names: Iterable[str]) -> None:
         known = [column.name for column in (*self.columns, *self.derived)]
         unknown = [name for name in names if name not in known]
-        hint = did_you_mean(unknown[0], known) if unknown else ""
-        require(not unknown, f"contract {self.name!r}: {what} names {unknown}{hint}, but the columns are {known}")
+        require(
+            not unknown,
+            f"contract {self.name!r}: {what} names {unknown}, but the columns are {known}{meant(unknown, known)}",
+        )
 
     def column(self, name: str) -> Column:
         return next(column for column in (*self.columns, *self.derived) if column.name == name)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from common.contracts import faults, source_code, suite
 from common.contracts.contract import Contract
 from common.contracts.faults import PACKAGE, folders
-from common.contracts.wording import rule_faults
+from common.contracts.wording import meant, rule_faults
 from common.errors import UsageError, require
 from common.names import did_you_mean
 
@@ -98,7 +98,7 @@ def disagreements(name: str, contract: Contract) -> list[str]:
         wrong += [f"contract {name!r}: {fault}" for fault in rule_faults(rule)]
         table = suite.table_of(contract, rule.table)
         unknown = [column for column in rule.columns if column not in table.names]
-        hint = did_you_mean(unknown[0], table.names) if unknown else ""
         if unknown:
+            hint = meant(unknown, table.names)
             wrong.append(f"contract {name!r}: {rule.words} names {unknown}, but {table.path} has {table.names}{hint}")
     return wrong

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -34,20 +35,25 @@ def type_fault(type_: Any) -> str:
     accepted = f"expected {', '.join(TYPE_NAMES[:-1])} or decimal(digits,digits after the point), like {TYPE_NAMES[-1]}"
     if not isinstance(type_, str):
         named = getattr(type_, "__name__", str(type_))
-        return f"type {named} is not in quotes{_meant(named)}; {accepted}"
+        return f"type {named} is not in quotes{_type_meant(named)}; {accepted}"
     if match := _DECIMAL.fullmatch(type_):
         digits, after = int(match[1]), int(match[2])
         fits = 1 <= digits <= 38 and after <= digits
         return (
             "" if fits else f"type {type_!r} is not possible; expected 1 to 38 digits, of which {after} after the point"
         )
-    return "" if type_ in TYPE_NAMES else f"type {type_!r} is unknown{_meant(type_)}; {accepted}"
+    return "" if type_ in TYPE_NAMES else f"type {type_!r} is unknown{_type_meant(type_)}; {accepted}"
 
 
-def _meant(type_: str) -> str:
+def _type_meant(type_: str) -> str:
     if known := CALLED_ELSEWHERE.get(type_.lower().partition("(")[0]):
         return f" (did you mean {known}?)"
     return did_you_mean(type_, TYPE_NAMES)
+
+
+def meant(unknown: list[str], known: Iterable[str]) -> str:
+    """What the first of the unknown names may have been."""
+    return did_you_mean(unknown[0], known) if unknown else ""
 
 
 def require_tuples(declared: Any, subject: str) -> None:
@@ -64,7 +70,7 @@ def rule_faults(rule: Rule) -> list[str]:
     """What is wrong with the name and the arguments of an expectation."""
     if rule.expectation not in EXPECTATIONS:
         hint = did_you_mean(rule.expectation, EXPECTATIONS)
-        return [f"rule {rule.expectation!r} is unknown{hint}; expected a class of Great Expectations, see reference.md"]
+        return [f"rule {rule.expectation!r} is unknown{hint}; common/contracts/reference.md lists the known ones"]
     own = EXPECTATIONS[rule.expectation]
     names = [name.rstrip("*") for name in own]
     wrong = [

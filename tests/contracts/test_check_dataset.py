@@ -34,10 +34,10 @@ def test_all_faults_are_told_in_one_go(visits: Path) -> None:
         "contract.py:9: column 'visit_id': type 'integer' is unknown (did you mean int?)": 1,
         "contract.py:10: Column needs 'description'": 1,
         "contract.py:12: column 'minutes': minimum 5 is greater than maximum 1": 1,
-        "contract.py:5: contract 'visits': key names ['visitid'] (did you mean visit_id?)": 1,
+        "contract.py:5: contract 'visits': key names ['visitid'], but the columns are": 1,
         "contract.py:5: contract 'visits': zone 'Europe/Atlantis' is unknown": 1,
         "contract.py:22: events in the last 0 days: a window of 0 days is empty": 1,
-        "contract.py:5: contract 'visits': feature 'longest_3d' names ['minuts'] (did you mean minutes?)": 1,
+        "contract.py:5: contract 'visits': feature 'longest_3d' names ['minuts'], but the columns are": 1,
         "transforms.py defines no measure (did you mean mesure?)": 1,
     }
     faults = faults_of("visits")
