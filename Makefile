@@ -2,7 +2,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export LAKE ?= data/lake
 export LANDING ?= data/landing
-export DATASET DS FROM TO REPROCESS
+export DATASET DS FROM TO REPROCESS NAME
 PYTHON := .venv/bin/python
 # Small data, many short queries: interpret them instead of compiling, with one task and small pages.
 SMALL := .venv/bin/spark-submit --conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN \
@@ -28,7 +28,7 @@ python=$$(command -v python3.11 || command -v python3) || \
 	"$$python" $(1)
 endef
 
-.PHONY: help demo setup test test-all lint bench lock clean status quarantine check contracts report docs setup-airflow airflow backfill cluster cluster-down up down logs
+.PHONY: help demo setup test test-all lint bench lock clean status quarantine dataset check contracts report docs setup-airflow airflow backfill cluster cluster-down up down logs
 # Parts of the targets above.
 .PHONY: environment archive days
 
@@ -98,6 +98,10 @@ status: environment ## what ran, per dataset and day
 quarantine: environment ## quarantined rows, by reason: DATASET=... and optionally DS=...
 	@: "$${DATASET:?which dataset? make quarantine DATASET=transactions}"; \
 		$(PYTHON) -m common.reports.quarantine --dataset "$$DATASET" $${DS:+--ds "$$DS"}
+
+dataset: environment ## a new dataset, its contract guessed from a file: NAME=... FROM=sample.csv
+	@: "$${NAME:?which name? make dataset NAME=orders FROM=orders.csv}" "$${FROM:?FROM which file?}"; \
+		$(PYTHON) -m jobs.new_dataset "$$NAME" --from "$$FROM"
 
 check: environment ## everything that is wrong with the datasets' contracts, or with one: DATASET=...
 	@$(PYTHON) -m common.contracts.check_dataset $${DATASET:+"$$DATASET"}
