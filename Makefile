@@ -10,7 +10,7 @@ BUILD ?= $(COMPOSE) build
 DEMO_DAYS := 2026-01-01..2026-01-14
 # Values reach the recipes through the environment, quoted there as "$$NAME". `value` takes them as they were typed, so that make
 # expands nothing in a folder's name either.
-TYPED := LAKE LANDING DATASET DS FROM TO REPROCESS CONFIRM AIRFLOW_PORT COMPOSE DEMO_DAYS
+TYPED := LAKE LANDING DATASET DS FROM TO REPROCESS NAME CONFIRM AIRFLOW_PORT COMPOSE DEMO_DAYS
 $(foreach name,$(TYPED),$(if $(filter undefined,$(origin $(name))),,$(eval override export $(name) := $$(value $(name)))))
 PYTHON := .venv/bin/python
 # Small data, many short queries: interpret them instead of compiling, with one task and small pages.
@@ -30,7 +30,7 @@ python=$$(command -v python3.11 || command -v python3) || \
 	"$$python" $(1)
 endef
 
-.PHONY: help demo setup test test-all lint bench lock clean wipe status quarantine contracts report docs setup-airflow airflow backfill cluster cluster-down up down logs
+.PHONY: help demo setup test test-all lint bench lock clean wipe status quarantine dataset check contracts report docs setup-airflow airflow backfill cluster cluster-down up down logs
 # Parts of the targets above.
 .PHONY: environment archive days
 
@@ -109,6 +109,13 @@ status: environment ## what ran, per dataset and day
 quarantine: environment ## quarantined rows, by reason: DATASET=... and optionally DS=...
 	@: "$${DATASET:?which dataset? make quarantine DATASET=transactions}"; \
 		$(PYTHON) -m common.reports.quarantine --dataset "$$DATASET" $${DS:+--ds "$$DS"}
+
+dataset: environment ## a new dataset, its contract guessed from a file: NAME=... FROM=sample.csv
+	@: "$${NAME:?which name? make dataset NAME=orders FROM=orders.csv}" "$${FROM:?FROM which file?}"; \
+		$(PYTHON) -m jobs.new_dataset "$$NAME" --from "$$FROM"
+
+check: environment ## everything that is wrong with the datasets' contracts, or with one: DATASET=...
+	@$(PYTHON) -m common.contracts.check_dataset $${DATASET:+"$$DATASET"}
 
 contracts: environment ## a page for every contract, and each as ODCS
 	@$(PYTHON) -m common.contracts.page --out data/contracts
