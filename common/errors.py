@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+INTERRUPTED = 130
+
 
 class PipelineError(Exception):
     """Base class. Messages say what was found, what was expected and what to do."""
@@ -75,9 +77,12 @@ def advice(error: Exception) -> str:
 
 @contextmanager
 def exit_on_error() -> Iterator[None]:
-    """Print a pipeline error without a traceback and exit with its code."""
+    """Print a pipeline error, or that the person interrupted it, without a traceback; exit with its code."""
     try:
         yield
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except PipelineError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
