@@ -7,6 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 INTERRUPTED = 130
+EXIT_CODES = {
+    0: "done, also when there was nothing to do",
+    2: "bad arguments or a wrong declaration; nothing was touched",
+    3: "the data broke its contract; the JSON line names the failed rules or files",
+    4: "the source has nothing for that day, or the step before has not run",
+    5: "another run holds that table and day",
+    INTERRUPTED: "interrupted with Ctrl-C (143: with SIGTERM); run the same command again and it goes on",
+    1: "anything else",
+}
 
 
 class PipelineError(Exception):

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from common.contracts.aggregates import NUMERIC, Aggregate, ColumnAggregate, FeatureRatio, Flag, Windowed
 from common.contracts.expectations import Drift, Freshness, Reference, Rule, Severity, Volume
 from common.errors import require
-from common.names import NAME
+from common.names import NAME, did_you_mean
 
 TYPES = re.compile(r"string|int|long|double|boolean|date|timestamp|decimal\((\d{1,2}),(\d{1,2})\)")
 TABLES = ("raw", "processed", "features")
@@ -239,7 +239,8 @@ class Contract:
     def _columns_exist(self, what: str, names: Iterable[str]) -> None:
         known = [column.name for column in (*self.columns, *self.derived)]
         unknown = [name for name in names if name not in known]
-        require(not unknown, f"contract {self.name!r}: {what} names {unknown}, but the columns are {known}")
+        advice = did_you_mean(unknown[0], known) if unknown else ""
+        require(not unknown, f"contract {self.name!r}: {what} names {unknown}, but the columns are {known}{advice}")
 
     def column(self, name: str) -> Column:
         return next(column for column in (*self.columns, *self.derived) if column.name == name)

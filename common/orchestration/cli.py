@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from common.contracts import datasets
-from common.days import FORM, parse_days
+from common.days import FORM, parse_days, require_begun
 from common.errors import PipelineError, SourceMissingError, UsageError, advice
 from common.orchestration import interruption
 from common.orchestration.chain import missed, run_chain
@@ -23,18 +23,22 @@ from common.orchestration.job import ChainStep, Job, Line, describe, run_day, ru
 from common.orchestration.json_line import side_by_side, summary
 from common.runtime import jvm
 from common.runtime.code_version import day_fingerprint
+from common.runtime.command_line import CommandLine
 from common.runtime.log_output import listen
 from common.runtime.run import Run
 from common.runtime.settings import load_settings
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(CommandLine):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see --help")
+        raise UsageError(f"{message}{'' if message.endswith('?') else ';'} see --help")
 
 
-def parser(job: str, day: str = "--ds", **dataset: Any) -> argparse.ArgumentParser:
-    arguments = _Parser(prog=f"jobs/{job}.py", allow_abbrev=False)
+def parser(job: str, day: str = "--ds", example: str = "", **dataset: Any) -> argparse.ArgumentParser:
+    """Its description is the docstring of the program that runs; `example` is an option to show in the examples."""
+    arguments = _Parser(prog=f"jobs/{job}.py", description=sys.modules["__main__"].__doc__)
+    words = f".venv/bin/spark-submit jobs/{job}.py --dataset {datasets.names()[0]} {example}".strip()
+    arguments.with_help(f"{words} {day} 2026-01-05", f"{words} {day} 2026-01-05..2026-01-06")
     arguments.add_argument("--dataset", required=True, help="the dataset: a folder name in jobs/datasets", **dataset)
     arguments.add_argument(day, dest="ds", required=True, help=f"the logical day: {FORM}")
     arguments.add_argument("--lake", help="root folder or URL of the tables (default: $LAKE, then conf/<env>.yml)")
@@ -129,6 +133,7 @@ def plan(job: str, arguments: dict[str, Any]) -> list[Run]:
     """Return one run per day from the parsed arguments, without reading or writing the lake."""
     options = dict(arguments)
     days = parse_days(options.pop("ds"), options.pop("long_range"))
+    require_begun(days)
     roots = {name: _absolute(options.pop(name)) for name in ("lake", "landing")}
     settings = load_settings(options.pop("env"), **roots)
     dataset = datasets.load(options.pop("dataset"))

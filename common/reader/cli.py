@@ -13,6 +13,7 @@ from common.published.catalog import Lake
 from common.reader import commands, lineage_commands
 from common.reader.output import Output
 from common.reader.places import lake_uri
+from common.runtime.command_line import CommandLine
 
 
 def _count(text: str) -> int:
@@ -25,7 +26,8 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
     common.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    parser = argparse.ArgumentParser(prog="features", description=__doc__, allow_abbrev=False)
+    parser = CommandLine(prog="features", description=__doc__)
+    parser.with_help("features list", "features show NAME --ds 2026-01-05", "features get NAME@v1 --out rows.parquet")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(

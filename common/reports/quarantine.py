@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from common.days import parse_day, parse_days
 from common.errors import exit_on_error
 from common.lake import delta_log, small_tables
 from common.quality import masking
+from common.runtime.command_line import CommandLine
 from common.runtime.settings import load_settings
 
 EXAMPLES = 3
@@ -108,7 +108,7 @@ def show_refused(dataset: str, ds: str | None, lake: str) -> None:
 
 @exit_on_error()
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = CommandLine(prog="python -m common.reports.quarantine", description=__doc__)
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--ds", help="a day or a range A..B (default: every day)")
     arguments = parser.parse_args()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 from collections import Counter, defaultdict
@@ -27,6 +26,7 @@ from common.quality import gx
 from common.reports import status, svg
 from common.reports.dataset_report import DatasetReport, Track
 from common.reports.status import STEPS
+from common.runtime.command_line import CommandLine
 from common.runtime.settings import CONF, load_settings
 
 # Defaults for keys that a stored result may omit.
@@ -121,7 +121,7 @@ def render_page(lake: str, window: list[str], out: Path) -> str:
 
 @exit_on_error()
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m common.reports.report", description=__doc__)
+    parser = CommandLine(prog="python -m common.reports.report", description=__doc__)
     parser.add_argument(
         "--out", type=Path, default=Path("data/report.html"), help="file to write (default: %(default)s)"
     )

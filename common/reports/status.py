@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from common.errors import exit_on_error
 from common.orchestration import run_log
 from common.orchestration.day_counts import SHOWN, day_count
 from common.orchestration.run_log import RunRecord
+from common.runtime.command_line import CommandLine
 from common.runtime.settings import load_settings
 
 STEPS = ("ingest", "validate-raw", "clean", "validate-processed", "features", "validate-features", "publish", "compact")
@@ -116,7 +116,7 @@ def _shown(count: int | None) -> str:
 
 @exit_on_error()
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m common.reports.status", description=__doc__)
+    parser = CommandLine(prog="python -m common.reports.status", description=__doc__)
     parser.add_argument("--dataset", choices=datasets.names(), help="only this dataset")
     parser.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
     parser.add_argument("--env", default="local")

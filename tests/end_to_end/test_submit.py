@@ -213,6 +213,7 @@ def test_a_third_dataset_is_one_new_folder(tmp_path: Path) -> None:
     assert_rows(lake.feature_rows("2026-01-02"), "visitor | visits_3d | longest_3d\nann | 2 | 9.5\nbob | 1 | 1.0")
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_in_a_few_lines_and_running_again_goes_on(lake: PlayLake) -> None:
     """Sent to the process group, as a terminal does: spark-submit's JVM and the Python beside it."""
     next_day = "2026-01-06"

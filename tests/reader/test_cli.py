@@ -365,6 +365,22 @@ def test_invalid_commands_exit_with_2(lake: Path, capsys: Capture, words: str) -
     assert "usage: features" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("shw purchases", "show"),
+        ("show purchases --limt 3", "--limit"),
+        ("show purchase@v1", "purchases@v1"),
+        ("show purchases --columns spent", "spend"),
+    ],
+)
+def test_a_mistyped_word_names_the_one_that_was_meant(lake: Path, capsys: Capture, words: str, meant: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        sys.exit(cli.main(words.split()))
+    assert stopped.value.code == 2
+    assert f"did you mean {meant}?" in capsys.readouterr().err
+
+
 def test_ctrl_c_ends_with_one_line(lake: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
