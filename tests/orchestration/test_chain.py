@@ -57,12 +57,31 @@ def test_a_single_missing_day_exits_with_4(said: Any) -> None:
 def test_a_range_names_missing_days_and_runs_the_others(said: Any, chained: bool) -> None:
     job = ingest("2026-01-05", "2026-01-06")
     code, line = said([ChainStep(job)] if chained else job, "2026-01-04..2026-01-07")
-    assert (code, line["outcome"]) == (4, "done")
+    assert (code, line["outcome"]) == (4, "incomplete")
     assert line["missing"] == ["2026-01-05", "2026-01-06"]
     assert line["days"]["2026-01-07"] == "done"
     assert line["message"] == (
         "2 of 4 days are missing: 2026-01-05, 2026-01-06; the others have run. First: nothing in landing for 2026-01-05"
     )
+
+
+def test_a_range_without_any_day_is_missing(said: Any) -> None:
+    code, line = said(ingest("2026-01-05", "2026-01-06"), "2026-01-05..2026-01-06")
+    assert (code, line["outcome"]) == (4, "missing")
+
+
+def test_one_dataset_with_a_gap_makes_the_whole_incomplete(said: Any) -> None:
+    def main(run: Run) -> Outcome:
+        if run.contract.name == "churn" and str(run.ds) == "2026-01-05":
+            raise SourceMissingError("nothing in landing")
+        return Outcome()
+
+    steps = [ChainStep(Job("ingest", main, lambda run: []))]
+    code, line = said(steps, "2026-01-05..2026-01-06", "churn", "transactions")
+    outcomes = {name: each["outcome"] for name, each in line["datasets"].items()}
+    assert (code, line["outcome"], outcomes) == (4, "incomplete", {"churn": "incomplete", "transactions": "done"})
+    code, line = said(steps, "2026-01-05", "churn", "transactions")
+    assert (code, line["outcome"]) == (4, "incomplete")
 
 
 def test_each_of_several_datasets_names_its_missing_days(said: Any) -> None:
