@@ -41,10 +41,15 @@ def parse_days(text: str, long_range: bool = False) -> list[date]:
     return days_between(start, end)
 
 
+def latest_day(now: datetime | None = None) -> date:
+    """Return the newest day that has begun somewhere on Earth."""
+    return ((now or datetime.now(UTC)) + EARLIEST_ZONE).date()
+
+
 def require_begun(days: list[date], now: datetime | None = None) -> None:
     """Raise if a day has begun nowhere on Earth yet: nothing of it can have landed."""
-    latest = ((now or datetime.now(UTC)) + EARLIEST_ZONE).date()
-    if days[-1] > latest:
+    latest = latest_day(now)
+    if days and days[-1] > latest:
         raise UsageError(f"--ds {days[-1]} is in the future; expected a day until {latest}. Is the year right?")
 
 
