@@ -22,15 +22,16 @@ class CommandLine(argparse.ArgumentParser):
         codes = "\n".join(f"  {code:<4}{meaning}" for code, meaning in EXIT_CODES.items())
         shown = "\n".join(f"  {example}" for example in examples)
         self.epilog = f"exit codes:\n{codes}\n\nfor example:\n{shown}"
-        self.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version and exit")
+        unset = argparse.SUPPRESS
+        self.add_argument(
+            "--version", action=_ShowVersion, nargs=0, dest=unset, default=unset, help="show the version and exit"
+        )
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        if args is not None and not self._subparsers:
-            self._require_known_options(args)
-        return super().parse_known_args(args, namespace)
-
-    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
-        return super().parse_args(sys.argv[1:] if args is None else args, namespace)
+        words = sys.argv[1:] if args is None else list(args)
+        if not self._subparsers:
+            self._require_known_options(words)
+        return super().parse_known_args(words, namespace)
 
     def _require_known_options(self, args: Sequence[str]) -> None:
         """Before argparse says what else is missing, which is often the same option spelled right."""
