@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import Console
@@ -17,6 +18,7 @@ from common.days import parse_day, parse_days
 from common.errors import exit_on_error
 from common.lake import delta_log, small_tables
 from common.quality import masking
+from common.reports.landing_lines import find_lines
 from common.runtime.command_line import CommandLine
 from common.runtime.settings import load_settings
 
@@ -32,11 +34,19 @@ class RefusedRecord:
     file: str
     field: str
     value: str
+    record: str = dataclasses.field(default="", repr=False)  # as it was sent, with what may be sensitive
+    line: int | None = dataclasses.field(default=None, compare=False)
 
     @property
     def words(self) -> str:
         what = f"{self.field} = {self.value}" if self.field else self.value
-        return "  ".join(filter(None, [self.ds, self.file, what]))[:LONGEST]
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return "  ".join(map(_printable, filter(None, [self.ds, where, what])))[:LONGEST]
+
+
+def _printable(text: str) -> str:
+    """A terminal would obey escape sequences."""
+    return text if text.isprintable() else repr(text)
 
 
 @dataclass(frozen=True)
@@ -70,7 +80,25 @@ def by_reason(rows: Sequence[dict[str, Any]], contract: Contract) -> list[Refusa
 
 def refused_record(row: dict[str, Any], reason: str, contract: Contract) -> RefusedRecord:
     field, value = _offending(row["record"] or "", reason, contract)
-    return RefusedRecord(str(row["ds"]), row["file"] or "", field, value)
+    return RefusedRecord(str(row["ds"]), row["file"] or "", field, value, row["record"] or "")
+
+
+def with_lines(refusals: Sequence[Refusal], landing: str, contract: Contract) -> list[Refusal]:
+    """Add the lines of the examples, as far as their files still lie in landing."""
+    files: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for example in (example for refusal in refusals for example in refusal.examples):
+        files[example.ds, example.file].add(example.record)
+    lines = {place: find_lines(landing, contract, *place, records) for place, records in files.items()}
+    return [
+        replace(
+            refusal,
+            examples=[
+                replace(example, line=lines[example.ds, example.file].get(example.record))
+                for example in refusal.examples
+            ],
+        )
+        for refusal in refusals
+    ]
 
 
 def _offending(record: str, reason: str, contract: Contract) -> tuple[str, str]:
@@ -88,7 +116,7 @@ def _offending(record: str, reason: str, contract: Contract) -> tuple[str, str]:
     return "", shown
 
 
-def show_refused(dataset: str, ds: str | None, lake: str) -> None:
+def show_refused(dataset: str, ds: str | None, lake: str, landing: str) -> None:
     contract = datasets.load(dataset).contract
     path = f"{lake}/{layout.quarantine(contract).path}"
     days = parse_days(ds) if ds else sorted({parse_day(file.partition["ds"]) for file in delta_log.files(path)})
@@ -97,7 +125,7 @@ def show_refused(dataset: str, ds: str | None, lake: str) -> None:
     if not rows:
         console.print(f"Nothing of {dataset}{f' {ds}' if ds else ''} is in quarantine.")
         return
-    for refusal in by_reason(rows, contract):
+    for refusal in with_lines(by_reason(rows, contract), landing, contract):
         console.print(refusal.words, style="bold", markup=False)
         for example in refusal.examples:
             console.print(f"  {example.words}", markup=False)
@@ -112,7 +140,8 @@ def main() -> None:
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--ds", help="a day or a range A..B (default: every day)")
     arguments = parser.parse_args()
-    show_refused(arguments.dataset, arguments.ds, load_settings("local").lake)
+    settings = load_settings("local")
+    show_refused(arguments.dataset, arguments.ds, settings.lake, settings.landing)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ def test_an_example_names_file_field_and_value() -> None:
 def test_a_record_without_fields_is_shown_as_it_came() -> None:
     assert shown("too_few_fields", "t1,200") == "2026-01-05  a.csv  t1,200"
     assert shown("file_refused", "its header lacks user_id") == "2026-01-05  a.csv  its header lacks user_id"
+    assert shown("too_few_fields", "\x1b[31mred") == "2026-01-05  a.csv  '\\x1b[31mred'"
     assert shown("age:over_120", "torn") == "2026-01-05  a.csv  torn"
 
 
@@ -73,12 +74,15 @@ def test_sensitive_values_are_not_shown() -> None:
 
 
 def test_the_report_shows_the_table_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    quarantine.show_refused("transactions", None, str(tmp_path))
+    quarantine.show_refused("transactions", None, str(tmp_path), str(tmp_path))
     assert "Nothing of transactions is in quarantine" in capsys.readouterr().out
     rows = pa.Table.from_pylist([{**row("age:over_120"), "job": "clean"}])
     write_deltalake(str(tmp_path / "quarantine/transactions"), rows, partition_by=["ds", "job"])
-    quarantine.show_refused("transactions", "2026-01-05", str(tmp_path))
+    landed = tmp_path / "transactions" / f"ds={DAY}" / "a.csv"
+    landed.parent.mkdir(parents=True)
+    landed.write_text("age\n30\n200\n")
+    quarantine.show_refused("transactions", "2026-01-05", str(tmp_path), str(tmp_path))
     assert capsys.readouterr().out.splitlines()[:2] == [
         "age:over_120  1 record, 2026-01-05",
-        "  2026-01-05  a.csv  age = '200'",
+        "  2026-01-05  a.csv:3  age = '200'",
     ]
