@@ -17,22 +17,25 @@ ROOT = Path(__file__).resolve().parents[2]
 DAYS = "2026-01-05..2026-01-07"
 SECOND = "2026-01-06"
 JOBS = f"""
-import sys, threading
+import os, sys, threading
 from pathlib import Path
 from common.lake.locks import committing
 from common.orchestration.cli import run_chain_job, run_job
 from common.orchestration.job import ChainStep, Job
 from common.runtime.run import Outcome
 
+def say(text):
+    os.write(2, (text + "\\n").encode())  # whole lines from several threads
+
 def hang(run):
     if str(run.ds) == "{SECOND}" and not run.full_refresh:
-        print("at work", file=sys.stderr, flush=True)
+        say("at work")
         threading.Event().wait()
     return Outcome("done", {{"landed": 3}})
 
 def commit(run):
     with committing(run.settings.lake, "raw/churn"):
-        print("at work", file=sys.stderr, flush=True)
+        say("at work")
         sys.stdin.readline()
         Path(run.settings.lake, "whole").touch()
     threading.Event().wait()
