@@ -41,7 +41,7 @@ def signals_interrupt() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            _handle(handler, number)
+            _handle(handler or signal.SIG_DFL, number)
 
 
 def _handle(handler: Any, *numbers: int) -> None:
