@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from common.printable import printable
+
 
 class PipelineError(Exception):
     """Base class. Messages say what was found, what was expected and what to do."""
@@ -79,7 +81,7 @@ def exit_on_error() -> Iterator[None]:
     try:
         yield
     except PipelineError as error:
-        print(error, file=sys.stderr)
+        print(printable(error), file=sys.stderr)
         sys.exit(error.exit_code)
 
 

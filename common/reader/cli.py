@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from common.errors import ContractViolationError, PipelineError
+from common.printable import printable
 from common.published.catalog import Lake
 from common.reader import commands, lineage_commands
 from common.reader.output import Output
@@ -101,14 +102,14 @@ def main(argv: list[str] | None = None) -> int:
     try:
         output: Output = arguments.run(Lake(lake_uri(arguments.lake)), arguments)
     except PipelineError as error:
-        print(error, file=sys.stderr)
+        print(printable(error), file=sys.stderr)
         if arguments.json:
             failures = error.failures if isinstance(error, ContractViolationError) else []
             print(json.dumps({"error": str(error), "exit_code": error.exit_code, "failures": failures}, default=str))
         return error.exit_code
     output.print(arguments.json)
     for warning in output.warnings:
-        print(warning, file=sys.stderr)
+        print(printable(warning), file=sys.stderr)
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table as Grid
+from rich.text import Text
 
 from common.contracts import datasets, layout
 from common.contracts.contract import Contract
@@ -16,6 +17,7 @@ from common.contracts.layout import FILE_REFUSED
 from common.days import parse_day, parse_days
 from common.errors import exit_on_error
 from common.lake import delta_log, small_tables
+from common.printable import printable
 from common.quality import masking
 from common.runtime.settings import load_settings
 
@@ -52,7 +54,7 @@ def show_refused(dataset: str, ds: str | None, lake: str) -> None:
         return
     grid = Grid("ds", "reason", "records", "for example", title=f"quarantine/{dataset}", title_justify="left", box=None)
     for day, reason, count, examples in by_reason(rows, contract):
-        grid.add_row(day, reason, f"{count:,}", "\n".join(example[:LONGEST] for example in examples))
+        grid.add_row(day, reason, f"{count:,}", Text("\n".join(printable(example[:LONGEST]) for example in examples)))
     console.print(grid, markup=False)
     console.print("Fix the landing files or the contract, then run the day again; accepted records leave quarantine.")
 

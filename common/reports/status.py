@@ -14,6 +14,7 @@ from common.contracts import datasets
 from common.errors import exit_on_error
 from common.orchestration import run_log
 from common.orchestration.run_log import RunRecord
+from common.printable import printable
 from common.runtime.settings import load_settings
 
 STEPS = ("ingest", "validate-raw", "clean", "validate-processed", "features", "validate-features", "publish", "compact")
@@ -84,7 +85,7 @@ def status_table(dataset: str, days: Iterable[DayStatus], details: bool) -> Grid
         counts = [_shown(day.count(name)) for name in COLUMNS]
         versions = [day.versions] if details else []
         # The message may quote data, so it is plain text, never markup.
-        grid.add_row(day.ds, *counts, f"{day.seconds:,.1f}", *versions, Text(day.failure[:160]))
+        grid.add_row(day.ds, *counts, f"{day.seconds:,.1f}", *versions, Text(printable(day.failure[:160])))
     return grid
 
 

@@ -60,3 +60,11 @@ def test_the_report_shows_the_table_as_it_is(tmp_path: Path, capsys: pytest.Capt
     write_deltalake(str(tmp_path / "quarantine/transactions"), rows, partition_by=["ds", "job"])
     quarantine.show_refused("transactions", "2026-01-05", str(tmp_path))
     assert "age:over_120" in capsys.readouterr().out
+
+
+def test_values_are_shown_without_running_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = pa.Table.from_pylist([{**row("torn", record="[red]x[/red]\x1b[2J :bomb:", file="z\na.csv"), "job": "clean"}])
+    write_deltalake(str(tmp_path / "quarantine/transactions"), rows, partition_by=["ds", "job"])
+    quarantine.show_refused("transactions", None, str(tmp_path))
+    shown = "".join(capsys.readouterr().out.split())
+    assert r"z\na.csv[red]x[/red]\x1b[2J:bomb:" in shown
