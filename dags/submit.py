@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from common.errors import ContractViolationError, SourceMissingError, UsageError
+from common.printable import printable
 from common.runtime.settings import ROOT
 from dags import telling
 from dags.day import DAY
@@ -24,6 +26,10 @@ FACTS = (
     "job", "dataset", "ds", "outcome", "error", "counts", "read", "written", "stale", "missing", "days", "run_id", "seconds",
 )  # fmt: skip
 RULE = ("ds", "expectation", "column", "failed", "checked", "observed", "limit", "severity", "file")
+
+
+# What Spark may still log, with the lines of its traces, after the job's last line; see conf/spark/log4j2.properties.
+SPARK_LOG = re.compile(r"\d\d:\d\d:\d\d (WARN|ERROR|FATAL) |\s")
 
 
 class Submission(SparkSubmitHook):
@@ -44,14 +50,25 @@ class Submission(SparkSubmitHook):
         super()._process_spark_submit_log(self._listened(itr))
 
     def _listened(self, lines: Iterator[str]) -> Iterator[str]:
+        last = ""
         for line in lines:
-            if line.startswith('{"job"'):
-                self.said = json.loads(line)
+            if line.strip() and not SPARK_LOG.match(line):
+                last = line
             yield line
+        self.said = job_line(last)
 
     def on_kill(self) -> None:
         if self._submit_sp and self._submit_sp.poll() is None:
             os.killpg(self._submit_sp.pid, signal.SIGKILL)
+
+
+def job_line(text: str) -> dict[str, Any] | None:
+    """The JSON line of a job; None for any other text."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    return line if isinstance(line, dict) and "job" in line else None
 
 
 class JobOperator(SparkSubmitOperator):
@@ -104,7 +121,7 @@ class JobOperator(SparkSubmitOperator):
     def _explain(self, context: Context, result: dict[str, Any]) -> None:
         """Raises the exception for the exit code; a range with only some days skipped as declared succeeds."""
         for line in in_short(result):
-            self.log.error("%s", line)
+            self.log.error("%s", printable(line))
         raised = failure(self._hook.exit_code, result, self.missing)
         if isinstance(raised, AirflowSkipException) and set(result.get("days", {}).values()) - {"missing"}:
             self.log.warning("%s", raised)
@@ -149,4 +166,4 @@ def failure(code: int, result: dict[str, Any], missing: str) -> Exception:
         kind = AirflowFailException
     elif code == SourceMissingError.exit_code and missing == "skip":
         kind = AirflowSkipException
-    return kind(message)
+    return kind(printable(message))
