@@ -95,9 +95,9 @@ clean: cluster-down ## remove everything made here: data, environments, caches
 status: environment ## what ran, per dataset and day
 	@$(PYTHON) -m common.reports.status
 
-quarantine: environment ## quarantined rows, by reason: DATASET=... and optionally DS=...
+quarantine: environment ## quarantined rows, by reason: DATASET=... and optionally DS=..., UNMASKED=1
 	@: "$${DATASET:?which dataset? make quarantine DATASET=transactions}"; \
-		$(PYTHON) -m common.reports.quarantine --dataset "$$DATASET" $${DS:+--ds "$$DS"}
+		$(PYTHON) -m common.reports.quarantine --dataset "$$DATASET" $${DS:+--ds "$$DS"} $${UNMASKED:+--unmasked}
 
 contracts: environment ## a page for every contract, and each as ODCS
 	@$(PYTHON) -m common.contracts.page --out data/contracts

@@ -25,14 +25,16 @@ EXAMPLES = 3
 LONGEST = 160
 
 
-def by_reason(rows: Sequence[dict[str, Any]], contract: Contract) -> list[tuple[str, str, int, list[str]]]:
+def by_reason(
+    rows: Sequence[dict[str, Any]], contract: Contract, unmasked: bool = False
+) -> list[tuple[str, str, int, list[str]]]:
     """Return day, reason, number of records and a few examples; a record with two reasons counts for both."""
     counts: Counter[tuple[str, str]] = Counter()
     examples: dict[tuple[str, str], list[str]] = {}
     for row in rows:
-        # The record of a refused file is our own message, which holds no data to mask.
+        # The record of a refused file is our own message, which was masked when the file was refused.
         record = row["record"] or ""
-        shown = record if FILE_REFUSED in row["reasons"] else masking.mask_record(contract, record)
+        shown = record if unmasked or FILE_REFUSED in row["reasons"] else masking.mask_record(contract, record)
         for reason in row["reasons"]:
             key = (str(row["ds"]), reason)
             counts[key] += row["copies"]
@@ -43,7 +45,7 @@ def by_reason(rows: Sequence[dict[str, Any]], contract: Contract) -> list[tuple[
     ]
 
 
-def show_refused(dataset: str, ds: str | None, lake: str) -> None:
+def show_refused(dataset: str, ds: str | None, lake: str, unmasked: bool = False) -> None:
     contract = datasets.load(dataset).contract
     path = f"{lake}/{layout.quarantine(contract).path}"
     days = parse_days(ds) if ds else sorted({parse_day(file.partition["ds"]) for file in delta_log.files(path)})
@@ -53,7 +55,7 @@ def show_refused(dataset: str, ds: str | None, lake: str) -> None:
         console.print(f"Nothing of {dataset}{f' {ds}' if ds else ''} is in quarantine.")
         return
     grid = Grid("ds", "reason", "records", "for example", title=f"quarantine/{dataset}", title_justify="left", box=None)
-    for day, reason, count, examples in by_reason(rows, contract):
+    for day, reason, count, examples in by_reason(rows, contract, unmasked):
         grid.add_row(day, reason, f"{count:,}", Text("\n".join(printable(example[:LONGEST]) for example in examples)))
     console.print(grid, markup=False)
     console.print("Fix the landing files or the contract, then run the day again; accepted records leave quarantine.")
@@ -64,8 +66,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--ds", help="a day or a range A..B (default: every day)")
+    parser.add_argument("--unmasked", action="store_true", help="show sensitive values too, to who may see them")
     arguments = parser.parse_args()
-    show_refused(arguments.dataset, arguments.ds, load_settings("local").lake)
+    show_refused(arguments.dataset, arguments.ds, load_settings("local").lake, arguments.unmasked)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.contracts.contract import Column, Contract
+from common.contracts.sensitive import shown_names
 from common.lake.files import list_files, locate
 from common.sources.arrow_batches import parquet_batch, plain_batch, record_batch, refused_batch
 from common.sources.json_records import json_batches
@@ -127,9 +128,9 @@ class Landing:
         line, rest = split_header(blocks)
         if line is None:
             return SourceUnit(name, 0)
-        header = csv_header(line, self.contract.source.delimiter)
+        header = csv_header(line, self.contract.source.delimiter, self._shown)
         try:
-            check_header(header, [c.name for c in self.contract.columns], self._required())
+            check_header(header, [c.name for c in self.contract.columns], self._required(), self._shown)
         except RefusedFileError:
             count_lines(rest)  # if the file is also truncated or not text, refuse it for that
             raise
@@ -145,7 +146,7 @@ class Landing:
 
     def _check_parquet(self, file: pq.ParquetFile) -> tuple[str, ...]:
         schema = file.schema_arrow
-        check_header(list(schema.names), [c.name for c in self.contract.columns], self._required())
+        check_header(list(schema.names), [c.name for c in self.contract.columns], self._required(), self._shown)
         changed = [
             f"{column.name}: found {schema.field(column.name).type}, the contract says {column.type}"
             for column in self.contract.columns
@@ -158,6 +159,9 @@ class Landing:
         for _ in file.iter_batches(batch_size=ROWS_A_BATCH):
             pass
         return self._unknown(list(schema.names))
+
+    def _shown(self, names: list[str]) -> list[str]:
+        return shown_names(self.contract, names)
 
     def _required(self) -> list[str]:
         return [column.name for column in self.contract.columns if column.required]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -15,6 +15,8 @@ CHUNK = 4 << 20
 # A quote that is not closed within so many lines is a stray quote.
 LONGEST_RECORD = 200
 Lines = Iterator[list[str]]
+# What of a header may be shown: it may hold a record.
+Shown = Callable[[list[str]], list[str]]
 
 
 class RefusedFileError(Exception):
@@ -101,19 +103,21 @@ def parse_record(text: str, delimiter: str) -> list[str] | None:
     return rows[0] if len(rows) == 1 else None
 
 
-def check_header(names: list[str], columns: Sequence[str], required: Sequence[str]) -> None:
+def check_header(names: list[str], columns: Sequence[str], required: Sequence[str], shown: Shown = list) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise RefusedFileError(f"its header names {twice} twice; found {names}, expected each of {list(columns)} once")
+        raise RefusedFileError(
+            f"its header names {shown(twice)} twice; found {shown(names)}, expected each of {list(columns)} once"
+        )
     missing = [name for name in required if name not in names]
     if missing:
-        raise RefusedFileError(f"its header lacks {missing}; found {names}, expected {list(columns)}")
+        raise RefusedFileError(f"its header lacks {missing}; found {shown(names)}, expected {list(columns)}")
 
 
-def csv_header(line: str, delimiter: str) -> list[str]:
+def csv_header(line: str, delimiter: str, shown: Shown = list) -> list[str]:
     fields = parse_record(line, delimiter)
     if fields is None:
-        raise RefusedFileError(f"its header has broken quoting: {line[:200]!r}")
+        raise RefusedFileError(f"its header has broken quoting: {shown([line[:200]])}")
     return [name.strip() for name in fields]
 
 

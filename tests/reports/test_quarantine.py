@@ -51,6 +51,8 @@ def test_sensitive_values_are_not_shown() -> None:
     ]
     found = quarantine.by_reason(rows, replace(CONTRACT, columns=columns))
     assert [shown for *_, shown in found] == [['a.csv {"age":"(masked)"}'], ["a.csv not utf-8"], ["a.csv (masked)"]]
+    unmasked = quarantine.by_reason(rows, replace(CONTRACT, columns=columns), unmasked=True)
+    assert [shown for *_, shown in unmasked][::2] == [['a.csv {"age":"200"}'], ["a.csv 200,torn"]]
 
 
 def test_the_report_shows_the_table_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
