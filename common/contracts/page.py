@@ -8,6 +8,7 @@ from pathlib import Path
 from common.contracts import datasets, layout, odcs
 from common.contracts.contract import Column, Contract
 from common.contracts.suite import rules_of
+from common.errors import exit_on_error
 
 
 def contract_markdown(contract: Contract) -> str:
@@ -61,6 +62,7 @@ def _demands(column: Column) -> str:
     return "; ".join(conditions) or "anything"
 
 
+@exit_on_error()
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m common.contracts.page", description=__doc__)
     arguments.add_argument("--out", type=Path, required=True)

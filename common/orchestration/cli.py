@@ -20,6 +20,7 @@ from common.orchestration.chain import missed, run_chain
 from common.orchestration.job import ChainStep, Job, Line, describe, run_day, run_together
 from common.orchestration.json_line import side_by_side, summary
 from common.runtime.code_version import day_fingerprint
+from common.runtime.locations import resolve
 from common.runtime.log_output import listen
 from common.runtime.run import Run
 from common.runtime.settings import load_settings
@@ -107,7 +108,7 @@ def plan(job: str, arguments: dict[str, Any]) -> list[Run]:
     """Return one run per day from the parsed arguments, without reading or writing the lake."""
     options = dict(arguments)
     days = parse_days(options.pop("ds"), options.pop("long_range"))
-    roots = {name: _absolute(options.pop(name)) for name in ("lake", "landing")}
+    roots = {name: _absolute(name, options.pop(name)) for name in ("lake", "landing")}
     settings = load_settings(options.pop("env"), **roots)
     dataset = datasets.load(options.pop("dataset"))
     full_refresh = options.pop("full_refresh")
@@ -115,8 +116,8 @@ def plan(job: str, arguments: dict[str, Any]) -> list[Run]:
     return [Run(job, dataset, day, settings, run_id, code, full_refresh, options) for day in days]
 
 
-def _absolute(path: str | None) -> str | None:
-    return path if path is None or "://" in path else str(Path.cwd() / Path(path).expanduser())
+def _absolute(name: str, path: str | None) -> str | None:
+    return path if path is None else resolve(f"--{name}", path, Path.cwd())
 
 
 def _run_or_miss(job: Job, run: Run, single: bool) -> Line:

@@ -7,8 +7,10 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
-from common.errors import ContractViolationError, PipelineError
+from common.errors import ContractViolationError, PipelineError, UsageError
+from common.names import whole_number
 from common.printable import printable
 from common.published.catalog import Lake
 from common.reader import commands, lineage_commands
@@ -16,17 +18,16 @@ from common.reader.output import Output
 from common.reader.places import lake_uri
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a count; give a whole number from 0")
-    return int(text)
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}; see --help")
 
 
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
     common.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    parser = argparse.ArgumentParser(prog="features", description=__doc__, allow_abbrev=False)
+    parser = _Parser(prog="features", description=__doc__, allow_abbrev=False)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(
@@ -39,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     def with_version(subparser: argparse.ArgumentParser) -> argparse.ArgumentParser:
         subparser.add_argument("table", metavar="TABLE", help="name@vN (without @vN: the newest feature version)")
         one = subparser.add_mutually_exclusive_group()
-        one.add_argument("--version", type=int, help="the table at this version (default: the newest)")
+        one.add_argument("--version", type=whole_number, help="the table at this version (default: the newest)")
         one.add_argument(
             "--as-of", metavar="TIME", help="the table at this time, e.g. 2026-02-01T06:00 (UTC unless a zone is given)"
         )
@@ -59,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     subparser.add_argument("--columns", metavar="A,B", help="only these columns")
     subparser.add_argument(
-        "--limit", type=_count, default=20, help="show at most this many rows (default: %(default)s)"
+        "--limit", type=whole_number, default=20, help="show at most this many rows (default: %(default)s)"
     )
     subparser = with_version(command("get", commands.get, "write rows to a file"))
     subparser.add_argument("--ds", help="a day or a range A..B (default: all days)")
@@ -68,8 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     subparser = command("diff", commands.diff, "show what changed between two versions")
     subparser.add_argument("table", metavar="TABLE")
-    subparser.add_argument("before", type=int, metavar="BEFORE")
-    subparser.add_argument("after", type=int, metavar="AFTER")
+    subparser.add_argument("before", type=whole_number, metavar="BEFORE")
+    subparser.add_argument("after", type=whole_number, metavar="AFTER")
     subparser.add_argument("--ds", help="a day or a range A..B (default: all days)")
     subparser = with_version(
         command("why", lineage_commands.why, "show the run, sources and events that a row comes from")
@@ -98,8 +99,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    arguments = _parser().parse_args(argv)
+    arguments = argparse.Namespace(json=False)
     try:
+        _parser().parse_args(argv, arguments)
         output: Output = arguments.run(Lake(lake_uri(arguments.lake)), arguments)
     except PipelineError as error:
         print(printable(error), file=sys.stderr)
