@@ -67,6 +67,12 @@ def _parser() -> argparse.ArgumentParser:
     subparser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="file to write: .parquet, .csv or .arrow"
     )
+    subparser.add_argument(
+        "--keep-formulas",
+        action="store_true",
+        help="in a .csv, leave text as it is that a spreadsheet would run as a formula (it starts with = + - @, a tab or a "
+        "carriage return); by default it gets a ' in front; numbers are never changed",
+    )
     subparser = command("diff", commands.diff, "show what changed between two versions")
     subparser.add_argument("table", metavar="TABLE")
     subparser.add_argument("before", type=whole_number, metavar="BEFORE")

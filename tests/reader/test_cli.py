@@ -20,6 +20,7 @@ from deltalake import write_deltalake
 
 from common.lake import content_hash
 from common.online.connect import open_store
+from common.published.export import without_formulas
 from common.reader import cli, lineage_commands
 from tests.support.published_tables import pack, publish, rows_of, vacuum
 from tests.support.tables_as_text import assert_rows
@@ -160,6 +161,29 @@ def test_get_writes_all_rows_of_the_version(lake: Path, capsys: Capture, suffix:
     assert_rows(read(), FIRST.replace("?", "nan").replace("nan ", "nan"))
     assert (found["rows"], found["version"], found["changed"]) == (3, 0, [])
     assert [file.name for file in out.parent.iterdir()] == [out.name]
+
+
+def test_no_text_in_a_csv_is_a_formula(lake: Path, capsys: Capture) -> None:
+    publish(
+        lake, "ds | user_id | spend | favourite\n2026-01-03 | 1 | -1.00 | =1+1\n2026-01-03 | 2 | 2.00 | a=1", "shop/v1"
+    )
+    out = lake.parent / "x.csv"
+    ask(capsys, "get", "shop", "--out", out)
+    read = polars.read_csv(out, infer_schema=False)
+    assert read["favourite"].to_list() == ["'=1+1", "a=1"]
+    assert read["spend"].to_list() == ["-1.00", "2.00"]
+    ask(capsys, "get", "shop", "--out", out, "--keep-formulas")
+    assert polars.read_csv(out, infer_schema=False)["favourite"].to_list() == ["=1+1", "a=1"]
+    ask(capsys, "get", "shop", "--out", out.with_suffix(".parquet"))
+    assert pq.read_table(out.with_suffix(".parquet"))["favourite"].to_pylist() == ["=1+1", "a=1"]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_text_that_starts_like_a_formula_is_guarded(start: str) -> None:
+    rows = pa.table({"text": [f"{start}1", f"a{start}1", "", None], "number": [-1, -2, -3, -4]})
+    guarded = without_formulas(rows)
+    assert guarded["text"].to_pylist() == [f"'{start}1", f"a{start}1", "", None]
+    assert guarded["number"].equals(rows["number"])
 
 
 def test_get_writes_the_named_days_with_their_types(lake: Path, capsys: Capture) -> None:
