@@ -24,7 +24,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
     common.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     parser = _Parser(prog="features", description=__doc__, allow_abbrev=False)
