@@ -28,6 +28,23 @@ def resolve(name: str, uri: str, base: Path) -> str:
     return uri if scheme else str(path)
 
 
+def require_present(name: str, uri: str) -> None:
+    """Raise unless a file or a Delta table can be at this path or URI."""
+    scheme = _SCHEME.fullmatch(uri)
+    if scheme:
+        _require_supported(name, uri, *scheme.groups(""))
+    elif not uri or not _exists(_expanded(name, uri)):
+        raise UsageError(f"{name} {uri!r} is not there; expected a file, or a Delta table's folder")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def _require_supported(name: str, uri: str, scheme: str, slashes: str, rest: str) -> None:
     if scheme not in (*REMOTE, "file") or not slashes:
         known = ", ".join(f"{each}://" for each in ("file", *REMOTE))

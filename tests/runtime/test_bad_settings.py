@@ -16,6 +16,7 @@ from common.lake import pins, training_manifests
 from common.orchestration.cli import parser, run_job
 from common.reader import cli
 from common.reports import gx_docs, quarantine, report, status
+from common.runtime.locations import require_present
 from jobs.datasets.churn import baseline
 from jobs.ingest import INGEST
 from tests.support.published_tables import publish
@@ -108,6 +109,14 @@ def test_a_folder_of_datasets_must_exist(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(jobs.datasets, "__path__", [*jobs.datasets.__path__, "/nowhere"])
     for main, words in (COMMANDS["a job"], COMMANDS["status"], (page.main, [f"--out={tmp_path}"])):
         assert "DATASETS names ['/nowhere']" in refused(monkeypatch, capsys, main, *words)
+
+
+@pytest.mark.parametrize(
+    "file", ["", "/nowhere/labels.csv", "~nosuch/x.csv", "javascript:x", "gs://b/x.csv", "a\0b", "x" * 300]
+)
+def test_a_file_of_labels_must_be_there(file: str) -> None:
+    with pytest.raises(UsageError, match="--labels"):
+        require_present("--labels", file)
 
 
 @pytest.mark.parametrize("words", READER)
