@@ -20,7 +20,8 @@ from deltalake import write_deltalake
 
 from common.contracts import datasets, layout
 from common.contracts.aggregates import Pick
-from common.contracts.contract import TYPES, Column, Contract, Feature, Features
+from common.contracts.column import TYPES
+from common.contracts.contract import Column, Contract, Feature, Features
 from common.errors import UsageError
 from common.online import connect, feast_repo
 

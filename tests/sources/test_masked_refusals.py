@@ -46,6 +46,12 @@ def test_parquet_is_masked_as_text_is(tmp_path: Path) -> None:
     assert "Ann Example" not in problem(PERSONAL, tmp_path)
 
 
+def test_a_first_line_of_json_is_masked(tmp_path: Path) -> None:
+    land(tmp_path, "part.jsonl").write_text('["Ann Example"]\n')
+    assert "Ann Example" in problem(PURCHASES, tmp_path)
+    assert "Ann Example" not in problem(PERSONAL, tmp_path)
+
+
 def test_the_names_of_declared_columns_are_shown(tmp_path: Path) -> None:
     land(tmp_path, "part.csv").write_text("Transaction_ID, age,email\n")
     assert "found ['Transaction_ID', 'age', '(masked)']" in problem(PERSONAL, tmp_path)
