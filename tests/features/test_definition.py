@@ -11,7 +11,9 @@ import pytest
 from common.contracts.contract import Column, Contract
 from common.contracts.datasets import Dataset
 from common.features import definition
+from common.orchestration.chain import check_declarations
 from common.runtime.run import Run
+from jobs.backfill import CHAIN
 from tests.support.play_lake import PlayLake
 from tests.support.published_tables import commit, rows_of
 
@@ -104,6 +106,12 @@ def test_a_changed_transform_is_refused(run: Run, folder: Path, file: str, befor
     assert before in text
     (folder / f"{file}.py").write_text(text.replace(before, after))
     assert said in refused(run)
+
+
+def test_a_chain_finds_a_changed_definition_before_it_runs(run: Run) -> None:
+    check_declarations(CHAIN, [run])
+    with pytest.raises(definition.DefinitionChangedError, match="Declare version=2"):
+        check_declarations(CHAIN, [declared(run, zone="Europe/Berlin")])
 
 
 @pytest.mark.parametrize(
