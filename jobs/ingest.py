@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common.clean import transforms
 from common.contracts import layout
 from common.lake.merge import converge
 from common.orchestration.cli import run_job
@@ -13,6 +14,7 @@ from common.sources.landing import open_source
 
 def main(run: Run) -> Outcome:
     source = open_source(run)
+    transforms.require_declared(run)
     listing = arrivals.require_usable(run, source.holds())
     day = arrivals.read_day(run, source, listing)
     books = day.books()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
+from common.clean import transforms
 from common.clean.as_of import rows_known, versions_moved
 from common.contracts import layout
 from common.days import day_range
@@ -58,13 +59,13 @@ def aggregate(run: Run, rows: DataFrame, observations: list[Observation]) -> Dat
     features = run.contract.features
     states = layout.states(run.contract)
     observations.append(Observation())
-    measured = run.dataset.measure(rows)
+    measured = transforms.measure(run, rows)
     observed = rows.observe(observations[-1], F.count(F.lit(1)).alias("events"))
     plain = {name: _state(name, run.contract.event_time) for name in states if not name.startswith("values_")}
     counted = [name.removeprefix("values_") for name in states if name.startswith("values_")]
     by_day = [features.entity, "event_date"]
     partials = (
-        run.dataset.measure(observed)
+        transforms.measure(run, observed)
         .groupBy(*by_day)
         .agg(F.count(F.lit(1)).alias("events"), *[column.alias(name) for name, column in plain.items()])
     )
