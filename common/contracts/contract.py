@@ -220,7 +220,7 @@ class Contract:
         columns = (*self.columns, *self.derived, *self.features.measures)
         if isinstance(rule, ColumnAggregate | Flag):
             column = next(column for column in columns if column.name == rule.column)
-            types = rule.of if isinstance(rule, ColumnAggregate) else ()
+            types = rule.types if isinstance(rule, ColumnAggregate) else ()
             fits = not types or column.base_type in types
             require(fits, f"{prefix} ({rule.words}) needs {types}, but it is {column.type}")
         if isinstance(rule, Flag):

@@ -171,7 +171,7 @@ def states(contract: Contract) -> dict[str, str]:
         column, type_ = rule.column, type_of(contract, rule.column)
         if isinstance(rule, Sum | Mean):
             needed[f"sum_{column}"] = sum_type(type_)
-        if isinstance(rule, Mean):
+        if isinstance(rule, Mean) or (isinstance(rule, Share) and rule.of == "known"):
             needed[f"count_{column}"] = "long"
         if isinstance(rule, Min):
             needed[f"min_{column}"] = type_

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from common.contracts import datasets, layout, odcs
+from common.contracts.aggregates import Aggregate, Share
 from common.contracts.contract import Column, Contract
 from common.contracts.suite import rules_of
 
@@ -36,7 +37,8 @@ def contract_markdown(contract: Contract) -> str:
     ]
     types = dict(layout.features(contract).columns)
     parts += [
-        f"| `{feature.name}` | {types[feature.name]} | {feature.rule.words} |" for feature in contract.features.columns
+        f"| `{feature.name}` | {types[feature.name]} | {_definition(feature.rule)} |"
+        for feature in contract.features.columns
     ]
     for table in layout.STAGES:
         parts += [f"\n## Rules of {table}\n", "| severity | column | expectation |", "| --- | --- | --- |"]
@@ -44,6 +46,11 @@ def contract_markdown(contract: Contract) -> str:
             f"| {r.severity} | {f'`{r.column}`' if r.column else ''} | {r.words} |" for r in rules_of(contract, table)
         ]
     return "\n".join(parts) + "\n"
+
+
+def _definition(rule: Aggregate) -> str:
+    """The words that commits store, and what they leave open."""
+    return f"{rule.words}; a null counts as false" if isinstance(rule, Share) and rule.of == "all" else rule.words
 
 
 def _demands(column: Column) -> str:

@@ -146,7 +146,8 @@ def _column_aggregate(rule: agg.ColumnAggregate, run: Run) -> Column:
         case agg.Max():
             return F.max(within(f"max_{column}"))
         case agg.Share():
-            return F.sum(within(f"true_{column}")) / F.sum(within("events"))
+            events = F.sum(within("events" if rule.of == "all" else f"count_{column}"))
+            return F.sum(within(f"true_{column}")) / F.nullif(events, F.lit(0))
         case agg.Last():
             return F.max(within(f"last_{column}"))["value"]
         case _:
