@@ -10,6 +10,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from common.contracts.aggregates import NUMERIC, Aggregate, ColumnAggregate, FeatureRatio, Flag, Windowed
+from common.contracts.entity import columns_of
 from common.contracts.expectations import Drift, Freshness, Reference, Rule, Severity, Volume
 from common.errors import require
 from common.names import NAME
@@ -150,6 +151,7 @@ class Contract:
     references: tuple[Reference, ...] = ()
     label: str | None = None  # the feature that models predict; drift checks compare the other features with it
     retention_days: int = 400
+    null_entity: str | None = None  # rows without an entity: "refuse" them, or "drop" them from the features
 
     def __post_init__(self) -> None:
         subject = f"contract {self.name!r}"
@@ -177,6 +179,8 @@ class Contract:
         require(self.retention_days > 7, f"{subject}: retention_days {self.retention_days}; expected more than 7")
         self._check_features(subject)
         self._check_quality(subject)
+        entity = self.column(self.features.entity)
+        object.__setattr__(self, "columns", columns_of(subject, self.null_entity, entity, self.columns))
 
     def _check_event_time(self, subject: str) -> None:
         if self.event_time is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from common.contracts import datasets, layout, odcs
 from common.contracts.aggregates import Aggregate, Share
 from common.contracts.contract import Column, Contract
+from common.contracts.entity import DROP
 from common.contracts.suite import rules_of
 
 
@@ -21,6 +22,10 @@ def contract_markdown(contract: Contract) -> str:
         f"# {contract.name}\n\n{contract.description}\n",
         f"- Key: {', '.join(f'`{name}`' for name in contract.key)}; of several records with one key, the winner is {winner}",
         f"- Event time: {event}",
+        *(
+            [f"- Rows without `{contract.features.entity}` are kept, and count in no feature"]
+            * (contract.null_entity == DROP)
+        ),
         f"- Late events are accepted for {contract.lateness_days} days; data is fresh within {contract.freshness.hours} h",
         f"- At most {contract.refused_share:.0%} of a day's rows may be refused ({contract.refused_severity})",
         f"- Every version can be read for {contract.retention_days} days\n",

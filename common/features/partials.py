@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from common.clean import transforms
 from common.clean.as_of import rows_known, versions_moved
 from common.contracts import layout
+from common.contracts.entity import DROP
 from common.days import day_range
 from common.errors import UnbalancedBooksError
 from common.lake import spark_tables
@@ -39,11 +40,11 @@ def arrived_partials(run: Run, observations: list[Observation]) -> DataFrame:
     Appends to `observations` what counts the events that went in.
     """
     entity = run.contract.features.entity
-    today = aggregate(run, rows_known(run, [run.ds], run.ds), observations)
+    today = aggregate(run, _with_entity(run, rows_known(run, [run.ds], run.ds)), observations)
     earlier = day_range(run.ds, run.contract.lateness_days)[:-1]
     if not earlier:
         return today
-    touched = versions_moved(run, earlier, run.ds).select(entity, "event_date").distinct()
+    touched = _with_entity(run, versions_moved(run, earlier, run.ds)).select(entity, "event_date").distinct()
     touched, totals = spark_tables.materialize(touched, dates=F.collect_set("event_date"))
     dates = totals["dates"]
     if not dates:
@@ -52,6 +53,10 @@ def arrived_partials(run: Run, observations: list[Observation]) -> DataFrame:
     # A correction may have moved an entity's last event to another day: this day then has no events.
     updated = touched.join(aggregate(run, late, observations), [entity, "event_date"], "left").fillna(0, ["events"])
     return today.unionByName(updated)
+
+
+def _with_entity(run: Run, rows: DataFrame) -> DataFrame:
+    return rows.where(F.col(run.contract.features.entity).isNotNull()) if run.contract.null_entity == DROP else rows
 
 
 def aggregate(run: Run, rows: DataFrame, observations: list[Observation]) -> DataFrame:

@@ -135,6 +135,11 @@ def test_a_changed_winner_key_zone_or_lateness_is_refused(run: Run) -> None:
     assert 'key was "transaction_id", is' in refused(declared(run, key=("transaction_id", "user_id")))
 
 
+def test_leaving_out_rows_without_an_entity_is_a_new_definition(run: Run) -> None:
+    nullable = declared(run, columns=with_column(run.contract, "user_id", required=False), null_entity="drop")
+    assert "null_entity is new" in refused(nullable)
+
+
 def test_a_changed_column_that_features_read_is_refused(run: Run) -> None:
     wider = declared(run, columns=with_column(run.contract, "category", values=("food", "sports")))
     assert 'category was "string; lower case; one of electronics' in refused(wider)
