@@ -90,7 +90,11 @@ class Profile:
             return known
         if self.counts is not None:
             return sum(count > 0 for count in self.counts.values())
-        return 1 if self.smallest is not None and self.smallest == self.largest else None
+        if self.smallest is None or self.largest is None:
+            return None
+        # Of whole numbers side by side, such as 0 and 1, there are two.
+        apart = self.type in ("int", "long") and int(self.largest) - int(self.smallest) == 1
+        return 1 if self.smallest == self.largest else 2 if apart else None
 
 
 def table_of(contract: Contract) -> Table:
