@@ -285,7 +285,10 @@ def anonymous(lake: PlayLake) -> PlayLake:
     lake = lake.with_contract(columns=lake.columns("user_id", required=False), null_entity="drop")
     lake.land("2026-01-05", "transaction_id | user_id\na | 1\nb | -\nc | 2")
     late = "2026-01-05T11:00:00Z"
-    lake.land("2026-01-06", f"transaction_id | user_id | timestamp\nc | - | {late}\nd | - | {late}\ne | 1 | {late}")
+    lake.land(
+        "2026-01-06",
+        f"transaction_id | user_id | timestamp\nc | - | {late}\nd | - | {late}\ne | 1 | 2026-01-06T11:00:00Z",
+    )
     return lake
 
 
