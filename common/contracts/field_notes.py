@@ -17,7 +17,7 @@ NOTES: Notes = {
         "derived": ("Columns that `transforms.derive` adds.", 'derived=(Column(name="hours", type="double", description="Length"),)'),
         "event_time": ("The required date or timestamp of the event; None for a whole snapshot a day.", 'event_time="at"'),
         "closed": ("Weekdays, dates or a function of the date: days on which nothing is expected.", 'closed=("sat", "sun", "2026-12-25")'),
-        "null_entity": ('What becomes of rows whose entity is null: "drop" keeps them out of features, "refuse" quarantines them.', 'null_entity="drop"'),
+        "null_entity": ('What becomes of rows whose entity is null: "drop" keeps them out of features, "refuse" quarantines them.', 'null_entity="refuse"'),
         "zone": ("The time zone of times that carry none.", 'zone="Europe/Berlin"'),
         "lateness_days": ("How many days late an event is still accepted.", "lateness_days=7"),
         "winner": ("Of several records with one key, the one with the latest of these columns counts.", 'winner=("at",)'),
@@ -49,7 +49,7 @@ NOTES: Notes = {
         "sensitive": ("Personal data, masked wherever examples are shown.", "sensitive=True"),
         "source": ("Its name in the files, if that is another.", 'source="InvoiceNo"'),
         "decimal": ("The mark before a number's fraction.", 'decimal=","'),
-        "thousands": ("The mark between a number's thousands.", 'thousands="."'),
+        "thousands": ("The mark between a number's thousands.", 'thousands=" "'),
         "integral": ("Also accept a whole number that is written as 17850.0.", "integral=True"),
     },
     "Files": {

@@ -14,6 +14,7 @@ from rich.console import Console
 from common.contracts import datasets, layout
 from common.contracts.contract import Contract
 from common.contracts.layout import FILE_REFUSED
+from common.contracts.sensitive import MASK
 from common.days import parse_day, parse_days
 from common.errors import exit_on_error
 from common.lake import delta_log, small_tables
@@ -108,7 +109,7 @@ def _offending(record: str, reason: str, contract: Contract, unmasked: bool) -> 
         fields = None
     if isinstance(fields, dict) and field in fields:
         value = fields[field]
-        return field, "nothing" if value is None else value if value == masking.MASK else repr(value)
+        return field, "nothing" if value is None else value if value == MASK else repr(value)
     return "", shown
 
 
