@@ -120,7 +120,8 @@ class JobOperator(SparkSubmitOperator):
 def newest(result: dict[str, Any]) -> str:
     """The last day that the job ran, for the event of its asset."""
     days: dict[str, str] = result.get("days") or {result["ds"].rpartition("..")[2]: result["outcome"]}
-    return max(day for day, outcome in days.items() if outcome != "missing")
+    ran = (day for day, outcome in days.items() if outcome not in ("missing", "closed"))
+    return max(ran, default=max(days))
 
 
 def facts(result: dict[str, Any]) -> dict[str, Any]:

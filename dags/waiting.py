@@ -49,6 +49,8 @@ class Wait(BaseOperator):
     def execute(self, context: Context) -> None:
         if has_landed(self.dataset, self.landing, self.ds):
             return
+        if is_closed(self.dataset, self.ds):
+            raise AirflowSkipException(f"{self.dataset} is closed on {self.ds}: nothing is expected, and nothing came")
         self.log.info("%s of %s has not landed yet; waiting for up to %g minutes", self.dataset, self.ds, self.minutes)
         deadline = time.time() + 60 * self.minutes
         trigger = LandingTrigger(self.dataset, self.landing, self.ds, self.poll_seconds, deadline)
@@ -65,6 +67,14 @@ class Wait(BaseOperator):
             telling.late(context, message)
             raise AirflowSkipException(message)
         raise AirflowFailException(message)
+
+
+def is_closed(dataset: str, ds: str) -> bool:
+    from datetime import date
+
+    from common.contracts import datasets
+
+    return datasets.load(dataset).contract.is_closed(date.fromisoformat(ds))
 
 
 def has_landed(dataset: str, landing: str, ds: str) -> bool:

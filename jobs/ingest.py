@@ -5,7 +5,7 @@ from __future__ import annotations
 from common.contracts import layout
 from common.lake.merge import converge
 from common.orchestration.cli import run_job
-from common.orchestration.job import Job, Watch
+from common.orchestration.job import Job, Watch, is_closed
 from common.runtime.run import Outcome, Run
 from common.sources import arrivals
 from common.sources.landing import open_source
@@ -13,7 +13,10 @@ from common.sources.landing import open_source
 
 def main(run: Run) -> Outcome:
     source = open_source(run)
-    listing = arrivals.require_usable(run, source.holds())
+    listing = source.holds()
+    if not listing.units and is_closed(run):
+        return Outcome("closed")
+    arrivals.require_usable(run, listing)
     day = arrivals.read_day(run, source, listing)
     books = day.books()
     changes = [(slice_.table, converge(run, slice_, books)) for slice_ in (day.refused(), day.arrived())]
@@ -24,6 +27,7 @@ INGEST = Job(
     "ingest",
     main,
     on_spark=True,
+    reads_source=True,
     watches=lambda run: [
         Watch(layout.raw(run.contract), lambda day: day == run.ds),
         Watch(layout.quarantine(run.contract), lambda day: False),

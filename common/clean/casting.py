@@ -5,6 +5,7 @@ Pure functions: columns in, columns out.
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from functools import reduce
 from operator import or_
@@ -20,7 +21,12 @@ ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]
 HAS_ZONE = r"(Z|[+-]\d{2}:\d{2})$"
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 PLAIN_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-WIDEST = "decimal(38,18)"
+WIDEST_SCALE = 18
+WIDEST = f"decimal(38,{WIDEST_SCALE})"
+# What that type holds without rounding. Zeros behind are no digits that could be lost.
+EXACT_NUMBER = rf"^[+-]?(\d+\.?\d{{0,{WIDEST_SCALE}}}0*|\.\d{{1,{WIDEST_SCALE}}}0*)$"
+POWER = r"^[+-]?(\d+\.?\d*|\.\d+)[eE]([+-]?\d{1,4})$"
+NOT_ZERO = r"^[^eE]*[1-9]"
 NO_YEARS = (1, 9999)
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
@@ -56,20 +62,21 @@ def trimmed(column: Column) -> SparkColumn:
 
 def typed(column: Column, zone: str) -> SparkColumn:
     """The value, or null if the text is not exactly one."""
-    text = F.col(f"_text_{column.name}")
+    text = number_text(column, F.col(f"_text_{column.name}"))
     match column.base_type:
         case "string":
             return text
         case "decimal":
             # Never round: a value that does not fit exactly is refused.
-            exact = text.try_cast(WIDEST)
+            exact = F.when(text.rlike(EXACT_NUMBER) | _is_exact_power(text), text.try_cast(WIDEST))
             value = exact.try_cast(column.type)
             return F.when(value == exact, value)
         case "int" | "long":
             return text.try_cast(column.type)
         case "double":
             value = F.when(text.rlike(PLAIN_NUMBER), text.try_cast("double"))
-            return F.when(F.abs(value) < float("inf"), value)
+            vanished = (value == 0) & text.rlike(NOT_ZERO)
+            return F.when((F.abs(value) < float("inf")) & ~vanished, value)
         case "boolean":
             return F.coalesce(*[F.when(F.lower(text) == said, F.lit(value)) for said, value in BOOLEANS.items()])
         case "date":
@@ -77,6 +84,26 @@ def typed(column: Column, zone: str) -> SparkColumn:
             return F.coalesce(F.when(text.rlike(ISO_DATE), text.try_cast("date")), *formats)
         case _:
             return timestamp(column, text, zone)
+
+
+def number_text(column: Column, text: SparkColumn) -> SparkColumn:
+    """The number as Spark writes it, or null if it is not of the column's declared format."""
+    if column.decimal != "." or column.thousands:
+        mark, separator = re.escape(column.decimal), re.escape(column.thousands)
+        whole = rf"(\d{{1,3}}({separator}\d{{3}})+|\d+)" if separator else r"\d+"
+        shape = rf"^[+-]?({whole}({mark}\d*)?|{mark}\d+)([eE][+-]?\d+)?$"
+        plain = F.translate(text, f"{column.decimal}{column.thousands}", ".")
+        text = F.when(text.rlike(shape), plain)
+    return F.regexp_replace(text, r"^([+-]?\d+)\.0*$", "$1") if column.integral else text
+
+
+def _is_exact_power(text: SparkColumn) -> SparkColumn:
+    """Whether a number with an exponent has no digit behind those that WIDEST holds."""
+    digits = F.regexp_extract(text, POWER, 1)
+    exponent = F.regexp_extract(text, POWER, 2).try_cast("int")
+    whole = F.substring_index(digits, ".", 1)
+    significant = F.rtrim(F.translate(digits, ".", ""), F.lit("0"))
+    return text.rlike(POWER) & (F.length(significant) - F.length(whole) - exponent <= WIDEST_SCALE)
 
 
 def timestamp(column: Column, text: SparkColumn, zone: str) -> SparkColumn:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from pyspark.sql import DataFrame, Observation
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from common.clean.casting import cast_rows
 from common.contracts import layout
+from common.contracts.contract import LINE
 from common.lake import spark_tables
 from common.lake.merge import DesiredSlice
 from common.lake.spark_tables import record_hash
@@ -48,6 +49,8 @@ def type_day(run: Run) -> TypedDay:
     raw = spark_tables.read_partitions(run, layout.raw(contract), {"ds": [run.ds]}).drop("ds")
     records = cast_rows(raw.observe(rows_in, spark_tables.sum_or_zero("copies").alias("rows_in")), contract, run.ds)
     accepted = F.size("reasons") == 0
+    if contract.key == LINE:
+        records = one_row_a_line(records, accepted)
     # Accepted records are equal across files; a refused one keeps its file, so that it can be found.
     values = [column.name for column in contract.columns]
     records = records.withColumns(
@@ -71,3 +74,13 @@ def type_day(run: Run) -> TypedDay:
     repeated = repeated.drop("_records")
     counts = {**rows_in.get, **seen, "copies": seen["copies"] + duplicates["records"]}
     return TypedDay(run, alone.unionByName(repeated), repeated, counts)
+
+
+def one_row_a_line(records: DataFrame, accepted: Column) -> DataFrame:
+    """Gives each copy of an accepted record a row and a key of its own."""
+    copies = F.when(accepted, F.col("copies")).otherwise(F.lit(1))
+    lines = records.withColumn("_copy", F.explode(F.sequence(F.lit(1).cast("long"), copies)))
+    key = F.concat_ws("-", F.md5("file"), "record_hash", "_copy")
+    return lines.withColumns(
+        {"line": F.when(accepted, key), "copies": F.when(accepted, F.lit(1)).otherwise(F.col("copies"))}
+    ).drop("_copy")

@@ -4,66 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from decimal import Decimal
+from datetime import date
 
-from common.contracts.aggregates import NUMERIC, Aggregate, ColumnAggregate, FeatureRatio, Flag, Windowed
+from common.contracts.aggregates import Aggregate, ColumnAggregate, FeatureRatio, Flag, Windowed
+from common.contracts.calendar import Closed, check_closed, is_closed
+from common.contracts.column import Column
 from common.contracts.expectations import Drift, Freshness, Reference, Rule, Severity, Volume
-from common.contracts.wording import is_encoding, is_zone, meant, require_tuples, type_fault
+from common.contracts.wording import is_encoding, is_zone, meant, require_tuples
 from common.errors import require
 from common.names import NAME, did_you_mean
 
+__all__ = ["LINE", "Column", "Contract", "Feature", "Features", "Files"]
 TABLES = ("raw", "processed", "features")
-# Columns that the pipeline adds to every dataset's tables.
-RESERVED = frozenset(
-    {"ds", "event_date", "arrived", "superseded", "record_hash", "file", "copies", "reasons", "record", "job", "action"}
-    | {"problem", "extra", "lines", "events"}
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """A column: its type, and the conditions that a value must meet."""
-
-    name: str
-    type: str
-    description: str
-    required: bool = False
-    minimum: Decimal | int | None = None
-    above: Decimal | int | None = None
-    maximum: Decimal | int | None = None
-    values: tuple[str, ...] = ()
-    pattern: str | None = None
-    lower: bool = False
-    formats: tuple[str, ...] = ()
-    sensitive: bool = False  # personal data, masked wherever examples are shown
-
-    def __post_init__(self) -> None:
-        subject = f"column {self.name!r}"
-        require(bool(NAME.fullmatch(self.name)), f"{subject}: a name is lower case letters, digits and _; rename it")
-        require(self.name not in RESERVED, f"{subject}: the pipeline adds a column of this name; choose another")
-        require(not (fault := type_fault(self.type)), f"{subject}: {fault}")
-        require_tuples(self, subject)
-        bounded = any(bound is not None for bound in (self.minimum, self.above, self.maximum))
-        require(
-            not bounded or self.base_type in NUMERIC, f"{subject}: a range is for numbers, but the type is {self.type}"
-        )
-        require(self.minimum is None or self.above is None, f"{subject}: both minimum and above are declared; keep one")
-        low = self.minimum if self.minimum is not None else self.above
-        ordered = low is None or self.maximum is None or low <= self.maximum
-        require(ordered, f"{subject}: minimum {low} is greater than maximum {self.maximum}; correct one of them")
-        textual = bool(self.values or self.pattern or self.lower)
-        require(
-            not textual or self.type == "string", f"{subject}: values, pattern, lower are for strings, not {self.type}"
-        )
-        dated = self.base_type in ("date", "timestamp")
-        require(dated or not self.formats, f"{subject}: formats are for dates and timestamps, not {self.type}")
-        text = f"trimmed{' and lower-cased' * self.lower}"
-        unreachable = [v for v in self.values if v != v.strip() or (self.lower and v != v.lower())]
-        require(not unreachable, f"{subject}: values {unreachable} never match, as text is {text}; declare them so")
-
-    @property
-    def base_type(self) -> str:
-        return self.type.partition("(")[0]
+# The key of events without one: a line is known by its file's name, its content, and how often it was there before. A file
+# that is sent again changes nothing; a line that a file repeats counts each time.
+LINE = ("line",)
+LINE_COLUMN = Column(name="line", type="string", required=True, description="The line: its file, content and count.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +30,8 @@ class Files:
     encoding: str = "utf-8"
     on_bad_file: str = "fail"
     empty_day_wipes: bool = False
+    any_case: bool = False  # names of columns in files match in upper and lower case
+    longest_record: int = 1_000_000  # in characters; a longer one is quarantined as too_long
 
     def __post_init__(self) -> None:
         single = len(self.delimiter) == 1 and self.delimiter not in '"\r\n'
@@ -84,6 +42,11 @@ class Files:
         known = self.on_bad_file in ("fail", "quarantine")
         hint = did_you_mean(self.on_bad_file, ("fail", "quarantine"))
         require(known, f"on_bad_file {self.on_bad_file!r} is unknown{hint}; expected 'fail' or 'quarantine'")
+        require(self.longest_record > 0, f"longest_record {self.longest_record} is not allowed; expected 1 or more")
+
+    def fold(self, name: str) -> str:
+        """The form in which the names of columns are compared."""
+        return name.casefold() if self.any_case else name
 
 
 @dataclass(frozen=True)
@@ -127,6 +90,7 @@ class Contract:
     derived: tuple[Column, ...] = ()
     event_time: str | None = None
     zone: str = "UTC"
+    closed: Closed = ()  # the days on which nothing is expected to arrive
     lateness_days: int = 0
     winner: tuple[str, ...] = ()
     refused_share: float = 0.05
@@ -146,13 +110,18 @@ class Contract:
         subject = f"contract {self.name!r}"
         require(bool(NAME.fullmatch(self.name)), f"{subject}: a name is lower case letters, digits and _; rename it")
         require_tuples(self, subject)
+        if self.key == LINE and LINE_COLUMN not in self.derived:
+            object.__setattr__(self, "derived", (*self.derived, LINE_COLUMN))
         names = [column.name for column in (*self.columns, *self.derived)]
         twice = sorted({name for name in names if names.count(name) > 1})
         require(not twice, f"{subject}: columns {twice} are declared twice; keep one of each")
+        sources = [self.source.fold(column.source or column.name) for column in self.columns]
+        alike = sorted({name for name in sources if sources.count(name) > 1})
+        require(not alike, f"{subject}: several columns come from {alike}; give each a source of its own")
         self._columns_exist("key", self.key)
         self._columns_exist("winner", self.winner)
         self._columns_exist("entity", (self.features.entity,))
-        require(bool(self.key), f"{subject}: no key is declared; name the columns that identify a record")
+        require(bool(self.key), f"{subject}: no key is declared; name the columns that identify a record, or LINE")
         optional = [name for name in self.key if name in names and not self.column(name).required]
         require(
             not optional, f"{subject}: key columns {optional} must be required=True, because a key is never missing"
@@ -161,6 +130,7 @@ class Contract:
         for name in ("refused_share", "duplicate_share"):
             require(0 < getattr(self, name) <= 1, f"{subject}: {name} {getattr(self, name)} is not in (0, 1]")
         require(is_zone(self.zone), f"{subject}: zone {self.zone!r} is unknown; expected a name like Europe/Berlin")
+        check_closed(subject, self.closed)
         version = self.features.version
         require(version > 0, f"{subject}: feature version {version} is not allowed; expected 1 or more")
         require(
@@ -169,6 +139,15 @@ class Contract:
         require(self.retention_days > 7, f"{subject}: retention_days {self.retention_days}; expected more than 7")
         self._check_features(subject)
         self._check_quality(subject)
+
+    def is_closed(self, day: date) -> bool:
+        return is_closed(self.closed, day)
+
+    @property
+    def source_names(self) -> dict[str, str]:
+        """The columns' names in files, as they are compared, to their own."""
+        own = {self.source.fold(column.name): column.name for column in self.columns}
+        return own | {self.source.fold(column.source): column.name for column in self.columns if column.source}
 
     def _check_event_time(self, subject: str) -> None:
         if self.event_time is None:

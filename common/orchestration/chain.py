@@ -91,7 +91,9 @@ def _run_steps(steps: list[ChainStep], run: Run, results: list[StepResult], star
                 continue
             run.log.warning("%s", error)
             return {**line, **missed(run, error), "stale": sorted(stale)}
-        if result["outcome"] != "nothing":
+        if result["outcome"] == "closed":
+            line["outcome"] = "closed" if line["outcome"] == "nothing" else line["outcome"]
+        elif result["outcome"] != "nothing":
             line["outcome"] = "done"
             warnings += result.get("warnings", [])
         if not step.options:

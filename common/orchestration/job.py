@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
+from common.contracts import layout
 from common.contracts.layout import Table
 from common.errors import PipelineError, advice
 from common.lake import delta_log
@@ -39,6 +40,8 @@ class Job:
     source: Callable[[Run], str] = lambda run: ""
     # The job always needs Spark: start the session early, while the run reads logs and landing files.
     on_spark: bool = False
+    # The job looks for the day in its source, and says itself that there is none.
+    reads_source: bool = False
     # Runs a whole range in one step, for a job that must succeed or fail for all of its days.
     together: Callable[[list[Run]], Outcome] | None = None
 
@@ -66,6 +69,9 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
     started = time.monotonic()
     level = logging.DEBUG if quiet else logging.INFO
     run = replace(run, job=job.key(run))
+    if not job.reads_source and is_closed(run):
+        run.log.log(level, "closed: nothing is expected on this day, and nothing came")
+        return _line(run, Outcome("closed"), {}, started)
     with _day_lock(run):
         record = run_log.load(run)
         source, still_stale = job.source(run), run_log.still_stale(run, record)
@@ -91,6 +97,12 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
         if line["stale"] and not quiet:
             run.log.warning("this run made other days stale; run them again: %s", ", ".join(line["stale"]))
         return line
+
+
+def is_closed(run: Run) -> bool:
+    """Whether the contract expects nothing on this day, and nothing came all the same."""
+    raw = layout.raw(run.contract)
+    return run.contract.is_closed(run.ds) and not delta_log.files(run.path(raw), ds=[str(run.ds)])
 
 
 def run_together(job: Job, days: list[Run]) -> Line:

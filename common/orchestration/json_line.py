@@ -20,7 +20,7 @@ def summary(ds: str, lines: list[Line]) -> Line:
         "job": first["job"],
         "dataset": first.get("dataset"),
         "ds": ds,
-        "outcome": "nothing" if set(outcomes.values()) <= {"nothing"} else "done",
+        "outcome": "nothing" if set(outcomes.values()) <= {"nothing", "closed"} else "done",
         "counts": counts,
         "read": _last_versions(lines, "read"),
         "written": _last_versions(lines, "written"),

@@ -16,6 +16,8 @@ from common.quality.profiles import TOP, Profile
 BINS = 10
 # Floor empty bins at half a row, so that PSI stays finite.
 LEAST_ROWS = 0.5
+# Below so many expected rows, a share says little (the usual rule of the chi-square test).
+FEWEST_ROWS = 5
 # Critical values at p = 0.001: of the normal distribution (one-sided), and of the Kolmogorov distribution.
 RARELY = 3.09
 RARELY_ANYWHERE = 1.95
@@ -113,6 +115,34 @@ def sizes(reference: Side, day: Side) -> Sizes:
 def _known(side: Side) -> list[int]:
     """Return the number of non-null values of each day."""
     return [profile.rows - profile.nulls for profile in side]
+
+
+def dense(pairs: Shares, sizes: Sizes) -> Shares:
+    """Pool the values that are too rare for their shares to be compared: with fewer than five expected rows on a side."""
+    reference, day = sizes
+    rare = [
+        value
+        for value, (past, now) in pairs.items()
+        if (past * reference + now * day) / (reference + day) * min(sizes) < FEWEST_ROWS
+    ]
+    if len(rare) < 2:
+        return pairs
+    kept = {value: pair for value, pair in pairs.items() if value not in rare}
+    return kept | {None: (sum(pairs[value][0] for value in rare), sum(pairs[value][1] for value in rare))}
+
+
+def chance_new(reference: Side, sizes: Sizes) -> int:
+    """Return how many values that the reference never had a day exceeds with probability 0.001.
+
+    Good and Turing: the share of rows with an unseen value is that of the values seen once. A column whose values all
+    recur therefore has no new ones by chance.
+    """
+    seen, day = sizes
+    once = sum(count == 1 for count in _counted(reference).values())
+    if not once:
+        return 0
+    expected = day / seen * (once + RARELY * math.sqrt(once))
+    return math.ceil(expected + RARELY * math.sqrt(expected))
 
 
 def psi(pairs: Shares, sizes: Sizes) -> float:

@@ -40,8 +40,9 @@ def drifted(run: Run, name: str, measured: Sequence[Profile]) -> Iterator[CheckR
         pairs = distances.shares(before, [day])
         if pairs is None or day.rows == day.nulls:
             continue
-        yield _stability(rule, before, day, pairs)
-        yield from _distances(rule, before, day, pairs)
+        comparable = distances.dense(pairs, distances.sizes(before, [day]))
+        yield _stability(rule, before, day, comparable)
+        yield from _distances(rule, before, day, comparable)
         if day.top is not None:
             yield from _values(rule, before, day, pairs)
     yield from _concepts(run, rule, past, labelled)
@@ -131,8 +132,11 @@ def _values(rule: Drift, before: Sequence[Profile], day: Profile, pairs: distanc
         for value, past, now in listed
         if value not in present and past >= COMMON and past - now > distances.swing(past, now, sizes)
     ]
-    for expectation, values in ((f"NewValuesToBeAtMost({rule.new_values})", new), ("CommonValuesToStay", gone)):
-        allowed = rule.new_values if values is new else 0
+    unseen = rule.new_values + distances.chance_new(before, sizes)
+    for expectation, values, allowed in (
+        (f"NewValuesToBeAtMost({rule.new_values})", new, unseen),
+        ("CommonValuesToStay", gone, 0),
+    ):
         yield CheckResult(
             kind="drift",
             expectation=expectation,
@@ -156,7 +160,7 @@ def _concepts(
             continue
         pairs = distances.shares(before, [day])
         if pairs is not None:
-            result = _stability(rule, before, day, pairs)
+            result = _stability(rule, before, day, distances.dense(pairs, distances.sizes(before, [day])))
             yield replace(result, kind="concept", expectation=f"{result.expectation} where {label}={label_value}")
         without, past_without = labelled[(column, "0")], _of(past, column, "0")
         if label_value == "1" and past_without and without.rows > without.nulls:
@@ -186,4 +190,7 @@ def _information(rule: Drift, column: str, having: Split, without: Split) -> Che
 def _information_value(without: Sequence[Profile], having: Sequence[Profile]) -> tuple[float, float]:
     """Return the information value (the PSI between the rows of label 0 and label 1), and its value by chance."""
     pairs, sizes = distances.shares(without, having), distances.sizes(without, having)
-    return (0.0, 0.0) if pairs is None else (distances.psi(pairs, sizes), distances.chance(pairs, sizes))
+    if pairs is None:
+        return 0.0, 0.0
+    pairs = distances.dense(pairs, sizes)
+    return distances.psi(pairs, sizes), distances.chance(pairs, sizes)

@@ -36,7 +36,7 @@ class Change:
 
 @dataclass
 class Outcome:
-    """`outcome` is done, nothing (everything was up to date) or empty (the source had no rows)."""
+    """`outcome` is done, nothing (all was up to date), empty (the source had no rows) or closed (none were expected)."""
 
     outcome: str = "done"
     counts: dict[str, int] = field(default_factory=dict)

@@ -30,6 +30,8 @@ def require_usable(run: Run, listing: SourceListing) -> SourceListing:
     for unit in listing.good:
         if unit.absent:
             run.log.warning("%s lacks optional columns, read as missing: %s", unit.name, list(unit.absent))
+    for unit in listing.bad:
+        run.log.warning("%s is refused: %s", unit.name, unit.refused)
     if listing.bad and run.contract.source.on_bad_file == "fail":
         named = "; ".join(f"{unit.name}: {unit.refused}" for unit in listing.bad)
         raise ContractViolationError(
@@ -140,5 +142,7 @@ def read_day(run: Run, source: Source, listing: SourceListing) -> IngestedDay:
 
 def outcome(listing: SourceListing, books: Mapping[str, Any], changes: list[tuple[Table, Change]]) -> Outcome:
     facts = {"drift": books["drift"]} if books["drift"] else {}
-    found = Outcome.of(books["counts"], changes, **facts)
-    return found if listing.records else replace(found, outcome="empty")
+    if listing.bad:
+        facts["refused_files"] = {unit.name: unit.refused for unit in listing.bad}
+    result = Outcome.of(books["counts"], changes, **facts)
+    return result if listing.records else replace(result, outcome="empty")

@@ -54,6 +54,8 @@ def parquet_batch(name: str, batch: pa.RecordBatch, columns: list[str]) -> pa.Re
 
 def _as_text(column: pa.Array) -> pa.Array:
     """The text that a CSV would have. Nanoseconds become microseconds if none is lost; otherwise casting refuses the value."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
     if not pa.types.is_timestamp(column.type):
         return pc.cast(column, pa.string())
     utc = column.cast(pa.int64()).cast(pa.timestamp(column.type.unit))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
-from common.contracts.contract import Column
 from common.errors import UsageError
 from common.names import NAME
 from common.sources.guess import Guess, Sample, event_time_of, guess_columns, keys_of, read_sample
@@ -129,14 +127,10 @@ def _features(
 
 def _column(column: Guess, key: tuple[str, ...], event_time: str | None) -> Iterator[str]:
     required = column.required or column.name in (*key, event_time)
-    renamed = column.name != column.in_file
-    has_source = "source" in {field.name for field in fields(Column)}
-    if renamed and not has_source:
-        yield f"        # The file calls it {_plain(column.in_file)}: rename it there, as columns are matched by name."
     yield f"        # {_seen(column)}"
     yield "        Column("
     yield f'            name="{column.name}",'
-    if renamed and has_source:
+    if column.name != column.in_file:
         yield f"            source={_quoted(column.in_file)},"
     yield f'            type="{column.type}",'
     if required:

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from common.sources.text_records import Lines, ParsedBlock, is_blank
+from common.sources.text_records import Lines, ParsedBlock, RefusedFileError, is_blank
 
 
-def json_batches(blocks: Lines, wanted: Sequence[str]) -> Iterator[ParsedBlock]:
+def require_json_lines(first: str) -> None:
+    """Refuses a file whose first line goes on in the next: what its other lines hold are parts, not records."""
+    text = first.strip()
+    try:
+        array = isinstance(json.loads(text), list)
+    except json.JSONDecodeError as error:
+        array = text.startswith("[") or error.pos >= len(text)
+    except (ValueError, RecursionError):
+        array = False
+    if array:
+        raise RefusedFileError(
+            f"its first line is {text[:40]!r}, an array or a part of a value; expected JSON lines, one object a line; "
+            "convert it (jq -c '.[]' does)"
+        )
+
+
+def json_batches(
+    blocks: Lines, wanted: Sequence[str], rename: Callable[[list[str]], list[str]], longest: int
+) -> Iterator[ParsedBlock]:
     """Parses one object per line, keeping each value as the text in the file."""
     known = set(wanted)
     for block in blocks:
@@ -18,7 +36,10 @@ def json_batches(blocks: Lines, wanted: Sequence[str]) -> Iterator[ParsedBlock]:
             if is_blank(line):
                 continue
             batch.lines += 1
-            problem, fields = _json_object(line)
+            if len(line) > longest:
+                batch.refuse("too_long", line[:longest])
+                continue
+            problem, fields = _json_object(line, known, rename)
             if problem:
                 batch.refuse(problem, line.removesuffix("\r"))
                 continue
@@ -27,17 +48,19 @@ def json_batches(blocks: Lines, wanted: Sequence[str]) -> Iterator[ParsedBlock]:
         yield batch
 
 
-def _json_object(line: str) -> tuple[str, dict[str, str | None]]:
+def _json_object(
+    line: str, known: set[str], rename: Callable[[list[str]], list[str]]
+) -> tuple[str, dict[str, str | None]]:
     try:
         pairs = json.loads(line, object_pairs_hook=_Pairs, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
         return "not_json", {}
     if not isinstance(pairs, _Pairs):
         return "not_an_object", {}
-    fields = dict(pairs)
+    fields = dict(zip(rename([name for name, _ in pairs]), (value for _, value in pairs), strict=True))
     if len(fields) != len(pairs):
         return "name_twice", {}
-    if any(isinstance(value, list) for value in fields.values()):
+    if any(isinstance(fields[name], list) for name in known & fields.keys()):
         return "nested_value", {}
     if "\\u" in line and not _is_text("".join(map(str, [*fields, *fields.values()]))):
         return "half_a_character", {}

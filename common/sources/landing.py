@@ -14,34 +14,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.contracts.contract import Column, Contract
-from common.lake.files import list_files, locate
+from common.lake.files import locate
 from common.sources.arrow_batches import parquet_batch, plain_batch, record_batch, refused_batch
-from common.sources.json_records import json_batches
+from common.sources.csv_records import check_header, count_csv_lines, csv_batches, csv_header
+from common.sources.json_records import json_batches, require_json_lines
+from common.sources.landing_files import LandedFile, landed_files
 from common.sources.source import Source, SourceListing, SourceUnit
-from common.sources.text_records import (
-    ParsedBlock,
-    RefusedFileError,
-    check_header,
-    count_lines,
-    csv_batches,
-    csv_header,
-    read_lines,
-    split_header,
-)
+from common.sources.text_records import ParsedBlock, RefusedFileError, TextFile, count_lines, split_header
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from common.runtime.run import Run
 
-FORMATS = {
-    ".csv": "csv",
-    ".csv.gz": "csv",
-    ".jsonl": "json",
-    ".jsonl.gz": "json",
-    ".json": "json",
-    ".parquet": "parquet",
-}
 ROWS_A_BATCH = 50_000
 
 
@@ -58,82 +43,98 @@ class Landing:
         object.__setattr__(self, "folder", f"{self.root}/{self.contract.name}/ds={self.ds}")
 
     def fingerprint(self) -> str:
-        """A hash of the names and content of the day's files."""
+        """A hash of the names and content of the day's files, each with its length."""
         digest = hashlib.sha256()
-        for name in self._names():
-            digest.update(name.encode())
+        for file in self.files():
+            content = file.refused.encode() if file.refused else self._hash(file.name)
+            for part in (file.name.encode(), content):
+                digest.update(len(part).to_bytes(8, "big") + part)
+        return digest.hexdigest()
+
+    def _hash(self, name: str) -> bytes:
+        digest = hashlib.sha256()
+        try:
             with self._open_raw(name) as stream:
                 while block := stream.read(4 << 20):
                     digest.update(block)
-        return digest.hexdigest()
+        except OSError as error:
+            return str(error).encode()
+        return digest.digest()
+
+    def files(self) -> list[LandedFile]:
+        return landed_files(self.folder)
 
     def holds(self) -> SourceListing:
-        return SourceListing(self.folder, tuple(self._inspect(name) for name in self._names()))
+        return SourceListing(self.folder, tuple(self._inspect(file) for file in self.files()))
 
     @property
     def arrived(self) -> bool:
-        return bool(self._names())
+        return bool(self.files())
 
     def read(self, spark: SparkSession, units: list[SourceUnit]) -> DataFrame:
         """One task per file, so that a quoted field over several lines is never split."""
-        names = [unit.name for unit in units]
+        files = [LandedFile(unit.name) for unit in units]
         columns = [column.name for column in self.contract.columns]
 
         def read_unit(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in batches:
                 for place in batch.column(0).to_pylist():
-                    yield from self._arrow(names[place], columns)
+                    yield from self.batches(files[place], columns)
 
         fields = ", ".join(f"`{name}` string" for name in columns)
         schema = f"file string, problem string, record string, extra string, lines bigint, {fields}"
-        return spark.range(0, len(names), 1, max(1, len(names))).mapInArrow(read_unit, schema)
-
-    def _names(self) -> list[str]:
-        """Skips names that begin with . or _: markers, and files that are still being written."""
-        _, base = locate(self.folder)
-        names = [file.path[len(base) + 1 :] for file in list_files(self.folder, recursive=True)]
-        return [name for name in names if not any(part[0] in "._" for part in name.split("/"))]
+        return spark.range(0, len(files), 1, max(1, len(files))).mapInArrow(read_unit, schema)
 
     def _open_raw(self, name: str) -> Any:
         system, base = locate(self.folder)
         return system.open_input_stream(f"{base}/{name}", compression=None)
 
-    def _format(self, name: str) -> str:
-        formats = [format_ for suffix, format_ in FORMATS.items() if name.lower().endswith(suffix)]
-        if not formats:
-            raise RefusedFileError(
-                f"its name ends in none of {', '.join(FORMATS)}; rename it, or take it out of landing"
-            )
-        return formats[0]
-
-    def _inspect(self, name: str) -> SourceUnit:
+    def _inspect(self, file: LandedFile) -> SourceUnit:
         """Reads the whole file once before any of its rows is accepted."""
+        if file.refused:
+            return SourceUnit(file.name, 0, refused=file.refused)
         try:
-            if self._format(name) == "parquet":
-                with self._parquet(name) as file:
-                    return SourceUnit(name, file.metadata.num_rows, extra=self._check_parquet(file))
-            with self._open_text(name) as stream:
-                return self._inspect_text(name, read_lines(stream, self.contract.source.encoding))
+            if file.format == "parquet":
+                with self._parquet(file.name) as parquet:
+                    return SourceUnit(file.name, parquet.metadata.num_rows, extra=self._check_parquet(parquet))
+            return self._inspect_json(file.name) if file.format == "json" else self._inspect_csv(file.name)
         except RefusedFileError as error:
-            return SourceUnit(name, 0, refused=str(error))
+            return SourceUnit(file.name, 0, refused=str(error))
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            return SourceUnit(name, 0, refused=f"its gzip stream is truncated or corrupt ({error}); have it sent again")
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-            return SourceUnit(name, 0, refused=f"it can't be read ({str(error)[:300]}); have it sent again")
+            problem = f"its gzip stream is truncated or corrupt ({error}); have it sent again"
+        except PermissionError:
+            problem = "it may not be read by this user; change its permissions"
+        except (pa.ArrowException, ValueError, OSError) as error:
+            problem = f"it can't be read ({str(error)[:300]}); have it sent again"
+        return SourceUnit(file.name, 0, refused=problem)
 
-    def _inspect_text(self, name: str, blocks: Iterator[list[str]]) -> SourceUnit:
-        if self._format(name) == "json":
-            return SourceUnit(name, count_lines(blocks))
-        line, rest = split_header(blocks)
-        if line is None:
-            return SourceUnit(name, 0)
-        header = csv_header(line, self.contract.source.delimiter)
-        try:
-            check_header(header, [c.name for c in self.contract.columns], self._required())
-        except RefusedFileError:
-            count_lines(rest)  # if the file is also truncated or not text, refuse it for that
-            raise
-        return SourceUnit(name, count_lines(rest), extra=self._unknown(header), absent=self._absent(header))
+    def _inspect_json(self, name: str) -> SourceUnit:
+        with self._open_text(name) as stream:
+            first, rest = split_header(self._text(stream).blocks())
+            if first is None:
+                return SourceUnit(name, 0)
+            require_json_lines(first)
+            return SourceUnit(name, 1 + count_lines(rest))
+
+    def _inspect_csv(self, name: str) -> SourceUnit:
+        delimiter = self.contract.source.delimiter
+        with self._open_text(name) as stream:
+            file = self._text(stream)
+            line, rest = split_header(file.blocks())
+            if line is None:
+                return SourceUnit(name, 0)
+            header = self._contract_names(csv_header(line, delimiter))
+            try:
+                self._check_header(header)
+            except RefusedFileError:
+                count_lines(rest)  # if the file is also truncated or not text, refuse it for that
+                raise
+            count = count_csv_lines(file, rest, len(header), delimiter)
+        return SourceUnit(name, count, extra=self._unknown(header), absent=self._absent(header))
+
+    def _text(self, stream: BinaryIO) -> TextFile:
+        source = self.contract.source
+        return TextFile(stream, source.encoding, source.longest_record)
 
     def _open_text(self, name: str) -> BinaryIO:
         raw = self._open_raw(name)
@@ -144,12 +145,13 @@ class Landing:
         return pq.ParquetFile(system.open_input_file(f"{base}/{name}"))
 
     def _check_parquet(self, file: pq.ParquetFile) -> tuple[str, ...]:
-        schema = file.schema_arrow
-        check_header(list(schema.names), [c.name for c in self.contract.columns], self._required())
+        names = self._contract_names(list(file.schema_arrow.names))
+        self._check_header(names)
+        types = dict(zip(names, file.schema_arrow.types, strict=True))
         changed = [
-            f"{column.name}: found {schema.field(column.name).type}, the contract says {column.type}"
+            f"{column.name}: found {types[column.name]}, the contract says {column.type}"
             for column in self.contract.columns
-            if column.name in schema.names and not can_be(schema.field(column.name).type, column)
+            if column.name in types and not can_be(types[column.name], column)
         ]
         if changed:
             raise RefusedFileError(
@@ -157,10 +159,16 @@ class Landing:
             )
         for _ in file.iter_batches(batch_size=ROWS_A_BATCH):
             pass
-        return self._unknown(list(schema.names))
+        return self._unknown(names)
 
-    def _required(self) -> list[str]:
-        return [column.name for column in self.contract.columns if column.required]
+    def _contract_names(self, names: list[str]) -> list[str]:
+        """The file's names, each that a column declares as its source replaced by the column's own."""
+        known = self.contract.source_names
+        return [known.get(self.contract.source.fold(name), name) for name in names]
+
+    def _check_header(self, names: list[str]) -> None:
+        required = [column.name for column in self.contract.columns if column.required]
+        check_header(names, [column.name for column in self.contract.columns], required)
 
     def _unknown(self, names: list[str]) -> tuple[str, ...]:
         return tuple(sorted(set(names) - {column.name for column in self.contract.columns}))
@@ -168,35 +176,39 @@ class Landing:
     def _absent(self, names: list[str]) -> tuple[str, ...]:
         return tuple(column.name for column in self.contract.columns if column.name not in names)
 
-    def _batches(self, name: str, columns: list[str]) -> Iterator[ParsedBlock]:
-        with self._open_text(name) as stream:
-            blocks = read_lines(stream, self.contract.source.encoding)
-            if self._format(name) == "json":
-                yield from json_batches(blocks, columns)
+    def _blocks(self, file: LandedFile, columns: list[str]) -> Iterator[ParsedBlock]:
+        source = self.contract.source
+        with self._open_text(file.name) as stream:
+            blocks = self._text(stream).blocks()
+            if file.format == "json":
+                yield from json_batches(blocks, columns, self._contract_names, source.longest_record)
                 return
             line, rest = split_header(blocks)
             if line is not None:
-                delimiter = self.contract.source.delimiter
-                yield from csv_batches(rest, csv_header(line, delimiter), columns, delimiter)
+                header = self._contract_names(csv_header(line, source.delimiter))
+                yield from csv_batches(rest, header, columns, source.delimiter, source.longest_record)
 
-    def _arrow(self, name: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        if self._format(name) == "parquet":
-            with self._parquet(name) as file:
-                for batch in file.iter_batches(batch_size=ROWS_A_BATCH):
-                    yield parquet_batch(name, batch, columns)
+    def batches(self, file: LandedFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        if file.format == "parquet":
+            with self._parquet(file.name) as parquet:
+                names = self._contract_names(list(parquet.schema_arrow.names))
+                for batch in parquet.iter_batches(batch_size=ROWS_A_BATCH):
+                    yield parquet_batch(file.name, batch.rename_columns(names), columns)
             return
-        for batch in self._batches(name, columns):
-            for start in range(0, len(batch.rows), ROWS_A_BATCH):
-                rows = batch.rows[start : start + ROWS_A_BATCH]
-                yield record_batch(name, list(zip(*rows, strict=True)), columns, len(rows))
-            if batch.plain:
-                yield plain_batch(name, batch, columns)
-            if batch.refused or batch.extra or batch.lines != batch.records:
-                yield refused_batch(name, batch, columns)
+        for block in self._blocks(file, columns):
+            for start in range(0, len(block.rows), ROWS_A_BATCH):
+                rows = block.rows[start : start + ROWS_A_BATCH]
+                yield record_batch(file.name, list(zip(*rows, strict=True)), columns, len(rows))
+            if block.plain:
+                yield plain_batch(file.name, block, columns)
+            if block.refused or block.extra or block.lines != block.records:
+                yield refused_batch(file.name, block, columns)
 
 
 def can_be(type_: pa.DataType, column: Column) -> bool:
     """Whether a Parquet type converts to the contract's type without guessing."""
+    if pa.types.is_dictionary(type_):
+        type_ = type_.value_type
     text = pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_null(type_)
     fits = {
         "string": pa.types.is_integer(type_),

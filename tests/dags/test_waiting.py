@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
+from common.contracts import datasets
 from dags import waiting
 from dags.schedule import Daily, schedule
 from dags.waiting import LandingTrigger, Wait
@@ -39,6 +41,16 @@ def test_a_file_still_being_written_has_not_landed(tmp_path: Path) -> None:
     path, arguments = deferred.value.trigger.serialize()
     assert path == "dags.waiting.LandingTrigger"
     assert LandingTrigger(**arguments).serialize() == (path, arguments)
+
+
+def test_a_closed_day_is_skipped_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    churn = datasets.load("churn")
+    closed = replace(churn, contract=replace(churn.contract, closed=("mon",)))
+    monkeypatch.setattr(datasets, "load", lambda name: closed)
+    with pytest.raises(AirflowSkipException, match=f"churn is closed on {DAY}"):
+        wait(tmp_path).execute({})
+    land(tmp_path)
+    wait(tmp_path).execute({})
 
 
 def event_of(trigger: LandingTrigger, land_it: Any = None) -> dict[str, Any]:

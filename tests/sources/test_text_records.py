@@ -2,37 +2,44 @@
 
 import csv
 import io
+import tempfile
 from datetime import datetime
+from pathlib import Path
 
+import duckdb
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.sources import text_records
 from common.sources.arrow_batches import parquet_batch, plain_batch
-from common.sources.json_records import json_batches
-from common.sources.text_records import (
-    ParsedBlock,
-    RefusedFileError,
-    check_header,
-    csv_batches,
-    csv_header,
-    read_lines,
-    split_header,
-)
+from common.sources.csv_records import MOST_NAMES, check_header, count_csv_lines, csv_batches, csv_header
+from common.sources.json_records import json_batches, require_json_lines
+from common.sources.text_records import ParsedBlock, RefusedFileError, TextFile, split_header
+
+LONGEST = 300_000
 
 
 def read_csv(content: bytes | str, wanted: tuple[str, ...] = ("a", "b"), encoding: str = "utf-8") -> ParsedBlock:
     """All blocks of a CSV file as one."""
     stream = io.BytesIO(content if isinstance(content, bytes) else content.encode(encoding))
-    line, rest = split_header(read_lines(stream, encoding))
+    line, rest = split_header(TextFile(stream, encoding, LONGEST).blocks())
     assert line is not None
-    return together(csv_batches(rest, csv_header(line, ","), wanted, ","))
+    return together(csv_batches(rest, csv_header(line, ","), wanted, ",", LONGEST))
+
+
+def inspect_csv(content: bytes | str) -> int:
+    """The lines below the header, or the file is refused, as ingest does before it accepts a row."""
+    file = TextFile(io.BytesIO(content if isinstance(content, bytes) else content.encode()), "utf-8", LONGEST)
+    line, rest = split_header(file.blocks())
+    return count_csv_lines(file, rest, len(csv_header(line or "", ",")), ",")
 
 
 def read_json(content: str, wanted: tuple[str, ...] = ("a", "b")) -> ParsedBlock:
-    return together(json_batches(read_lines(io.BytesIO(content.encode()), "utf-8"), wanted))
+    lines = TextFile(io.BytesIO(content.encode()), "utf-8", LONGEST).blocks()
+    return together(json_batches(lines, wanted, list, LONGEST))
 
 
 def together(batches: object) -> ParsedBlock:
@@ -91,17 +98,112 @@ def test_a_newline_within_quotes_belongs_to_its_field(chunk: int) -> None:
     assert (found.refused, found.lines) == ([], 3)
 
 
-def test_a_stray_quote_spoils_only_its_own_line(chunk: int) -> None:
-    found = read_csv('a,b\n1,2\n"3,4\n5,6\n7,8\n')
-    assert found.rows == [("1", "2"), ("5", "6"), ("7", "8")]
-    assert found.refused == [("broken_quoting", '"3,4')]
-    assert found.lines == 4
+cells = st.text(st.characters(exclude_characters="\r\x00", exclude_categories=["Cs"]), max_size=8)
+quoted = st.text(st.sampled_from('ab,"\n ;'), max_size=12).filter(lambda text: text != "")
+FORGED = "t9,999.00"
 
 
-def test_an_unclosed_quote_does_not_swallow_a_long_file() -> None:
-    lines = ['a,b\n"3,4\n', *(f"{n},{n}\n" for n in range(1000))]
-    found = read_csv("".join(lines))
-    assert (len(found.rows), len(found.refused), found.lines) == (1000, 1, 1001)
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("\n".join(["note"] * 500 + [FORGED]), id="more than 200 lines"),
+        pytest.param(f"{'x' * 140_000}\n{FORGED}", id="more than 131,072 characters"),
+        pytest.param(f"{'x' * LONGEST}\n{FORGED}", id="longer than a record may be"),
+        pytest.param(f'two ""\n{FORGED}\n"" words', id="escaped quotes around it"),
+    ],
+)
+@pytest.mark.parametrize("further", ["", ",and another field"], ids=["right width", "wrong width"])
+def test_a_line_inside_quotes_never_becomes_a_record(text: str, further: str, chunk: int) -> None:
+    block = read_csv(f'a,b\n"{text}",1{further}\n3,4\n')
+    assert tuple(FORGED.split(",")) not in block.rows
+    assert ("3", "4") in block.rows
+    assert len(block.rows) + len(block.refused) == 2
+    assert block.lines == text.count("\n") + 2
+
+
+def test_a_record_beyond_the_declared_length_is_refused() -> None:
+    for content in ("x" * (LONGEST + 1) + ",2", '"' + "x\n" * LONGEST + '",2'):
+        block = read_csv(f"a,b\n{content}\n3,4\n")
+        assert block.rows == [("3", "4")]
+        ((problem, text),) = block.refused
+        assert (problem, len(text)) == ("too_long", LONGEST)
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_a_file_that_ends_inside_quotes_is_refused(ending: str, chunk: int) -> None:
+    with pytest.raises(RefusedFileError, match="ends inside quotes that were opened 2 lines below its header"):
+        inspect_csv(f'a,b\n1,2\n"3,4\n5,6\n7,8{ending}')
+
+
+@pytest.mark.parametrize("last", ["t9", '"t9"', '"t\n9"', "t9\r"])
+def test_a_file_cut_in_its_last_record_is_refused(last: str, chunk: int) -> None:
+    with pytest.raises(RefusedFileError, match="last record has 1 of 2 fields and no line end"):
+        inspect_csv(f"a,b\n1,2\n{last}")
+    assert inspect_csv(f"a,b\n1,2\n{last}\n") == 2 + last.count("\n")
+
+
+@pytest.mark.parametrize("last", ["3,4", "3,", '3,"4"', "3,4\r", "\r", ""])
+def test_a_file_without_a_last_newline_is_accepted(last: str, chunk: int) -> None:
+    assert inspect_csv(f"a,b\n1,2\n{last}") == 1 + (last not in ("", "\r"))
+
+
+@given(st.text(alphabet='ab,"\n\r', max_size=60))
+def test_records_are_those_of_python_duckdb_and_arrow(content: str) -> None:
+    """What other readers of RFC 4180 agree on is what is read, or the record is refused whole."""
+    try:
+        inspect_csv(f"x,y\n{content}")
+    except RefusedFileError:
+        return
+    block = read_csv(f"x,y\n{content}", ("x", "y"))
+    theirs = csv.reader((f"{line}\n" for line in content.split("\n")), delimiter=",")
+    try:
+        expected = [tuple(row) for row in theirs]
+    except csv.Error:  # a carriage return outside quotes
+        return
+    assert [row for row in expected if len(row) == 2 and row in block.rows] == block.rows or "\r" in content
+    assert len(block.rows) + len(block.refused) == len([row for row in expected if row]) or "\r" in content
+
+
+@given(st.lists(st.tuples(quoted, quoted), min_size=1, max_size=6))
+def test_quoted_content_is_read_as_duckdb_and_arrow_do(rows: list[tuple[str, str]]) -> None:
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([("x", "y"), *rows])
+    content = file.getvalue().encode()
+    options = pa_csv.ParseOptions(newlines_in_values=True)
+    as_text = pa_csv.ConvertOptions(column_types={"x": pa.string(), "y": pa.string()}, strings_can_be_null=False)
+    arrow = pa_csv.read_csv(io.BytesIO(content), parse_options=options, convert_options=as_text)
+    with tempfile.NamedTemporaryFile(suffix=".csv") as landed:
+        Path(landed.name).write_bytes(content)
+        duck = duckdb.execute(
+            "select * from read_csv(?, header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"', "
+            "auto_detect = false, columns = {'x': 'varchar', 'y': 'varchar'}, force_not_null = ['x', 'y'])",
+            [landed.name],
+        ).fetchall()
+    ours = read_csv(content, ("x", "y"))
+    assert ours.rows == duck == list(zip(*arrow.to_pydict().values(), strict=True))
+    assert (inspect_csv(content), ours.refused) == (ours.lines, [])
+
+
+def test_a_line_without_end_refuses_its_file_in_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_records, "CHUNK", 1000)
+    monkeypatch.setattr(text_records, "LONGEST_LINE", 4000)
+
+    class Endless(io.RawIOBase):
+        given_out = 0
+
+        def read(self, size: int = -1) -> bytes:
+            self.given_out += size
+            return b"x" * size
+
+    endless = Endless()
+    with pytest.raises(RefusedFileError, match="line 1 has more than 4000 characters"):
+        list(TextFile(endless, "utf-8", 10).blocks())  # type: ignore[arg-type]
+    assert endless.given_out == 5000
+
+
+def test_a_header_of_too_many_names_is_refused_at_once() -> None:
+    with pytest.raises(RefusedFileError, match=f"has 400000 names; expected .*at most {MOST_NAMES}"):
+        check_header([f"n{number}" for number in range(400_000)], ["a"], ["a"])
 
 
 def test_undecodable_bytes_are_refused_with_their_position(chunk: int) -> None:
@@ -132,11 +234,24 @@ def test_json_that_is_no_flat_object_is_refused_with_its_text() -> None:
     assert found.refused == list(zip(problems, lines, strict=True))
 
 
+def test_an_unknown_nested_json_value_is_left_out() -> None:
+    block = read_json('{"a": 1, "b": 2, "more": {"x": [1]}, "tags": []}')
+    assert (block.rows, block.extra, block.refused) == ([("1", "2")], {"more", "tags"}, [])
+
+
+@pytest.mark.parametrize("first", ["[", '[{"a": 1},', '[{"a": 1}]', "{", '{"a": 1,', '{"a":'])
+def test_a_json_value_over_several_lines_refuses_its_file(first: str) -> None:
+    with pytest.raises(RefusedFileError, match="expected JSON lines, one object a line"):
+        require_json_lines(first)
+
+
+@pytest.mark.parametrize("first", ['{"a": [1, 2]}', "oops", '{"a": oops}', "7", '{"a": 1} x'])
+def test_a_first_line_that_is_only_wrong_refuses_itself(first: str) -> None:
+    require_json_lines(first)
+
+
 def test_unknown_json_names_are_reported() -> None:
     assert read_json('{"a": 1, "z": 2}').extra == {"z"}
-
-
-cells = st.text(st.characters(exclude_characters="\r\x00", exclude_categories=["Cs"]), max_size=8)
 
 
 @given(st.lists(st.tuples(cells, cells), max_size=20))
@@ -154,14 +269,10 @@ def test_any_bytes_are_counted_line_by_line_or_refused_whole(content: bytes, siz
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_records, "CHUNK", size)
         try:
-            expected = text_records.count_lines(read_lines(io.BytesIO(content), "utf-8"))
-            found = read_csv(b"a,b\n" + content.removeprefix(b"\xef\xbb\xbf"))
+            count = inspect_csv(b"a,b\n" + content)
         except RefusedFileError:
             return
-        assert found.lines == text_records.count_lines(
-            read_lines(io.BytesIO(content.removeprefix(b"\xef\xbb\xbf")), "utf-8")
-        )
-        assert expected in (found.lines, found.lines + 1)
+        assert read_csv(b"a,b\n" + content).lines == count
 
 
 def test_a_line_of_blanks_is_no_json_and_counted(chunk: int) -> None:
@@ -181,9 +292,9 @@ def test_only_a_newline_ends_a_line(odd: str, chunk: int) -> None:
 
 
 def test_a_line_is_refused_for_the_same_reason_at_any_position(chunk: int) -> None:
-    found = read_csv('a,b\n"1"\n3,4\n"open,2\n"1"\n')
+    found = read_csv('a,b\n"1"\n3,4\n"x"y,2\n"1"\n')
     assert sorted(found.refused) == [
-        ("broken_quoting", '"open,2'),
+        ("broken_quoting", '"x"y,2'),
         ("too_few_fields", '"1"'),
         ("too_few_fields", '"1"'),
     ]

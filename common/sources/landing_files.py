@@ -1,0 +1,102 @@
+"""What lies in a landing folder: regular files with a name that ingest reads; everything else is refused by name."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from common.lake.files import is_local, list_files, local_path, locate
+
+FORMATS = {
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".jsonl": "json",
+    ".jsonl.gz": "json",
+    ".json": "json",
+    ".parquet": "parquet",
+}
+NO_FILES = {
+    stat.S_ISLNK: "it is a link, and links are not followed; land the file itself",
+    stat.S_ISFIFO: "it is a pipe, not a file; land a file",
+    stat.S_ISSOCK: "it is a socket, not a file; land a file",
+    stat.S_ISCHR: "it is a device, not a file; land a file",
+    stat.S_ISBLK: "it is a device, not a file; land a file",
+}
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """One name below the day's folder, and why it is refused, if it is."""
+
+    name: str
+    refused: str = ""
+
+    @property
+    def format(self) -> str:
+        return _format(self.name)
+
+
+def landed_files(folder: str) -> list[LandedFile]:
+    """Sorted by name. Names that begin with . or _ are left out: markers, and files that are still being written."""
+    files = _local(str(local_path(folder)), "") if is_local(folder) else _remote(folder)
+    return sorted(files, key=lambda file: file.name)
+
+
+def _remote(folder: str) -> Iterator[LandedFile]:
+    _, base = locate(folder)
+    for file in list_files(folder, recursive=True):
+        name = file.path[len(base) + 1 :]
+        if not any(_is_hidden(part) for part in name.split("/")):
+            yield _of_format(name)
+
+
+def _local(base: str, below: str) -> Iterator[LandedFile]:
+    try:
+        entries = sorted(os.scandir(f"{base}/{below}"), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
+    except PermissionError:
+        yield LandedFile(below or ".", "the folder may not be read by this user; change its permissions")
+        return
+    for entry in entries:
+        if not _is_hidden(entry.name):
+            yield from _entry(base, f"{below}/{entry.name}" if below else entry.name, entry)
+
+
+def _entry(base: str, name: str, entry: os.DirEntry[str]) -> Iterator[LandedFile]:
+    mode = entry.stat(follow_symlinks=False).st_mode
+    problem = next((why for is_kind, why in NO_FILES.items() if is_kind(mode)), "")
+    if not _is_text(name):
+        yield LandedFile(os.fsencode(name).decode(errors="backslashreplace"), "its name is not UTF-8; rename it")
+    elif problem:
+        yield LandedFile(name, problem)
+    elif stat.S_ISREG(mode):
+        yield _of_format(name)
+    elif _format(name):
+        yield LandedFile(name, "it is a folder with the name of a file; rename it, or land a file")
+    else:
+        yield from _local(base, name)
+
+
+def _of_format(name: str) -> LandedFile:
+    endings = ", ".join(FORMATS)
+    refused = "" if _format(name) else f"its name ends in none of {endings}; rename it, or take it out of landing"
+    return LandedFile(name, refused)
+
+
+def _format(name: str) -> str:
+    return next((format_ for ending, format_ in FORMATS.items() if name.lower().endswith(ending)), "")
+
+
+def _is_hidden(part: str) -> bool:
+    return part[0] in "._"
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

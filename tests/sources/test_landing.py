@@ -1,0 +1,144 @@
+"""What ingest makes of a landing folder, without Spark."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from common.contracts.aggregates import Pick
+from common.contracts.contract import Column, Contract, Feature, Features, Files
+from common.errors import ContractDeclarationError
+from common.runtime.settings import ROOT
+from common.sources.landing import Landing
+
+DS = date(2026, 1, 5)
+ORDERS = Contract(
+    name="orders",
+    description="Orders.",
+    columns=(
+        Column(name="invoice", source="InvoiceNo", type="string", description="Its number.", required=True),
+        Column(name="country", type="string", description="Where to."),
+    ),
+    key=("invoice",),
+    features=Features(version=1, entity="invoice", columns=(Feature("country", Pick("country")),)),
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "orders" / f"ds={DS}"
+    folder.mkdir(parents=True)
+    (folder / "good.csv").write_text("InvoiceNo,country\n1,FR\n")
+    return folder
+
+
+def landing(folder: Path, **source: object) -> Landing:
+    contract = replace(ORDERS, source=Files(**source))  # type: ignore[arg-type]
+    return Landing(contract, str(folder.parents[1]), DS)
+
+
+def refused(folder: Path) -> dict[str, str]:
+    return {unit.name: unit.refused for unit in landing(folder).holds().bad}
+
+
+def rows(folder: Path, **source: object) -> list[tuple[str | None, ...]]:
+    """Invoice and country of every accepted record."""
+    day = landing(folder, **source)
+    assert day.holds().bad == []
+    batches = [batch for file in day.files() for batch in day.batches(file, ["invoice", "country"])]
+    whole = pa.Table.from_batches(batches)
+    good = whole.filter(pa.compute.is_null(whole["problem"]))
+    return list(zip(good["invoice"].to_pylist(), good["country"].to_pylist(), strict=True))
+
+
+def test_links_are_refused_and_never_followed(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.jsonl").write_text('{"InvoiceNo": "stolen"}')
+    (folder / "passwd.jsonl").symlink_to(tmp_path / "secret.jsonl")
+    (folder / "loop").symlink_to(folder)
+    (folder / "dangling.csv").symlink_to(tmp_path / "nowhere")
+    problems = refused(folder)
+    assert sorted(problems) == ["dangling.csv", "loop", "passwd.jsonl"]
+    assert all("it is a link, and links are not followed" in problem for problem in problems.values())
+
+
+def test_what_is_no_file_is_refused_by_name(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.csv")
+    (folder / "folder.csv").mkdir()
+    (folder / "notes.txt").write_text("hello")
+    problems = refused(folder)
+    assert "it is a pipe" in problems["pipe.csv"]
+    assert "a folder with the name of a file" in problems["folder.csv"]
+    assert "ends in none of .csv" in problems["notes.txt"]
+
+
+def test_a_name_that_is_not_utf_8_is_shown_escaped(folder: Path) -> None:
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.csv")).write_text("InvoiceNo\n2\n")
+    assert refused(folder) == {"caf\\xe9.csv": "its name is not UTF-8; rename it"}
+
+
+def test_markers_and_files_being_written_are_left_out(folder: Path) -> None:
+    for name in ("_SUCCESS", ".part.csv", "_spark_metadata/0.csv"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("x")
+    assert [unit.name for unit in landing(folder).holds().units] == ["good.csv"]
+
+
+def test_a_file_that_may_not_be_read_is_refused_by_name() -> None:
+    """Read as another user, since nothing is forbidden to root."""
+    program = (
+        "import os, sys; from pathlib import Path; from tests.sources.test_landing import landing, refused\n"
+        "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
+        "landing(Path(sys.argv[1])).fingerprint(); print(refused(Path(sys.argv[1])))"
+    )
+    with tempfile.TemporaryDirectory() as root:
+        folder = Path(root, "orders", f"ds={DS}")
+        folder.mkdir(parents=True)
+        Path(root).chmod(0o755)
+        (folder / "locked.csv").write_text("InvoiceNo\n2\n")
+        (folder / "locked.csv").chmod(0)
+        command = [sys.executable, "-c", program, str(folder)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    expected = {"locked.csv": "it may not be read by this user; change its permissions"}
+    assert done.stdout.strip() == str(expected), done.stderr
+
+
+def test_names_and_contents_are_told_apart_in_the_fingerprint(folder: Path) -> None:
+    (folder / "a.csv").write_text("b.csvx")
+    one = landing(folder).fingerprint()
+    (folder / "a.csv").unlink()
+    (folder / "a.csvb.csv").write_text("x")
+    assert landing(folder).fingerprint() != one
+
+
+def test_a_column_may_have_another_name_in_the_files(folder: Path) -> None:
+    (folder / "more.jsonl").write_text('{"InvoiceNo": 2, "country": "DE", "x": {"y": 1}}\n')
+    pq.write_table(pa.table({"InvoiceNo": ["3"], "country": ["IT"]}), folder / "more.parquet")
+    assert rows(folder) == [("1", "FR"), ("2", "DE"), ("3", "IT")]
+
+
+def test_names_match_in_any_case_where_it_is_declared(folder: Path) -> None:
+    (folder / "good.csv").write_text("invoiceno,COUNTRY\n1,FR\n")
+    (folder / "more.jsonl").write_text('{"INVOICENO": 2, "Country": "DE"}\n')
+    assert rows(folder, any_case=True) == [("1", "FR"), ("2", "DE")]
+    assert "lacks ['invoice']" in refused(folder)["good.csv"]
+
+
+def test_two_columns_never_come_from_one_source() -> None:
+    column = Column(name="other", source="INVOICENO", type="string", description="Clash.")
+    with pytest.raises(ContractDeclarationError, match="several columns come from"):
+        replace(ORDERS, columns=(*ORDERS.columns, column), source=Files(any_case=True))
+
+
+def test_dictionary_columns_of_parquet_are_read(folder: Path) -> None:
+    (folder / "good.csv").unlink()
+    country = pa.array(["FR", "DE", None, "FR"]).dictionary_encode()
+    numbers = pa.array([1, 2, 3, 4]).dictionary_encode()
+    pq.write_table(pa.table({"InvoiceNo": numbers, "country": country}), folder / "part.parquet")
+    assert rows(folder) == [("1", "FR"), ("2", "DE"), ("3", None), ("4", "FR")]
