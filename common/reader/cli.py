@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from common.errors import ContractViolationError, PipelineError
+from common.errors import INTERRUPTED, ContractViolationError, PipelineError
 from common.published.catalog import Lake
 from common.reader import commands, lineage_commands
 from common.reader.output import Output
 from common.reader.places import lake_uri
+from common.runtime.command_line import CommandLine
 
 
 def _count(text: str) -> int:
@@ -22,10 +23,11 @@ def _count(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+    common = CommandLine(add_help=False)
     common.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
     common.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    parser = argparse.ArgumentParser(prog="features", description=__doc__, allow_abbrev=False)
+    parser = CommandLine(prog="features", description=__doc__)
+    parser.with_help("features list", "features show NAME --ds 2026-01-05", "features get NAME@v1 --out rows.parquet")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(
@@ -100,16 +102,22 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         output: Output = arguments.run(Lake(lake_uri(arguments.lake)), arguments)
+        output.print(arguments.json)
     except PipelineError as error:
-        print(error, file=sys.stderr)
-        if arguments.json:
-            failures = error.failures if isinstance(error, ContractViolationError) else []
-            print(json.dumps({"error": str(error), "exit_code": error.exit_code, "failures": failures}, default=str))
-        return error.exit_code
-    output.print(arguments.json)
+        failures = error.failures if isinstance(error, ContractViolationError) else []
+        return _failed(arguments, str(error), error.exit_code, failures)
+    except KeyboardInterrupt:
+        return _failed(arguments, "interrupted; a file or a pin is written whole or not at all", INTERRUPTED)
     for warning in output.warnings:
         print(warning, file=sys.stderr)
     return 0
+
+
+def _failed(arguments: argparse.Namespace, message: str, code: int, failures: Sequence[object] = ()) -> int:
+    print(message, file=sys.stderr)
+    if arguments.json:
+        print(json.dumps({"error": message, "exit_code": code, "failures": failures}, default=str))
+    return code
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from common.errors import UsageError
+from common.names import did_you_mean
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = ROOT / "conf"
@@ -63,7 +64,8 @@ def environments() -> list[str]:
 
 def load_settings(env: str, **flags: str | None) -> Settings:
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", env) or env not in environments():
-        raise UsageError(f"--env {env!r} is not known; expected one of: {', '.join(environments())}")
+        known = environments()
+        raise UsageError(f"--env {env!r} is not known; expected one of: {', '.join(known)}{did_you_mean(env, known)}")
     overrides: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
     try:
         settings = Settings(env=env, **overrides)
