@@ -106,9 +106,9 @@ wipe: ## remove all data made here, for good; asks first (or CONFIRM=yes)
 status: environment ## what ran, per dataset and day
 	@$(PYTHON) -m common.reports.status
 
-quarantine: environment ## quarantined rows, by reason: DATASET=... and optionally DS=...
+quarantine: environment ## quarantined rows, by reason: DATASET=... and optionally DS=..., UNMASKED=1
 	@: "$${DATASET:?which dataset? make quarantine DATASET=transactions}"; \
-		$(PYTHON) -m common.reports.quarantine --dataset "$$DATASET" $${DS:+--ds "$$DS"}
+		$(PYTHON) -m common.reports.quarantine --dataset "$$DATASET" $${DS:+--ds "$$DS"} $${UNMASKED:+--unmasked}
 
 dataset: environment ## a new dataset, its contract guessed from a file: NAME=... FROM=sample.csv
 	@: "$${NAME:?which name? make dataset NAME=orders FROM=orders.csv}" "$${FROM:?FROM which file?}"; \

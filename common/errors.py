@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from common.printable import printable
+
 INTERRUPTED = 130
 EXIT_CODES = {
     0: "done, also when there was nothing to do",
@@ -94,7 +96,7 @@ def exit_on_error() -> Iterator[None]:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except PipelineError as error:
-        print(error, file=sys.stderr)
+        print(printable(error), file=sys.stderr)
         sys.exit(error.exit_code)
 
 

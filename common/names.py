@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from argparse import ArgumentTypeError
 from collections.abc import Iterable
+
+from common.errors import UsageError
 
 LONGEST_NAME = 63
 NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}")
@@ -19,3 +22,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         if close := get_close_matches(word, choices, n=1):
             return f" (did you mean {choices[close[0]]}?)"
     return ""
+
+
+def require_name(name: str, what: str) -> str:
+    """Return a name that becomes part of a path; raise for one that could lead to another folder."""
+    if not NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name of {what}; expected lower-case letters, digits and _, a letter first")
+    return name
+
+
+def whole_number(text: str) -> int:
+    """The type of a version or a count on a command line."""
+    if not re.fullmatch(r"\d{1,12}", text, re.ASCII):
+        raise ArgumentTypeError(f"{text!r} is no whole number of at most 12 digits")
+    return int(text)

@@ -6,6 +6,7 @@ module too, from an environment that has neither Spark nor Delta.
 
 from __future__ import annotations
 
+import html
 import json
 import logging
 import os
@@ -27,6 +28,8 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+
+from common.printable import printable
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 5.0  # for all receivers together, which are called in parallel
@@ -54,14 +57,14 @@ class Alert:
     @property
     def headline(self) -> str:
         about = dict.fromkeys(name for name in (self.dataset or self.dag, self.task, self.ds) if name)
-        return _one_line(f"{self.kind}: {' '.join(about)}")
+        return printable(_one_line(f"{self.kind}: {' '.join(about)}"))
 
     @property
     def words(self) -> str:
         """The text of the message."""
         facts = [f"{name}: {_text(value)}" for name, value in self.facts.items()]
         text = "\n".join([f"{self.headline}: {self.message}", *facts])
-        return "\n".join([_cut(text, LONGEST_TEXT), *([self.link] if self.link else [])])
+        return "\n".join([*map(printable, _cut(text, LONGEST_TEXT).splitlines()), *([self.link] if self.link else [])])
 
 
 class Email(BaseModel):
@@ -142,9 +145,10 @@ def _attempts(alert: Alert, receivers: Receivers) -> list[_Attempt]:
 def _write(alert: Alert, path: Path) -> None:
     line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **_plain(asdict(alert))}
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A single unbuffered write keeps the lines of several processes apart.
-    with path.open("ab", buffering=0) as file:
-        file.write(f"{json.dumps(line, ensure_ascii=False)}\n".encode(errors="replace"))
+    # For this user alone. A single unbuffered write keeps the lines of several processes apart.
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "ab", buffering=0) as file:
+        file.write(f"{_printable_json(line)}\n".encode())
 
 
 class _Stay(HTTPRedirectHandler):
@@ -157,7 +161,7 @@ class _Stay(HTTPRedirectHandler):
 
 
 def _post(alert: Alert) -> None:
-    content = json.dumps({"text": alert.words, **_plain(asdict(alert))}).encode()
+    content = json.dumps({"text": _for_chat(alert.words), **_plain(asdict(alert))}).encode()
     headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "feature-pipeline"}
     request = Request(_address(), content, headers, method="POST")  # noqa: S310  (http and https alone)
     with build_opener(_Stay).open(request, timeout=SECONDS):
@@ -179,7 +183,7 @@ def _mail(alert: Alert, email: Email) -> None:
     if email.user and not password:
         raise _LostError(f"the environment has no {SMTP_PASSWORD}, which the login needs")
     message = EmailMessage()
-    message["Subject"] = _cut(_one_line(f"{alert.headline}: {alert.message}"), LONGEST_SUBJECT)
+    message["Subject"] = _cut(printable(_one_line(f"{alert.headline}: {alert.message}")), LONGEST_SUBJECT)
     message["From"], message["To"] = email.sender, ", ".join(email.to)
     message["Date"] = format_datetime(datetime.now(UTC))
     message.set_content(alert.words, cte="quoted-printable")  # some servers accept ASCII only
@@ -210,6 +214,17 @@ def _plain(content: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(content, default=str, skipkeys=True)
     plain: dict[str, Any] = json.loads(text, parse_constant=str)
     return plain
+
+
+def _printable_json(line: dict[str, Any]) -> str:
+    """JSON in one line that can be shown on a terminal; a lone surrogate becomes a question mark."""
+    text = json.dumps(line, ensure_ascii=False).encode(errors="replace").decode()
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
+
+
+def _for_chat(text: str) -> str:
+    """As Slack wants it, and what speaks its format: no link, no mention and no markup comes from data."""
+    return html.escape(text, quote=False).replace("@", "@\u200b")
 
 
 def _text(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from common.errors import ContractViolationError, SourceMissingError, UsageError
+from common.printable import printable
 from common.runtime.settings import ROOT
 from dags import telling
 from dags.day import DAY
@@ -26,6 +28,10 @@ FACTS = (
 RULE = ("ds", "expectation", "column", "failed", "checked", "observed", "limit", "severity", "file")
 # Airflow's own: the address of its database, its keys and passwords, and those of the alerts' receivers.
 NOT_FOR_JOBS = ("AIRFLOW", "_AIRFLOW", "ALERT_")
+
+
+# What Spark may still log, with the lines of its traces, after the job's last line; see conf/spark/log4j2.properties.
+SPARK_LOG = re.compile(r"\d\d:\d\d:\d\d (WARN|ERROR|FATAL) |\s")
 
 
 class Submission(SparkSubmitHook):
@@ -47,10 +53,12 @@ class Submission(SparkSubmitHook):
         super()._process_spark_submit_log(self._listened(itr))
 
     def _listened(self, lines: Iterator[str]) -> Iterator[str]:
+        last = ""
         for line in lines:
-            if line.startswith('{"job"'):
-                self.said = json.loads(line)
+            if line.strip() and not SPARK_LOG.match(line):
+                last = line
             yield line
+        self.said = job_line(last)
 
     def on_kill(self) -> None:
         if self._submit_sp and self._submit_sp.poll() is None:
@@ -67,6 +75,15 @@ def jobs_environment() -> dict[str, str]:
 def jobs_umask() -> int:
     """The umask of whoever started Airflow, which itself writes for its own user alone (conf/airflow/private)."""
     return int(os.environ.get("JOBS_UMASK", "-1"), 8)  # -1: unchanged
+
+
+def job_line(text: str) -> dict[str, Any] | None:
+    """The JSON line of a job; None for any other text."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    return line if isinstance(line, dict) and "job" in line else None
 
 
 class JobOperator(SparkSubmitOperator):
@@ -116,7 +133,7 @@ class JobOperator(SparkSubmitOperator):
     def _explain(self, context: Context, result: dict[str, Any]) -> None:
         """Raises the exception for the exit code; a range with only some days skipped as declared succeeds."""
         for line in in_short(result):
-            self.log.error("%s", line)
+            self.log.error("%s", printable(line))
         raised = failure(self._hook.exit_code, result, self.missing)
         if isinstance(raised, AirflowSkipException) and set(result.get("days", {}).values()) - {"missing"}:
             self.log.warning("%s", raised)
@@ -162,4 +179,4 @@ def failure(code: int, result: dict[str, Any], missing: str) -> Exception:
         kind = AirflowFailException
     elif code == SourceMissingError.exit_code and missing == "skip":
         kind = AirflowSkipException
-    return kind(message)
+    return kind(printable(message))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common.names import whole_number
 from common.orchestration.cli import parser, run_job
 from common.orchestration.job import Job
 from common.published import reproduce
@@ -17,8 +18,10 @@ REPRODUCE = Job("reproduce", main, watches=lambda run: [], source=lambda run: ru
 
 if __name__ == "__main__":
     arguments = parser("reproduce")
-    arguments.add_argument("--feature-version", type=int, help="of the table vN (default: the one that is declared)")
     arguments.add_argument(
-        "--publication", type=int, help="as this version of the table has the day (default: the newest)"
+        "--feature-version", type=whole_number, help="of the table vN (default: the one that is declared)"
+    )
+    arguments.add_argument(
+        "--publication", type=whole_number, help="as this version of the table has the day (default: the newest)"
     )
     run_job(REPRODUCE, arguments)

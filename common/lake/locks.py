@@ -5,11 +5,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import tempfile
+import stat
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -91,7 +91,27 @@ def _take(descriptor: int, path: Path, wait_seconds: float) -> None:
 
 
 def _folder(lake: str) -> Path:
-    """In the lake; for a lake that is not a local folder, in this machine's temporary folder."""
+    """In the lake; for a lake that is not a local folder, in a folder of this user's own."""
     if is_local(lake):
         return local_path(lake) / "locks"
-    return Path(tempfile.gettempdir()) / f"lake-locks-{hashlib.sha256(lake.encode()).hexdigest()[:16]}"
+    return _private(_state_folder()) / hashlib.sha256(lake.encode()).hexdigest()[:16]
+
+
+def _state_folder() -> Path:
+    """The same for every process of the user, so that all of them see each other's locks."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "feature-pipeline-locks"
+
+
+def _private(folder: Path) -> Path:
+    """Create a folder that nobody else can read; refuse one that somebody else may have put there."""
+    with _writable(str(folder)):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        facts = folder.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o077:
+        raise LakeNotWritableError(
+            f"{folder}, where locks of remote lakes lie, must be a folder of this user with mode 0700, and no link; "
+            "remove it, or set XDG_STATE_HOME to a folder of this user"
+        )
+    return folder

@@ -11,7 +11,7 @@ from common.lake.content_hash import hash_parts
 from common.lake.files import list_files, locate, read_json, write_json
 from common.lake.locks import committing
 from common.lake.snapshot import TableSnapshot, UnreadableError
-from common.names import NAME, did_you_mean
+from common.names import NAME, did_you_mean, require_name
 
 FOLDER = "pins"
 
@@ -30,7 +30,7 @@ class Pin:
 
 def pin(lake: str, name: str, table_path: str, version: int, note: str = "") -> Pin:
     """Keeps a version of any table of the lake. A name never moves to another version; pinning it again changes nothing."""
-    _require_name(name)
+    require_name(name, "a pin")
     before = _pinned_before(lake, name, table_path, version)
     if before:
         return before
@@ -65,7 +65,7 @@ def pins(lake: str) -> list[Pin]:
 
 
 def find(lake: str, name: str) -> Pin:
-    _require_name(name)
+    require_name(name, "a pin")
     known = [existing.name for existing in pins(lake)]
     if name not in known:
         raise UsageError(f"there is no pin {name}; there are: {', '.join(known) or 'none'}{did_you_mean(name, known)}")
@@ -149,8 +149,3 @@ def _load(lake: str, name: str) -> Pin:
 
 def _file(lake: str, name: str) -> str:
     return f"{lake}/{FOLDER}/{name}.json"
-
-
-def _require_name(name: str) -> None:
-    if not NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is no name of a pin; expected lower-case letters, digits and _, a letter first")

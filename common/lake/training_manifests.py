@@ -6,18 +6,23 @@ from typing import Any
 
 from common.errors import SourceMissingError
 from common.lake.files import list_files, read_json
+from common.names import require_name
 from common.runtime.submit_command import spark_submit
 
 FOLDER = "training_sets"
 
 
 def place(lake: str, name: str, version: int) -> str:
-    return f"{lake}/{FOLDER}/{name}/v{version}"
+    return f"{_folder(lake, name)}/v{version}"
+
+
+def _folder(lake: str, name: str) -> str:
+    return f"{lake}/{FOLDER}/{require_name(name, 'a training set')}"
 
 
 def manifests(lake: str, name: str) -> list[dict[str, Any]]:
     """Return the manifests of all completely built versions, oldest first."""
-    paths = [file.path for file in list_files(f"{lake}/{FOLDER}/{name}", recursive=True)]
+    paths = [file.path for file in list_files(_folder(lake, name), recursive=True)]
     contents = [read_json(path) for path in paths if path.endswith("/manifest.json")]
     return sorted((content for content in contents if content), key=lambda content: int(content["version"]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from abc import abstractmethod
@@ -153,6 +154,8 @@ class SqliteStore(SqlStore):
         try:
             if create:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
+                # SQLite would use the umask; its side files take the mode of this one.
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             connection = sqlite3.connect(
                 f"file:{quote(str(self.path))}?mode={'rwc' if create else 'rw'}",
                 uri=True,

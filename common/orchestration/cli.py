@@ -24,20 +24,16 @@ from common.orchestration.json_line import side_by_side, summary
 from common.runtime import jvm
 from common.runtime.code_version import day_fingerprint
 from common.runtime.command_line import CommandLine
+from common.runtime.locations import resolve
 from common.runtime.log_output import listen
 from common.runtime.run import Run
 from common.runtime.settings import load_settings
 
 
-class _Parser(CommandLine):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}{'' if message.endswith('?') else ';'} see --help")
-
-
 def parser(job: str, day: str = "--ds", example: str = "", **dataset: Any) -> argparse.ArgumentParser:
     """Its description is the docstring of the program that runs; `example` is an option to show in the examples."""
-    arguments = _Parser(prog=f"jobs/{job}.py", description=sys.modules["__main__"].__doc__)
-    words = f".venv/bin/spark-submit jobs/{job}.py --dataset {datasets.names()[0]} {example}".strip()
+    arguments = CommandLine(prog=f"jobs/{job}.py", description=sys.modules["__main__"].__doc__)
+    words = f".venv/bin/spark-submit jobs/{job}.py --dataset {_some_dataset()} {example}".strip()
     arguments.with_help(f"{words} {day} 2026-01-05", f"{words} {day} 2026-01-05..2026-01-06")
     arguments.add_argument("--dataset", required=True, help="the dataset: a folder name in jobs/datasets", **dataset)
     arguments.add_argument(day, dest="ds", required=True, help=f"the logical day: {FORM}")
@@ -47,6 +43,14 @@ def parser(job: str, day: str = "--ds", example: str = "", **dataset: Any) -> ar
     arguments.add_argument("--full-refresh", action="store_true", help="recompute days that are already up to date")
     arguments.add_argument("--long-range", action="store_true", help="allow a range of more than a year")
     return arguments
+
+
+def _some_dataset() -> str:
+    """For the examples; what is wrong with the datasets is told when the command runs."""
+    try:
+        return datasets.names()[0]
+    except (UsageError, IndexError):
+        return "NAME"
 
 
 def run_job(job: Job, arguments: argparse.ArgumentParser | None = None, argv: list[str] | None = None) -> NoReturn:
@@ -134,7 +138,7 @@ def plan(job: str, arguments: dict[str, Any]) -> list[Run]:
     options = dict(arguments)
     days = parse_days(options.pop("ds"), options.pop("long_range"))
     require_begun(days)
-    roots = {name: _absolute(options.pop(name)) for name in ("lake", "landing")}
+    roots = {name: _absolute(name, options.pop(name)) for name in ("lake", "landing")}
     settings = load_settings(options.pop("env"), **roots)
     dataset = datasets.load(options.pop("dataset"))
     # A job that computes rows has imported Spark already; the others do not pay for it.
@@ -144,8 +148,8 @@ def plan(job: str, arguments: dict[str, Any]) -> list[Run]:
     return [Run(job, dataset, day, settings, run_id, code, full_refresh, options) for day in days]
 
 
-def _absolute(path: str | None) -> str | None:
-    return path if path is None or "://" in path else str(Path.cwd() / Path(path).expanduser())
+def _absolute(name: str, path: str | None) -> str | None:
+    return path if path is None else resolve(f"--{name}", path, Path.cwd())
 
 
 def _run_in_range(job: Job, run: Run, single: bool) -> Line:

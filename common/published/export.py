@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import types
 
 from common.errors import LakeNotWritableError, UsageError
@@ -18,6 +19,8 @@ from common.lake.content_hash import ContentHash, hash_parts
 from common.published.view import Selection, View
 
 FORMATS = (".parquet", ".csv", ".arrow")
+# How a text starts that a spreadsheet takes for a formula.
+FORMULA = r"\A([=+\-@\t\r])"
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,11 @@ class Exported:
     changed: list[str]
 
 
-def export_rows(view: View, out: Path, chosen: Selection) -> Exported:
-    """Write all columns of the chosen days. Equal rows give an equal file, whatever the layout of the table."""
+def export_rows(view: View, out: Path, chosen: Selection, guard: bool = True) -> Exported:
+    """Write all columns of the chosen days. Equal rows give an equal file, whatever the layout of the table.
+
+    With `guard`, no text in a CSV is a formula for a spreadsheet: one that looks like it gets a ' in front.
+    """
     if out.suffix not in FORMATS:
         raise UsageError(f"--out {out} ends in {out.suffix!r}; expected one of {', '.join(FORMATS)}")
     schema = view.stored.schema.with_metadata({"table": view.table, "version": str(view.version)})
@@ -39,12 +45,25 @@ def export_rows(view: View, out: Path, chosen: Selection) -> Exported:
     rows, days = 0, {}
     with _aside(out) as path, _writer(path, out.suffix, schema) as writer:
         for day, table in chain([first], parts):
-            writer.write_table(table.cast(schema))
+            typed = table.cast(schema)
+            writer.write_table(without_formulas(typed) if guard and out.suffix == ".csv" else typed)
             content = ContentHash(schema)
             content.add(table)
             rows, days[str(day)] = rows + table.num_rows, content.hexdigest()
     changed = [day for day, hash_ in days.items() if view.published.get(day, {}).get("hash") != hash_]
     return Exported(rows, hash_parts(days), days, changed)
+
+
+def without_formulas(table: pa.Table) -> pa.Table:
+    texts = [
+        place
+        for place, field in enumerate(table.schema)
+        if types.is_string(field.type) or types.is_large_string(field.type)
+    ]
+    for place in texts:
+        guarded = pc.replace_substring_regex(table.column(place), FORMULA, r"'\1")
+        table = table.set_column(place, table.schema.field(place), guarded)
+    return table
 
 
 @contextmanager

@@ -7,10 +7,12 @@ only failed rules are queried again.
 from __future__ import annotations
 
 import hashlib
+import html
 import logging
 import os
 import threading
 from collections.abc import Callable
+from copy import copy
 from functools import cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from common.contracts.expectations import Rule
 from common.errors import UsageError
 from common.names import did_you_mean
+from common.printable import printable
 from common.quality import masking
 from common.quality.result import EXAMPLES
 
@@ -143,13 +146,28 @@ def validate(context: Any, check: Any, rows: DataFrame, masked: frozenset[str] =
         if masking.shows(result.expectation_config.type, result.expectation_config.kwargs, masked):
             result.result = masking.counts_only(result.result)
             result.exception_info = masking.class_only(result.exception_info or {})
-    validation.results = [results[position] for position in sorted(results)]
+    validation.results = [_for_pages(results[position]) for position in sorted(results)]
     context.validation_results_store.store_validation_results(
         suite_validation_result=validation,
         suite_validation_result_identifier=key,
         expectation_suite_identifier=key.expectation_suite_identifier,
     )
     return results
+
+
+def _for_pages(result: Any) -> Any:
+    """A copy to store. Data Docs puts values into its pages as they are, so they must hold no markup."""
+    stored = copy(result)
+    stored.result, stored.exception_info = _without_markup(result.result), _without_markup(result.exception_info)
+    return stored
+
+
+def _without_markup(value: Any) -> Any:
+    if isinstance(value, str):
+        return html.escape(printable(value))
+    if isinstance(value, dict):
+        return {_without_markup(name): _without_markup(item) for name, item in value.items()}
+    return [_without_markup(item) for item in value] if isinstance(value, list | tuple | set) else value
 
 
 def _arguments(expectation: Any) -> dict[str, Any]:

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from common.contracts.contract import Contract
-from common.contracts.sensitive import sensitive_names
+from common.contracts.sensitive import MASK, sensitive_names
 
-MASK = "(masked)"
 # The fields of a Great Expectations result that hold no values. All other fields hold values, or derive from them.
 COUNT_FIELD = re.compile(r"(element|unexpected|missing)_(count|percent)\w*")
 # Expectations that read no values.
@@ -55,7 +54,7 @@ def class_only(raised: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def mask_record(contract: Contract, text: str) -> str:
-    """Mask the sensitive fields of a refused record. Mask all of a record that was never parsed."""
+    """Mask the sensitive and the undeclared fields of a refused record; mask all of one that was never parsed."""
     sensitive = sensitive_names(contract, "raw")
     if not sensitive:
         return text
@@ -65,8 +64,12 @@ def mask_record(contract: Contract, text: str) -> str:
         return MASK
     if not isinstance(fields, dict):
         return MASK
-    return json.dumps(
-        {name: MASK if name in sensitive and value is not None else value for name, value in fields.items()},
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
+    masked = {name: value if _may_be_shown(contract, name, value) else MASK for name, value in fields.items()}
+    return json.dumps(masked, ensure_ascii=False, separators=(",", ":"))
+
+
+def _may_be_shown(contract: Contract, name: str, value: object) -> bool:
+    """Whether the field, under its own name or that of its source, is declared and not sensitive."""
+    column = contract.source_names.get(contract.source.fold(name), name)
+    shown = {column.name for column in contract.columns} - sensitive_names(contract, "raw")
+    return value is None or (column in shown and not isinstance(value, dict | list))

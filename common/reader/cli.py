@@ -9,17 +9,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from common.errors import INTERRUPTED, ContractViolationError, PipelineError
+from common.names import whole_number
+from common.printable import printable
 from common.published.catalog import Lake
 from common.reader import commands, lineage_commands
 from common.reader.output import Output
 from common.reader.places import lake_uri
 from common.runtime.command_line import CommandLine
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a count; give a whole number from 0")
-    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     def with_version(subparser: argparse.ArgumentParser) -> argparse.ArgumentParser:
         subparser.add_argument("table", metavar="TABLE", help="name@vN (without @vN: the newest feature version)")
         one = subparser.add_mutually_exclusive_group()
-        one.add_argument("--version", type=int, help="the table at this version (default: the newest)")
+        one.add_argument("--version", type=whole_number, help="the table at this version (default: the newest)")
         one.add_argument(
             "--as-of", metavar="TIME", help="the table at this time, e.g. 2026-02-01T06:00 (UTC unless a zone is given)"
         )
@@ -60,17 +56,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     subparser.add_argument("--columns", metavar="A,B", help="only these columns")
     subparser.add_argument(
-        "--limit", type=_count, default=20, help="show at most this many rows (default: %(default)s)"
+        "--limit", type=whole_number, default=20, help="show at most this many rows (default: %(default)s)"
     )
     subparser = with_version(command("get", commands.get, "write rows to a file"))
     subparser.add_argument("--ds", help="a day or a range A..B (default: all days)")
     subparser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="file to write: .parquet, .csv or .arrow"
     )
+    subparser.add_argument(
+        "--keep-formulas",
+        action="store_true",
+        help="in a .csv, leave text as it is that a spreadsheet would run as a formula (it starts with = + - @, a tab or a "
+        "carriage return); by default it gets a ' in front; numbers are never changed",
+    )
     subparser = command("diff", commands.diff, "show what changed between two versions")
     subparser.add_argument("table", metavar="TABLE")
-    subparser.add_argument("before", type=int, metavar="BEFORE")
-    subparser.add_argument("after", type=int, metavar="AFTER")
+    subparser.add_argument("before", type=whole_number, metavar="BEFORE")
+    subparser.add_argument("after", type=whole_number, metavar="AFTER")
     subparser.add_argument("--ds", help="a day or a range A..B (default: all days)")
     subparser = with_version(
         command("why", lineage_commands.why, "show the run, sources and events that a row comes from")
@@ -99,8 +101,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    arguments = _parser().parse_args(argv)
+    arguments = argparse.Namespace(json=False)
     try:
+        _parser().parse_args(argv, arguments)
         output: Output = arguments.run(Lake(lake_uri(arguments.lake)), arguments)
         output.print(arguments.json)
     except PipelineError as error:
@@ -109,7 +112,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _failed(arguments, "interrupted; a file or a pin is written whole or not at all", INTERRUPTED)
     for warning in output.warnings:
-        print(warning, file=sys.stderr)
+        print(printable(warning), file=sys.stderr)
     return 0
 
 

@@ -125,7 +125,7 @@ def get(lake: Lake, arguments: argparse.Namespace) -> Output:
     from common.published.export import export_rows
 
     view = view_of(lake, arguments)
-    exported = export_rows(view, arguments.out, _selection(arguments))
+    exported = export_rows(view, arguments.out, _selection(arguments), guard=not arguments.keep_formulas)
     warnings = [
         f"{view.table} version {view.version}: the rows of {day} are not those that were published; "
         "another program has written to the table since; restore the published version or publish the day again"

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from common.printable import printable
+
 WIDEST = 1 << 16
 
 
@@ -26,13 +28,17 @@ class Output:
         if as_json:
             print(json.dumps(_plain(self.facts), default=str))
             return
-        console = Console(highlight=False)
+        console = Console(highlight=False, emoji=False)
         for part in self.parts:
             if isinstance(part, Grid):
                 # Do not cut numbers off at the terminal's width.
                 wide = console.options.update_width(WIDEST)
                 console.width = max(console.width, console.measure(part, options=wide).maximum)
-            console.print(part, markup=False, soft_wrap=isinstance(part, str))
+            console.print(_safe(part), markup=False, soft_wrap=isinstance(part, str))
+
+
+def _safe(part: Grid | str) -> Grid | str:
+    return part if isinstance(part, Grid) else "\n".join(map(printable, part.split("\n")))
 
 
 def grid(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Grid:
@@ -54,8 +60,7 @@ def display(value: Any) -> str:
         return format(value, ".10g")
     if isinstance(value, Decimal):
         return format(value, "f")
-    text = str(value)
-    return text if text.isprintable() else repr(text)
+    return printable(value)
 
 
 def _is_figure(value: Any) -> bool:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from common.errors import UsageError
+from common.runtime.locations import resolve
 from common.runtime.settings import environments, load_settings
 
 
@@ -18,7 +19,7 @@ def lake_uri(flag: str | None) -> str:
         raise UsageError(
             "no lake is named, and an installed reader has no conf/ with a default; pass --lake PATH or set LAKE"
         )
-    return uri if "://" in uri else str(Path(uri).expanduser().absolute())
+    return resolve("--lake or LAKE", uri, Path.cwd())
 
 
 def online_uri() -> str:

@@ -17,6 +17,7 @@ from common.contracts.layout import FILE_REFUSED
 from common.days import parse_day, parse_days
 from common.errors import exit_on_error
 from common.lake import delta_log, small_tables
+from common.printable import printable
 from common.quality import masking
 from common.reports.landing_lines import find_lines
 from common.runtime.command_line import CommandLine
@@ -41,12 +42,7 @@ class RefusedRecord:
     def words(self) -> str:
         what = f"{self.field} = {self.value}" if self.field else self.value
         where = f"{self.file}:{self.line}" if self.line else self.file
-        return "  ".join(map(_printable, filter(None, [self.ds, where, what])))[:LONGEST]
-
-
-def _printable(text: str) -> str:
-    """A terminal would obey escape sequences."""
-    return text if text.isprintable() else repr(text)
+        return "  ".join(map(printable, filter(None, [self.ds, where, what])))[:LONGEST]
 
 
 @dataclass(frozen=True)
@@ -66,20 +62,20 @@ class Refusal:
         return f"{self.reason}  {self.records:,} record{'s' * (self.records != 1)}, {days}"
 
 
-def by_reason(rows: Sequence[dict[str, Any]], contract: Contract) -> list[Refusal]:
+def by_reason(rows: Sequence[dict[str, Any]], contract: Contract, unmasked: bool = False) -> list[Refusal]:
     """Return the reasons, most frequent first; a record with two reasons counts for both."""
     days: dict[str, Counter[str]] = defaultdict(Counter)
     examples: dict[str, set[RefusedRecord]] = defaultdict(set)
     for row in rows:
         for reason in row["reasons"]:
             days[reason][str(row["ds"])] += row["copies"]
-            examples[reason].add(refused_record(row, reason, contract))
+            examples[reason].add(refused_record(row, reason, contract, unmasked))
     refusals = [Refusal(reason, dict(days[reason]), sorted(examples[reason])[:EXAMPLES]) for reason in days]
     return sorted(refusals, key=lambda refusal: (-refusal.records, refusal.reason))
 
 
-def refused_record(row: dict[str, Any], reason: str, contract: Contract) -> RefusedRecord:
-    field, value = _offending(row["record"] or "", reason, contract)
+def refused_record(row: dict[str, Any], reason: str, contract: Contract, unmasked: bool) -> RefusedRecord:
+    field, value = _offending(row["record"] or "", reason, contract, unmasked)
     return RefusedRecord(str(row["ds"]), row["file"] or "", field, value, row["record"] or "")
 
 
@@ -101,10 +97,10 @@ def with_lines(refusals: Sequence[Refusal], landing: str, contract: Contract) ->
     ]
 
 
-def _offending(record: str, reason: str, contract: Contract) -> tuple[str, str]:
+def _offending(record: str, reason: str, contract: Contract, unmasked: bool) -> tuple[str, str]:
     """Return the field and its value; the whole record where the reason is about no single field."""
-    # The record of a refused file is our own message, which holds no data to mask.
-    shown = record if reason == FILE_REFUSED else masking.mask_record(contract, record)
+    # The record of a refused file is our own message, which was masked when the file was refused.
+    shown = record if unmasked or reason == FILE_REFUSED else masking.mask_record(contract, record)
     field, colon, _ = reason.partition(":")
     try:
         fields = json.loads(shown) if colon else None
@@ -116,16 +112,16 @@ def _offending(record: str, reason: str, contract: Contract) -> tuple[str, str]:
     return "", shown
 
 
-def show_refused(dataset: str, ds: str | None, lake: str, landing: str) -> None:
+def show_refused(dataset: str, ds: str | None, lake: str, landing: str, unmasked: bool = False) -> None:
     contract = datasets.load(dataset).contract
     path = f"{lake}/{layout.quarantine(contract).path}"
     days = parse_days(ds) if ds else sorted({parse_day(file.partition["ds"]) for file in delta_log.files(path)})
     rows = small_tables.read_slice(path, {"ds": days}).to_pylist()
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
     if not rows:
         console.print(f"Nothing of {dataset}{f' {ds}' if ds else ''} is in quarantine.")
         return
-    for refusal in with_lines(by_reason(rows, contract), landing, contract):
+    for refusal in with_lines(by_reason(rows, contract, unmasked), landing, contract):
         console.print(refusal.words, style="bold", markup=False)
         for example in refusal.examples:
             console.print(f"  {example.words}", markup=False)
@@ -139,9 +135,10 @@ def main() -> None:
     parser = CommandLine(prog="python -m common.reports.quarantine", description=__doc__)
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--ds", help="a day or a range A..B (default: every day)")
+    parser.add_argument("--unmasked", action="store_true", help="show sensitive values too, to who may see them")
     arguments = parser.parse_args()
     settings = load_settings("local")
-    show_refused(arguments.dataset, arguments.ds, settings.lake, settings.landing)
+    show_refused(arguments.dataset, arguments.ds, settings.lake, settings.landing, arguments.unmasked)
 
 
 if __name__ == "__main__":

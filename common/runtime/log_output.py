@@ -6,13 +6,17 @@ import logging
 import os
 import sys
 
+from common.printable import printable
 
-class _Format(logging.Formatter):
+
+class LineFormat(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         where = " ".join(getattr(record, name) for name in ("job", "dataset", "ds") if hasattr(record, name))
         level = "" if record.levelno == logging.INFO else f"{record.levelname} "
         text = f"{self.formatTime(record, '%H:%M:%S')} {level}{where}{': ' if where else ''}{record.getMessage()}"
-        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+        trace = self.formatException(record.exc_info) if record.exc_info else ""
+        # A line that comes from data never starts a line of the log: only a job's last line may start with {"job".
+        return "\n".join([printable(text), *(f"  {printable(line)}" for line in trace.split("\n") if line)])
 
 
 class _ThroughJvm(logging.Handler):
@@ -31,7 +35,7 @@ class _ThroughJvm(logging.Handler):
 def listen() -> None:
     """Sets up logging for a job."""
     handler = _ThroughJvm() if "PYSPARK_GATEWAY_PORT" in os.environ else logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Format())
+    handler.setFormatter(LineFormat())
     logger = logging.getLogger("pipeline")
     logger.handlers[:] = [handler]
     logger.setLevel(logging.INFO)

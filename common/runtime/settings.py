@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    YamlConfigSettingsSource,
+)
 
 from common.errors import UsageError
 from common.names import did_you_mean
+from common.runtime.locations import resolve
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = ROOT / "conf"
@@ -54,9 +61,6 @@ class Settings(BaseSettings):
         yaml_file = CONF / f"{init_settings.init_kwargs['env']}.yml"  # type: ignore[attr-defined]
         return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=yaml_file)
 
-    def place(self, uri: str) -> str:
-        return uri if "://" in uri else str(ROOT / Path(uri).expanduser())
-
 
 def environments() -> list[str]:
     return sorted(path.stem for path in CONF.glob("*.yml"))
@@ -74,5 +78,15 @@ def load_settings(env: str, **flags: str | None) -> Settings:
             f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors(include_input=False)
         )
         raise UsageError(f"conf/{env}.yml, the environment or a flag is wrong: {problems}") from None
-    places = {name: getattr(settings, name) for name in ("lake", "landing", "secret_file")}
-    return settings.model_copy(update={name: settings.place(uri) for name, uri in places.items() if uri is not None})
+    except SettingsError as error:
+        raise UsageError(f'{error}; expected JSON, such as SPARK=\'{{"spark.master": "local[2]"}}\'') from None
+    folders = {name: resolve(name.upper(), getattr(settings, name), ROOT) for name in ("lake", "landing")}
+    return settings.model_copy(update={**folders, "secret_file": _secret_file(settings)})
+
+
+def _secret_file(settings: Settings) -> str | None:
+    """Its folder is checked; whether the file can be read is checked where it is needed."""
+    if settings.secret_file is None:
+        return None
+    folder, _, name = settings.secret_file.rpartition("/")
+    return f"{resolve('SECRET_FILE', folder or '.', ROOT)}/{name}"

@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from common.sources.text_records import Lines, ParsedBlock, RefusedFileError, TextFile, count_lines, is_blank
+from common.sources.text_records import Lines, ParsedBlock, RefusedFileError, Shown, TextFile, count_lines, is_blank
 
 MOST_NAMES = 5_000
 # The longest record is declared in the contract; Python's own limit of 131,072 characters a field must not cut in.
@@ -167,19 +167,21 @@ def _require_whole(text: str, width: int, delimiter: str) -> None:
         )
 
 
-def csv_header(line: str, delimiter: str) -> list[str]:
+def csv_header(line: str, delimiter: str, shown: Shown = list) -> list[str]:
     fields = parse_record(line, delimiter)
     if fields is None:
-        raise RefusedFileError(f"its header has broken quoting: {line[:200]!r}")
+        raise RefusedFileError(f"its header has broken quoting: {shown([line[:200]])}")
     return [name.strip() for name in fields]
 
 
-def check_header(names: list[str], columns: Sequence[str], required: Sequence[str]) -> None:
+def check_header(names: list[str], columns: Sequence[str], required: Sequence[str], shown: Shown = list) -> None:
     if len(names) > MOST_NAMES:
         raise RefusedFileError(f"its header has {len(names)} names; expected {list(columns)}, and at most {MOST_NAMES}")
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        raise RefusedFileError(f"its header names {twice} twice; found {names}, expected each of {list(columns)} once")
+        raise RefusedFileError(
+            f"its header names {shown(twice)} twice; found {shown(names)}, expected each of {list(columns)} once"
+        )
     missing = [name for name in required if name not in names]
     if missing:
-        raise RefusedFileError(f"its header lacks {missing}; found {names}, expected {list(columns)}")
+        raise RefusedFileError(f"its header lacks {missing}; found {shown(names)}, expected {list(columns)}")

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from common.sources.text_records import Lines, ParsedBlock, RefusedFileError, is_blank
+from common.sources.text_records import Lines, ParsedBlock, RefusedFileError, Shown, is_blank
 
 
-def require_json_lines(first: str) -> None:
+def require_json_lines(first: str, shown: Shown = list) -> None:
     """Refuses a file whose first line goes on in the next: what its other lines hold are parts, not records."""
     text = first.strip()
     try:
@@ -20,7 +20,7 @@ def require_json_lines(first: str) -> None:
         array = False
     if array:
         raise RefusedFileError(
-            f"its first line is {text[:40]!r}, an array or a part of a value; expected JSON lines, one object a line; "
+            f"its first line is {shown([text[:40]])}, an array or a part of a value; expected JSON lines, one object a line; "
             "convert it (jq -c '.[]' does)"
         )
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.contracts.contract import Column, Contract
+from common.contracts.sensitive import shown_names
 from common.lake.files import locate
 from common.sources.arrow_batches import parquet_batch, plain_batch, record_batch, refused_batch
 from common.sources.csv_records import check_header, count_csv_lines, csv_batches, csv_header
@@ -113,7 +114,7 @@ class Landing:
             first, rest = split_header(self._text(stream).blocks())
             if first is None:
                 return SourceUnit(name, 0)
-            require_json_lines(first)
+            require_json_lines(first, self._shown)
             return SourceUnit(name, 1 + count_lines(rest))
 
     def _inspect_csv(self, name: str) -> SourceUnit:
@@ -123,7 +124,7 @@ class Landing:
             line, rest = split_header(file.blocks())
             if line is None:
                 return SourceUnit(name, 0)
-            header = self._contract_names(csv_header(line, delimiter))
+            header = self._contract_names(csv_header(line, delimiter, self._shown))
             try:
                 self._check_header(header)
             except RefusedFileError:
@@ -168,7 +169,10 @@ class Landing:
 
     def _check_header(self, names: list[str]) -> None:
         required = [column.name for column in self.contract.columns if column.required]
-        check_header(names, [column.name for column in self.contract.columns], required)
+        check_header(names, [column.name for column in self.contract.columns], required, self._shown)
+
+    def _shown(self, names: list[str]) -> list[str]:
+        return shown_names(self.contract, names)
 
     def _unknown(self, names: list[str]) -> tuple[str, ...]:
         return tuple(sorted(set(names) - {column.name for column in self.contract.columns}))

@@ -6,7 +6,7 @@ Plain Python, so that it can be tested without Spark and runs as it is inside Sp
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -14,6 +14,8 @@ CHUNK = 4 << 20
 # A line beyond this, and beyond the declared longest record, refuses its file, so that memory stays bounded.
 LONGEST_LINE = 4 * CHUNK
 Lines = Iterator[list[str]]
+# What of a file's first line may be shown: it may hold a record.
+Shown = Callable[[list[str]], list[str]]
 
 
 class RefusedFileError(Exception):

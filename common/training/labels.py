@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from common.errors import ContractViolationError, UsageError
 from common.lake import content_hash, spark_tables
+from common.runtime.locations import require_present
 from common.training.training_set import TIME, Labels
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class LabelRows:
 
 
 def read_labels(run: Run, declared: Labels, file: str, first: date, last: date) -> LabelRows:
+    require_present("--labels", file)
     labels = _load(run, file)
     columns = {"entity": declared.entity, "time": declared.time, "label": declared.label}
     absent = [name for name in columns.values() if name not in labels.columns]

@@ -113,6 +113,31 @@ def test_a_webhook_gets_the_alert_as_text_and_as_fields(tmp_path: Path, monkeypa
     assert said == {name: value for name, value in logged.items() if name != "at"}
 
 
+HOSTILE = Alert(
+    "warning", "daily", "", "2026-01-05", "<!channel> <http://evil|click> & @here \x1b[2J\u202e\x9b", dataset="<b>"
+)
+
+
+def test_a_webhook_gets_text_without_markup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with web() as receiver:
+        monkeypatch.setenv("ALERT_WEBHOOK", receiver.url)
+        tell(HOSTILE, receivers(tmp_path, webhook=True))
+    ((_, _, said),) = receiver.heard
+    assert said["text"] == (
+        "warning: &lt;b&gt; 2026-01-05: &lt;!channel&gt; &lt;http://evil|click&gt; &amp; @\u200bhere "
+        r"\x1b[2J\u202e\x9b"
+    )
+    assert said["message"] == HOSTILE.message, "fields are data, not text"
+
+
+def test_the_log_of_alerts_is_safe_on_a_terminal_and_for_the_user_alone(tmp_path: Path) -> None:
+    tell(HOSTILE, receivers(tmp_path))
+    log = tmp_path / "logs" / "alerts.log"
+    assert log.read_text().removesuffix("\n").isprintable()
+    assert [line["message"] for line in lines(tmp_path)] == [HOSTILE.message]
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_long_message_is_cut_for_a_receiver_of_short_ones() -> None:
     text = Alert("failed", "daily", "", "2026-01-05", "x" * 100_000, link="http://here").words
     assert len(text) < 3100

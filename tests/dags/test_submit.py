@@ -205,6 +205,26 @@ def test_a_driver_without_a_json_line_fails_and_is_retried(operator: JobOperator
         run(operator)
 
 
+@pytest.mark.parametrize(
+    "after", ["killed", '{"job" and more', '"job"', "[1]"], ids=["a log line", "no JSON", "a text", "no object"]
+)
+def test_only_the_last_line_is_the_line_of_the_job(operator: JobOperator, tmp_path: Path, after: str) -> None:
+    """A line in the middle may come from a file's name."""
+    spark_submit(tmp_path, f"echo '{json.dumps(SAID)}'; echo '{after}'; exit 1")
+    with pytest.raises(AirflowException, match="exit code 1 without a JSON line"):
+        run(operator)
+
+
+def test_spark_may_log_after_the_line_of_the_job(operator: JobOperator, tmp_path: Path) -> None:
+    noise = "12:30:00 ERROR ShutdownHookManager: no such folder\\n\\tat java.io.File\\n"
+    spark_submit(tmp_path, f"echo '{json.dumps({**SAID, 'outcome': 'done'})}'; printf '{noise}'")
+    assert run(operator)[0]["outcome"] == "done"
+
+
+def test_values_and_names_cannot_control_a_terminal() -> None:
+    assert str(failure(1, {"message": "a\x1b[2Jb\nc"}, "wait")) == r"a\x1b[2Jb\nc"
+
+
 def test_stopping_a_task_stops_its_driver_and_its_children(operator: JobOperator, tmp_path: Path) -> None:
     spark_submit(
         tmp_path, f"sleep 300 & echo $! $$ > {tmp_path}/pids.tmp; mv {tmp_path}/pids.tmp {tmp_path}/pids; wait"

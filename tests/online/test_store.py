@@ -413,6 +413,13 @@ def test_two_empty_sides_agree(tmp_path: Path) -> None:
     assert compare_with_offline(store, "sales_v1", []).share == 1
 
 
+def test_sqlite_is_for_the_user_alone(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/online.db")
+    store.load("sales_v1", "user_id", spends(1), {})
+    assert (tmp_path / "online.db-wal").exists()
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
+
+
 def test_the_address_comes_from_online_where_none_is_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ONLINE", f"sqlite:///{tmp_path}/there.db")
     open_store().load("sales_v1", "user_id", [rows("1:1")], {})

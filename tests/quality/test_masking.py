@@ -98,11 +98,21 @@ def test_a_masked_error_keeps_only_its_class_name() -> None:
     [
         ('{"age":"30","category":"toys"}', '{"age":"(masked)","category":"toys"}'),
         ('{"age":null,"category":"tøys"}', '{"age":null,"category":"tøys"}'),
+        ('{"Age":"30","category":["30"]}', '{"Age":"(masked)","category":"(masked)"}'),
         ("30,toys,and more", "(masked)"),
         ('["30"]', "(masked)"),
     ],
-    ids=["a sensitive field", "nothing there", "never taken apart", "no fields"],
+    ids=["a sensitive field", "nothing there", "fields that no column declares", "never taken apart", "no fields"],
 )
 def test_a_record_is_shown_without_its_sensitive_fields(text: str, shown: str) -> None:
     assert masking.mask_record(with_sensitive(EVENTS, "age"), text) == shown
     assert masking.mask_record(with_sensitive(EVENTS), text) == text
+
+
+def test_a_field_is_masked_under_the_name_of_its_source() -> None:
+    contract = with_sensitive(EVENTS, "age")
+    columns = tuple(
+        replace(each, source={"age": "Age of X", "category": "Cat"}.get(each.name)) for each in contract.columns
+    )
+    shown = masking.mask_record(replace(contract, columns=columns), '{"Age of X":"30","Cat":"toys"}')
+    assert shown == '{"Age of X":"(masked)","Cat":"toys"}'

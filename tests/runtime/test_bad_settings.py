@@ -1,0 +1,140 @@
+"""A path, a name or a setting that cannot be meant: exit 2, one line that names it, at once, for every command."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import jobs.datasets
+from common.contracts import page
+from common.errors import UsageError
+from common.lake import pins, training_manifests
+from common.orchestration.cli import parser, run_job
+from common.reader import cli
+from common.reports import gx_docs, quarantine, report, status
+from common.runtime.locations import require_present
+from jobs.datasets.churn import baseline
+from jobs.ingest import INGEST
+from tests.support.published_tables import publish
+
+PLACES = {
+    "": "names nothing",
+    "  ": "names nothing",
+    "~nosuch/x": "the home folder of an unknown user",
+    "javascript:alert(1)": "of a kind that is not supported",
+    "foo://b": "of a kind that is not supported",
+    "gs://bucket/lake": "of a kind that is not supported",
+    "s3://": "names no bucket",
+    "s3:///lake": "names no bucket",
+    "file://lake": "no absolute path",
+    "/etc/passwd": "is a file",
+    "file:///etc/passwd": "is a file",
+    "/etc/passwd/lake": "can't be used (Not a directory)",
+    "x" * 300: "can't be used (File name too long)",
+}
+COMMANDS: dict[str, tuple[Callable[[], object], list[str]]] = {
+    "a job": (
+        lambda: run_job(INGEST, parser("ingest"), sys.argv[1:]),
+        ["--dataset", "churn", "--ds", "2026-01-05"],
+    ),
+    "features": (lambda: sys.exit(cli.main()), ["list"]),
+    "status": (status.main, []),
+    "report": (report.main, []),
+    "quarantine": (quarantine.main, ["--dataset", "churn"]),
+    "docs": (gx_docs.main, []),
+    "baseline": (baseline.main, []),
+}
+READER = {
+    "vector shop a --training-set ../../../../tmp/evil": "no name of a training set",
+    "vector ../shop a": "no name of a table",
+    "pin ../evil shop": "no name of a pin",
+    "verify ../evil": "no name of a pin",
+    "show shop --pin ../evil": "no name of a pin",
+    "show shop --limit 99999999999999999999": "no whole number",
+    "show shop --limit -1": "--limit",
+    "show shop --version 99999999999999999999": "no whole number",
+    "diff shop 0 99999999999999999999": "no whole number",
+}
+Capture = pytest.CaptureFixture[str]
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: Capture, main: Callable[[], object], *words: str) -> str:
+    """Run a command that must exit with 2 at once; return its one line."""
+    monkeypatch.setattr(sys, "argv", ["command", *words])
+    started = time.monotonic()
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert time.monotonic() - started < 5, "nothing was asked over the network"
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place[:20] or "empty")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_lake_that_cannot_be_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, name: str, place: str
+) -> None:
+    main, words = COMMANDS[name]
+    monkeypatch.setenv("LAKE", place)
+    line = refused(monkeypatch, capsys, main, *words)
+    assert "LAKE" in line
+    assert PLACES[place] in line
+
+
+@pytest.mark.parametrize("flag", ["--lake", "--landing"])
+@pytest.mark.parametrize("place", [*PLACES, "a\0b"], ids=lambda place: place[:20] or "empty")
+def test_the_flags_of_a_job_are_checked(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, flag: str, place: str
+) -> None:
+    main, words = COMMANDS["a job"]
+    assert f"{flag} " in refused(monkeypatch, capsys, main, *words, f"{flag}={place}")
+
+
+@pytest.mark.parametrize(("name", "value"), [("SPARK", "notjson"), ("SPARK", "[1]"), ("LOCK_WAIT_SECONDS", "soon")])
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "contracts"])
+def test_a_setting_of_another_form_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, command: str, name: str, value: str
+) -> None:
+    main, words = COMMANDS[command]
+    monkeypatch.setenv(name, value)
+    assert name.lower() in refused(monkeypatch, capsys, main, *words)
+
+
+def test_a_folder_of_datasets_must_exist(monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path) -> None:
+    monkeypatch.setattr(jobs.datasets, "__path__", [*jobs.datasets.__path__, "/nowhere"])
+    for main, words in (COMMANDS["a job"], COMMANDS["status"], (page.main, [f"--out={tmp_path}"])):
+        assert "DATASETS names ['/nowhere']" in refused(monkeypatch, capsys, main, *words)
+
+
+@pytest.mark.parametrize(
+    "file", ["", "/nowhere/labels.csv", "~nosuch/x.csv", "javascript:x", "gs://b/x.csv", "a\0b", "x" * 300]
+)
+def test_a_file_of_labels_must_be_there(file: str) -> None:
+    with pytest.raises(UsageError, match="--labels"):
+        require_present("--labels", file)
+
+
+@pytest.mark.parametrize("words", READER)
+def test_names_and_numbers_of_the_reader_are_checked(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path, words: str
+) -> None:
+    publish(tmp_path / "lake", "ds | user_id | spend\n2026-01-01 | 1 | 10.00", "shop/v1")
+    main, _ = COMMANDS["features"]
+    assert READER[words] in refused(monkeypatch, capsys, main, *words.split(), f"--lake={tmp_path / 'lake'}")
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc", "a/b", "a b", "", ".", "A"])
+def test_every_name_in_a_path_is_checked_alike(tmp_path: Path, name: str) -> None:
+    for use in (
+        lambda: training_manifests.place(str(tmp_path), name, 1),
+        lambda: training_manifests.manifests(str(tmp_path), name),
+        lambda: pins.pin(str(tmp_path), name, "published/shop/v1", 0),
+        lambda: pins.find(str(tmp_path), name),
+    ):
+        with pytest.raises(UsageError, match="is no name of a"):
+            use()
