@@ -18,7 +18,7 @@ from common.contracts import datasets
 from common.days import FORM, parse_days, require_begun
 from common.errors import PipelineError, SourceMissingError, UsageError, advice
 from common.orchestration import interruption
-from common.orchestration.chain import missed, run_chain
+from common.orchestration.chain import check_declarations, missed, run_chain
 from common.orchestration.job import ChainStep, Job, Line, describe, run_day, run_together
 from common.orchestration.json_line import side_by_side, summary
 from common.runtime import jvm
@@ -75,6 +75,8 @@ def run_chain_job(steps: list[ChainStep], argv: list[str] | None = None) -> NoRe
 
     def work(options: dict[str, Any]) -> Line:
         plans = {name: plan("backfill", {**options, "dataset": name}) for name in dict.fromkeys(options["dataset"])}
+        for runs in plans.values():
+            check_declarations(steps, runs)
         if len(plans) == 1:
             [runs] = plans.values()
             return summary(options["ds"], run_chain(steps, runs))
