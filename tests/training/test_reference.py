@@ -41,7 +41,7 @@ NAMELESS = replace(
     ORDERS,
     columns=(*ORDERS.columns, Column(name="who", type="string", description="")),
     features=replace(ORDERS.features, entity="who"),
-    null_entity="refuse",
+    null_entity="drop",
 )
 SPLIT = training_set.Split(seed="s")
 # Each field is declared on one of these.
