@@ -45,6 +45,8 @@ class Column:
         require(self.name not in RESERVED, f"{subject}: the pipeline adds a column of this name; choose another")
         require(not (fault := type_fault(self.type)), f"{subject}: {fault}")
         require_tuples(self, subject)
+        if fault:  # While faults are collected: what fits an unknown type is unknown too.
+            return
         bounded = any(bound is not None for bound in (self.minimum, self.above, self.maximum))
         require(
             not bounded or self.base_type in NUMERIC, f"{subject}: a range is for numbers, but the type is {self.type}"

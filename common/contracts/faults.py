@@ -88,7 +88,7 @@ def in_words(error: Exception) -> str:
         return f"{match[1]} has no argument {match[2]!r}{did_you_mean(match[2], known)}; it has {', '.join(known)}"
     if match := _MISSING_ARGUMENT.search(text):
         return f"{match[1]} needs {match[2]}; add it"
-    return f"{type(error).__name__}: {text}"
+    return f"{type(error).__name__}: {' '.join(text.split())}"
 
 
 def _arguments(name: str) -> list[str]:

@@ -49,7 +49,7 @@ NOTES: Notes = {
         "sensitive": ("Personal data, masked wherever examples are shown.", "sensitive=True"),
         "source": ("Its name in the files, if that is another.", 'source="InvoiceNo"'),
         "decimal": ("The mark before a number's fraction.", 'decimal=","'),
-        "thousands": ("The mark between a number's thousands.", 'thousands=" "'),
+        "thousands": ("The mark between a number's thousands.", 'thousands=","'),
         "integral": ("Also accept a whole number that is written as 17850.0.", "integral=True"),
     },
     "Files": {

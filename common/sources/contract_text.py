@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
-from common.contracts.contract import Column
+from common.contracts.contract import LINE
 from common.errors import UsageError
 from common.names import NAME
 from common.sources.guess import Guess, Sample, event_time_of, guess_columns, keys_of, read_sample
@@ -50,8 +49,8 @@ def write_dataset(name: str, file: Path, datasets: Path) -> Path:
 def contract_text(name: str, file: str, sample: Sample) -> str:
     """The contract's module, as ruff would format it."""
     columns = guess_columns(sample)
-    key, notes = _key(columns)
     event_time = event_time_of(columns) if len(columns) > 1 else None
+    key, notes = _key(columns, event_time)
     if event_time is None and len(key) > 1:
         key, notes = (
             key[:1],
@@ -61,7 +60,14 @@ def contract_text(name: str, file: str, sample: Sample) -> str:
     features = [*_features(columns, key, event_time, entity)]
     aggregates = sorted({rule.partition("(")[0] for _, rule in features})
     source = _source(sample)
-    names = ["Column", "Contract", "Feature", "Features", *(["Files"] if source else [])]
+    names = [
+        *(["LINE"] if key == LINE else []),
+        "Column",
+        "Contract",
+        "Feature",
+        "Features",
+        *(["Files"] if source else []),
+    ]
     lines = [
         f'"""{_sentence(name)}: guessed from {len(columns[0].texts):,} rows of {_plain(file)}. Read every line, correct it."""',
         "",
@@ -75,7 +81,7 @@ def contract_text(name: str, file: str, sample: Sample) -> str:
         *(line for column in columns for line in _column(column, key, event_time)),
         "    ),",
         *(f"    # {note}" for note in notes),
-        f"    key={_tuple(key)},",
+        f"    key={'LINE' if key == LINE else _tuple(key)},",
         *source,
         *_time(event_time),
         "    features=Features(",
@@ -91,11 +97,13 @@ def contract_text(name: str, file: str, sample: Sample) -> str:
     return "\n".join(lines)
 
 
-def _key(columns: list[Guess]) -> tuple[tuple[str, ...], list[str]]:
+def _key(columns: list[Guess], event_time: str | None) -> tuple[tuple[str, ...], list[str]]:
     candidates = keys_of(columns)
     if candidates:
         others = [" and ".join(other) for other in candidates[1:6]]
         return candidates[0], [f"Also without a repetition in the sample: {', '.join(others)}."] if others else []
+    if event_time and LINE[0] not in {column.name for column in columns}:
+        return LINE, ["No columns identify a row of the sample: each line counts as an event of its own."]
     required = [column for column in columns if column.required] or columns[:1]
     likeliest = max(required, key=lambda column: len({*column.texts}))
     return (likeliest.name,), ["No column and no pair of columns identifies a row of the sample: look for a key."]
@@ -129,14 +137,10 @@ def _features(
 
 def _column(column: Guess, key: tuple[str, ...], event_time: str | None) -> Iterator[str]:
     required = column.required or column.name in (*key, event_time)
-    renamed = column.name != column.in_file
-    has_source = "source" in {field.name for field in fields(Column)}
-    if renamed and not has_source:
-        yield f"        # The file calls it {_plain(column.in_file)}: rename it there, as columns are matched by name."
     yield f"        # {_seen(column)}"
     yield "        Column("
     yield f'            name="{column.name}",'
-    if renamed and has_source:
+    if column.name != column.in_file:
         yield f"            source={_quoted(column.in_file)},"
     yield f'            type="{column.type}",'
     if required:

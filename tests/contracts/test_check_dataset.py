@@ -74,6 +74,13 @@ def test_what_follows_from_a_fault_is_not_told(visits: Path) -> None:
     ]
 
 
+def test_of_an_unknown_type_nothing_else_is_told(visits: Path) -> None:
+    spoil(visits / "contract.py", 'type="double", minimum=0', 'type="float", minimum=0')
+    assert [fault.partition(";")[0] for fault in faults_of("visits")] == [
+        "visits/contract.py:12: column 'minutes': type 'float' is unknown (did you mean double?)"
+    ]
+
+
 def test_a_fault_of_the_training_module_is_told(visits: Path) -> None:
     (visits / "training.py").write_text(
         "from common.training.steps import Clip\n\nTRAINING_SETS = (Clip('a'), Clip('b'))\n"

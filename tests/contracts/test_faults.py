@@ -48,6 +48,11 @@ def test_a_fault_is_named_with_file_and_line(visits: Path, file: str, old: str, 
     assert expected.format(line=line) in fault()
 
 
+def test_a_message_of_several_lines_is_told_in_one(visits: Path) -> None:
+    spoil(visits / "contract.py", "CONTRACT = ", 'raise ValueError("too\\n  many")\nCONTRACT = ')
+    assert fault() == "visits/contract.py:5: ValueError: too many"
+
+
 def test_a_missing_transforms_module_is_named(visits: Path) -> None:
     (visits / "transforms.py").unlink()
     assert "visits/transforms.py is missing; write it" in fault()

@@ -17,7 +17,7 @@ import jobs.datasets
 from common.contracts import datasets
 from common.contracts.aggregates import Count, Pick, Sum
 from common.contracts.check_dataset import faults_of
-from common.contracts.contract import Contract
+from common.contracts.contract import LINE, Contract
 from common.sources.contract_text import contract_text
 from common.sources.guess import Sample, event_time_of, guess_columns, keys_of
 from jobs.new_dataset import main
@@ -69,6 +69,7 @@ def test_a_contract_is_guessed_from_a_csv(folder: Path, tmp_path: Path) -> None:
         "coupon": ("string", False),
     }
     assert contract.key == ("invoice_no",)
+    assert {column.source for column in contract.columns} >= {"InvoiceNo", "CustomerID", None}
     assert contract.event_time == "invoice_date"
     assert contract.source.delimiter == ";"
     assert contract.column("invoice_date").formats == ("d.M.yyyy H:mm",)
@@ -127,6 +128,14 @@ def test_two_columns_together_can_be_the_key() -> None:
     columns = guess_columns(Sample({"shop": ["1", "1", "2"], "line": ["1", "2", "1"], "note": ["a", "a", "a"]}))
     assert keys_of(columns) == [("shop", "line")]
     assert event_time_of(columns) is None
+
+
+def test_events_that_nothing_identifies_are_known_by_their_line(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "visits.csv"
+    file.write_text("visitor,at\nann,2026-01-05\nann,2026-01-05\nbob,2026-01-06\n")
+    contract = new(folder, file)
+    assert (contract.key, contract.event_time, contract.features.entity) == (LINE, "at", "visitor")
+    assert faults_of("orders") == []
 
 
 @pytest.mark.parametrize(

@@ -37,10 +37,16 @@ CUSTOMERS = replace(
     event_time=None,
     features=Features(version=1, entity="id", columns=()),
 )
+NAMELESS = replace(
+    ORDERS,
+    columns=(*ORDERS.columns, Column(name="who", type="string", description="")),
+    features=replace(ORDERS.features, entity="who"),
+    null_entity="drop",
+)
 SPLIT = training_set.Split(seed="s")
 # Each field is declared on one of these.
 PLAIN: dict[str, list[Any]] = {
-    "Contract": [ORDERS, CUSTOMERS],
+    "Contract": [ORDERS, CUSTOMERS, NAMELESS],
     "Column": [Column(name="c", type=type_, description="") for type_ in ("string", "long", "date")],
     "Files": [contract.Files()],
     "Features": [ORDERS.features],
