@@ -99,10 +99,11 @@ quarantine: environment ## quarantined rows, by reason: DATASET=... and optional
 	@: "$${DATASET:?which dataset? make quarantine DATASET=transactions}"; \
 		$(PYTHON) -m common.reports.quarantine --dataset "$$DATASET" $${DS:+--ds "$$DS"} $${UNMASKED:+--unmasked}
 
-contracts: environment ## a page for every contract, and each as ODCS
-	@$(PYTHON) -m common.contracts.page --out data/contracts
+contracts: environment ## a page for every contract, and each as ODCS, beside the lake
+	@case "$$LAKE" in *://*) folder=data;; *) folder=$$(dirname "$$LAKE");; esac; \
+		$(PYTHON) -m common.contracts.page --out "$$folder/contracts"
 
-report: environment ## one HTML page of 30 days, to the newest or to DS=...: volumes, quarantine, rules, drift, profiles
+report: environment ## one HTML page of 30 days, to the newest or to DS=..., beside the lake: volumes, rules, drift, profiles
 	@$(PYTHON) -m common.reports.report $${DS:+--ds "$$DS"}
 
 docs: environment ## Great Expectations' pages of every suite and result

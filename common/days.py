@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from common.errors import UsageError
 
 FORM = "YYYY-MM-DD, or a range YYYY-MM-DD..YYYY-MM-DD"
 LONGEST_RANGE = 366
 EARLIEST, LATEST = date(1970, 1, 1), date(2999, 12, 31)
+EARLIEST_ZONE = timedelta(hours=14)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -38,6 +39,18 @@ def parse_days(text: str, long_range: bool = False) -> list[date]:
             f"--ds {text!r} has {length} days, more than {LONGEST_RANGE}; add --long-range to run them all"
         )
     return days_between(start, end)
+
+
+def latest_day(now: datetime | None = None) -> date:
+    """Return the newest day that has begun somewhere on Earth."""
+    return ((now or datetime.now(UTC)) + EARLIEST_ZONE).date()
+
+
+def require_begun(days: list[date], now: datetime | None = None) -> None:
+    """Raise if a day has begun nowhere on Earth yet: nothing of it can have landed."""
+    latest = latest_day(now)
+    if days and days[-1] > latest:
+        raise UsageError(f"--ds {days[-1]} is in the future; expected a day until {latest}. Is the year right?")
 
 
 def days_between(start: date, end: date) -> list[date]:

@@ -8,6 +8,17 @@ from contextlib import contextmanager
 
 from common.printable import printable
 
+INTERRUPTED = 130
+EXIT_CODES = {
+    0: "done, also when there was nothing to do",
+    2: "bad arguments or a wrong declaration; nothing was touched",
+    3: "the data broke its contract; the JSON line names the failed rules or files",
+    4: "the source has nothing for that day, or the step before has not run",
+    5: "another run holds that table and day",
+    INTERRUPTED: "interrupted with Ctrl-C (143: with SIGTERM); run the same command again and it goes on",
+    1: "anything else",
+}
+
 
 class PipelineError(Exception):
     """Base class. Messages say what was found, what was expected and what to do."""
@@ -77,9 +88,12 @@ def advice(error: Exception) -> str:
 
 @contextmanager
 def exit_on_error() -> Iterator[None]:
-    """Print a pipeline error without a traceback and exit with its code."""
+    """Print a pipeline error, or that the person interrupted it, without a traceback; exit with its code."""
     try:
         yield
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except PipelineError as error:
         print(printable(error), file=sys.stderr)
         sys.exit(error.exit_code)

@@ -1,9 +1,10 @@
-"""The pattern for names of datasets, columns, pins and training sets."""
+"""The pattern for names of datasets, columns, pins and training sets, and the name that was meant by a wrong one."""
 
 from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError
+from collections.abc import Iterable
 
 from common.errors import UsageError
 
@@ -23,3 +24,11 @@ def whole_number(text: str) -> int:
     if not re.fullmatch(r"\d{1,12}", text, re.ASCII):
         raise ArgumentTypeError(f"{text!r} is no whole number of at most 12 digits")
     return int(text)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name; empty if no known one is close."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, list(known), 1)
+    return f"; did you mean {close[0]}?" if close else ""

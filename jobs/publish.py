@@ -42,6 +42,6 @@ ONLINE = Job(
 )
 
 if __name__ == "__main__":
-    arguments = parser("publish")
+    arguments = parser("publish", example="--online")
     arguments.add_argument("--online", action="store_true", help="then load the latest row of each entity online")
     run_job(ONLINE if "--online" in sys.argv[1:] else PUBLISH, arguments)

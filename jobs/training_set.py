@@ -16,7 +16,7 @@ def main(days: list[Run]) -> Line:
 
 
 if __name__ == "__main__":
-    arguments = parser("training_set")
+    arguments = parser("training_set", example="--name NAME")
     arguments.add_argument(
         "--name", required=True, help="which training set: one that the dataset's training.py declares"
     )

@@ -21,7 +21,7 @@ VALIDATE = Job(
 )
 
 if __name__ == "__main__":
-    arguments = parser("validate")
+    arguments = parser("validate", example="--table processed")
     arguments.add_argument(
         "--table", choices=tuple(layout.STAGES), default="processed", help="which table (default: processed)"
     )

@@ -13,7 +13,7 @@ from common.contracts.calendar import Closed, check_closed, is_closed
 from common.contracts.column import Column
 from common.contracts.expectations import Drift, Freshness, Reference, Rule, Severity, Volume
 from common.errors import require
-from common.names import NAME
+from common.names import NAME, did_you_mean
 
 __all__ = ["LINE", "Column", "Contract", "Feature", "Features", "Files"]
 TABLES = ("raw", "processed", "features")
@@ -217,7 +217,8 @@ class Contract:
     def _columns_exist(self, what: str, names: Iterable[str]) -> None:
         known = [column.name for column in (*self.columns, *self.derived)]
         unknown = [name for name in names if name not in known]
-        require(not unknown, f"contract {self.name!r}: {what} names {unknown}, but the columns are {known}")
+        advice = did_you_mean(unknown[0], known) if unknown else ""
+        require(not unknown, f"contract {self.name!r}: {what} names {unknown}, but the columns are {known}{advice}")
 
     def column(self, name: str) -> Column:
         return next(column for column in (*self.columns, *self.derived) if column.name == name)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from common.contracts import suite
 from common.contracts.contract import Contract
 from common.errors import ContractDeclarationError, UsageError, require
+from common.names import did_you_mean
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -66,7 +67,9 @@ def names() -> list[str]:
 
 def load(name: str) -> Dataset:
     if name not in names():
-        raise UsageError(f"--dataset {name!r} is unknown; expected one of: {', '.join(names())}")
+        raise UsageError(
+            f"--dataset {name!r} is unknown; expected one of: {', '.join(names())}{did_you_mean(name, names())}"
+        )
     package = f"{PACKAGE}.{name}"
     contract: Contract = importlib.import_module(f"{package}.contract").CONTRACT
     if contract.name != name:
@@ -76,5 +79,8 @@ def load(name: str) -> Dataset:
     for rule in contract.rules:
         table = suite.table_of(contract, rule.table)
         unknown = [column for column in rule.columns if column not in table.names]
-        require(not unknown, f"contract {name!r}: {rule.words} names {unknown}, but {table.path} has {table.names}")
+        advice = did_you_mean(unknown[0], table.names) if unknown else ""
+        require(
+            not unknown, f"contract {name!r}: {rule.words} names {unknown}, but {table.path} has {table.names}{advice}"
+        )
     return Dataset(contract, package)

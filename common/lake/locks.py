@@ -18,12 +18,18 @@ from common.lake.files import is_local, local_path
 
 POLL_SECONDS = 0.05
 COMMIT_SECONDS = 600
+_COMMIT = "commit"
 _held: set[tuple[Path, int]] = set()
 
 
 def committing(lake: str, table: str) -> AbstractContextManager[None]:
     """Allows one commit at a time to a table: on a local file system, one could overwrite another."""
-    return hold(lake, f"commit/{table}", COMMIT_SECONDS)
+    return hold(lake, f"{_COMMIT}/{table}", COMMIT_SECONDS)
+
+
+def commits_in_progress() -> bool:
+    """Whether a thread of this process is committing."""
+    return any(path.name.startswith(f"{_COMMIT}.") for path, _ in [*_held])
 
 
 @contextmanager

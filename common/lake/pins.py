@@ -11,7 +11,7 @@ from common.lake.content_hash import hash_parts
 from common.lake.files import list_files, locate, read_json, write_json
 from common.lake.locks import committing
 from common.lake.snapshot import TableSnapshot, UnreadableError
-from common.names import NAME, require_name
+from common.names import NAME, did_you_mean, require_name
 
 FOLDER = "pins"
 
@@ -68,7 +68,7 @@ def find(lake: str, name: str) -> Pin:
     require_name(name, "a pin")
     known = [existing.name for existing in pins(lake)]
     if name not in known:
-        raise UsageError(f"there is no pin {name}; there are: {', '.join(known) or 'none'}")
+        raise UsageError(f"there is no pin {name}; there are: {', '.join(known) or 'none'}{did_you_mean(name, known)}")
     return _load(lake, name)
 
 

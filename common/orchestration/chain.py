@@ -11,6 +11,8 @@ from datetime import date
 from common.contracts import layout
 from common.errors import SourceMissingError
 from common.lake import delta_log
+from common.orchestration import interruption
+from common.orchestration.day_counts import day_count
 from common.orchestration.job import ChainStep, Line, run_day
 from common.runtime.run import Run
 
@@ -47,6 +49,7 @@ def run_chain(steps: list[ChainStep], runs: list[Run], workers: Executor | None 
         new = {day for day in map(date.fromisoformat, line["stale"]) if day not in waiting}
         waiting |= {day: replace(runs[0], ds=day, full_refresh=False) for day in new}
         total += len(new)
+        interruption.day_done(run, line["outcome"])
         _log_progress(run, line, total - len(waiting), total, started)
     return [lines[ds] for ds in sorted(lines)]
 
@@ -118,7 +121,11 @@ def missed(run: Run, error: SourceMissingError) -> Line:
 
 def _log_progress(run: Run, line: Line, done: int, total: int, started: float) -> None:
     left = (time.monotonic() - started) / done * (total - done)
-    counts = {name.partition("_")[2]: count for name, count in line["counts"].items()}
-    shown = " ".join(f"{name}={counts[name]:,}" for name in PROGRESS_COUNTS if name in counts)
+    counts: dict[str, dict[str, int]] = {}
+    for name, count in line["counts"].items():
+        job, _, counted = name.partition("_")
+        counts.setdefault(job, {})[counted] = count
+    found = {name: day_count(name, counts) for name in PROGRESS_COUNTS}
+    shown = " ".join(f"{name}={count:,}" for name, count in found.items() if count is not None)
     remaining = f", about {left:,.0f} s left" if total > done else ""
     run.log.info("%d of %d: %s %s (%.1f s%s)", done, total, line["outcome"], shown, line["seconds"], remaining)

@@ -5,34 +5,42 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 from common.contracts import datasets
-from common.days import FORM, parse_days
+from common.days import FORM, parse_days, require_begun
 from common.errors import PipelineError, SourceMissingError, UsageError, advice
+from common.orchestration import interruption
 from common.orchestration.chain import missed, run_chain
 from common.orchestration.job import ChainStep, Job, Line, describe, run_day, run_together
 from common.orchestration.json_line import side_by_side, summary
+from common.runtime import jvm
 from common.runtime.code_version import day_fingerprint
+from common.runtime.command_line import CommandLine
 from common.runtime.locations import resolve
 from common.runtime.log_output import listen
 from common.runtime.run import Run
 from common.runtime.settings import load_settings
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(CommandLine):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see --help")
+        raise UsageError(f"{message}{'' if message.endswith('?') else ';'} see --help")
 
 
-def parser(job: str, day: str = "--ds", **dataset: Any) -> argparse.ArgumentParser:
-    arguments = _Parser(prog=f"jobs/{job}.py", allow_abbrev=False)
+def parser(job: str, day: str = "--ds", example: str = "", **dataset: Any) -> argparse.ArgumentParser:
+    """Its description is the docstring of the program that runs; `example` is an option to show in the examples."""
+    arguments = _Parser(prog=f"jobs/{job}.py", description=sys.modules["__main__"].__doc__)
+    words = f".venv/bin/spark-submit jobs/{job}.py --dataset {_any_dataset()} {example}".strip()
+    arguments.with_help(f"{words} {day} 2026-01-05", f"{words} {day} 2026-01-05..2026-01-06")
     arguments.add_argument("--dataset", required=True, help="the dataset: a folder name in jobs/datasets", **dataset)
     arguments.add_argument(day, dest="ds", required=True, help=f"the logical day: {FORM}")
     arguments.add_argument("--lake", help="root folder or URL of the tables (default: $LAKE, then conf/<env>.yml)")
@@ -43,6 +51,13 @@ def parser(job: str, day: str = "--ds", **dataset: Any) -> argparse.ArgumentPars
     return arguments
 
 
+def _any_dataset() -> str:
+    """For the examples of the help, which must not fail where a run would say what is wrong."""
+    with suppress(UsageError):
+        return datasets.names()[0]
+    return "NAME"
+
+
 def run_job(job: Job, arguments: argparse.ArgumentParser | None = None, argv: list[str] | None = None) -> NoReturn:
     """Run a job over its days in one session, print the JSON line and exit."""
 
@@ -50,7 +65,7 @@ def run_job(job: Job, arguments: argparse.ArgumentParser | None = None, argv: li
         runs = plan(job.name, options)
         if job.together and len(runs) > 1:
             return run_together(job, runs)
-        return summary(options["ds"], [_run_or_miss(job, run, single=len(runs) == 1) for run in runs])
+        return summary(options["ds"], [_run_in_range(job, run, single=len(runs) == 1) for run in runs])
 
     _run_and_exit(job.name, work, arguments or parser(job.name), argv)
 
@@ -78,14 +93,24 @@ def run_chain_job(steps: list[ChainStep], argv: list[str] | None = None) -> NoRe
 def _run_and_exit(
     name: str, work: Callable[[dict[str, Any]], Line], arguments: argparse.ArgumentParser, argv: list[str] | None
 ) -> NoReturn:
-    started = time.monotonic()
-    listen()
+    with interruption.signals_interrupt():
+        started = time.monotonic()
+        code, line = _run(name, work, arguments, argv)
+        line["seconds"] = round(time.monotonic() - started, 1)
+        _print_and_exit(code, line)
+
+
+def _run(
+    name: str, work: Callable[[dict[str, Any]], Line], arguments: argparse.ArgumentParser, argv: list[str] | None
+) -> tuple[int, Line]:
     line: Line = {"job": name, "outcome": "failed"}
     code = 1
     try:
+        listen()
+        jvm.leave_interrupts_to_python()
         options = vars(arguments.parse_args(argv))
         line |= {"dataset": options["dataset"], "ds": options["ds"]}
-        line = work(options)
+        line = interruption.run_beside(lambda: work(options))
         code = SourceMissingError.exit_code if line.get("missing") else 0
     except PipelineError as error:
         line |= describe(error)
@@ -96,11 +121,20 @@ def _run_and_exit(
         logging.getLogger("pipeline").exception(
             "%s failed: %s", name, advice(error) or "unexpected error; the traceback follows"
         )
-    except KeyboardInterrupt:
-        line |= {"error": "Interrupted", "message": "interrupted; run the same command again to continue"}
-    line["seconds"] = round(time.monotonic() - started, 1)
+    except interruption.Interrupted as error:
+        jvm.silence()
+        interruption.await_commits()
+        line |= interruption.record(line)
+        code = error.exit_code
+        logging.getLogger("pipeline").warning("%s", line["message"])
+    return code, line
+
+
+def _print_and_exit(code: int, line: Line) -> NoReturn:
     sys.stderr.flush()
     print(json.dumps(line, default=str), flush=True)
+    if line["outcome"] == "interrupted":
+        os._exit(code)  # other threads are still at work
     sys.exit(code)
 
 
@@ -108,6 +142,7 @@ def plan(job: str, arguments: dict[str, Any]) -> list[Run]:
     """Return one run per day from the parsed arguments, without reading or writing the lake."""
     options = dict(arguments)
     days = parse_days(options.pop("ds"), options.pop("long_range"))
+    require_begun(days)
     roots = {name: _absolute(name, options.pop(name)) for name in ("lake", "landing")}
     settings = load_settings(options.pop("env"), **roots)
     dataset = datasets.load(options.pop("dataset"))
@@ -120,10 +155,12 @@ def _absolute(name: str, path: str | None) -> str | None:
     return path if path is None else resolve(f"--{name}", path, Path.cwd())
 
 
-def _run_or_miss(job: Job, run: Run, single: bool) -> Line:
+def _run_in_range(job: Job, run: Run, single: bool) -> Line:
     """Run the day; in a range, report a day without source data as missing instead of raising."""
     try:
-        return run_day(job, run)
+        line = run_day(job, run)
+        interruption.day_done(run, line["outcome"])
+        return line
     except SourceMissingError as error:
         if single:
             raise

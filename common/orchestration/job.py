@@ -16,7 +16,7 @@ from common.errors import PipelineError, advice
 from common.lake import delta_log
 from common.lake.commit_metadata import source_versions
 from common.lake.locks import hold
-from common.orchestration import run_log
+from common.orchestration import interruption, run_log
 from common.runtime.run import Outcome, Run
 
 Line = dict[str, Any]
@@ -83,7 +83,8 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
             run.begin_spark()
         depends = _depends(job, run)
         try:
-            outcome = job.main(run)
+            with interruption.at_work(run):
+                outcome = job.main(run)
         except Exception as error:
             run_log.save_failure(run, describe(error))
             error.add_note(f"{run.job} of {run.contract.name} {run.ds}")
@@ -115,6 +116,8 @@ def run_together(job: Job, days: list[Run]) -> Line:
             locks.enter_context(_day_lock(run))
         depends = _depends(job, first)
         try:
+            for run in days:
+                locks.enter_context(interruption.at_work(run))
             outcome = job.together(days)
         except Exception as error:
             for run in days:

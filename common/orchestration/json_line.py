@@ -20,7 +20,7 @@ def summary(ds: str, lines: list[Line]) -> Line:
         "job": first["job"],
         "dataset": first.get("dataset"),
         "ds": ds,
-        "outcome": "nothing" if set(outcomes.values()) <= {"nothing", "closed"} else "done",
+        "outcome": _combined(set(outcomes.values())),
         "counts": counts,
         "read": _last_versions(lines, "read"),
         "written": _last_versions(lines, "written"),
@@ -44,10 +44,17 @@ def side_by_side(lines: dict[str, Line]) -> Line:
         "job": first["job"],
         "dataset": list(lines),
         "ds": first["ds"],
-        "outcome": "nothing" if outcomes == {"nothing"} else "done",
+        "outcome": _combined(outcomes),
         "datasets": lines,
         **(fields if missing else {}),
     }
+
+
+def _combined(outcomes: set[str]) -> str:
+    """Return one word for several outcomes; incomplete means that the source lacks something and the rest has run."""
+    if "missing" in outcomes or "incomplete" in outcomes:
+        return "missing" if outcomes == {"missing"} else "incomplete"
+    return "nothing" if outcomes <= {"nothing", "closed"} else "done"
 
 
 def _missing_fields(lines: list[Line]) -> Line:

@@ -14,7 +14,7 @@ from common.errors import SourceMissingError, UsageError
 from common.lake import delta_log, snapshot
 from common.lake.delta_log import Commit
 from common.lake.files import list_folders
-from common.names import NAME
+from common.names import NAME, did_you_mean
 from common.published.view import Version, View
 
 FOLDER = "published"
@@ -56,8 +56,9 @@ class Lake:
         numbers = self._numbers(form[1]) if form[1] in self._datasets() else []
         number = int(form[2]) if form[2] else max(numbers, default=-1)
         if number not in numbers:
-            known = ", ".join(self.tables()) or "none yet"
-            raise UsageError(f"{name} is not published in {self.uri}; published: {known}")
+            known = self.tables()
+            listed = ", ".join(known) or "none yet"
+            raise UsageError(f"{name} is not published in {self.uri}; published: {listed}{did_you_mean(name, known)}")
         return FeatureTable(self.uri, form[1], number)
 
     def _datasets(self) -> list[str]:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from common.days import parse_days
 from common.errors import SourceMissingError, UsageError
 from common.lake.snapshot import TableSnapshot
+from common.names import did_you_mean
 
 if TYPE_CHECKING:
     import pandas
@@ -128,7 +129,8 @@ class View:
         known = self.stored.schema.names
         unknown = [name for name in columns or () if name not in known]
         if unknown:
-            raise UsageError(f"{self.table} has no columns {unknown}; it has {', '.join(known)}")
+            advice = did_you_mean(unknown[0], known)
+            raise UsageError(f"{self.table} has no columns {unknown}; it has {', '.join(known)}{advice}")
         return list(columns or known)
 
     def _among(self, entities: Iterable[Any]) -> Any:

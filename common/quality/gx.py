@@ -13,13 +13,13 @@ import os
 import threading
 from collections.abc import Callable
 from copy import copy
-from difflib import get_close_matches
 from functools import cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.contracts.expectations import Rule
 from common.errors import UsageError
+from common.names import did_you_mean
 from common.printable import printable
 from common.quality import masking
 from common.quality.result import EXAMPLES
@@ -103,10 +103,9 @@ def expectation(rule: Rule, position: int) -> Any:
     severity = {"error": "critical", "warn": "warning"}[rule.severity]
     declared: Any = getattr(gx.expectations, rule.expectation, None)
     if not isinstance(declared, gx.expectations.Expectation.__class__):
-        close = get_close_matches(rule.expectation, dir(gx.expectations), 1)
+        advice = did_you_mean(rule.expectation, dir(gx.expectations)) or "; name one of its expectation classes"
         raise UsageError(
-            f"a rule names {rule.expectation}, which Great Expectations {gx.__version__} does not have"
-            f"{f'; did you mean {close[0]}?' if close else '; name one of its expectation classes.'}"
+            f"a rule names {rule.expectation}, which Great Expectations {gx.__version__} does not have{advice}"
         )
     try:
         return declared(**rule.arguments, severity=severity, meta={"rule": position})

@@ -5,20 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from common.errors import ContractViolationError, PipelineError, UsageError
+from common.errors import INTERRUPTED, ContractViolationError, PipelineError, UsageError
 from common.names import whole_number
 from common.printable import printable
 from common.published.catalog import Lake
 from common.reader import commands, lineage_commands
 from common.reader.output import Output
 from common.reader.places import lake_uri
+from common.runtime.command_line import CommandLine
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(CommandLine):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog}: {message}; see --help")
 
@@ -27,7 +28,8 @@ def _parser() -> argparse.ArgumentParser:
     common = _Parser(add_help=False)
     common.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
     common.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    parser = _Parser(prog="features", description=__doc__, allow_abbrev=False)
+    parser = _Parser(prog="features", description=__doc__)
+    parser.with_help("features list", "features show NAME --ds 2026-01-05", "features get NAME@v1 --out rows.parquet")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(
@@ -109,16 +111,22 @@ def main(argv: list[str] | None = None) -> int:
     try:
         _parser().parse_args(argv, arguments)
         output: Output = arguments.run(Lake(lake_uri(arguments.lake)), arguments)
+        output.print(arguments.json)
     except PipelineError as error:
-        print(printable(error), file=sys.stderr)
-        if arguments.json:
-            failures = error.failures if isinstance(error, ContractViolationError) else []
-            print(json.dumps({"error": str(error), "exit_code": error.exit_code, "failures": failures}, default=str))
-        return error.exit_code
-    output.print(arguments.json)
+        failures = error.failures if isinstance(error, ContractViolationError) else []
+        return _failed(arguments, str(error), error.exit_code, failures)
+    except KeyboardInterrupt:
+        return _failed(arguments, "interrupted; a file or a pin is written whole or not at all", INTERRUPTED)
     for warning in output.warnings:
         print(printable(warning), file=sys.stderr)
     return 0
+
+
+def _failed(arguments: argparse.Namespace, message: str, code: int, failures: Sequence[object] = ()) -> int:
+    print(printable(message), file=sys.stderr)
+    if arguments.json:
+        print(json.dumps({"error": message, "exit_code": code, "failures": failures}, default=str))
+    return code
 
 
 if __name__ == "__main__":

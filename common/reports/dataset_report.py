@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -32,6 +33,11 @@ class Track:
     def steady(self) -> bool:
         return all(cell["state"] == "passed" for cell in self.cells.values())
 
+    @property
+    def severity(self) -> int:
+        """Sort key: the worst result first."""
+        return min(STATES.index(cell["state"]) for cell in self.cells.values())
+
     def over(self, days: Sequence[str], fact: str) -> list[Any]:
         return [self.cells[day][fact] if day in self.cells else None for day in days]
 
@@ -48,6 +54,7 @@ class DatasetReport:
 
     contract: Contract
     window: list[str]
+    latest: str  # the newest day of any dataset on the page
     days: dict[str, DayStatus]
     tracks: list[Track]
     reasons: dict[str, list[int]]
@@ -76,7 +83,7 @@ class DatasetReport:
 
     @property
     def days_behind(self) -> int:
-        return self.window[::-1].index(self.newest)
+        return (date.fromisoformat(self.latest) - date.fromisoformat(self.newest)).days
 
     @property
     def undone(self) -> list[str]:
@@ -85,6 +92,8 @@ class DatasetReport:
 
     @property
     def verdict(self) -> str:
+        if not self.ran:
+            return "none"
         state = self.state(self.newest)
         return "warned" if state == "passed" and (self.days_behind or self.undone) else state
 

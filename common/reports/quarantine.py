@@ -1,74 +1,145 @@
-"""List the records in quarantine, without Spark: `python -m common.reports.quarantine --dataset NAME [--ds DAY]`."""
+"""List the records in quarantine by reason, without Spark: `python -m common.reports.quarantine --dataset NAME`."""
 
 from __future__ import annotations
 
-import argparse
-from collections import Counter
+import dataclasses
+import json
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table as Grid
-from rich.text import Text
 
 from common.contracts import datasets, layout
 from common.contracts.contract import Contract
 from common.contracts.layout import FILE_REFUSED
+from common.contracts.sensitive import MASK
 from common.days import parse_day, parse_days
 from common.errors import exit_on_error
 from common.lake import delta_log, small_tables
 from common.printable import printable
 from common.quality import masking
+from common.reports.landing_lines import find_lines
+from common.runtime.command_line import CommandLine
 from common.runtime.settings import load_settings
 
 EXAMPLES = 3
 LONGEST = 160
 
 
-def by_reason(
-    rows: Sequence[dict[str, Any]], contract: Contract, unmasked: bool = False
-) -> list[tuple[str, str, int, list[str]]]:
-    """Return day, reason, number of records and a few examples; a record with two reasons counts for both."""
-    counts: Counter[tuple[str, str]] = Counter()
-    examples: dict[tuple[str, str], list[str]] = {}
+@dataclass(frozen=True, order=True)
+class RefusedRecord:
+    """One record that was refused for a reason, and the field that the reason is about, if it is about one."""
+
+    ds: str
+    file: str
+    field: str
+    value: str
+    record: str = dataclasses.field(default="", repr=False)  # as it was sent, with what may be sensitive
+    line: int | None = dataclasses.field(default=None, compare=False)
+
+    @property
+    def words(self) -> str:
+        what = f"{self.field} = {self.value}" if self.field else self.value
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return "  ".join(map(printable, filter(None, [self.ds, where, what])))[:LONGEST]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    reason: str
+    days: dict[str, int]
+    examples: list[RefusedRecord]
+
+    @property
+    def records(self) -> int:
+        return sum(self.days.values())
+
+    @property
+    def words(self) -> str:
+        first, last = min(self.days), max(self.days)
+        days = first if first == last else f"{len(self.days)} days, {first}..{last}"
+        return f"{self.reason}  {self.records:,} record{'s' * (self.records != 1)}, {days}"
+
+
+def by_reason(rows: Sequence[dict[str, Any]], contract: Contract, unmasked: bool = False) -> list[Refusal]:
+    """Return the reasons, most frequent first; a record with two reasons counts for both."""
+    days: dict[str, Counter[str]] = defaultdict(Counter)
+    examples: dict[str, set[RefusedRecord]] = defaultdict(set)
     for row in rows:
-        # The record of a refused file is our own message, which was masked when the file was refused.
-        record = row["record"] or ""
-        shown = record if unmasked or FILE_REFUSED in row["reasons"] else masking.mask_record(contract, record)
         for reason in row["reasons"]:
-            key = (str(row["ds"]), reason)
-            counts[key] += row["copies"]
-            examples.setdefault(key, []).append(f"{row['file'] or ''} {shown}".strip())
+            days[reason][str(row["ds"])] += row["copies"]
+            examples[reason].add(refused_record(row, reason, contract, unmasked))
+    refusals = [Refusal(reason, dict(days[reason]), sorted(examples[reason])[:EXAMPLES]) for reason in days]
+    return sorted(refusals, key=lambda refusal: (-refusal.records, refusal.reason))
+
+
+def refused_record(row: dict[str, Any], reason: str, contract: Contract, unmasked: bool = False) -> RefusedRecord:
+    field, value = _offending(row["record"] or "", reason, contract, unmasked)
+    return RefusedRecord(str(row["ds"]), row["file"] or "", field, value, row["record"] or "")
+
+
+def with_lines(refusals: Sequence[Refusal], landing: str, contract: Contract) -> list[Refusal]:
+    """Add the lines of the examples, as far as their files still lie in landing."""
+    files: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for example in (example for refusal in refusals for example in refusal.examples):
+        files[example.ds, example.file].add(example.record)
+    lines = {place: find_lines(landing, contract, *place, records) for place, records in files.items()}
     return [
-        (ds, reason, count, sorted(examples[ds, reason])[:EXAMPLES])
-        for (ds, reason), count in sorted(counts.items(), key=lambda item: (item[0][0], -item[1], item[0][1]))
+        replace(
+            refusal,
+            examples=[
+                replace(example, line=lines[example.ds, example.file].get(example.record))
+                for example in refusal.examples
+            ],
+        )
+        for refusal in refusals
     ]
 
 
-def show_refused(dataset: str, ds: str | None, lake: str, unmasked: bool = False) -> None:
+def _offending(record: str, reason: str, contract: Contract, unmasked: bool) -> tuple[str, str]:
+    """Return the field and its value; the whole record where the reason is about no single field."""
+    # The record of a refused file is our own message, which was masked when the file was refused.
+    shown = record if unmasked or reason == FILE_REFUSED else masking.mask_record(contract, record)
+    field, colon, _ = reason.partition(":")
+    try:
+        fields = json.loads(shown) if colon else None
+    except ValueError:
+        fields = None
+    if isinstance(fields, dict) and field in fields:
+        value = fields[field]
+        return field, "nothing" if value is None else value if value == MASK else repr(value)
+    return "", shown
+
+
+def show_refused(dataset: str, ds: str | None, lake: str, landing: str, unmasked: bool = False) -> None:
     contract = datasets.load(dataset).contract
     path = f"{lake}/{layout.quarantine(contract).path}"
     days = parse_days(ds) if ds else sorted({parse_day(file.partition["ds"]) for file in delta_log.files(path)})
     rows = small_tables.read_slice(path, {"ds": days}).to_pylist()
-    console = Console()
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
     if not rows:
         console.print(f"Nothing of {dataset}{f' {ds}' if ds else ''} is in quarantine.")
         return
-    grid = Grid("ds", "reason", "records", "for example", title=f"quarantine/{dataset}", title_justify="left", box=None)
-    for day, reason, count, examples in by_reason(rows, contract, unmasked):
-        grid.add_row(day, reason, f"{count:,}", Text("\n".join(printable(example[:LONGEST]) for example in examples)))
-    console.print(grid, markup=False)
+    for refusal in with_lines(by_reason(rows, contract, unmasked), landing, contract):
+        console.print(refusal.words, style="bold", markup=False)
+        for example in refusal.examples:
+            console.print(f"  {example.words}", markup=False)
+        more = refusal.records - len(refusal.examples)
+        console.print(f"  and {more:,} more\n" if more else "")
     console.print("Fix the landing files or the contract, then run the day again; accepted records leave quarantine.")
 
 
 @exit_on_error()
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = CommandLine(prog="python -m common.reports.quarantine", description=__doc__)
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--ds", help="a day or a range A..B (default: every day)")
     parser.add_argument("--unmasked", action="store_true", help="show sensitive values too, to who may see them")
     arguments = parser.parse_args()
-    show_refused(arguments.dataset, arguments.ds, load_settings("local").lake, arguments.unmasked)
+    settings = load_settings("local")
+    show_refused(arguments.dataset, arguments.ds, settings.lake, settings.landing, arguments.unmasked)
 
 
 if __name__ == "__main__":

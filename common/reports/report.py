@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,17 +17,19 @@ import pyarrow.compute as pc
 
 from common.contracts import datasets
 from common.contracts.contract import TABLES
-from common.days import LONGEST_RANGE, day_range, parse_day
+from common.days import LONGEST_RANGE, day_range, latest_day, parse_day, require_begun
 from common.errors import SourceMissingError, UsageError, exit_on_error
 from common.lake import delta_log, small_tables
-from common.lake.files import list_files, local_path, read_json
+from common.lake.files import is_local, list_files, local_path, read_json
 from common.orchestration import run_log
 from common.quality import gx
 from common.reports import status, svg
-from common.reports.dataset_report import DatasetReport, Track
+from common.reports.dataset_report import STATES, DatasetReport, Track
 from common.reports.status import STEPS
-from common.runtime.settings import CONF, load_settings
+from common.runtime.command_line import CommandLine
+from common.runtime.settings import CONF, ROOT, load_settings
 
+NAME = "report.html"
 # Defaults for keys that a stored result may omit.
 DEFAULTS = dict.fromkeys(("column", "observed", "limit", "problem", "examples")) | {"checked": 0, "failed": 0}
 
@@ -85,58 +86,86 @@ def _dates(window: Sequence[str]) -> list[date]:
     return [date.fromisoformat(day) for day in window]
 
 
-def window_of(lake: str, until: date | None, days: int) -> list[str]:
-    """Return the last `days` days up to `until` or the newest run, not before the first run."""
+def windows_of(lake: str, until: date | None, days: int) -> dict[str, list[str]]:
+    """Return each dataset's last `days` days up to `until` or its own newest run, not before its first run."""
+    known = {name: _days_run(lake, name) for name in datasets.names()}
+    all_known = set().union(*known.values())
+    if not all_known:
+        raise SourceMissingError(f"nothing has run yet in {lake}; run a day first, e.g. with `make demo`")
+    return {name: _window(of or all_known, until, days) for name, of in known.items()}
+
+
+def _days_run(lake: str, dataset: str) -> set[str]:
+    """Return the days with a run or a result. A day in the future was mistyped."""
     names = [
         file.base_name
         for place in (run_log.FOLDER, run_log.RESULTS)
-        for file in list_files(f"{lake}/{place}", recursive=True)
+        for file in list_files(f"{lake}/{place}/{dataset}", recursive=True)
     ]
-    known = {name.removesuffix(".json") for name in names if re.fullmatch(r"\d{4}-\d{2}-\d{2}\.json", name)}
-    if not known:
-        raise SourceMissingError(f"nothing has run yet in {lake}; run a day first, e.g. with `make demo`")
+    days = {name.removesuffix(".json") for name in names if re.fullmatch(r"\d{4}-\d{2}-\d{2}\.json", name)}
+    return {day for day in days if day <= str(latest_day())}
+
+
+def _window(known: set[str], until: date | None, days: int) -> list[str]:
     last = until or parse_day(max(known))
     return [day for day in map(str, day_range(last, days - 1)) if day >= min(known)] or [str(last)]
 
 
-def dataset_report(lake: str, dataset: str, window: list[str]) -> DatasetReport:
+def dataset_report(lake: str, dataset: str, window: list[str], latest: str) -> DatasetReport:
     where = (lake, dataset, window)
     days = {day.ds: day for day in status.day_statuses(lake, dataset)}
     return DatasetReport(
-        datasets.load(dataset).contract, window, days, results(*where), reasons(*where), *profile(*where)
+        datasets.load(dataset).contract, window, latest, days, results(*where), reasons(*where), *profile(*where)
     )
 
 
-def render_page(lake: str, window: list[str], out: Path) -> str:
+def render_page(lake: str, windows: dict[str, list[str]], days: int, out: Path) -> str:
+    """Draw the datasets, worst first."""
     loader = jinja2.FileSystemLoader(CONF)
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters |= {"figure": svg.figure, "number": svg.number, "day": svg.day, "shortly": svg.shortly}
     index = local_path(lake) / gx.PAGE
     link = quote(os.path.relpath(index, out.parent)) if index.is_file() else ""
-    context = {"window": window, "steps": STEPS, "tables": TABLES, "plots": svg, "docs": link, "lake": lake}
-    reports = [dataset_report(lake, name, window) for name in datasets.names()]
-    return environment.get_template("report.html.j2").render(context, datasets=reports, made=datetime.now(UTC))
+    ends = sorted({window[-1] for window in windows.values()})
+    reports = [dataset_report(lake, name, window, _latest(ends, window, days)) for name, window in windows.items()]
+    context = {
+        "steps": STEPS, "tables": TABLES, "plots": svg, "docs": link, "lake": lake, "made": datetime.now(UTC),
+        "ends": ends, "longest": max(map(len, windows.values())),
+    }  # fmt: skip
+    reports.sort(key=lambda facts: STATES.index(facts.verdict))
+    return environment.get_template("report.html.j2").render(context, datasets=reports)
+
+
+def _latest(ends: Sequence[str], window: Sequence[str], days: int) -> str:
+    """Return the newest day of any dataset; a dataset that ended long before it is of another time, not late."""
+    near = str(date.fromisoformat(window[-1]) + timedelta(days=days))
+    return max(end for end in ends if end < near)
 
 
 @exit_on_error()
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m common.reports.report", description=__doc__)
-    parser.add_argument(
-        "--out", type=Path, default=Path("data/report.html"), help="file to write (default: %(default)s)"
-    )
-    parser.add_argument("--ds", help="the last day to show (default: the newest)")
+    parser = CommandLine(prog="python -m common.reports.report", description=__doc__)
+    parser.add_argument("--out", type=Path, help=f"file to write (default: {NAME} beside the lake)")
+    parser.add_argument("--ds", help="the last day to show (default: the newest of each dataset)")
     parser.add_argument("--days", type=int, default=30, help="how many days to show (default: 30)")
     parser.add_argument("--env", default="local")
     arguments = parser.parse_args()
     if not 1 <= arguments.days <= LONGEST_RANGE:
         raise UsageError(f"--days {arguments.days} is out of range; give a number from 1 to {LONGEST_RANGE}")
     lake = load_settings(arguments.env).lake
-    window = window_of(lake, parse_day(arguments.ds) if arguments.ds else None, arguments.days)
-    text = render_page(lake, window, arguments.out)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(text, encoding="utf-8")
-    print(arguments.out)
+    until = parse_day(arguments.ds) if arguments.ds else None
+    require_begun([until] if until else [])
+    out: Path = arguments.out or _beside(lake)
+    text = render_page(lake, windows_of(lake, until, arguments.days), arguments.days, out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text, encoding="utf-8")
+    print(out)
+
+
+def _beside(lake: str) -> Path:
+    """Beside the lake that the page is about; for a lake that is not a local folder, in the project's data."""
+    return (local_path(lake).parent if is_local(lake) else ROOT / "data") / NAME
 
 
 if __name__ == "__main__":

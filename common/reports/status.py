@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -13,23 +12,20 @@ from rich.text import Text
 from common.contracts import datasets
 from common.errors import exit_on_error
 from common.orchestration import run_log
+from common.orchestration.day_counts import SHOWN, day_count
 from common.orchestration.run_log import RunRecord
 from common.printable import printable
+from common.runtime.command_line import CommandLine
 from common.runtime.settings import load_settings
 
 STEPS = ("ingest", "validate-raw", "clean", "validate-processed", "features", "validate-features", "publish", "compact")
-# On a narrower console the numbers would be cut off.
-NARROWEST = 150
-# Column of the report -> the job, and those of its counts that the column adds up.
-COLUMNS = {
-    "landed": ("ingest", ("landed",)),
-    "accepted": ("clean", ("accepted", "late")),
-    "quarantined": ("both", ("quarantined",)),
-    "duplicates": ("clean", ("duplicates", "superseded")),
-    "late": ("clean", ("late",)),
-    "features": ("features", ("features",)),
-    "published": ("publish", ("rows",)),
-}
+# What a narrow console has no room for, the least needed first.
+DISPENSABLE = ("versions", "seconds", "late", "duplicates", "features")
+# Table versions may take several lines of this width.
+VERSIONS_WIDTH = 32
+LONGEST_FAILURE = 600
+WIDEST = 1 << 16
+IN_A_FILE = 150
 
 
 @dataclass(frozen=True)
@@ -37,11 +33,9 @@ class DayStatus:
     ds: str
     records: dict[str, RunRecord]
 
-    def count(self, column: str) -> int | None:
-        job, names = COLUMNS[column]
-        jobs = ("ingest", "clean") if job == "both" else (job,)
-        recorded = [self.records[name].line.get("counts", {}) for name in jobs if name in self.records]
-        return sum(counts.get(name, 0) for counts in recorded for name in names) if recorded else None
+    def count(self, shown: str) -> int | None:
+        ran = {job: record.line for job, record in self.records.items() if record.line}
+        return day_count(shown, {job: line.get("counts", {}) for job, line in ran.items()})
 
     @property
     def seconds(self) -> float:
@@ -73,19 +67,47 @@ def day_statuses(lake: str, dataset: str) -> list[DayStatus]:
     return [DayStatus(ds, by_day[ds]) for ds in sorted(by_day)]
 
 
-def status_table(dataset: str, days: Iterable[DayStatus], details: bool) -> Grid:
-    grid = Grid(title=dataset, title_justify="left", header_style="bold", box=None, pad_edge=False)
+def status_parts(days: Sequence[DayStatus], details: bool, width: int) -> Iterator[Grid | Text]:
+    """Return the table of days, what it leaves out at this width, and the failures on lines of their own."""
+    names = [*SHOWN, "seconds", *(["versions"] if details else [])]
+    left_out = []
+    grid = _grid(days, names)
+    console = Console(width=width)
+    for name in DISPENSABLE:
+        if name in names and console.measure(grid, options=console.options.update_width(WIDEST)).minimum > width:
+            names.remove(name)
+            left_out.append(name)
+            grid = _grid(days, names)
+    yield grid
+    if left_out:
+        yield Text(f"A wider terminal also shows: {', '.join(left_out)}.", style="dim")
+    failures = [day for day in days if day.failure]
+    if failures:
+        yield _failures(failures)
+
+
+def _grid(days: Sequence[DayStatus], names: Sequence[str]) -> Grid:
+    grid = Grid(header_style="bold", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     grid.add_column("ds", no_wrap=True)
-    for name in (*COLUMNS, "seconds"):
-        grid.add_column(name, justify="right", no_wrap=True)
-    if details:
-        grid.add_column("versions", no_wrap=True)
-    grid.add_column("last failure", style="red")
+    for name in names:
+        if name == "versions":
+            grid.add_column(name, overflow="fold", min_width=VERSIONS_WIDTH)
+        else:
+            grid.add_column(name, justify="right", no_wrap=True)
     for day in days:
-        counts = [_shown(day.count(name)) for name in COLUMNS]
-        versions = [day.versions] if details else []
+        counts = {name: _shown(day.count(name)) for name in SHOWN}
+        cells = {**counts, "seconds": f"{day.seconds:,.1f}", "versions": day.versions}
+        grid.add_row(day.ds, *(cells[name] for name in names))
+    return grid
+
+
+def _failures(days: Sequence[DayStatus]) -> Grid:
+    grid = Grid(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    grid.add_column("ds", no_wrap=True)
+    grid.add_column("last failure", style="red", overflow="fold")
+    for day in days:
         # The message may quote data, so it is plain text, never markup.
-        grid.add_row(day.ds, *counts, f"{day.seconds:,.1f}", *versions, Text(printable(day.failure[:160])))
+        grid.add_row(day.ds, Text(printable(" ".join(day.failure.split())[:LONGEST_FAILURE])))
     return grid
 
 
@@ -95,19 +117,23 @@ def _shown(count: int | None) -> str:
 
 @exit_on_error()
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m common.reports.status", description=__doc__)
+    parser = CommandLine(prog="python -m common.reports.status", description=__doc__)
     parser.add_argument("--dataset", choices=datasets.names(), help="only this dataset")
     parser.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
     parser.add_argument("--env", default="local")
     parser.add_argument("--short", action="store_true", help="leave out the table versions")
     arguments = parser.parse_args()
     lake = load_settings(arguments.env, lake=arguments.lake).lake
-    console = Console()
-    console.width = max(console.width, NARROWEST)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, IN_A_FILE)
     for name in [arguments.dataset] if arguments.dataset else datasets.names():
         days = day_statuses(lake, name)
         if days:
-            console.print(status_table(name, days, details=not arguments.short), "")
+            console.print(name, style="italic", markup=False)
+            for part in status_parts(days, not arguments.short, console.width):
+                console.print(part)
+            console.print()
         else:
             console.print(f"{name}: nothing has run yet in {lake}", markup=False)
 

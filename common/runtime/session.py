@@ -26,14 +26,16 @@ MEANING = {
 
 _own = threading.local()
 _starting = threading.Lock()
+# The first thread to ask takes the session that Spark started with.
+_unclaimed = threading.Lock()
 
 
 def open_session(settings: Settings, app: str) -> SparkSession:
     """Return this thread's session; threads need their own because commit metadata is a session option."""
     if not hasattr(_own, "session"):
         shared = _shared(settings, app)
-        in_main = threading.current_thread() is threading.main_thread()
-        _own.session = shared if in_main else shared.newSession()
+        first = _unclaimed.acquire(blocking=False)
+        _own.session = shared if first else shared.newSession()
     session: SparkSession = _own.session
     return session
 

@@ -16,6 +16,7 @@ from pydantic_settings import (
 )
 
 from common.errors import UsageError
+from common.names import did_you_mean
 from common.runtime.locations import resolve
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,7 +68,8 @@ def environments() -> list[str]:
 
 def load_settings(env: str, **flags: str | None) -> Settings:
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", env) or env not in environments():
-        raise UsageError(f"--env {env!r} is not known; expected one of: {', '.join(environments())}")
+        known = environments()
+        raise UsageError(f"--env {env!r} is not known; expected one of: {', '.join(known)}{did_you_mean(env, known)}")
     overrides: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
     try:
         settings = Settings(env=env, **overrides)

@@ -17,6 +17,7 @@ from common.lake.commit_metadata import signature
 from common.lake.files import write_json
 from common.lake.locks import hold
 from common.lake.training_manifests import FOLDER, manifests, place
+from common.names import did_you_mean
 from common.quality import profiles
 from common.training import leak_check
 from common.training.as_of_join import SPLIT, as_of, known_at, newest_known, split_of
@@ -146,6 +147,7 @@ def _named(wanted: From, features: DataFrame, entity: str, taken: set[str]) -> d
     if unknown:
         raise UsageError(
             f"{wanted.table} has no columns {unknown}; it has {features.columns}. Declare columns that it has"
+            f"{did_you_mean(unknown[0], features.columns)}"
         )
     table = wanted.table.partition("@")[0]
     aliases = {name: f"{table}_{name}" if name in taken else name for name in names}

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from common.contracts.datasets import Dataset
 from common.days import EARLIEST
 from common.errors import UsageError, require
-from common.names import LONGEST_NAME, NAME
+from common.names import LONGEST_NAME, NAME, did_you_mean
 from common.training.step_base import Step
 
 SPLITS = ("train", "val", "test")
@@ -154,6 +154,7 @@ def declared_training_set(dataset: Dataset, name: str) -> TrainingSet:
     if name not in declared:
         raise UsageError(
             f"{dataset.contract.name} declares no training set {name!r}; expected one of: {', '.join(declared) or 'none'}"
+            f"{did_you_mean(name, declared)}"
         )
     return declared[name]
 

@@ -211,3 +211,27 @@ def test_a_third_dataset_is_one_new_folder(tmp_path: Path) -> None:
     assert line["days"] == {"2026-01-01": "done", "2026-01-02": "done", "2026-01-03": "missing"}
     assert_rows(lake.rows("quarantine"), "ds | reasons\n2026-01-01 | ['minutes:not_double']")
     assert_rows(lake.feature_rows("2026-01-02"), "visitor | visits_3d | longest_3d\nann | 2 | 9.5\nbob | 1 | 1.0")
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_in_a_few_lines_and_running_again_goes_on(lake: PlayLake) -> None:
+    """Sent to the process group, as a terminal does: spark-submit's JVM and the Python beside it."""
+    next_day = "2026-01-06"
+    lake.land(DAY, "transaction_id | purchase_amount\na | 1\nb | 2")
+    lake.land(next_day, f"transaction_id | purchase_amount | timestamp\na | 9 | {DAY}T11:00:00Z\nc | 3 | {next_day}")
+    days = ("--dataset", "transactions", "--ds", f"{DAY}..{next_day}")
+    driver = subprocess.Popen(
+        command(lake, "backfill", *days), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True, env={**os.environ, **QUICK},
+    )  # fmt: skip
+    assert driver.stderr
+    assert any("1 of 2: done" in said for said in driver.stderr), "the first day is done"
+    os.killpg(driver.pid, signal.SIGINT)
+    out, said = driver.communicate(timeout=60)
+    line = json.loads(out)
+    assert (driver.returncode, line["outcome"], line["days"]) == (130, "interrupted", {DAY: "done"})
+    assert len(said.splitlines()) <= 3, said
+    assert said.rstrip().endswith(line["message"])
+    code, line, said = submit(lake, "backfill", *days)
+    assert (code, line["days"]) == (0, {DAY: "nothing", next_day: "done"}), said
+    assert_rows(lake.feature_rows(next_day), "user_id | purchases_7d | spend_7d\n1 | 3 | 14.00")

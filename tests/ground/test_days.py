@@ -1,10 +1,10 @@
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.days import LONGEST_RANGE, day_range, parse_day, parse_days
+from common.days import LONGEST_RANGE, day_range, parse_day, parse_days, require_begun
 from common.errors import UsageError
 
 
@@ -49,3 +49,11 @@ def test_a_long_range_needs_its_flag() -> None:
 
 def test_day_range_counts_both_ways() -> None:
     assert day_range(date(2026, 1, 2), 1, 1) == [date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)]
+
+
+def test_a_day_may_have_begun_where_the_sun_rises_first() -> None:
+    morning, noon = datetime(2026, 1, 5, 9, tzinfo=UTC), datetime(2026, 1, 5, 10, tzinfo=UTC)
+    require_begun([date(2026, 1, 5)], morning)
+    require_begun([date(2026, 1, 5), date(2026, 1, 6)], noon)
+    with pytest.raises(UsageError, match="2026-01-06 is in the future; expected a day until 2026-01-05"):
+        require_begun([date(2026, 1, 5), date(2026, 1, 6)], morning)

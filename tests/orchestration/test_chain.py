@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from common.contracts import datasets
-from common.errors import ContractViolationError, SourceMissingError
+from common.errors import EXIT_CODES, ContractViolationError, SourceMissingError
 from common.orchestration.chain import run_chain
 from common.orchestration.cli import run_chain_job, run_job
 from common.orchestration.job import ChainStep, Job
@@ -57,12 +57,31 @@ def test_a_single_missing_day_exits_with_4(said: Any) -> None:
 def test_a_range_names_missing_days_and_runs_the_others(said: Any, chained: bool) -> None:
     job = ingest("2026-01-05", "2026-01-06")
     code, line = said([ChainStep(job)] if chained else job, "2026-01-04..2026-01-07")
-    assert (code, line["outcome"]) == (4, "done")
+    assert (code, line["outcome"]) == (4, "incomplete")
     assert line["missing"] == ["2026-01-05", "2026-01-06"]
     assert line["days"]["2026-01-07"] == "done"
     assert line["message"] == (
         "2 of 4 days are missing: 2026-01-05, 2026-01-06; the others have run. First: nothing in landing for 2026-01-05"
     )
+
+
+def test_a_range_without_any_day_is_missing(said: Any) -> None:
+    code, line = said(ingest("2026-01-05", "2026-01-06"), "2026-01-05..2026-01-06")
+    assert (code, line["outcome"]) == (4, "missing")
+
+
+def test_one_dataset_with_a_gap_makes_the_whole_incomplete(said: Any) -> None:
+    def main(run: Run) -> Outcome:
+        if run.contract.name == "churn" and str(run.ds) == "2026-01-05":
+            raise SourceMissingError("nothing in landing")
+        return Outcome()
+
+    steps = [ChainStep(Job("ingest", main, lambda run: []))]
+    code, line = said(steps, "2026-01-05..2026-01-06", "churn", "transactions")
+    outcomes = {name: each["outcome"] for name, each in line["datasets"].items()}
+    assert (code, line["outcome"], outcomes) == (4, "incomplete", {"churn": "incomplete", "transactions": "done"})
+    code, line = said(steps, "2026-01-05", "churn", "transactions")
+    assert (code, line["outcome"]) == (4, "incomplete")
 
 
 def test_each_of_several_datasets_names_its_missing_days(said: Any) -> None:
@@ -101,6 +120,42 @@ def test_help_exits_with_0(capsys: pytest.CaptureFixture[str]) -> None:
         run_job(ingest(), argv=["--help"])
     shown = capsys.readouterr().out
     assert (left.value.code, "--full-refresh" in shown, "outcome" in shown) == (0, True, False)
+    assert all(f"  {code:<4}{meaning}" in shown for code, meaning in EXIT_CODES.items())
+    assert "spark-submit jobs/ingest.py --dataset churn --ds 2026-01-05" in shown
+
+
+def test_version_exits_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        run_job(ingest(), argv=["--version"])
+    assert (left.value.code, capsys.readouterr().out.split()[0]) == (0, "feature-pipeline")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("--datset churn --ds 2026-01-05", "--dataset"),
+        ("--dataset chrun --ds 2026-01-05", "churn"),
+        ("--dataset churn --ds 2026-01-05 --env locl", "local"),
+        ("--dataset churn --ds 2026-01-05 --full-refesh", "--full-refresh"),
+    ],
+)
+def test_a_mistyped_word_names_the_one_that_was_meant(
+    words: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        run_job(ingest(), argv=words.split())
+    assert left.value.code == 2
+    assert f"did you mean {meant}?" in json.loads(capsys.readouterr().out)["message"]
+
+
+def test_a_day_in_the_future_exits_with_2_and_leaves_no_record(said: Any, tmp_path: Path) -> None:
+    code, line = said(ingest(), "2026-01-05..2026-01-06")
+    assert code == 0
+    for ds in ("2062-01-05", "2062-01-04..2062-01-05"):
+        code, line = said(ingest("2062-01-05"), ds)
+        assert (code, line["error"]) == (2, "UsageError")
+        assert "2062-01-05 is in the future" in line["message"]
+    assert sorted(path.stem for path in (tmp_path / "lake/runs").rglob("*.json")) == ["2026-01-05", "2026-01-06"]
 
 
 def test_warnings_on_the_way_are_listed_once_with_their_day(said: Any) -> None:

@@ -21,7 +21,7 @@ from deltalake import write_deltalake
 from common.lake import content_hash
 from common.online.connect import open_store
 from common.published.export import without_formulas
-from common.reader import cli, lineage_commands
+from common.reader import cli, commands, lineage_commands
 from tests.support.published_tables import pack, publish, rows_of, vacuum
 from tests.support.tables_as_text import assert_rows
 
@@ -388,3 +388,29 @@ def test_invalid_commands_exit_with_2(lake: Path, capsys: Capture, words: str) -
     said = refused(capsys, 2, *words.split())
     assert said.startswith("features")
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("shw purchases", "show"),
+        ("show purchases --limt 3", "--limit"),
+        ("show purchase@v1", "purchases@v1"),
+        ("show purchases --columns spent", "spend"),
+    ],
+)
+def test_a_mistyped_word_names_the_one_that_was_meant(lake: Path, capsys: Capture, words: str, meant: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        sys.exit(cli.main(words.split()))
+    assert stopped.value.code == 2
+    assert f"did you mean {meant}?" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_with_one_line(lake: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "list_tables", interrupt)
+    assert refused(capsys, 130, "list").splitlines() == ["interrupted; a file or a pin is written whole or not at all"]
+    assert cli.main(["list", "--json"]) == 130
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 130

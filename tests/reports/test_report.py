@@ -35,12 +35,12 @@ AGE = {
 PSI = {"expectation": "PsiToBeAtMost(0.25)", "column": "spend_30d", "kind": "drift", "severity": "warn", "limit": 0.25}
 
 
-def ran(lake: Path, ds: str, *jobs: str, failed: str = "", message: str = "") -> None:
+def ran(lake: Path, ds: str, *jobs: str, failed: str = "", message: str = "", dataset: str = "transactions") -> None:
     for job in jobs:
         line = {"job": job, "ds": ds, "counts": COUNTS.get(job, {}), "seconds": 1.0}
-        write_json(f"{lake}/runs/transactions/{job}/{ds}.json", {"line": line, "failure": None})
+        write_json(f"{lake}/runs/{dataset}/{job}/{ds}.json", {"line": line, "failure": None})
     if failed:
-        write_json(f"{lake}/runs/transactions/{failed}/{ds}.json", {"failure": {"message": message}})
+        write_json(f"{lake}/runs/{dataset}/{failed}/{ds}.json", {"failure": {"message": message}})
 
 
 def checked(lake: Path, ds: str, table: str, *results: dict[str, Any]) -> None:
@@ -108,7 +108,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def draw(lake: Path, until: date | None = None, days: int = 30) -> str:
-    return report.render_page(str(lake), report.window_of(str(lake), until, days), lake.parent / "report.html")
+    return report.render_page(str(lake), report.windows_of(str(lake), until, days), days, lake.parent / "report.html")
 
 
 def text_of(page: str) -> str:
@@ -166,10 +166,46 @@ def test_missing_measurements_are_reported(tmp_path: Path) -> None:
     ran(tmp_path, "2026-01-05", *report.STEPS)
     seen = text_of(draw(tmp_path))
     assert "✓ All good on 5 Jan" in seen
-    assert "Drift Not measured yet" in seen
-    assert "Profile Not measured yet" in seen
-    assert "Freshness Not measured yet" in seen
+    assert "3 not measured yet Freshness Drift: it needs some earlier days to compare with Profile" in seen
+    assert "1 dataset not measured: churn" in seen
     assert "no rule has a result yet" in seen
+
+
+def test_what_was_not_measured_is_folded_after_the_rest(lake: Path) -> None:
+    page = draw(lake).partition("<body>")[2]
+    before, _, folded = page.partition("<summary>1 dataset not measured: churn</summary>")
+    assert "nothing has run in these days" not in before
+    assert "nothing has run in these days" in folded.partition("</details>")[0]
+
+
+def test_the_worst_dataset_and_rule_come_first(lake: Path) -> None:
+    ran(lake, "2026-01-07", *report.STEPS, dataset="churn")
+    cards = re.findall(r'<article class="card state-(\w+)"><header><h2><a href="#(\w+)"', draw(lake).replace("\n", ""))
+    assert cards == [("failed", "transactions"), ("passed", "churn")]
+    checked(lake, "2026-01-05", "processed", {**AGE, "column": "user_id", "success": False, "severity": "warn"}, AGE)
+    grid = text_of(draw(lake)).partition("Rules over time")[2]
+    assert grid.index("age values to be between") < grid.index("user_id values to be between".replace("_", "_ "))
+
+
+def test_when_it_was_made_is_said_on_top(lake: Path) -> None:
+    head = draw(lake).partition("<body>")[2].partition("<main>")[0]
+    assert re.search(r"Made \d{4}-\d{2}-\d{2} \d{2}:\d{2} UTC", head)
+
+
+def test_each_dataset_is_shown_to_its_own_newest_day(lake: Path) -> None:
+    ran(lake, "2011-03-04", *report.STEPS, dataset="churn")
+    seen = text_of(draw(lake))
+    assert "30 days to the newest day of each dataset" not in seen
+    assert "3 days to the newest day of each dataset" in seen
+    assert "churn ✓ All good on 4 Mar" in seen
+    assert "days behind" not in seen, "it is of another time"
+
+
+def test_a_mistyped_day_in_the_future_moves_no_page(lake: Path) -> None:
+    write_json(f"{lake}/runs/transactions/ingest/2062-01-05.json", {"failure": {"message": "nothing landed"}})
+    seen = text_of(draw(lake))
+    assert "3 days to 2026-01-07" in seen
+    assert "2062" not in seen
 
 
 def test_a_day_without_runs_is_not_shown_as_good(lake: Path) -> None:
@@ -230,7 +266,12 @@ def test_a_chosen_day_ends_the_window(lake: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
-    [([], 4, "nothing has run yet in"), (["--days", "0"], 2, "--days 0"), (["--env", "x"], 2, "--env 'x'")],
+    [
+        ([], 4, "nothing has run yet in"),
+        (["--days", "0"], 2, "--days 0"),
+        (["--env", "x"], 2, "--env 'x'"),
+        (["--ds", "2062-01-05"], 2, "in the future"),
+    ],
 )
 def test_a_missing_lake_is_reported(
     tmp_path: Path,
@@ -260,6 +301,16 @@ def test_the_command_writes_the_page_and_prints_its_path(
     page = out.read_text()
     assert page.startswith("<!doctype html>")
     assert "2 days to 2026-01-06" in text_of(page)
+
+
+def test_by_default_the_page_lies_beside_its_lake(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LAKE", str(lake))
+    monkeypatch.setattr(sys, "argv", ["report"])
+    report.main()
+    assert capsys.readouterr().out == f"{lake.parent / 'report.html'}\n"
+    assert (lake.parent / "report.html").exists()
 
 
 def test_histogram_heights_are_densities() -> None:

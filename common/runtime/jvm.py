@@ -1,0 +1,35 @@
+"""The JVM beside this process, as far as signals and its own messages go."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import Any
+
+
+def leave_interrupts_to_python() -> None:
+    """Ctrl-C reaches spark-submit's JVM as well; if it ended first, every call to it would fail with a trace."""
+    gateway = _gateway()
+    if gateway:
+        signals = gateway.jvm.sun.misc
+        signals.Signal.handle(signals.Signal("INT"), signals.SignalHandler.SIG_IGN)
+
+
+def silence() -> None:
+    """Its tasks are about to be cut off, and each would log a trace."""
+    with suppress(Exception):  # it may have ended already
+        gateway = _gateway()
+        if gateway:
+            log4j = gateway.jvm.org.apache.logging.log4j
+            log4j.core.config.Configurator.setAllLevels("", log4j.Level.OFF)
+
+
+def _gateway() -> Any:
+    """That of spark-submit, or the one that PySpark started; None if there is none."""
+    if "PYSPARK_GATEWAY_PORT" in os.environ:
+        from pyspark.java_gateway import launch_gateway
+
+        return launch_gateway()  # type: ignore[no-untyped-call]
+    pyspark = sys.modules.get("pyspark")
+    return pyspark.SparkContext._gateway if pyspark else None
