@@ -1,8 +1,17 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-export LAKE ?= data/lake
-export LANDING ?= data/landing
-export DATASET DS FROM TO REPROCESS
+LAKE ?= data/lake
+LANDING ?= data/landing
+AIRFLOW_PORT ?= 8080
+# Docker, or a replacement, such as COMPOSE=podman-compose.
+COMPOSE ?= docker compose
+BUILD ?= $(COMPOSE) build
+# `days` lands 16 days; the last two are for the first backfill through Airflow.
+DEMO_DAYS := 2026-01-01..2026-01-14
+# Values reach the recipes through the environment, quoted there as "$$NAME". `value` takes them as they were typed, so that make
+# expands nothing in a folder's name either.
+TYPED := LAKE LANDING DATASET DS FROM TO REPROCESS NAME CONFIRM AIRFLOW_PORT COMPOSE DEMO_DAYS
+$(foreach name,$(TYPED),$(if $(filter undefined,$(origin $(name))),,$(eval override export $(name) := $$(value $(name)))))
 PYTHON := .venv/bin/python
 # Small data, many short queries: interpret them instead of compiling, with one task and small pages.
 SMALL := .venv/bin/spark-submit --conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN \
@@ -10,13 +19,6 @@ SMALL := .venv/bin/spark-submit --conf spark.sql.codegen.wholeStage=false --conf
 # Many days in one session: Java's optimising compiler pays off if it compiles only what runs often.
 MANY_DAYS := --conf "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=4 \
 	-XX:Tier4InvocationThreshold=20000 -XX:Tier4MinInvocationThreshold=5000 -XX:Tier4CompileThreshold=40000"
-# `days` lands 16 days; the last two are for the first backfill through Airflow.
-DEMO_DAYS := 2026-01-01..2026-01-14
-# Docker, or a replacement, such as COMPOSE=podman-compose.
-COMPOSE ?= docker compose
-BUILD ?= $(COMPOSE) build
-export AIRFLOW_PORT ?= 8080
-export LANDING_FOLDER = $(abspath $(LANDING))
 # The DAGs' tests run in Airflow's environment, all others in Spark's.
 DAG_TESTS := .venv-airflow/bin/python -m pytest tests/dags --confcutdir=tests/dags -o timeout= -W ignore
 TESTS := $(PYTHON) -m pytest -n 2 --dist worksteal
@@ -28,7 +30,7 @@ python=$$(command -v python3.11 || command -v python3) || \
 	"$$python" $(1)
 endef
 
-.PHONY: help demo setup test test-all lint bench lock clean status quarantine contracts report docs setup-airflow airflow backfill cluster cluster-down up down logs
+.PHONY: help demo setup test test-all lint bench lock clean wipe status quarantine dataset check contracts report docs setup-airflow airflow backfill cluster cluster-down up down logs
 # Parts of the targets above.
 .PHONY: environment archive days
 
@@ -42,7 +44,7 @@ demo: environment ## 14 days of sample data through the whole chain
 	@$(MAKE) -s archive & archive=$$!; $(MAKE) -s days; code=$$?; wait $$archive && exit $$code
 	@echo; $(PYTHON) -m common.reports.status --short
 	@echo; $(PYTHON) -m jobs.datasets.churn.baseline
-	@echo "The lake is $$(cd $(LAKE) && pwd). Worth trying next:"
+	@echo "The lake is $$(realpath -m -- "$$LAKE"). Worth trying next:"
 	@echo "  make status"
 	@echo "  .venv/bin/spark-submit jobs/features.py --dataset transactions --ds 2026-01-05"
 	@echo "  .venv/bin/features show transactions --ds 2026-01-05"
@@ -55,12 +57,12 @@ archive:
 
 days:
 	@for dataset in transactions:2000 churn:500; do \
-		name=$${dataset%:*}; [ -d $(LANDING)/$$name ] || { \
-		$(PYTHON) -m jobs.datasets.$$name.sample --days 16 --rows $${dataset#*:} --out $(LANDING)/.writing && \
-		mv $(LANDING)/.writing/$$name $(LANDING)/; } || exit 1; done
-	@echo "Running $(DEMO_DAYS) of both datasets, side by side:" >&2
-	@$(SMALL) $(MANY_DAYS) jobs/backfill.py --dataset transactions churn --ds $(DEMO_DAYS) >/dev/null
-	@$(SMALL) jobs/training_set.py --dataset churn --name churn_baseline --ds $(DEMO_DAYS) >/dev/null
+		name=$${dataset%:*}; [ -d "$$LANDING/$$name" ] || { \
+		$(PYTHON) -m jobs.datasets.$$name.sample --days 16 --rows $${dataset#*:} --out="$$LANDING/.writing" && \
+		mv -- "$$LANDING/.writing/$$name" "$$LANDING/"; } || exit 1; done
+	@echo "Running $$DEMO_DAYS of both datasets, side by side:" >&2
+	@$(SMALL) $(MANY_DAYS) jobs/backfill.py --dataset transactions churn --ds "$$DEMO_DAYS" >/dev/null
+	@$(SMALL) jobs/training_set.py --dataset churn --name churn_baseline --ds "$$DEMO_DAYS" >/dev/null
 
 ##@ Develop
 
@@ -86,9 +88,18 @@ lock: setup ## resolve the dependencies anew
 	@for name in uv spark dev airflow airflow-dev; do .venv/bin/uv pip compile -q --upgrade --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header conf/requirements/$$name.in -o conf/requirements/$$name.txt || exit 1; done
 
-clean: cluster-down ## remove everything made here: data, environments, caches
-	@rm -rf data .venv .venv-airflow .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* spark-warehouse
-	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+clean: cluster-down ## remove environments and caches; data stays
+	@rm -rf .venv .venv-airflow .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+	@find . -path ./data -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+WIPED := data/ and spark-warehouse/: the lake, landing files, the online store, and the history of Airflow here
+wipe: ## remove all data made here, for good; asks first (or CONFIRM=yes)
+	@if [ "$$CONFIRM" != yes ]; then \
+		[ -t 0 ] || { echo "make wipe removes $(WIPED). There is no terminal to ask on: to remove it all, run CONFIRM=yes make wipe" >&2; exit 2; }; \
+		read -r -p "Remove $(WIPED)? There is no way back. Type yes: " CONFIRM; \
+		[ "$$CONFIRM" = yes ] || { echo "Nothing was removed." >&2; exit 2; }; fi
+	@$(MAKE) -s cluster-down
+	@rm -rf data spark-warehouse
 
 ##@ Operate
 
@@ -98,6 +109,13 @@ status: environment ## what ran, per dataset and day
 quarantine: environment ## quarantined rows, by reason: DATASET=... and optionally DS=..., UNMASKED=1
 	@: "$${DATASET:?which dataset? make quarantine DATASET=transactions}"; \
 		$(PYTHON) -m common.reports.quarantine --dataset "$$DATASET" $${DS:+--ds "$$DS"} $${UNMASKED:+--unmasked}
+
+dataset: environment ## a new dataset, its contract guessed from a file: NAME=... FROM=sample.csv
+	@: "$${NAME:?which name? make dataset NAME=orders FROM=orders.csv}" "$${FROM:?FROM which file?}"; \
+		$(PYTHON) -m jobs.new_dataset "$$NAME" --from "$$FROM"
+
+check: environment ## everything that is wrong with the datasets' contracts, or with one: DATASET=...
+	@$(PYTHON) -m common.contracts.check_dataset $${DATASET:+"$$DATASET"}
 
 contracts: environment ## a page for every contract, and each as ODCS, beside the lake
 	@case "$$LAKE" in *://*) folder=data;; *) folder=$$(dirname "$$LAKE");; esac; \
@@ -132,12 +150,12 @@ cluster-down: ## stop that cluster
 	@[ ! -d data/cluster ] || [ ! -x $(PYTHON) ] || $(PYTHON) conf/spark/cluster.py down
 
 up: ## start Airflow, Spark and PostgreSQL in containers
-	@$(call with_python,conf/docker/first_start.py "$(COMPOSE)")
-	@mkdir -p "$(LANDING_FOLDER)"
-	@export REVISION=$$(git rev-parse HEAD 2>/dev/null); $(BUILD) && $(COMPOSE) up -d
-	@$(call with_python,conf/docker/healthy.py --wait 300 http://127.0.0.1:$(AIRFLOW_PORT)/api/v2/monitor/health \
+	@$(call with_python,conf/docker/first_start.py "$$COMPOSE")
+	@mkdir -p -- "$$LANDING"
+	@export REVISION=$$(git rev-parse HEAD 2>/dev/null) LANDING_FOLDER="$$(realpath -- "$$LANDING")"; $(BUILD) && $(COMPOSE) up -d
+	@$(call with_python,conf/docker/healthy.py --wait 300 "http://127.0.0.1:$$AIRFLOW_PORT/api/v2/monitor/health" \
 		scheduler.status=healthy dag_processor.status=healthy triggerer.status=healthy)
-	@echo "Airflow: http://127.0.0.1:$(AIRFLOW_PORT), user admin, password AIRFLOW_ADMIN_PASSWORD of .env"
+	@echo "Airflow: http://127.0.0.1:$$AIRFLOW_PORT, user admin, password AIRFLOW_ADMIN_PASSWORD of .env"
 
 down: ## stop the containers; the lake and Airflow's history stay
 	@$(COMPOSE) down

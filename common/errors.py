@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from common.printable import printable
 
@@ -68,8 +69,8 @@ class InconclusiveCheckError(PipelineError):
     """A check whose success proves nothing, because it could not have failed."""
 
 
-class ContractDeclarationError(PipelineError):
-    """A contract contradicts itself; raised at import."""
+class ContractDeclarationError(UsageError):
+    """A dataset's own fault: its contract contradicts itself, or its code cannot be used. Raised before anything runs."""
 
 
 # Signs of a damaged or missing file in the errors of Spark, Parquet and deltalake.
@@ -99,7 +100,24 @@ def exit_on_error() -> Iterator[None]:
         sys.exit(error.exit_code)
 
 
+_COLLECTOR: ContextVar[Callable[[str], None] | None] = ContextVar("collector", default=None)
+
+
 def require(holds: bool, message: str) -> None:
-    """Raise a ContractDeclarationError unless the condition holds."""
-    if not holds:
+    """Raise a ContractDeclarationError unless the condition holds; while faults are collected, note it and go on."""
+    if holds:
+        return
+    if collect := _COLLECTOR.get():
+        collect(message)
+    else:
         raise ContractDeclarationError(message)
+
+
+@contextmanager
+def collecting(collect: Callable[[str], None]) -> Iterator[None]:
+    """Call `collect` with each fault instead of stopping at the first."""
+    token = _COLLECTOR.set(collect)
+    try:
+        yield
+    finally:
+        _COLLECTOR.reset(token)

@@ -1,4 +1,4 @@
-"""The pattern for names of datasets, columns, pins and training sets, and the name that was meant by a wrong one."""
+"""The pattern for names of datasets, columns, pins and training sets, and what a mistyped name was meant to be."""
 
 from __future__ import annotations
 
@@ -27,8 +27,12 @@ def whole_number(text: str) -> int:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return the end of a message about an unknown name; empty if no known one is close."""
+    """' (did you mean NAME?)' where a known name is close, else nothing; to append to what was found."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name, list(known), 1)
-    return f"; did you mean {close[0]}?" if close else ""
+    names = {other: other for other in known}
+    lower = {other.lower(): other for other in names}
+    for word, choices in ((name, names), (name.lower(), lower)):
+        if close := get_close_matches(word, choices, n=1):
+            return f" (did you mean {choices[close[0]]}?)"
+    return ""

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import venv
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
@@ -45,8 +46,8 @@ def main(*names: str) -> None:
 
 def build(name: str) -> None:
     place = PLACES[name]
-    ready, wanted = place / ".ready", fingerprint(name)
-    if is_ready(ready, wanted):
+    ready, current = place / ".ready", fingerprint(name)
+    if is_ready(ready, current):
         return
     say(f"setting up {place.name} (a minute or two, once)")
     create(place)
@@ -58,26 +59,26 @@ def build(name: str) -> None:
         link_spark_submit(place)
         drop_zipped_python(place)
     compile_python(place)
-    ready.write_text(wanted)
+    ready.write_text(current)
 
 
 def add_tools(name: str, place: Path) -> None:
     """Rebuilding the environment removes its `.ready-tools` too, so that the tools are installed again."""
-    ready, wanted = place / ".ready-tools", fingerprint(name)
-    if is_ready(ready, wanted):
+    ready, current = place / ".ready-tools", fingerprint(name)
+    if is_ready(ready, current):
         return
     say(f"adding the tools for tests and lint to {place.name}")
     install_lock(place, name)
     compile_python(place)
-    ready.write_text(wanted)
+    ready.write_text(current)
 
 
-def is_ready(ready: Path, wanted: str) -> bool:
-    return ready.exists() and ready.read_text() == wanted
+def is_ready(ready: Path, current: str) -> bool:
+    return ready.exists() and ready.read_text() == current
 
 
 def fingerprint(name: str) -> str:
-    """Hash everything that the environment is made from. Tools depend only on their lock: they are added to what is there."""
+    """Hash everything that the environment is made from. Tools depend on their lock alone: they are installed on top."""
     parts = [LOCKS / f"{name}.txt"]
     if name in TOOLS_OF:
         return hashlib.sha256(parts[0].read_bytes()).hexdigest()
@@ -115,9 +116,9 @@ def check_java() -> None:
         shown = subprocess.run([java(), "-version"], capture_output=True, text=True, check=True).stderr
     except (OSError, subprocess.CalledProcessError):
         stop(f"No working Java found. {advice}")
-    found = re.search(r'version "(\d+)', shown)
-    if not found or int(found[1]) < JAVA:
-        stop(f"Java {found[1] if found else '?'} found. {advice}")
+    version = re.search(r'version "(\d+)', shown)
+    if not version or int(version[1]) < JAVA:
+        stop(f"Java {version[1] if version else '?'} found. {advice}")
 
 
 def java() -> str:
@@ -149,12 +150,12 @@ def uv_install(place: Path) -> list[str]:
 
 def install_jars(jars: Path) -> None:
     """Fetch Delta's jars with the Ivy that Spark ships, and check the SHA-256 of each."""
-    wanted = dict(
+    checksums = dict(
         line.split() for line in (SPARK_CONF / "jars.txt").read_text().splitlines() if line[:1] not in ("", "#")
     )
     with tempfile.TemporaryDirectory() as scratch:
         ivy = Path(scratch) / "ivy.xml"
-        ivy.write_text(ivy_module(wanted))
+        ivy.write_text(ivy_module(checksums))
         pattern = str(Path(scratch) / "[artifact]-[revision].[ext]")
         call(
             java(),
@@ -169,19 +170,19 @@ def install_jars(jars: Path) -> None:
             "-retrieve",
             pattern,
         )
-        for coordinates, expected in wanted.items():
+        for coordinates, expected in checksums.items():
             _, artifact, version = coordinates.split(":")
             jar = Path(scratch) / f"{artifact}-{version}.jar"
-            found = hashlib.sha256(jar.read_bytes()).hexdigest()
-            if found != expected:
-                stop(f"{jar.name}: SHA-256 {found} found, {expected} expected (conf/spark/jars.txt). Not installed.")
+            actual = hashlib.sha256(jar.read_bytes()).hexdigest()
+            if actual != expected:
+                stop(f"{jar.name}: SHA-256 {actual} found, {expected} expected (conf/spark/jars.txt). Not installed.")
             shutil.copy(jar, jars)
 
 
-def ivy_module(wanted: dict[str, str]) -> str:
+def ivy_module(coordinates: Iterable[str]) -> str:
     dependencies = ""
-    for coordinates in wanted:
-        organisation, name, version = (quoteattr(part) for part in coordinates.split(":"))
+    for jar in coordinates:
+        organisation, name, version = (quoteattr(part) for part in jar.split(":"))
         dependencies += (
             f'<dependency org={organisation} name={name} rev={version} transitive="false" conf="default->default"/>'
         )

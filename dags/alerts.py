@@ -1,7 +1,7 @@
 """Sends alerts: always a line in a log file, and a webhook or an e-mail where configured.
 
-An alert that is lost is a warning in the log, never a failure of the run that it tells of, nor a run that waits. Airflow
-imports this module too, from an environment that has neither Spark nor Delta.
+An alert that cannot be delivered is a warning in the log; it neither fails the run nor makes it wait. Airflow imports this
+module too, from an environment that has neither Spark nor Delta.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Alert:
 
     @property
     def headline(self) -> str:
-        about = dict.fromkeys(each for each in (self.dataset or self.dag, self.task, self.ds) if each)
+        about = dict.fromkeys(name for name in (self.dataset or self.dag, self.task, self.ds) if name)
         return printable(_one_line(f"{self.kind}: {' '.join(about)}"))
 
     @property
@@ -79,13 +79,11 @@ class Email(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Email:
-        wrong = [
-            place for place, each in enumerate(self.to) if "," in each or "@" not in each or each.split() != [each]
-        ]
-        if wrong:
-            raise ValueError(f"to: entry {wrong[0]} is no address; expected one like name@example.org")
+        for number, address in enumerate(self.to):
+            if "," in address or "@" not in address or address.split() != [address]:
+                raise ValueError(f"to: entry {number} is no address; expected one like name@example.org")
         if self.user and not self.starttls and self.host not in HERE:
-            raise ValueError(f"user needs starttls: without it, the password would go to {self.host} for all to read")
+            raise ValueError(f"user needs starttls: without it, the password would go to {self.host} unencrypted")
         return self
 
 
@@ -106,17 +104,17 @@ class _LostError(Exception):
 class _Attempt(threading.Thread):
     """Delivers to one receiver in a daemon thread, so a slow one blocks neither the caller nor the process's exit."""
 
-    def __init__(self, name: str, tell_it: Callable[[], None]) -> None:
+    def __init__(self, name: str, send: Callable[[], None]) -> None:
         super().__init__(daemon=True)
-        self.name, self._tell_it = name, tell_it
+        self.name, self._send = name, send
         self.loss = f"no answer within {SECONDS:g} s"
 
     def run(self) -> None:
         try:
-            self._tell_it()
+            self._send()
             self.loss = ""
         except Exception as error:
-            self.loss = _said(error)
+            self.loss = _reason(error)
 
 
 def tell(alert: Alert, receivers: Receivers) -> None:
@@ -124,24 +122,24 @@ def tell(alert: Alert, receivers: Receivers) -> None:
     log = logging.getLogger("pipeline")
     try:
         attempts = _attempts(alert, receivers)
-        for each in attempts:
-            each.start()
-        until = time.monotonic() + SECONDS
-        for each in attempts:
-            each.join(max(0.0, until - time.monotonic()))
-            if each.loss:
-                log.warning("the alert '%s' did not reach the %s: %s", alert.headline, each.name, each.loss)
+        for attempt in attempts:
+            attempt.start()
+        deadline = time.monotonic() + SECONDS
+        for attempt in attempts:
+            attempt.join(max(0.0, deadline - time.monotonic()))
+            if attempt.loss:
+                log.warning("the alert '%s' did not reach the %s: %s", alert.headline, attempt.name, attempt.loss)
     except Exception as error:
-        log.warning("an alert could not be delivered: %s", _said(error))
+        log.warning("an alert could not be delivered: %s", _reason(error))
 
 
 def _attempts(alert: Alert, receivers: Receivers) -> list[_Attempt]:
-    found = [_Attempt(f"log {receivers.log}", partial(_write, alert, ROOT / Path(receivers.log).expanduser()))]
+    attempts = [_Attempt(f"log {receivers.log}", partial(_write, alert, ROOT / Path(receivers.log).expanduser()))]
     if receivers.webhook:
-        found.append(_Attempt(f"webhook in {WEBHOOK}", partial(_post, alert)))
+        attempts.append(_Attempt(f"webhook in {WEBHOOK}", partial(_post, alert)))
     if receivers.email:
-        found.append(_Attempt(f"mail server {receivers.email.host}", partial(_mail, alert, receivers.email)))
-    return found
+        attempts.append(_Attempt(f"mail server {receivers.email.host}", partial(_mail, alert, receivers.email)))
+    return attempts
 
 
 def _write(alert: Alert, path: Path) -> None:
@@ -183,7 +181,7 @@ def _address() -> str:
 def _mail(alert: Alert, email: Email) -> None:
     password = os.environ.get(SMTP_PASSWORD, "")
     if email.user and not password:
-        raise _LostError(f"the environment has no {SMTP_PASSWORD}, which the user needs")
+        raise _LostError(f"the environment has no {SMTP_PASSWORD}, which the login needs")
     message = EmailMessage()
     message["Subject"] = _cut(printable(_one_line(f"{alert.headline}: {alert.message}")), LONGEST_SUBJECT)
     message["From"], message["To"] = email.sender, ", ".join(email.to)
@@ -198,7 +196,7 @@ def _mail(alert: Alert, email: Email) -> None:
         server.send_message(message)
 
 
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """The type and number of an error: its text may hold the address or the password."""
     if isinstance(error, _LostError):
         return str(error)
@@ -207,13 +205,13 @@ def _said(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         return f"{type(error).__name__}, it answered {error.smtp_code}"
     if isinstance(error, URLError) and isinstance(error.reason, Exception):
-        return _said(error.reason)
+        return _reason(error.reason)
     return type(error).__name__
 
 
-def _plain(found: dict[str, Any]) -> dict[str, Any]:
+def _plain(content: dict[str, Any]) -> dict[str, Any]:
     """JSON that every receiver can parse: NaN, infinity and unknown types become text."""
-    text = json.dumps(found, default=str, skipkeys=True)
+    text = json.dumps(content, default=str, skipkeys=True)
     plain: dict[str, Any] = json.loads(text, parse_constant=str)
     return plain
 

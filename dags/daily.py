@@ -16,14 +16,14 @@ from dags.schedule import Daily, schedule, settings
 from dags.submit import JobOperator
 from dags.waiting import Wait
 
-# Those whose rows other days may depend on.
+# Other days may depend on the rows that these tasks write.
 CHANGING = ["raw.ingest", "processed.clean", "features.build"]
 
 
-@task(doc_md="Earlier runs' days that this day's rows have changed, as ranges; none on most days.")
+@task(doc_md="Days that ran before and depend on rows that this day changed, as ranges; on most days there are none.")
 def out_of_date(**context: Any) -> list[str]:
     lines = context["ti"].xcom_pull(task_ids=CHANGING)
-    return in_ranges(each for line in lines for each in (line or {}).get("stale", []))
+    return in_ranges(ds for line in lines for ds in (line or {}).get("stale", []))
 
 
 def daily(name: str, how: Daily) -> None:
@@ -46,18 +46,18 @@ def daily(name: str, how: Daily) -> None:
         doc_md=docs.of_day(contract, how),
         tags={"daily", name},
     ):
-        with TaskGroup("raw", tooltip="What arrived, as it arrived") as raw:
+        with TaskGroup("raw", tooltip="What arrived, as text") as raw:
             chain(
                 Wait(task_id="wait", dataset=name, landing=settings().landing, how=how, doc_md=docs.WAIT),
                 job(task_id="ingest", job="ingest", pool=pool(name, "raw"), doc_md=docs.of_job("ingest")),
                 validate(options=("--table", "raw"), pool=pool(name, "raw")),
             )
-        with TaskGroup("processed", tooltip="Typed, one row a key, at home on its event date") as processed:
+        with TaskGroup("processed", tooltip="Typed rows, one per key, by event date") as processed:
             chain(
                 job(task_id="clean", job="clean", pool=pool(name, "processed"), doc_md=docs.of_job("clean")),
                 validate(options=("--table", "processed"), pool=pool(name, "processed")),
             )
-        with TaskGroup("features", tooltip="One row an entity, as known at the end of the day") as features:
+        with TaskGroup("features", tooltip="One row per entity, as known at the end of the day") as features:
             chain(
                 job(task_id="build", job="features", pool=pool(name, "features"), doc_md=docs.of_job("features")),
                 validate(options=("--table", "features"), pool=pool(name, "features")),

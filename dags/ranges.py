@@ -39,11 +39,11 @@ def whole_range(name: str, how: Daily) -> None:
         )  # fmt: skip
 
 
-@task(doc_md="The days that the events are about.")
+@task(doc_md="The days that the events name.")
 def told(**context: Any) -> list[dict[str, str]]:
     days = days_of(context["triggering_asset_events"])
     if not days:
-        raise AirflowFailException('the event says no day; send it with extra {"ds": "YYYY-MM-DD"}')
+        raise AirflowFailException('the event names no day; send it with the extra {"ds": "YYYY-MM-DD"}')
     return [{"ds": day} for day in days]
 
 

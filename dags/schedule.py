@@ -37,9 +37,7 @@ class Timed(_Strict):
     retry_seconds: float = Field(gt=0, description="Before the first retry; doubled for each further one")
     longest_retry_seconds: float = Field(gt=0)
     timeout_minutes: float = Field(gt=0, description="How long one job may take")
-    late_after_minutes: float | None = Field(
-        gt=0, description="After the end of a scheduled run's interval; null: never"
-    )
+    late_after_minutes: float | None = Field(gt=0, description="After a scheduled run could start; null: never")
     paused: bool = Field(description="Whether the DAG waits to be switched on when it is first seen")
     spark: dict[str, str | int | bool] = Field(description="Spark settings of the submits, such as memory and cores")
 
@@ -55,17 +53,6 @@ class Timed(_Strict):
     @property
     def start_date(self) -> datetime:
         return datetime.combine(self.start, time(), UTC)
-
-    @property
-    def deadline(self) -> timedelta | None:
-        """The time from the start of a run's interval until it counts as late."""
-        if self.late_after_minutes is None:
-            return None
-        from croniter import croniter
-
-        ticks = croniter(self.schedule, self.start_date)
-        start, end = ticks.get_next(datetime), ticks.get_next(datetime)
-        return end - start + timedelta(minutes=self.late_after_minutes)  # type: ignore[no-any-return]
 
     @property
     def tasks(self) -> dict[str, Any]:

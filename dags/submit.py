@@ -26,8 +26,8 @@ FACTS = (
     "job", "dataset", "ds", "outcome", "error", "counts", "read", "written", "stale", "missing", "days", "run_id", "seconds",
 )  # fmt: skip
 RULE = ("ds", "expectation", "column", "failed", "checked", "observed", "limit", "severity", "file")
-
-
+# Airflow's own: the address of its database, its keys and passwords, and those of the alerts' receivers.
+NOT_FOR_JOBS = ("AIRFLOW", "_AIRFLOW", "ALERT_")
 # What Spark may still log, with the lines of its traces, after the job's last line; see conf/spark/log4j2.properties.
 SPARK_LOG = re.compile(r"\d\d:\d\d:\d\d (WARN|ERROR|FATAL) |\s")
 
@@ -38,8 +38,9 @@ class Submission(SparkSubmitHook):
     said: dict[str, Any] | None = None
 
     def submit(self, application: str = "", **options: Any) -> str | None:
-        # A process group of its own, so that a kill reaches the driver's Python and its JVM.
-        driver_id: str | None = super().submit(application, start_new_session=True, **options)
+        """In a process group of its own, so that a kill reaches the driver's Python and its JVM."""
+        own = {"start_new_session": True, "umask": jobs_umask(), "env": jobs_environment()}
+        driver_id: str | None = super().submit(application, **own, **options)
         return driver_id
 
     @property
@@ -71,6 +72,18 @@ def job_line(text: str) -> dict[str, Any] | None:
     return line if isinstance(line, dict) and "job" in line else None
 
 
+def jobs_environment() -> dict[str, str]:
+    """Airflow's environment without its secrets. The provider passes everything if it is given `env_vars`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_FOR_JOBS)}
+    # Put the Spark environment first on PATH: its spark-submit finds its own Spark and Python.
+    return kept | {"PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+
+
+def jobs_umask() -> int:
+    """The umask of whoever started Airflow, which itself writes for its own user alone (conf/airflow/private)."""
+    return int(os.environ.get("JOBS_UMASK", "-1"), 8)  # -1: unchanged
+
+
 class JobOperator(SparkSubmitOperator):
     """Runs `spark-submit jobs/<job>.py --dataset … --ds …`, as a person would type it."""
 
@@ -90,8 +103,6 @@ class JobOperator(SparkSubmitOperator):
             application=str(ROOT / "jobs" / f"{job}.py"),
             application_args=["--dataset", dataset, "--ds", ds, "--env", ENV, *options],
             name=f"{job} {dataset}",
-            # Put the Spark environment first on PATH: its spark-submit finds its own Spark and Python.
-            env_vars={"PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
             **rest,
         )
         self.job, self.dataset, self.ds, self.options, self.missing = job, dataset, ds, options, missing
@@ -102,7 +113,6 @@ class JobOperator(SparkSubmitOperator):
             conn_id=self._conn_id,
             name=self.name,
             application_args=self.application_args,
-            env_vars=self.env_vars,
         )
 
     def execute(self, context: Context) -> dict[str, Any]:

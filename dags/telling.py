@@ -5,35 +5,37 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any, Literal
 
-from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+from airflow.sdk import AsyncCallback, DeadlineAlert
 
 from dags.alerts import Alert, tell
+from dags.lateness import PossibleStart
 from dags.schedule import Timed, schedule
 
 Kind = Literal["failed", "late", "warning"]
-# Of the rules that a message names.
+# How many rules a message names at most.
 MOST = 20
 
 
 def failed(context: Mapping[str, Any]) -> None:
     message = str(context.get("exception") or "the task failed; its log says why")
-    left = _left(context)
-    rules = [in_words(rule) for rule in errors(left)]
-    _tell("failed", context, message, {**left.get("counts", {}), **({"failed": rules} if rules else {})})
+    result = _result(context)
+    rules = [in_words(rule) for rule in errors(result)]
+    _tell("failed", context, message, {**result.get("counts", {}), **({"failed": rules} if rules else {})})
 
 
-def _left(context: Mapping[str, Any]) -> dict[str, Any]:
+def _result(context: Mapping[str, Any]) -> dict[str, Any]:
     """The job's JSON line, or nothing if it never wrote one: the alert is sent either way."""
     with suppress(Exception):
         return dict(context["ti"].xcom_pull())
     return {}
 
 
-def errors(said: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The rules that stopped the day and the refused files, up to a readable number."""
-    return [rule for rule in said.get("failures", []) if rule.get("severity") != "warn"][:MOST]
+def errors(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rules that stopped the day, and the refused files; no more than a person reads."""
+    return [rule for rule in result.get("failures", []) if rule.get("severity") != "warn"][:MOST]
 
 
 def in_words(rule: Mapping[str, Any]) -> str:
@@ -43,11 +45,11 @@ def in_words(rule: Mapping[str, Any]) -> str:
     return f"{rule.get('expectation') or rule.get('file')}{column}{counted}"
 
 
-def warned(context: Mapping[str, Any], said: Mapping[str, Any]) -> None:
-    rules = [_rule(each) for each in said["warnings"]]
+def warned(context: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+    rules = [_rule(rule) for rule in result["warnings"]]
     more = f" and {len(rules) - MOST} more" if len(rules) > MOST else ""
     message = f"{len(rules)} rules warned: {', '.join(rules[:MOST])}{more}"
-    _tell("warning", context, message, dict(said.get("counts") or {}))
+    _tell("warning", context, message, dict(result.get("counts") or {}))
 
 
 def _rule(rule: Mapping[str, Any]) -> str:
@@ -60,24 +62,23 @@ def late(context: Mapping[str, Any], message: str) -> None:
 
 
 async def overdue(dag: str, minutes: float, **context: Any) -> None:
-    """Called by the triggerer. Manual runs are mostly for old days, and never late."""
+    """Called by the triggerer."""
     run = (context.get("context") or {}).get("dag_run") or {}
     run_id = str(run.get("dag_run_id") or run.get("run_id") if isinstance(run, Mapping) else run)
-    if not run_id.startswith("scheduled"):
-        return
-    message = f"{run_id} of {dag} has not succeeded {minutes:g} minutes after its day; it waits, runs or has failed"
+    message = (
+        f"{run_id} of {dag} has not succeeded {minutes:g} minutes after it could start; it waits, runs or has failed"
+    )
     alert = Alert(kind="late", dag=dag, task="", ds="", message=message)
     # In a thread: other triggers share the triggerer's event loop.
     await asyncio.to_thread(tell, alert, schedule().alerts)
 
 
 def deadline(dag: str, how: Timed) -> DeadlineAlert | None:
-    """Counted from the logical date: Airflow 3.3.2 cannot clear a run whose deadline counts from queuing."""
-    if how.deadline is None:
+    if how.late_after_minutes is None:
         return None
     return DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_LOGICAL_DATE,
-        interval=how.deadline,
+        reference=PossibleStart(),
+        interval=timedelta(minutes=how.late_after_minutes),
         callback=AsyncCallback("dags.telling.overdue", kwargs={"dag": dag, "minutes": how.late_after_minutes}),
     )
 

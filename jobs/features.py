@@ -1,4 +1,4 @@
-"""processed -> features: one row per entity, from what had arrived by the end of ds."""
+"""processed -> features: one row per entity, from the rows that had arrived by the end of ds."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from jobs.partials import bring_up_to_date
 def main(run: Run) -> Outcome:
     table = layout.features(run.contract)
     staleness.require_usable(run, "processed")
-    meaning = definition.require_unchanged(run)
+    feature_definition = definition.require_unchanged(run)
     sources = source_versions(run, build.source_tables(run.contract))
     bring_up_to_date(run)
     rows, counts = build.build_features(run)
-    books = {"counts": counts, "sources": sources, **meaning.facts}
+    books = {"counts": counts, "sources": sources, **feature_definition.facts}
     change = converge(
         run, DesiredSlice(table=table, where={"ds": [run.ds]}, desired=rows, size=counts["features"]), books
     )

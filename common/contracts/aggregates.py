@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from common.errors import require
+from common.names import did_you_mean
 
 NUMERIC = ("int", "long", "double", "decimal")
 DATE_PARTS = ("year", "month", "day", "dayofweek", "quarter")
@@ -52,6 +53,11 @@ class Windowed(Aggregate):
     fits_window: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        name = type(self).__name__
+        require(
+            type(self.days) is int,
+            f"{name}: {self.days!r} is not a whole number of days; the window comes first, like 7",
+        )
         require(self.days > 0, f"{self.words}: a window of {self.days} days is empty; declare at least 1 day")
 
 
@@ -223,7 +229,11 @@ class DatePart(Aggregate):
     fits_snapshot: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        require(self.part in DATE_PARTS, f"part of ds {self.part!r} is unknown; expected one of {DATE_PARTS}")
+        hint = did_you_mean(self.part, DATE_PARTS)
+        require(
+            self.part in DATE_PARTS,
+            f"part of ds {self.part!r} is unknown{hint}; expected one of {', '.join(DATE_PARTS)}",
+        )
 
     @property
     def words(self) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 
 from common.contracts.aggregates import NUMERIC
+from common.contracts.wording import require_tuples, type_fault
 from common.errors import require
 from common.names import NAME
 
-TYPES = re.compile(r"string|int|long|double|boolean|date|timestamp|decimal\((\d{1,2}),(\d{1,2})\)")
 MARKS = (".", ",")
 # Columns that the pipeline adds to every dataset's tables.
 RESERVED = frozenset(
@@ -44,7 +43,8 @@ class Column:
         subject = f"column {self.name!r}"
         require(bool(NAME.fullmatch(self.name)), f"{subject}: a name is lower case letters, digits and _; rename it")
         require(self.name not in RESERVED, f"{subject}: the pipeline adds a column of this name; choose another")
-        require(bool(TYPES.fullmatch(self.type)), f"{subject}: type {self.type!r} is unknown; expected {TYPES.pattern}")
+        require(not (fault := type_fault(self.type)), f"{subject}: {fault}")
+        require_tuples(self, subject)
         bounded = any(bound is not None for bound in (self.minimum, self.above, self.maximum))
         require(
             not bounded or self.base_type in NUMERIC, f"{subject}: a range is for numbers, but the type is {self.type}"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from common.contracts.aggregates import Aggregate, ColumnAggregate, FeatureRatio, Flag, Windowed
 from common.contracts.calendar import Closed, check_closed, is_closed
 from common.contracts.column import Column
 from common.contracts.expectations import Drift, Freshness, Reference, Rule, Severity, Volume
+from common.contracts.wording import is_encoding, is_zone, meant, require_tuples
 from common.errors import require
 from common.names import NAME, did_you_mean
 
@@ -38,10 +37,11 @@ class Files:
         single = len(self.delimiter) == 1 and self.delimiter not in '"\r\n'
         require(single, f"delimiter {self.delimiter!r} is not allowed; expected one character, no quote or line break")
         require(
-            _is_encoding(self.encoding), f"encoding {self.encoding!r} is unknown; expected a Python codec like utf-8"
+            is_encoding(self.encoding), f"encoding {self.encoding!r} is unknown; expected a Python codec like utf-8"
         )
         known = self.on_bad_file in ("fail", "quarantine")
-        require(known, f"on_bad_file {self.on_bad_file!r} is unknown; expected 'fail' or 'quarantine'")
+        hint = did_you_mean(self.on_bad_file, ("fail", "quarantine"))
+        require(known, f"on_bad_file {self.on_bad_file!r} is unknown{hint}; expected 'fail' or 'quarantine'")
         require(self.longest_record > 0, f"longest_record {self.longest_record} is not allowed; expected 1 or more")
 
     def fold(self, name: str) -> str:
@@ -49,26 +49,16 @@ class Files:
         return name.casefold() if self.any_case else name
 
 
-def _is_encoding(name: str) -> bool:
-    try:
-        codecs.lookup(name)
-    except LookupError:
-        return False
-    return True
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return False
-    return True
-
-
 @dataclass(frozen=True)
 class Feature:
+    """A feature: its name and how it is computed."""
+
     name: str
     rule: Aggregate
+
+    def __post_init__(self) -> None:
+        fits = isinstance(self.rule, Aggregate)
+        require(fits, f"feature {self.name!r}: {self.rule!r} is no aggregate; expected one like Count(7)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +79,8 @@ class Features:
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
+    """All that is declared about a dataset."""
+
     name: str
     description: str
     columns: tuple[Column, ...]
@@ -117,6 +109,7 @@ class Contract:
     def __post_init__(self) -> None:
         subject = f"contract {self.name!r}"
         require(bool(NAME.fullmatch(self.name)), f"{subject}: a name is lower case letters, digits and _; rename it")
+        require_tuples(self, subject)
         if self.key == LINE and LINE_COLUMN not in self.derived:
             object.__setattr__(self, "derived", (*self.derived, LINE_COLUMN))
         names = [column.name for column in (*self.columns, *self.derived)]
@@ -129,14 +122,14 @@ class Contract:
         self._columns_exist("winner", self.winner)
         self._columns_exist("entity", (self.features.entity,))
         require(bool(self.key), f"{subject}: no key is declared; name the columns that identify a record, or LINE")
-        optional = [name for name in self.key if not self.column(name).required]
+        optional = [name for name in self.key if name in names and not self.column(name).required]
         require(
             not optional, f"{subject}: key columns {optional} must be required=True, because a key is never missing"
         )
         self._check_event_time(subject)
         for name in ("refused_share", "duplicate_share"):
             require(0 < getattr(self, name) <= 1, f"{subject}: {name} {getattr(self, name)} is not in (0, 1]")
-        require(_is_zone(self.zone), f"{subject}: zone {self.zone!r} is unknown; expected a name like Europe/Berlin")
+        require(is_zone(self.zone), f"{subject}: zone {self.zone!r} is unknown; expected a name like Europe/Berlin")
         check_closed(subject, self.closed)
         version = self.features.version
         require(version > 0, f"{subject}: feature version {version} is not allowed; expected 1 or more")
@@ -191,34 +184,43 @@ class Contract:
             if isinstance(feature.rule, FeatureRatio):
                 parts = names if windowed else [*names, *(column.name for column in (*self.columns, *self.derived))]
                 unknown = [part for part in (feature.rule.numerator, feature.rule.divisor) if part not in parts]
-                require(not unknown, f"{prefix} divides {unknown}, but the choices are {parts}")
+                require(not unknown, f"{prefix} divides {unknown}, but the choices are {parts}{meant(unknown, parts)}")
 
     def _check_type(self, subject: str, feature: Feature) -> None:
         rule, prefix = feature.rule, f"{subject}: feature {feature.name!r}"
         columns = (*self.columns, *self.derived, *self.features.measures)
         if isinstance(rule, ColumnAggregate | Flag):
-            column = next(column for column in columns if column.name == rule.column)
+            column = next((column for column in columns if column.name == rule.column), None)
+            if column is None:
+                return
             types = rule.of if isinstance(rule, ColumnAggregate) else ()
             fits = not types or column.base_type in types
             require(fits, f"{prefix} ({rule.words}) needs {types}, but it is {column.type}")
-        if isinstance(rule, Flag):
-            known = rule.value in column.values or not column.values
-            require(known, f"{prefix} compares with {rule.value!r}, but the values are {column.values}")
+            known = not isinstance(rule, Flag) or rule.value in column.values or not column.values
+            value = getattr(rule, "value", None)
+            require(known, f"{prefix} compares with {value!r}, but the values are {column.values}")
 
     def _check_quality(self, subject: str) -> None:
         self._columns_exist("references", [reference.column for reference in self.references])
         features = [feature.name for feature in self.features.columns]
+        hint = did_you_mean(self.label or "", features)
         require(
-            self.label in (None, *features), f"{subject}: label {self.label!r} is not among the features {features}"
+            self.label in (None, *features),
+            f"{subject}: label {self.label!r}{hint} is not among the features {features}",
         )
         for rule in self.rules:
-            require(rule.table in TABLES, f"{subject}: {rule.words} is for {rule.table!r}; expected one of {TABLES}")
+            hint = did_you_mean(rule.table, TABLES)
+            require(
+                rule.table in TABLES, f"{subject}: {rule.words} is for {rule.table!r}{hint}; expected one of {TABLES}"
+            )
 
     def _columns_exist(self, what: str, names: Iterable[str]) -> None:
         known = [column.name for column in (*self.columns, *self.derived)]
         unknown = [name for name in names if name not in known]
-        advice = did_you_mean(unknown[0], known) if unknown else ""
-        require(not unknown, f"contract {self.name!r}: {what} names {unknown}, but the columns are {known}{advice}")
+        require(
+            not unknown,
+            f"contract {self.name!r}: {what} names {unknown}, but the columns are {known}{meant(unknown, known)}",
+        )
 
     def column(self, name: str) -> Column:
         return next(column for column in (*self.columns, *self.derived) if column.name == name)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from common.contracts import suite
+from common.contracts import faults, source_code, suite
 from common.contracts.contract import Contract
-from common.errors import ContractDeclarationError, UsageError, require
+from common.contracts.faults import PACKAGE, folders
+from common.contracts.wording import meant, rule_faults
+from common.errors import UsageError, require
 from common.names import did_you_mean
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-PACKAGE = "jobs.datasets"
+TRANSFORMS = ("derive", "measure")
 
 
 @dataclass(frozen=True)
@@ -37,25 +38,30 @@ class Dataset:
         return self._file("transforms")
 
     def _file(self, module: str) -> Path:
-        spec = importlib.util.find_spec(f"{self.package}.{module}")
-        assert spec is not None and spec.origin is not None
-        return Path(spec.origin)
+        return faults.file_of(f"{self.package}.{module}")
 
     @cached_property
-    def _transforms(self) -> Any:
-        return importlib.import_module(f"{self.package}.transforms")
+    def _transforms(self) -> ModuleType:
+        return faults.imported(f"{self.package}.transforms")
 
     @property
     def derive(self) -> Callable[[DataFrame], DataFrame]:
-        return self._transforms.derive  # type: ignore[no-any-return]
+        return self._transform("derive")
 
     @property
     def measure(self) -> Callable[[DataFrame], DataFrame]:
-        return self._transforms.measure  # type: ignore[no-any-return]
+        return self._transform("measure")
 
+    def _transform(self, name: str) -> Callable[[DataFrame], DataFrame]:
+        return faults.blaming(faults.attribute(self._transforms, name))
 
-def folders() -> list[Path]:
-    return [Path(folder) for folder in importlib.import_module(PACKAGE).__path__]
+    def require_sound(self, with_spark: bool) -> None:
+        """Raise if the transforms cannot be used; without Spark they are read only, not imported."""
+        if with_spark:
+            for name in TRANSFORMS:
+                faults.attribute(self._transforms, name)
+        else:
+            source_code.require_names(self.transforms_file, TRANSFORMS)
 
 
 def names() -> list[str]:
@@ -67,20 +73,35 @@ def names() -> list[str]:
 
 def load(name: str) -> Dataset:
     if name not in names():
-        raise UsageError(
-            f"--dataset {name!r} is unknown; expected one of: {', '.join(names())}{did_you_mean(name, names())}"
-        )
+        hint = did_you_mean(name, names())
+        raise UsageError(f"--dataset {name!r} is unknown{hint}; expected one of: {', '.join(names())}")
     package = f"{PACKAGE}.{name}"
-    contract: Contract = importlib.import_module(f"{package}.contract").CONTRACT
+    dataset = Dataset(declared_contract(name), package)
+    where = faults.shown(dataset.contract_file)
+    for fault in disagreements(name, dataset.contract):
+        require(False, f"{where}: {fault}")
+    return dataset
+
+
+def declared_contract(name: str) -> Contract:
+    """The contract that a dataset's folder declares, before it is compared with the rest of the folder."""
+    module = faults.imported(f"{PACKAGE}.{name}.contract")
+    contract: Contract = faults.attribute(module, "CONTRACT")
+    where = faults.shown(faults.file_of(module.__name__))
+    require(isinstance(contract, Contract), f"{where}: CONTRACT is a {type(contract).__name__}; expected a Contract")
+    return contract
+
+
+def disagreements(name: str, contract: Contract) -> list[str]:
+    """What a contract says that its folder's name or its tables contradict."""
+    wrong = []
     if contract.name != name:
-        raise ContractDeclarationError(
-            f"the folder {name!r} declares a contract named {contract.name!r}; both must have the same name"
-        )
+        wrong.append(f"the folder {name!r} declares a contract named {contract.name!r}; both must have the same name")
     for rule in contract.rules:
+        wrong += [f"contract {name!r}: {fault}" for fault in rule_faults(rule)]
         table = suite.table_of(contract, rule.table)
         unknown = [column for column in rule.columns if column not in table.names]
-        advice = did_you_mean(unknown[0], table.names) if unknown else ""
-        require(
-            not unknown, f"contract {name!r}: {rule.words} names {unknown}, but {table.path} has {table.names}{advice}"
-        )
-    return Dataset(contract, package)
+        if unknown:
+            hint = meant(unknown, table.names)
+            wrong.append(f"contract {name!r}: {rule.words} names {unknown}, but {table.path} has {table.names}{hint}")
+    return wrong

@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.contracts import faults
+from common.errors import ContractDeclarationError, require
+from common.names import did_you_mean
+
 # All datasets' folders; a dataset may import from another's.
 DATASETS = "jobs.datasets."
 # A feature definition names the parts of the contract that matter to it; the rest may change under the same version.
@@ -28,7 +32,7 @@ def source_code(file: Path, leave_out: str = "") -> SourceCode:
     texts: set[str] = set()
     for module in modules_of(file):
         prefix = _prefix(module, file)
-        for node in ast.parse(module.read_text(encoding="utf-8")).body:
+        for node in parsed(module).body:
             name = _name(node)
             if isinstance(node, ast.Import | ast.ImportFrom) or _is_docstring(node) or name == leave_out:
                 continue
@@ -37,6 +41,30 @@ def source_code(file: Path, leave_out: str = "") -> SourceCode:
             # A name that is defined twice is defined by both statements.
             statements[prefix + name] = "\n".join(filter(None, [statements.get(prefix + name), text]))
     return SourceCode(statements, frozenset(texts))
+
+
+def require_names(file: Path, names: tuple[str, ...]) -> None:
+    """Raise unless the module is there, can be parsed and binds the names."""
+    bound = {name for node in parsed(file).body for name in _bound(node)}
+    for name in names:
+        hint = did_you_mean(name, bound)
+        require(name in bound, f"{faults.shown(file)} defines no {name}{hint}; add it")
+
+
+def _bound(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [alias.asname or alias.name for alias in node.names]
+    return [_name(node)]
+
+
+def parsed(file: Path) -> ast.Module:
+    try:
+        return ast.parse(file.read_text(encoding="utf-8"), str(file))
+    except FileNotFoundError:
+        raise ContractDeclarationError(f"{faults.shown(file)} is missing; write it") from None
+    except (SyntaxError, ValueError) as error:
+        place = faults.place(error) or faults.shown(file)
+        raise ContractDeclarationError(f"{place}: {faults.in_words(error)}") from error
 
 
 def _prefix(module: Path, file: Path) -> str:
@@ -50,7 +78,7 @@ def modules_of(file: Path) -> list[Path]:
     """The file and every dataset module in its imports, transitively."""
     modules = [file]
     for module in modules:
-        tree = ast.parse(module.read_text(encoding="utf-8"))
+        tree = parsed(module)
         imported = {path for node in ast.walk(tree) for path in _imported(node, module)}
         modules += sorted(path for path in imported - {*modules} if path.exists())
     return modules

@@ -146,6 +146,8 @@ def plan(job: str, arguments: dict[str, Any]) -> list[Run]:
     roots = {name: _absolute(name, options.pop(name)) for name in ("lake", "landing")}
     settings = load_settings(options.pop("env"), **roots)
     dataset = datasets.load(options.pop("dataset"))
+    # A job that computes rows has imported Spark already; the others do not pay for it.
+    dataset.require_sound(with_spark="pyspark" in sys.modules)
     full_refresh = options.pop("full_refresh")
     run_id, code = uuid.uuid4().hex, day_fingerprint(dataset)
     return [Run(job, dataset, day, settings, run_id, code, full_refresh, options) for day in days]

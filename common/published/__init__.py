@@ -1,4 +1,11 @@
-"""The published feature tables: `from common.published import Lake`. Needs no Spark."""
+"""The published feature tables. Needs no Spark.
+
+>>> from common.published import Lake
+>>> Lake("data/lake").features("purchases").at().pandas(ds="2026-01-01", columns=["user_id", "spend"])
+   user_id  spend
+0        1  10.00
+1        2  20.00
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 """List the published feature tables, their versions, and open any version. No Spark.
 
-table = Lake("data/lake").features("purchases@v1")
-table.at(as_of="2026-02-01T06:00").pandas(ds="2026-01-31", columns=["user_id", "spend_7d"])
+>>> table = Lake("data/lake").features("purchases@v1")
+>>> table.at(as_of="2026-02-01T06:00").pandas(ds="2026-01-02", columns=["user_id", "spend"])
+   user_id  spend
+0        1  11.00
 """
 
 from __future__ import annotations
@@ -41,15 +43,29 @@ def parse_moment(time: datetime | str) -> datetime:
 
 @dataclass(frozen=True)
 class Lake:
+    """A lake by its folder or URL.
+
+    >>> Lake("data/lake")
+    Lake(uri='data/lake')
+    """
+
     uri: str
 
     def tables(self) -> list[str]:
-        """Every feature version of every dataset, as `name@vN`."""
+        """Every feature version of every dataset, as `name@vN`.
+
+        >>> Lake("data/lake").tables()
+        ['purchases@v1']
+        """
         versions = [(name, number) for name in self._datasets() for number in self._numbers(name)]
         return [f"{name}@v{number}" for name, number in sorted(versions)]
 
     def features(self, name: str) -> FeatureTable:
-        """Return a table by its name, `name@vN`; without `@vN`, the newest feature version."""
+        """Return a table by its name, `name@vN`; without `@vN`, the newest feature version.
+
+        >>> Lake("data/lake").features("purchases").name
+        'purchases@v1'
+        """
         form = _TABLE.fullmatch(name)
         if not form:
             raise UsageError(f"{name!r} is no name of a table; expected one like name@v1")
@@ -72,7 +88,11 @@ class Lake:
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """One feature table; every call reads its log again."""
+    """One feature table; every call reads its log again.
+
+    >>> Lake("data/lake").features("purchases@v1").uri
+    'data/lake/published/purchases/v1'
+    """
 
     lake: str
     dataset: str
@@ -91,13 +111,21 @@ class FeatureTable:
         return f"{self.lake}/{self.path}"
 
     def versions(self) -> list[Version]:
-        """The publications, newest first."""
+        """The publications, newest first.
+
+        >>> [(one.version, list(one.days)) for one in Lake("data/lake").features("purchases").versions()]
+        [(1, ['2026-01-02']), (0, ['2026-01-01', '2026-01-02'])]
+        """
         return _publications(snapshot.commits_by_time(self.uri))
 
     def at(self, *, version: int | None = None, as_of: datetime | str | None = None, pin: str | None = None) -> View:
         """Open the table at a version, at a time or at a pin; by default, at its newest version.
 
         Compaction creates versions too; they hold the rows of the publication before them.
+
+        >>> table = Lake("data/lake").features("purchases")
+        >>> table.at().version, table.at(version=0).version, table.at(as_of="2026-02-01T06:00").version
+        (1, 0, 0)
         """
         if [version, as_of, pin].count(None) < 2:
             raise UsageError(f"version {version}, as_of {as_of} and pin {pin} exclude each other; name one")

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 
 class Selection(TypedDict, total=False):
-    """Which rows and columns to read: `ds` is a day or `A..B`, `days` is (first, last)."""
+    """Which rows and columns to read: `ds` is a day or `A..B`, `days` is (first, last).
+
+    >>> from common.published import Lake
+    >>> wanted: Selection = {"ds": "2026-01-01..2026-01-02", "columns": ["user_id"], "entities": [1]}
+    >>> Lake("data/lake").features("purchases").at().arrow(**wanted)["user_id"].to_pylist()
+    [1, 1]
+    """
 
     ds: date | str
     days: tuple[date | str, date | str]
@@ -32,7 +38,13 @@ class Selection(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Version:
-    """One publication: its table version, its time and its books."""
+    """One publication: its table version, its time and its books.
+
+    >>> from common.published import Lake
+    >>> newest, *_ = Lake("data/lake").features("purchases").versions()
+    >>> newest.version, str(newest.at), newest.rows, newest.days["2026-01-02"]["rows"]
+    (1, '2026-02-02 06:00:00+00:00', 2, 2)
+    """
 
     version: int
     at: datetime
@@ -50,7 +62,13 @@ class Version:
 
 @dataclass(frozen=True)
 class View:
-    """The rows of one version, read a day at a time and sorted by entity."""
+    """The rows of one version, read a day at a time and sorted by entity.
+
+    >>> from common.published import Lake
+    >>> view = Lake("data/lake").features("purchases").at()
+    >>> view.table, view.version
+    ('purchases@v1', 1)
+    """
 
     table: str
     stored: TableSnapshot
@@ -62,20 +80,37 @@ class View:
 
     @cached_property
     def published(self) -> dict[str, dict[str, Any]]:
-        """The facts of each day in its newest publication."""
+        """The facts of each day in its newest publication.
+
+        >>> {day: facts["rows"] for day, facts in view.published.items()}
+        {'2026-01-01': 2, '2026-01-02': 2}
+        """
         return {day: facts for version in reversed(self.publications) for day, facts in version.days.items()}
 
     @property
     def entity(self) -> str:
-        """The column that identifies a row within its day."""
+        """The column that identifies a row within its day.
+
+        >>> view.entity
+        'user_id'
+        """
         return str(self.publications[0].books["entity"])
 
     def days(self) -> list[date]:
+        """All days of this version, also those without rows.
+
+        >>> [str(day) for day in view.days()]
+        ['2026-01-01', '2026-01-02']
+        """
         empty = {day for day, facts in self.published.items() if not facts["rows"]}
         return sorted(date.fromisoformat(day) for day in {*self.stored.files, *empty})
 
     def chosen(self, ds: date | str | None = None, days: tuple[date | str, date | str] | None = None) -> list[date]:
-        """The requested days that exist (`ds` may be `A..B`); all days if none are requested."""
+        """The requested days that exist (`ds` may be `A..B`); all days if none are requested.
+
+        >>> view.chosen(ds="2026-01-02..2026-01-31")
+        [datetime.date(2026, 1, 2)]
+        """
         if ds is not None and days is not None:
             raise UsageError(f"ds {ds} and days {days} exclude each other; name one")
         present = self.days()
@@ -95,7 +130,11 @@ class View:
         return matching
 
     def by_day(self, **chosen: Unpack[Selection]) -> Iterator[tuple[date, pa.Table]]:
-        """Yield the rows day by day, so that only one day is in memory."""
+        """Yield the rows day by day, so that only one day is in memory.
+
+        >>> {str(day): rows.num_rows for day, rows in view.by_day()}
+        {'2026-01-01': 2, '2026-01-02': 2}
+        """
         names = self._names(chosen.get("columns"))
         days = self.chosen(chosen.get("ds"), chosen.get("days"))
         where = self._among(chosen["entities"]) if "entities" in chosen else None
@@ -105,20 +144,40 @@ class View:
             yield day, rows.sort_by([(self.entity, "ascending")]).select(names)
 
     def batches(self, **chosen: Unpack[Selection]) -> Iterator[pa.RecordBatch]:
-        """Yield the same rows as `arrow`, in batches."""
+        """Yield the same rows as `arrow`, in batches.
+
+        >>> sum(batch.num_rows for batch in view.batches(entities=[3]))
+        1
+        """
         for _, rows in self.by_day(**chosen):
             yield from rows.to_batches()
 
     def arrow(self, **chosen: Unpack[Selection]) -> pa.Table:
-        """Return the selected rows, sorted by day and entity; all rows by default."""
+        """Return the selected rows, sorted by day and entity; all rows by default.
+
+        >>> view.arrow(columns=["user_id", "favourite"], ds="2026-01-02").to_pydict()
+        {'user_id': [1, 3], 'favourite': ['travel', 'food']}
+        """
         schema = pa.schema([self.stored.schema.field(name) for name in self._names(chosen.get("columns"))])
         return pa.Table.from_batches(self.batches(**chosen), schema=schema)
 
     def pandas(self, **chosen: Unpack[Selection]) -> pandas.DataFrame:
+        """The same rows as `arrow`, for pandas.
+
+        >>> view.pandas(days=("2026-01-02", "2026-01-02"), columns=["user_id", "spend"])
+           user_id  spend
+        0        1  99.00
+        1        3  30.00
+        """
         frame: pandas.DataFrame = self.arrow(**chosen).to_pandas()
         return frame
 
     def polars(self, **chosen: Unpack[Selection]) -> polars.DataFrame:
+        """The same rows as `arrow`, for polars.
+
+        >>> view.polars(entities=[1], columns=["spend"]).rows()
+        [(Decimal('10.00'),), (Decimal('99.00'),)]
+        """
         import polars
 
         frame = polars.from_arrow(self.arrow(**chosen))

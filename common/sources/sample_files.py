@@ -21,47 +21,47 @@ from common.errors import exit_on_error
 FIRST_DAY = "2026-01-01"
 FORMATS = ("csv", "csv.gz", "jsonl", "parquet")
 Row = Sequence[str | None]
-# (ds, rows, seed, dirt) to the rows of that day, and text lines that are no records at all.
+# From (ds, number of rows, seed, with errors) to the rows of that day, and lines of text that are not records.
 Generator = Callable[[date, int, int, bool], tuple[Iterator[Row], list[str]]]
 
 
 @exit_on_error()
 def main(name: str, columns: Sequence[str], generate: Generator, argv: list[str] | None = None) -> None:
-    arguments = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog=f"python -m jobs.datasets.{name}.sample", description=f"Landing data of {name}."
     )
-    arguments.add_argument("--days", type=int, default=14)
-    arguments.add_argument("--rows", type=int, default=2000, help="rows a day")
-    arguments.add_argument("--out", type=Path, required=True, help="the landing folder")
-    arguments.add_argument("--start", type=parse_day, default=parse_day(FIRST_DAY))
-    arguments.add_argument("--seed", type=int, default=1)
-    arguments.add_argument("--clean", action="store_true", help="without dirt")
-    arguments.add_argument("--formats", default=",".join(FORMATS), help="of the files, separated by commas")
-    given = arguments.parse_args(argv)
-    formats = given.formats.split(",")
-    for number in range(given.days):
-        ds = given.start + timedelta(days=number)
-        rows, broken = generate(ds, given.rows, given.seed, not given.clean)
-        write_day(given.out / name / f"ds={ds}", columns, list(rows), broken, formats)
+    parser.add_argument("--days", type=int, default=14)
+    parser.add_argument("--rows", type=int, default=2000, help="rows a day")
+    parser.add_argument("--out", type=Path, required=True, help="the landing folder")
+    parser.add_argument("--start", type=parse_day, default=parse_day(FIRST_DAY))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--clean", action="store_true", help="leave out the errors that the sample contains on purpose")
+    parser.add_argument("--formats", default=",".join(FORMATS), help="of the files, separated by commas")
+    options = parser.parse_args(argv)
+    formats = options.formats.split(",")
+    for number in range(options.days):
+        ds = options.start + timedelta(days=number)
+        rows, broken = generate(ds, options.rows, options.seed, not options.clean)
+        write_day(options.out / name / f"ds={ds}", columns, list(rows), broken, formats)
 
 
 def write_day(folder: Path, columns: Sequence[str], rows: list[Row], broken: list[str], formats: Sequence[str]) -> None:
-    """Deals the rows out to one file a format; lines that are no records go into the first."""
+    """Writes one file for each format, with an equal share of the rows; lines that are not records go into the first."""
     folder.mkdir(parents=True, exist_ok=True)
-    for place, format_ in enumerate(formats):
-        path = folder / f"part-{place}.{format_}"
-        mine = rows[place :: len(formats)]
+    for number, format_ in enumerate(formats):
+        path = folder / f"part-{number}.{format_}"
+        share = rows[number :: len(formats)]
         if format_ == "parquet":
-            _write_parquet(path, columns, mine)
+            _write_parquet(path, columns, share)
         else:
             with _open(path) as file:
-                _write_text(file, format_, columns, mine, broken if place == 0 else [])
+                _write_text(file, format_, columns, share, broken if number == 0 else [])
 
 
 def _open(path: Path) -> TextIO:
     if path.suffix != ".gz":
         return path.open("w", newline="", encoding="utf-8")
-    # Neither a name nor a time in the header: the same rows make the same bytes.
+    # Write neither a name nor a time into the header, so that the same rows give the same bytes.
     stream = gzip.GzipFile(filename="", mode="wb", fileobj=path.open("wb"), mtime=0)
     return io.TextIOWrapper(stream, newline="", encoding="utf-8")
 

@@ -20,24 +20,24 @@ def known_at(ds: Column) -> Column:
 
 
 def newest_known(time: Column) -> Column:
-    """The last ds whose row is known at that time; for a snapshot's example, its own ds."""
+    """The last ds whose row is known at that time. For an example of a snapshot that is its own ds."""
     return F.date_sub(F.to_date(time), 1)
 
 
-def first_unknown(time: Column, wanted: From) -> Column:
+def first_unknown(time: Column, source: From) -> Column:
     """The first ds whose row is not known at that time."""
-    return F.to_date(time - F.make_dt_interval(hours=F.lit(wanted.gap_hours)))
+    return F.to_date(time - F.make_dt_interval(hours=F.lit(source.gap_hours)))
 
 
-def as_of(examples: DataFrame, features: DataFrame, entity: str, wanted: From, columns: dict[str, str]) -> DataFrame:
+def as_of(examples: DataFrame, features: DataFrame, entity: str, source: From, columns: dict[str, str]) -> DataFrame:
     """Add to each example the columns of the last feature row known at its time; null where there is none.
 
     Examples and features are sorted together by time within each entity, so the cost is one sort for any number of days.
     """
-    when = known_at(F.col("ds")) + F.make_dt_interval(hours=F.lit(wanted.gap_hours))
+    known_from = known_at(F.col("ds")) + F.make_dt_interval(hours=F.lit(source.gap_hours))
     values = F.struct("ds", *columns)
     rows = features.select(
-        F.col(entity).alias("_who"), when.alias("_when"), F.lit(0).alias("_kind"), values.alias("_row")
+        F.col(entity).alias("_who"), known_from.alias("_when"), F.lit(0).alias("_kind"), values.alias("_row")
     )
     timed_examples = examples.select(
         "*", F.col(entity).alias("_who"), F.col(TIME).alias("_when"), F.lit(1).alias("_kind")
@@ -47,14 +47,14 @@ def as_of(examples: DataFrame, features: DataFrame, entity: str, wanted: From, c
         "_row", F.last("_row", ignorenulls=True).over(line)
     )
     fresh = F.lit(True)
-    if wanted.max_age_days is not None:
-        fresh = known_at(F.col("_row.ds")) >= F.col(TIME) - F.make_dt_interval(days=F.lit(wanted.max_age_days))
+    if source.max_age_days is not None:
+        fresh = known_at(F.col("_row.ds")) >= F.col(TIME) - F.make_dt_interval(days=F.lit(source.max_age_days))
     values_as_of = [F.when(fresh, F.col(f"_row.{name}")).alias(alias) for name, alias in columns.items()]
     return joined.where("_kind = 1").select(*examples.columns, *values_as_of)
 
 
 def split_of(split: Split, entity: str, day: Column) -> Column:
-    """The name of the example's split, from its entity and its day; null where it is left out."""
+    """The name of the example's split, from its entity and its day; null if the example belongs to no split."""
     by_time, by_entity = _by_time(split, day), _by_entity(split, entity)
     if by_time is None or by_entity is None:
         chosen = by_time if by_time is not None else by_entity

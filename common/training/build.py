@@ -131,25 +131,25 @@ def _labelled(run: Run, inputs: Inputs, later: Later | None) -> DataFrame:
     assert isinstance(labels, Labels) and inputs.labels is not None
     rows = label_rows = inputs.labels.rows
     taken = {labels.entity, TIME, labels.label}
-    for wanted in inputs.declared.features:
-        features = inputs.rows(run, wanted.table)
+    for source in inputs.declared.features:
+        features = inputs.rows(run, source.table)
         if later:
-            features = later(features, label_rows, labels.entity, wanted)
-        columns = _named(wanted, features, labels.entity, taken)
-        rows = as_of(rows, features, labels.entity, wanted, columns)
+            features = later(features, label_rows, labels.entity, source)
+        columns = _output_names(source, features, labels.entity, taken)
+        rows = as_of(rows, features, labels.entity, source, columns)
     return rows
 
 
-def _named(wanted: From, features: DataFrame, entity: str, taken: set[str]) -> dict[str, str]:
+def _output_names(source: From, features: DataFrame, entity: str, taken: set[str]) -> dict[str, str]:
     """Map the requested columns to their output names, prefixed with the table where the name is taken."""
-    names = wanted.columns or tuple(name for name in features.columns if name not in ("ds", entity))
+    names = source.columns or tuple(name for name in features.columns if name not in ("ds", entity))
     unknown = [name for name in (entity, *names) if name not in features.columns]
     if unknown:
         raise UsageError(
-            f"{wanted.table} has no columns {unknown}; it has {features.columns}. Declare columns that it has"
+            f"{source.table} has no columns {unknown}; it has {features.columns}. Declare columns that it has"
             f"{did_you_mean(unknown[0], features.columns)}"
         )
-    table = wanted.table.partition("@")[0]
+    table = source.table.partition("@")[0]
     aliases = {name: f"{table}_{name}" if name in taken else name for name in names}
     taken |= set(aliases.values())
     return aliases

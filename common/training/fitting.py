@@ -32,7 +32,7 @@ def columns_read(steps: Sequence[Step]) -> tuple[str, ...]:
             require(name not in removed, f"{step.name} needs {name}, which {removed.get(name)} has removed")
         for name in step.writes:
             fresh = name in step.reads or name not in present
-            require(fresh, f"{step.name} would write {name} over what {present.get(name)} gave")
+            require(fresh, f"{step.name} would overwrite {name}, which comes from {present.get(name)}")
         needed |= dict.fromkeys(name for name in step.reads if name not in present)
         present = {**dict.fromkeys(step.reads, "the table"), **present, **dict.fromkeys(step.writes, step.name)}
         present = {name: by for name, by in present.items() if name not in step.removes}
@@ -60,12 +60,12 @@ class Fitted:
         return self.apply(self.input_schema.empty_table()).schema
 
     def apply(self, rows: pa.Table | pa.RecordBatch) -> pa.Table:
-        columns = self._applied(_columns(rows))
+        columns = self._transformed(_columns(rows))
         return pa.Table.from_arrays(list(columns.values()), names=list(columns))
 
     def apply_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Apply the steps to one row, through the same code as a table."""
-        columns = self._applied({name: _single(name, value, self._types.get(name)) for name, value in row.items()})
+        columns = self._transformed({name: _single(name, value, self._types.get(name)) for name, value in row.items()})
         return {name: column[0].as_py() for name, column in columns.items()}
 
     def to_json(self) -> str:
@@ -81,7 +81,7 @@ class Fitted:
         stored = json.loads(text)
         if stored.get("format") != FORMAT:
             version = stored.get("format")
-            raise ContractViolationError(f"fitted steps of format {version}, this code reads {FORMAT}: fit them again")
+            raise ContractViolationError(f"found fitted steps of format {version}, expected {FORMAT}; fit them again")
         return Fitted(
             tuple(_step(step["step"], step["declared"]) for step in stored["steps"]),
             tuple(step["fitted"] for step in stored["steps"]),
@@ -92,7 +92,7 @@ class Fitted:
     def _types(self) -> dict[str, pa.DataType]:
         return {field.name: field.type for field in self.input_schema}
 
-    def _applied(self, columns: Columns) -> Columns:
+    def _transformed(self, columns: Columns) -> Columns:
         for name in self.reads:
             if name not in columns:
                 raise ContractViolationError(
@@ -105,12 +105,12 @@ class Fitted:
         # Keep the column order of fitting: a model may address columns by position.
         columns = {name: columns[name] for name in self._types if name in columns} | columns
         for step, params in zip(self.steps, self.params, strict=True):
-            columns = _stepped(step, params, columns)
+            columns = _apply_step(step, params, columns)
         return columns
 
 
 def fit(steps: Sequence[Step], table: pa.Table) -> Fitted:
-    """Fit each step on the train split as the steps before it transformed it."""
+    """Fit each step on the train split, as transformed by the steps before it."""
     columns_read(steps)
     for field in table.schema:
         _require_storable(field)
@@ -120,28 +120,28 @@ def fit(steps: Sequence[Step], table: pa.Table) -> Fitted:
         for name in (*step.reads, *step.removes):
             if name not in columns:
                 raise ContractViolationError(f"{step.name}: found the columns {_listed(columns)}; expected {name} too")
-        learnt.append(_learnt(step, columns))
-        columns = _stepped(step, learnt[-1], columns)
+        learnt.append(_fit_step(step, columns))
+        columns = _apply_step(step, learnt[-1], columns)
     return Fitted(tuple(steps), tuple(learnt), pa.schema([(field.name, field.type) for field in table.schema]))
 
 
-def _learnt(step: Step, columns: Columns) -> Params:
+def _fit_step(step: Step, columns: Columns) -> Params:
     try:
         with np.errstate(over="raise"):
             return step.fit(columns)
     except ArithmeticError:
         raise ContractViolationError(
-            f"{step.name}: its numbers are too large for the arithmetic; Clip them first"
+            f"{step.name}: the column's numbers are too large to compute with; add a Clip step before it"
         ) from None
 
 
-def _stepped(step: Step, params: Params, columns: Columns) -> Columns:
+def _apply_step(step: Step, params: Params, columns: Columns) -> Columns:
     with np.errstate(all="ignore"):
         outputs = step.apply(columns, params)
-    over = sorted((outputs.keys() & columns.keys()) - set(step.reads))
-    if over:
+    overwritten = sorted((outputs.keys() & columns.keys()) - set(step.reads))
+    if overwritten:
         raise ContractViolationError(
-            f"{step.name} would write {_listed(over)} over what is there; rename or drop one of them"
+            f"{step.name} would overwrite {_listed(overwritten)}, which the rows have already; rename or drop one of them"
         )
     return {name: column for name, column in columns.items() if name not in step.removes} | outputs
 
@@ -171,7 +171,9 @@ def _declared(step: Step) -> dict[str, Any]:
 def _step(name: str, declared: dict[str, Any]) -> Step:
     kind = getattr(declarable, name, None)
     if not (isinstance(kind, type) and issubclass(kind, Step)):
-        raise ContractViolationError(f"fitted steps with a {name}, which this code does not know; fit them again")
+        raise ContractViolationError(
+            f"found fitted steps with a {name}, expected a step that this code knows; fit them again"
+        )
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in declared.items()})
 
 

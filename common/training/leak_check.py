@@ -42,9 +42,9 @@ def check_fit(rows: DataFrame, fit: Callable[[DataFrame], Fitted]) -> dict[str, 
     return {"changed_columns": len(changed), "leaks": 0}
 
 
-def later(features: DataFrame, labels: DataFrame, entity: str, wanted: From) -> DataFrame:
+def later(features: DataFrame, labels: DataFrame, entity: str, source: From) -> DataFrame:
     """Replace the feature rows not yet known at their entity's last label with poison rows."""
-    asked = labels.groupBy(entity).agg(first_unknown(F.max(TIME), wanted).alias("_first"))
+    asked = labels.groupBy(entity).agg(first_unknown(F.max(TIME), source).alias("_first"))
     columns = [field for field in features.schema if field.name not in ("ds", entity)]
     kept = features.join(asked, entity, "left").where(F.col("_first").isNull() | (F.col("ds") < F.col("_first")))
     row = F.struct(*(field.name for field in columns))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from common.contracts import faults
 from common.contracts.datasets import Dataset
 from common.days import EARLIEST
 from common.errors import UsageError, require
@@ -152,15 +152,13 @@ def declared_training_set(dataset: Dataset, name: str) -> TrainingSet:
     """Return a training set declared in the dataset's training.py."""
     declared = {training_set.name: training_set for training_set in _declared(dataset.package)}
     if name not in declared:
-        raise UsageError(
-            f"{dataset.contract.name} declares no training set {name!r}; expected one of: {', '.join(declared) or 'none'}"
-            f"{did_you_mean(name, declared)}"
-        )
+        hint, known = did_you_mean(name, declared), ", ".join(declared) or "none"
+        raise UsageError(f"{dataset.contract.name} declares no training set {name!r}{hint}; expected one of: {known}")
     return declared[name]
 
 
 def _declared(package: str) -> tuple[TrainingSet, ...]:
     if not importlib.util.find_spec(f"{package}.training"):
         return ()
-    training_sets: tuple[TrainingSet, ...] = importlib.import_module(f"{package}.training").TRAINING_SETS
+    training_sets: tuple[TrainingSet, ...] = faults.attribute(faults.imported(f"{package}.training"), "TRAINING_SETS")
     return training_sets

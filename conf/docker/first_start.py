@@ -21,37 +21,39 @@ PROJECT = "feature-pipeline"
 def main(compose: str) -> None:
     if FILE.exists():
         FILE.chmod(0o600)
-        require_whole(FILE.read_text())
+        require_complete(FILE.read_text())
         return
-    require_first(Path(shlex.split(compose)[0]).name.removesuffix("-compose"))
+    require_no_volume(Path(shlex.split(compose)[0]).name.removesuffix("-compose"))
     descriptor = os.open(FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write("# The secrets of the compose stack, made at its first start. Keep them: its volumes know them.\n")
-        file.writelines(f"{name}={value}\n" for name, value in made().items())
-    print("made .env: the secrets of the stack, for this user alone", file=sys.stderr)
+        file.write(
+            "# The secrets of the compose stack, made at its first start. Keep them: the database has them too.\n"
+        )
+        file.writelines(f"{name}={value}\n" for name, value in new_secrets().items())
+    print("made .env: the secrets of the stack, readable by this user only", file=sys.stderr)
 
 
-def made() -> dict[str, str]:
+def new_secrets() -> dict[str, str]:
     names = ("POSTGRES_PASSWORD", "AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_JWT_SECRET", "AIRFLOW_API_SECRET", "SPARK_SECRET")
     fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     return {name: secrets.token_hex(32) for name in names} | {"AIRFLOW_FERNET_KEY": fernet}
 
 
-def require_whole(said: str) -> None:
+def require_complete(env_file: str) -> None:
     """Exits if `.env` lacks a secret that this version needs."""
-    there = {line.split("=")[0] for line in said.splitlines()}
-    if missing := [name for name in made() if name not in there]:
+    names = {line.split("=")[0] for line in env_file.splitlines()}
+    if missing := [name for name in new_secrets() if name not in names]:
         sys.exit(
             f".env lacks {', '.join(missing)}: add a line NAME=VALUE for each. A value: "
             "python3 -c 'import secrets; print(secrets.token_hex(32))'"
         )
 
 
-def require_first(engine: str) -> None:
-    """Refuses to write new secrets if volumes of an earlier start exist: they would not fit them."""
+def require_no_volume(engine: str) -> None:
+    """Refuses to write new secrets beside the volume of an earlier start: its database has the old password."""
     volume = f"{os.environ.get('COMPOSE_PROJECT_NAME', PROJECT)}_postgres"
     try:
-        found = subprocess.run(
+        listing = subprocess.run(
             [engine, "volume", "ls", "--quiet", "--filter", f"name={volume}"],
             capture_output=True,
             text=True,
@@ -63,9 +65,9 @@ def require_first(engine: str) -> None:
         )
     except subprocess.CalledProcessError as error:
         sys.exit(f"{engine} does not work: {error.stderr.strip()}")
-    if volume in found.stdout.split():
+    if volume in listing.stdout.split():
         sys.exit(
-            f"No .env found, but the volume {volume} of an earlier start, which knows the secrets of the .env it was made with. "
+            f"Found the volume {volume} of an earlier start; expected the .env that was made with it. "
             f"Put that .env back; or give up Airflow's history: {engine} volume rm {volume}"
         )
 

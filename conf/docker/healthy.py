@@ -1,6 +1,6 @@
-"""Checks a part of the stack: `healthy.py [--wait SECONDS] URL [NAME.NAME=VALUE …]` of the JSON that it answers with.
+"""Checks a part of the stack: `healthy.py [--wait SECONDS] URL [NAME.NAME=VALUE …]` compares values of its JSON answer.
 
-Standard library only: it runs in every container, and beside them.
+Standard library only: it runs in every container and on the host.
 """
 
 from __future__ import annotations
@@ -15,27 +15,30 @@ from typing import Any
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(prog="healthy.py", allow_abbrev=False)
-    arguments.add_argument("url")
-    arguments.add_argument("expected", nargs="*", metavar="NAME.NAME=VALUE")
-    arguments.add_argument("--wait", type=float, default=0, help="seconds to give it")
-    given = arguments.parse_args()
-    deadline = time.monotonic() + given.wait
-    while wrong := what_is_wrong(given.url, dict(each.split("=") for each in given.expected)):
+    parser = argparse.ArgumentParser(prog="healthy.py", allow_abbrev=False)
+    parser.add_argument("url")
+    parser.add_argument("expected", nargs="*", metavar="NAME.NAME=VALUE")
+    parser.add_argument("--wait", type=float, default=0, help="seconds to wait until all values are as expected")
+    options = parser.parse_args()
+    deadline = time.monotonic() + options.wait
+    expected = dict(pair.split("=") for pair in options.expected)
+    while problem := find_problem(options.url, expected):
         if time.monotonic() >= deadline:
-            sys.exit(wrong)
+            sys.exit(problem)
         time.sleep(1)
 
 
-def what_is_wrong(url: str, expected: dict[str, str]) -> str:
+def find_problem(url: str, expected: dict[str, str]) -> str:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  (the caller chooses the address)
-            said: Any = json.load(answer)
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310  (the caller chooses the address)
+            answer: Any = json.load(response)
     except (OSError, ValueError) as error:
         return f"{url} does not answer: {error}"
-    found = {name: reduce(lambda part, key: (part or {}).get(key), name.split("."), said) for name in expected}
+    values = {name: reduce(lambda part, key: (part or {}).get(key), name.split("."), answer) for name in expected}
     return "; ".join(
-        f"{url}: {name} is {found[name]}, {value} expected" for name, value in expected.items() if found[name] != value
+        f"{url}: {name} is {values[name]}, {value} expected"
+        for name, value in expected.items()
+        if values[name] != value
     )
 
 

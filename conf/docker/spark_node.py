@@ -22,11 +22,11 @@ ARGUMENTS = {
 def main(kind: str, *master: str) -> None:
     secret = os.environ.pop("SPARK_SECRET", "")
     if not secret:
-        sys.exit("SPARK_SECRET is missing, which the nodes of the cluster share: start the stack with `make up`.")
+        sys.exit("SPARK_SECRET is not set; expected the secret of the cluster. Start the stack with `make up`.")
     recovery, properties = HOME / "recovery", HOME / "daemons.conf"
     recovery.mkdir(exist_ok=True)
-    said = {**DAEMONS, "spark.deploy.recoveryDirectory": recovery, "spark.authenticate.secret": secret}
-    write_private(properties, "".join(f"{name} {value}\n" for name, value in said.items()))
+    options = {**DAEMONS, "spark.deploy.recoveryDirectory": recovery, "spark.authenticate.secret": secret}
+    write_private(properties, "".join(f"{name} {value}\n" for name, value in options.items()))
     os.environ |= {"SPARK_HOME": str(spark_home()), "SPARK_DAEMON_MEMORY": "512m"}
     command = [
         str(spark_home() / "bin" / "spark-class"),

@@ -64,7 +64,7 @@ class Daemon:
         """Its process id while it runs; ignores an id that the system reused for another process."""
         try:
             pid = int(self.pid_file.read_text())
-            words = words_of(pid)
+            words = command_line(pid)
         except (OSError, ValueError):
             return None
         return pid if {self.main, str(properties(self.folder))} <= set(words) else None
@@ -93,7 +93,7 @@ class Daemon:
 def main(action: str) -> None:
     settings = load_settings("cluster")
     if settings.standalone is None:
-        sys.exit("conf/cluster.yml has no `standalone`, which says what cluster to start here.")
+        sys.exit("conf/cluster.yml has no `standalone`: expected it to say which cluster to start on this machine.")
     folder = Path(settings.place(settings.standalone.folder))
     if action == "down" and not folder.exists():
         return
@@ -102,61 +102,64 @@ def main(action: str) -> None:
         {"up": up, "down": down}[action](settings, settings.standalone, folder)
 
 
-def up(settings: Settings, wanted: Standalone, folder: Path) -> None:
+def up(settings: Settings, standalone: Standalone, folder: Path) -> None:
     host, port = masters(settings)[0]
     if host != HERE or settings.secret_file is None:
         sys.exit(
-            f"conf/cluster.yml: expected a spark.master on {HERE} and a secret_file; `make cluster` starts no other."
+            f"conf/cluster.yml: expected a spark.master on {HERE} and a secret_file; `make cluster` starts no other cluster."
         )
-    page = f"http://{HERE}:{wanted.ui_port}"
-    daemons = all_daemons(folder, wanted, port)
+    page = f"http://{HERE}:{standalone.ui_port}"
+    daemons = all_daemons(folder, standalone, port)
     if not Path(settings.secret_file).exists():  # running processes hold a secret that no driver can read
-        down(settings, wanted, folder)
+        down(settings, standalone, folder)
     missing = [daemon for daemon in daemons if daemon.pid is None]
-    if not missing and ready(page, wanted.workers):
+    if not missing and ready(page, standalone.workers):
         say(f"The cluster is running already: {page}")
         return
     if daemons[0] in missing:
-        require_free(port, wanted.ui_port)
+        require_free(port, standalone.ui_port)
     if missing == daemons:  # nothing runs, so drop what the last master recorded
         shutil.rmtree(folder / "recovery", ignore_errors=True)
     write_secret(Path(settings.secret_file), folder)
-    start(missing, daemons, lambda: ready(page, wanted.workers))
-    say(f"{wanted.workers} workers with {wanted.cores} cores and {wanted.memory} each, for --env cluster: {page}")
+    start(missing, daemons, lambda: ready(page, standalone.workers))
+    say(
+        f"{standalone.workers} workers with {standalone.cores} cores and {standalone.memory} each, for --env cluster: {page}"
+    )
 
 
-def start(missing: list[Daemon], daemons: list[Daemon], done: Callable[[], bool]) -> None:
+def start(missing: list[Daemon], daemons: list[Daemon], is_ready: Callable[[], bool]) -> None:
     for daemon in missing:
         daemon.start()
-    in_time = wait(lambda: done() or any(each.pid is None for each in daemons), START_SECONDS)
+    in_time = wait(lambda: is_ready() or any(daemon.pid is None for daemon in daemons), START_SECONDS)
     dead = [daemon for daemon in daemons if daemon.pid is None]
     if dead or not in_time:
         for daemon in reversed(missing):
             daemon.end()
-        what = f"{dead[0].name} has ended by itself" if dead else f"not all were there after {START_SECONDS} s"
+        problem = f"{dead[0].name} ended by itself" if dead else f"not all of it answered within {START_SECONDS} s"
         logs = ", ".join(str(daemon.log) for daemon in dead or missing)
-        sys.exit(f"The cluster did not start: {what}; see {logs}.")
+        sys.exit(f"The cluster did not start: {problem}; see {logs}.")
 
 
-def down(settings: Settings, wanted: Standalone, folder: Path) -> None:
+def down(settings: Settings, standalone: Standalone, folder: Path) -> None:
     """Stops what was started, not what is configured now; workers first, because they end their executors."""
     names = sorted((path.stem for path in folder.glob("*.pid")), reverse=True)
-    running = [daemon for daemon in (known(folder, name) for name in names) if daemon.pid is not None]
+    running = [daemon for daemon in (daemon_of(folder, name) for name in names) if daemon.pid is not None]
     for name in names:
-        known(folder, name).end()
+        daemon_of(folder, name).end()
     if running:
         say(f"Ended: {', '.join(daemon.name for daemon in running)}.")
 
 
-def all_daemons(folder: Path, wanted: Standalone, port: int) -> list[Daemon]:
-    master = known(folder, "master", "--port", str(port), "--webui-port", str(wanted.ui_port))
+def all_daemons(folder: Path, standalone: Standalone, port: int) -> list[Daemon]:
+    master = daemon_of(folder, "master", "--port", str(port), "--webui-port", str(standalone.ui_port))
+    size = ("--cores", str(standalone.cores), "--memory", standalone.memory)
     # Any free port for a worker's page: the master's page links to it.
-    common = ("--cores", str(wanted.cores), "--memory", wanted.memory, "--webui-port", "0", f"spark://{HERE}:{port}")
-    names = [f"worker-{number}" for number in range(1, wanted.workers + 1)]
-    return [master, *(known(folder, name, "--work-dir", str(folder / "work" / name), *common) for name in names)]
+    common = (*size, "--webui-port", "0", f"spark://{HERE}:{port}")
+    names = [f"worker-{number}" for number in range(1, standalone.workers + 1)]
+    return [master, *(daemon_of(folder, name, "--work-dir", str(folder / "work" / name), *common) for name in names)]
 
 
-def known(folder: Path, name: str, *arguments: str) -> Daemon:
+def daemon_of(folder: Path, name: str, *arguments: str) -> Daemon:
     kind = name.partition("-")[0]
     return Daemon(name, folder, f"org.apache.spark.deploy.{kind}.{kind.title()}", arguments)
 
@@ -167,9 +170,13 @@ def write_secret(file: Path, folder: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_private(file, secrets.token_hex(32) + "\n")
     if not (secret := file.read_text().strip()):
-        sys.exit(f"{file} is empty: remove it, and the cluster makes a new one.")
-    own = {"spark.deploy.recoveryDirectory": str(folder / "recovery"), "spark.authenticate.secret": secret}
-    write_private(properties(folder), "".join(f"{name} {value}\n" for name, value in {**DAEMONS, **own}.items()))
+        sys.exit(f"{file} is empty; expected a secret in it. Remove the file: `make cluster` writes a new one.")
+    options = {
+        **DAEMONS,
+        "spark.deploy.recoveryDirectory": str(folder / "recovery"),
+        "spark.authenticate.secret": secret,
+    }
+    write_private(properties(folder), "".join(f"{name} {value}\n" for name, value in options.items()))
 
 
 def write_private(file: Path, text: str) -> None:
@@ -183,10 +190,10 @@ def properties(folder: Path) -> Path:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Without Spark variables of the caller's shell; binds the web pages, which only an environment variable can do."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
+    """The caller's environment without its Spark variables. Only an environment variable can bind the web pages to an address."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
     return {
-        **own,
+        **others,
         "SPARK_HOME": str(spark_home()),
         "SPARK_LOCAL_IP": HERE,
         "SPARK_LOCAL_DIRS": str(folder / "scratch"),
@@ -195,8 +202,8 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def words_of(pid: int) -> list[str]:
-    """A process's command line, retried because it is empty during exec, as it is for an ended process."""
+def command_line(pid: int) -> list[str]:
+    """The words of a process's command line. It is empty during exec too, so it is read again until the process has ended."""
     process = Path(f"/proc/{pid}")
     for _ in range(1000):
         words = (process / "cmdline").read_text()
@@ -211,9 +218,9 @@ def spark_home() -> Path:
 
 
 def ready(page: str, workers: int) -> bool:
-    found = state(page)
-    alive = [worker for worker in found.get("workers", []) if worker["state"] == "ALIVE"]
-    return found.get("status") == "ALIVE" and len(alive) >= workers
+    status = state(page)
+    alive = [worker for worker in status.get("workers", []) if worker["state"] == "ALIVE"]
+    return status.get("status") == "ALIVE" and len(alive) >= workers
 
 
 def state(page: str) -> dict[str, Any]:
@@ -233,9 +240,9 @@ def require_free(*ports: int) -> None:
             sys.exit(f"{HERE}:{port}: {error.strerror}. End what uses that port, or change it in conf/cluster.yml.")
 
 
-def wait(holds: Callable[[], bool], seconds: float) -> bool:
+def wait(condition: Callable[[], bool], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
-    while not holds():
+    while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.1)

@@ -1,6 +1,7 @@
 """Static checks of the compose file; tests/compose/check.py runs the stack."""
 
 import json
+import re
 import shutil
 import stat
 import subprocess
@@ -71,6 +72,19 @@ def test_an_image_knows_the_commit_that_it_was_made_from(monkeypatch: pytest.Mon
     assert len(code_revision.__wrapped__()) == 40
 
 
+def test_a_digest_can_replace_the_tag_of_every_foreign_image() -> None:
+    dockerfile = (CONF / "docker" / "Dockerfile").read_text()
+    foreign = [service["image"] for name, service in SERVICES.items() if name not in OURS]
+    assert foreign == ["${POSTGRES_IMAGE:-postgres:16}"]
+    arguments = {name: service["build"]["args"] for name, service in SERVICES.items() if "build" in service}
+    (python,) = {each["PYTHON_IMAGE"] for each in arguments.values()}
+    tag = re.fullmatch(r"\$\{PYTHON_IMAGE:-(.+)\}", python)
+    assert tag
+    assert re.search(r"^ARG PYTHON_IMAGE=(.+)$", dockerfile, re.M)[1] == tag[1]  # type: ignore[index]
+    stages = set(re.findall(r" AS (\S+)$", dockerfile, re.M))
+    assert set(re.findall(r"^FROM (\S+)", dockerfile, re.M)) - stages == {"$PYTHON_IMAGE"}
+
+
 def test_every_secret_is_required_and_none_has_a_default() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     for name in SECRETS:
@@ -88,7 +102,7 @@ def test_versions_are_stated_in_one_place() -> None:
     written = (ROOT / "docker-compose.yml").read_text() + (CONF / "docker" / "Dockerfile").read_text()
     for name in ("spark", "airflow"):
         for line in (CONF / "requirements" / f"{name}.in").read_text().splitlines():
-            package, _, version = line.partition("==")
+            package, _, version = line.partition("#")[0].strip().partition("==")
             assert not version or version not in written, f"{package}'s version is in its lock already"
 
 

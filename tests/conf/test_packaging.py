@@ -36,9 +36,9 @@ def names(requirements: list[str]) -> set[str]:
 
 
 def asked_for(name: str) -> list[str]:
-    """The requirements in an .in file."""
-    lines = (LOCKS / f"{name}.in").read_text().splitlines()
-    return [line for line in lines if line and not line.startswith(("#", "-"))]
+    """The requirements in an .in file, without comments."""
+    lines = (line.partition("#")[0].strip() for line in (LOCKS / f"{name}.in").read_text().splitlines())
+    return [line for line in lines if line and not line.startswith("-")]
 
 
 def pins(name: str) -> dict[str, str]:
@@ -54,6 +54,12 @@ def test_the_lock_pins_allowed_versions_of_every_dependency(name: str, declared:
     for line in (*declared, *asked_for(name)):
         wanted = Requirement(line)
         assert wanted.specifier.contains(locked[canonicalize_name(wanted.name)]), line
+
+
+@pytest.mark.parametrize("file", [*LOCKS.glob("*.in"), ROOT / "pyproject.toml"], ids=lambda file: file.name)
+def test_a_version_that_is_held_back_says_why(file: Path) -> None:
+    held_back = [line for line in file.read_text().splitlines() if re.match(r'^\s*"?[a-zA-Z_-]+[^#]*(==|<)', line)]
+    assert [line for line in held_back if not re.search(r"  # \S+ \S+", line)] == []
 
 
 def test_the_dev_extra_includes_the_others() -> None:

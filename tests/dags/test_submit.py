@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import threading
@@ -76,6 +77,38 @@ def test_the_job_line_is_kept_without_message_examples_or_paths(operator: JobOpe
     assert kept["written"] == {"raw/churn": 3}
     assert kept["failures"] == [{"expectation": "unique", "column": "customer_id", "failed": 2, "checked": 9}]
     assert not {"message", "lake", "examples"} & set(json.dumps(kept).replace('"', " ").split())
+
+
+def test_a_job_does_not_inherit_the_secrets_of_airflow(
+    operator: JobOperator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET",
+        "AIRFLOW__API__SECRET_KEY", "AIRFLOW_ADMIN_PASSWORD", "ALERT_WEBHOOK", "ALERT_SMTP_PASSWORD", "_AIRFLOW_X",
+    ):  # fmt: skip
+        monkeypatch.setenv(name, "s3cret")
+    monkeypatch.setenv("LAKE", "/a lake")
+    spark_submit(tmp_path, f"env > {tmp_path}/environment; echo '{json.dumps({**SAID, 'outcome': 'done'})}'")
+    run(operator)
+    inherited = (tmp_path / "environment").read_text()
+    assert "s3cret" not in inherited
+    assert "\nLAKE=/a lake\n" in f"\n{inherited}"
+
+
+@pytest.mark.parametrize(("started_with", "mode"), [("0022", 0o644), ("0027", 0o640), (None, 0o600)])
+def test_a_job_writes_with_the_umask_of_whoever_started_airflow(
+    operator: JobOperator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started_with: str | None, mode: int
+) -> None:
+    monkeypatch.delenv("JOBS_UMASK", raising=False)
+    if started_with:
+        monkeypatch.setenv("JOBS_UMASK", started_with)
+    spark_submit(tmp_path, f"touch {tmp_path}/written; echo '{json.dumps({**SAID, 'outcome': 'done'})}'")
+    before = os.umask(0o077)
+    try:
+        run(operator)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "written").stat().st_mode) == mode
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_a_manual_run_takes_its_day_and_leads_to_a_training_set(
     late = [each["message"] for each in airflow.alerts() if each["kind"] == "late"]
     assert len(late) == 1, "only what was scheduled can be late"
     assert late[0].startswith("scheduled__")
-    assert "of churn has not succeeded 0.01 minutes after its day" in late[0]
+    assert "of churn has not succeeded 0.01 minutes after it could start" in late[0]
     left = {task: airflow.said("churn", run, task) for task in airflow.tasks("churn", run)}
     built = left["features.build"]
     assert (built["ds"], built["outcome"], built["counts"]["features"] > 0) == (DAYS[0], "done", True)

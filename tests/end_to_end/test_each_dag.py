@@ -55,7 +55,7 @@ def test_every_dag_runs_by_itself(airflow: Airflow, lake: PlayLake) -> None:
         left.remove(dag)
     for dag in ("transactions_landed", "churn_landed"):
         done = airflow.command("dags", "test", dag)
-        assert "the event says no day; send it with extra" in done.stdout + done.stderr
+        assert "the event names no day; send it with the extra" in done.stdout + done.stderr
         left.remove(dag)
     assert left == set(), "a DAG that nobody has tried"
     for dataset in ("transactions", "churn"):

@@ -72,12 +72,12 @@ def test_local_mode_needs_no_secret() -> None:
 
 def test_a_daemon_is_recognised_while_its_script_becomes_java(tmp_path: Path) -> None:
     """It was once taken for dead at that moment and left running."""
-    words_of = runpy.run_path(str(ROOT / "conf/spark/cluster.py"))["words_of"]
+    command_line = runpy.run_path(str(ROOT / "conf/spark/cluster.py"))["command_line"]
     script = tmp_path / "again.sh"
     script.write_text(f'[ -e {tmp_path}/enough ] && exit; exec bash {script} "$@"')
     with subprocess.Popen(["bash", script, "the-daemon"]) as daemon:
-        seen = [words_of(daemon.pid) for _ in range(5000)]
+        seen = [command_line(daemon.pid) for _ in range(5000)]
         (tmp_path / "enough").touch()
-        while words_of(daemon.pid) != [""]:
+        while command_line(daemon.pid) != [""]:
             pass  # until it has ended as a zombie
     assert all("the-daemon" in words for words in seen)

@@ -50,3 +50,10 @@ def write_visits(datasets: Path) -> Path:
     (folder / "contract.py").write_text(CONTRACT)
     (folder / "transforms.py").write_text(TRANSFORMS)
     return folder
+
+
+def spoil(file: Path, old: str, new: str) -> None:
+    """Replaces a part of the file."""
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))

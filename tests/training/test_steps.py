@@ -433,8 +433,11 @@ def test_a_contradictory_step_is_refused_when_declared(declare: Callable[[], Ste
     [
         ([OneHot("x"), Ordinal("x")], "Ordinal of x needs x, which OneHot of x has removed"),
         ([Drop(("x",)), Drop(("x",))], "Drop of x needs x, which Drop of x has removed"),
-        ([MinMax("x", into="y"), Ratio("y", "a", "b")], "Ratio of a, b would write y over what MinMax of x gave"),
-        ([Standard("y", into="z"), MinMax("x", into="y")], "MinMax of x would write y over what the table gave"),
+        (
+            [MinMax("x", into="y"), Ratio("y", "a", "b")],
+            "Ratio of a, b would overwrite y, which comes from MinMax of x",
+        ),
+        ([Standard("y", into="z"), MinMax("x", into="y")], "MinMax of x would overwrite y, which comes from the table"),
     ],
 )
 def test_steps_that_contradict_each_other_are_refused(steps: list[Step], message: str) -> None:
@@ -469,14 +472,22 @@ def test_one_hot_columns_can_be_read_but_are_no_input() -> None:
         (Standard("x"), numbers(None, NAN, INF), "x has no known value"),
         (Impute("x", by="median"), numbers(None), "x has no known value"),
         (OneHot("x"), words(None), "x has no known value"),
-        (Standard("x"), numbers(1e308, 1e308), "too large for the arithmetic"),
-        (MinMax("x"), numbers(-1e308, 1e308), "too large for the arithmetic"),
+        (Standard("x"), numbers(1e308, 1e308), "too large to compute with"),
+        (MinMax("x"), numbers(-1e308, 1e308), "too large to compute with"),
         (Impute("x", by="constant", value="none"), numbers(1), "declared .*none.*, but the column is double"),
         (Impute("x", by="constant", value=0.5), numbers(1, type_=pa.int64()), "declared .*0.5.*, .* is int64"),
         (Ordinal("x", order=(1, 2)), words("a"), "declared .*1, 2.*, but the column is string"),
         (OneHot("x"), words("E-Mail", "e mail"), r"OneHot of x: several categories would be called \['x_e_mail'\]"),
-        (OneHot("x"), pa.table({"x": ["a", "b"], "x_b": [1, 1]}), "OneHot of x would write x_b over what is there"),
-        (MinMax("x", into="y"), pa.table({"x": [1], "y": [1]}), "MinMax of x would write y over what is there"),
+        (
+            OneHot("x"),
+            pa.table({"x": ["a", "b"], "x_b": [1, 1]}),
+            "OneHot of x would overwrite x_b, which the rows have already",
+        ),
+        (
+            MinMax("x", into="y"),
+            pa.table({"x": [1], "y": [1]}),
+            "MinMax of x would overwrite y, which the rows have already",
+        ),
         (MinMax("x"), pa.table([[1], [2]], names=["x", "x"]), "found the columns x, x; expected x once"),
         (MinMax("x"), pa.table({"x": [1], "y": [[1]]}), "y: found list<.*>, expected a plain type"),
     ],
@@ -514,10 +525,10 @@ def test_a_timestamp_is_not_taken_for_a_date() -> None:
 
 def test_steps_stored_by_other_code_are_refused() -> None:
     text = fit([MinMax("x")], numbers(1, 2)).to_json()
-    with pytest.raises(ContractViolationError, match="format 2, this code reads 1"):
+    with pytest.raises(ContractViolationError, match="format 2, expected 1"):
         Fitted.from_json(text.replace('"format": 1', '"format": 2'))
     for unknown in ("Whiten", "PARTS", "pa"):
-        with pytest.raises(ContractViolationError, match=f"a {unknown}, which this code does not know"):
+        with pytest.raises(ContractViolationError, match=f"with a {unknown}, expected a step that this code knows"):
             Fitted.from_json(text.replace("MinMax", unknown))
 
 

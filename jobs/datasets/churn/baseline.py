@@ -23,53 +23,54 @@ PREDICTIONS = f"predictions/{NAME}"
 
 @exit_on_error()
 def main() -> None:
-    arguments = argparse.ArgumentParser(prog="python -m jobs.datasets.churn.baseline", description=__doc__)
-    arguments.add_argument("--lake")
-    lake = load_settings("local", lake=arguments.parse_args().lake).lake
+    parser = argparse.ArgumentParser(prog="python -m jobs.datasets.churn.baseline", description=__doc__)
+    parser.add_argument("--lake")
+    lake = load_settings("local", lake=parser.parse_args().lake).lake
     manifest = training_manifests.manifest(lake, NAME)
-    known = _known(f"{lake}/{PREDICTIONS}", manifest["version"])
-    print(f"nothing to do: {_said(known)}" if known else _said(learn(lake, manifest)))
+    earlier = _earlier_result(f"{lake}/{PREDICTIONS}", manifest["version"])
+    print(f"nothing to do: {_in_words(earlier)}" if earlier else _in_words(learn(lake, manifest)))
 
 
 def learn(lake: str, manifest: dict[str, Any]) -> dict[str, Any]:
-    """Fits the model, writes its predictions for the test split, and returns what it was made from."""
+    """Fits the model, writes its predictions for the test split, and returns the result: score, inputs and sizes."""
     splits = {split: store.read_split(lake, NAME, split, manifest["version"]) for split in ("train", "test")}
     columns = [name for name in splits["train"].column_names if name not in (ENTITY, TIME, LABEL)]
     train, test = (rows.to_pandas() for rows in splits.values())
     model = LogisticRegression(max_iter=1_000).fit(train[columns].astype(float), train[LABEL])
     chances = model.predict_proba(test[columns].astype(float))[:, 1]
-    made_from = {
+    result = {
         "training_set": f"{NAME}/v{manifest['version']}",
         "inputs": manifest["inputs"]["versions"],
         "learnt_from": len(train),
         "tested_on": len(test),
         "roc_auc": float(roc_auc_score(test[LABEL], chances)) if test[LABEL].nunique() > 1 else None,
     }
-    found = splits["test"].select([ENTITY, TIME, LABEL]).append_column("chance", pa.array(chances))
-    _write(f"{lake}/{PREDICTIONS}", found, manifest["version"], made_from)
-    return made_from
+    predictions = splits["test"].select([ENTITY, TIME, LABEL]).append_column("chance", pa.array(chances))
+    _write(f"{lake}/{PREDICTIONS}", predictions, manifest["version"], result)
+    return result
 
 
-def _said(facts: dict[str, Any]) -> str:
+def _in_words(result: dict[str, Any]) -> str:
     score = (
         "no score, the test split has one outcome only"
-        if facts["roc_auc"] is None
-        else f"ROC AUC {facts['roc_auc']:.3f}"
+        if result["roc_auc"] is None
+        else f"ROC AUC {result['roc_auc']:.3f}"
     )
     return (
-        f"baseline on {facts['training_set']}: {score}, on {facts['tested_on']:,} examples, learnt from "
-        f"{facts['learnt_from']:,} others; predictions in {PREDICTIONS}"
+        f"baseline on {result['training_set']}: {score}, on {result['tested_on']:,} examples, trained on "
+        f"{result['learnt_from']:,} others; predictions in {PREDICTIONS}"
     )
 
 
-def _known(uri: str, version: int) -> dict[str, Any] | None:
+def _earlier_result(uri: str, version: int) -> dict[str, Any] | None:
     """The metadata of the commit that predicted from this training set, if there is one."""
-    wanted = f"{NAME}/v{version}"
-    return next((each.books for each in delta_log.commits(uri) if each.books.get("training_set") == wanted), None)
+    name = f"{NAME}/v{version}"
+    commits = (commit.books for commit in delta_log.commits(uri))
+    return next((books for books in commits if books.get("training_set") == name), None)
 
 
-def _write(uri: str, rows: pa.Table, version: int, made_from: dict[str, Any]) -> None:
-    """Writes the predictions of one training set; the commit names the versions that made them."""
+def _write(uri: str, rows: pa.Table, version: int, result: dict[str, Any]) -> None:
+    """Writes the predictions of one training set; the commit names the versions of its inputs."""
     named = rows.append_column("training_set_version", pa.array([version] * rows.num_rows, pa.int32()))
     write_deltalake(
         uri,
@@ -77,7 +78,7 @@ def _write(uri: str, rows: pa.Table, version: int, made_from: dict[str, Any]) ->
         mode="overwrite",
         predicate=f"training_set_version = {version}" if delta_log.exists(uri) else None,
         partition_by=["training_set_version"],
-        commit_properties=unsigned_commit(made_from),
+        commit_properties=unsigned_commit(result),
     )
 
 

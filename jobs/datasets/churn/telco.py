@@ -28,16 +28,16 @@ COLUMNS = {
 
 @exit_on_error()
 def main() -> None:
-    arguments = argparse.ArgumentParser(prog="python -m jobs.datasets.churn.telco", description=__doc__)
-    arguments.add_argument("file", type=Path)
-    arguments.add_argument("--ds", required=True, type=parse_day)
-    arguments.add_argument("--out", required=True, type=Path)
-    given = arguments.parse_args()
-    rows = csv.read_csv(given.file).select(list(COLUMNS)).rename_columns(list(COLUMNS.values()))
+    parser = argparse.ArgumentParser(prog="python -m jobs.datasets.churn.telco", description=__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--ds", required=True, type=parse_day)
+    parser.add_argument("--out", required=True, type=Path)
+    options = parser.parse_args()
+    rows = csv.read_csv(options.file).select(list(COLUMNS)).rename_columns(list(COLUMNS.values()))
     # The file's tenure is in months.
     days = pc.multiply(rows["tenure_days"], DAYS_IN_A_MONTH)
     rows = rows.set_column(rows.column_names.index("tenure_days"), "tenure_days", days)
-    folder = given.out / CONTRACT.name / f"ds={given.ds}"
+    folder = options.out / CONTRACT.name / f"ds={options.ds}"
     folder.mkdir(parents=True, exist_ok=True)
     csv.write_csv(rows, folder / "telco.csv")
     print(f"{folder / 'telco.csv'}: {rows.num_rows:,} customers")

@@ -10,7 +10,7 @@ TRAINING_SETS = (
         examples=Snapshot(table="churn@v1", label="churn"),
         split=Split(seed="churn"),
         steps=(
-            # A customer whose total is not known yet is taken for the usual one of that tenure.
+            # Replace an unknown total by the mean of customers with the same tenure.
             Impute("total_charges", by="mean", group="tenure_months"),
             MinMax("tenure_months"),
             MinMax("monthly_charges"),

@@ -1,0 +1,93 @@
+"""The page of everything that a contract may declare, from the classes themselves. common.training.reference writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import MISSING, Field, fields
+from inspect import cleandoc
+from typing import Any
+
+from common.contracts import contract, expectations
+from common.contracts.expectation_names import EXPECTATIONS
+from common.contracts.expectations import Severity
+from common.contracts.field_notes import AGGREGATES, ARGUMENTS, NOTES, Notes
+from common.errors import require
+
+HEAD = """# Contract reference
+
+Everything that a dataset's `contract.py` and `training.py` may declare. Made from the code by
+`python -m common.training.reference`: edit the code, not this page. `make check DATASET=...` says what is wrong with a contract.
+"""
+CLASSES = {
+    **{name: getattr(contract, name) for name in ("Contract", "Column", "Files", "Features", "Feature")},
+    **{name: getattr(expectations, name) for name in ("Freshness", "Volume", "Drift", "Reference", "Rule")},
+}
+
+
+def contract_part() -> str:
+    """The classes of a contract, its aggregates and its rules."""
+    features = [(call.partition("(")[0], words, call) for call, words in AGGREGATES.items()]
+    rules = [(name, ", ".join(arguments), rule_example(name)) for name, arguments in EXPECTATIONS.items()]
+    parts = [
+        HEAD,
+        *(section(name, one, NOTES) for name, one in CLASSES.items()),
+        "## Aggregates\n\nA feature is `Feature(name, aggregate)`; the window comes first, in days.\n",
+        table(("aggregate", "what it is", "example"), features),
+        "## Expectations\n\nThe classes of Great Expectations that a `Rule` may name; it needs the arguments with a star.\n",
+        table(("expectation", "arguments", "example"), rules),
+    ]
+    return "\n".join(parts)
+
+
+def section(name: str, one: type[Any], notes: Notes) -> str:
+    """A class with all its fields."""
+    known = {field.name: field for field in fields(one)}
+    unlike = sorted(known.keys() ^ notes[name].keys())
+    require(not unlike, f"{name}: the fields {unlike} and the notes about them disagree; add or remove their lines")
+    rows = [(field, _default(known[field]), *notes[name][field]) for field in known]
+    return f"## {name}\n\n{summary(one)}\n\n" + table(("field", "default", "what it is", "example"), rows)
+
+
+def summary(one: type[Any]) -> str:
+    """The first paragraph of the docstring; a dataclass without one gets its signature, which explains nothing."""
+    doc = cleandoc(one.__doc__ or "")
+    require(bool(doc) and not doc.startswith(f"{one.__name__}("), f"{one.__name__} has no docstring; add one sentence")
+    return " ".join(doc.partition("\n\n")[0].split())
+
+
+def examples(calls: Iterable[str], classes: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
+    """The name, the explanation and the example of each call of a class."""
+    for call in calls:
+        name = call.partition("(")[0]
+        yield name, summary(classes[name]), call
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """The first and the last column are code."""
+    lines = [
+        f"| `{first}` | {' | '.join(_cell(text) for text in middle)} | `{_cell(last)}` |"
+        for first, *middle, last in rows
+    ]
+    return "\n".join([f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *lines, ""])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _default(field: Field[Any]) -> str:
+    if field.default_factory is not MISSING:
+        value: Any = field.default_factory()
+        return f"{type(value).__name__}()" if value else "{}"
+    if isinstance(field.default, Severity):
+        return f"Severity.{field.default.name}"
+    return "needed" if field.default is MISSING else repr(field.default)
+
+
+def rule_example(name: str) -> str:
+    """A rule with the arguments that it needs, and the largest value where it has one."""
+    needed = [
+        argument.rstrip("*") for argument in EXPECTATIONS[name] if argument.endswith("*") or argument == "max_value"
+    ]
+    needed = needed or [argument for argument in EXPECTATIONS[name] if argument in ARGUMENTS][:1]
+    return f'Rule("{name}", {{{", ".join(f"{chr(34)}{argument}{chr(34)}: {ARGUMENTS[argument]}" for argument in needed)}}})'

@@ -1,0 +1,72 @@
+"""Write the contract reference, training sets included: `python -m common.training.reference`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from common import contracts
+from common.contracts.field_notes import Notes
+from common.contracts.reference import contract_part, examples, section, table
+from common.training import steps, training_set
+
+PAGE = Path(contracts.__path__[0]) / "reference.md"
+NOTES: Notes = {
+    "TrainingSet": {
+        "name": ("Its name; part of the names of pins, so short.", 'name="baseline"'),
+        "description": ("What a model learns from it.", 'description="Whether a customer leaves."'),
+        "examples": ("The rows that a model learns from.", 'examples=Snapshot(table="customers@v1", label="left")'),
+        "split": ("How train, val and test are divided.", 'split=Split(seed="customers")'),
+        "features": ("Feature tables that are joined to labels.", 'features=(From(table="orders@v1"),)'),
+        "steps": ("What is done to the columns, in order.", 'steps=(Standard("amount"),)'),
+    },
+    "Snapshot": {
+        "table": ("A published feature table.", 'table="customers@v1"'),
+        "label": ("The column that models predict.", 'label="left"'),
+    },
+    "Labels": {
+        "entity": ("The file's column of entities.", 'entity="user_id"'),
+        "time": ("The file's column of times.", 'time="asked_at"'),
+        "label": ("The column that models predict.", 'label="bought"'),
+    },
+    "From": {
+        "table": ("A published feature table.", 'table="orders@v1"'),
+        "columns": ("Its columns; all if left empty.", 'columns=("spend_7d",)'),
+        "gap_hours": ("How long before the label a row must be known.", "gap_hours=24"),
+        "max_age_days": ("How old a row may be; None for any age.", "max_age_days=30"),
+    },
+    "Split": {
+        "train_until": ("The last day of train.", "train_until=date(2026, 1, 31)"),
+        "val_until": ("The last day of val; test comes after.", "val_until=date(2026, 2, 14)"),
+        "seed": ("Divide entities by a hash with this seed.", 'seed="customers"'),
+        "shares": ("Of train, val and test, where a seed divides.", "shares=(0.7, 0.15, 0.15)"),
+    },
+}
+STEPS = (
+    'Clip("amount", quantiles=(0.01, 0.99))',
+    'DateParts("signed_up", parts=("year", "month"))',
+    'Drop(("ds_year", "ds_day"))',
+    'Impute("total", by="median", group="country")',
+    'Log("amount")',
+    'MinMax("amount")',
+    'OneHot("gender")',
+    'Ordinal("size", order=("S", "M", "L"))',
+    'Ratio("share", "spend_7d", "spend_30d")',
+    'Standard("amount", into="amount_scaled")',
+)
+
+
+def page() -> str:
+    """The whole page."""
+    sections = [section(name, getattr(training_set, name), NOTES) for name in NOTES]
+    rows = list(examples(STEPS, vars(steps)))
+    heading = "## Steps\n\nFitted on train alone; steps that work in place write beside the column with `into=`.\n"
+    return "\n".join([contract_part(), *sections, heading, table(("step", "what it does", "example"), rows)])
+
+
+def main() -> None:
+    PAGE.write_text(page(), encoding="utf-8")
+    print(PAGE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""`make check` says everything that is wrong with a dataset in one go."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.contracts.check_dataset import faults_of
+from common.errors import UsageError
+from tests.support.visits import spoil
+
+
+@pytest.mark.parametrize("name", ["churn", "transactions"])
+def test_nothing_is_wrong_with_our_datasets(name: str) -> None:
+    assert faults_of(name) == []
+
+
+def test_all_faults_are_told_in_one_go(visits: Path) -> None:
+    contract = visits / "contract.py"
+    for old, new in (
+        ('type="long", required=True, description="The number', 'type="integer", requird=True, description="The number'),
+        (', description="The visitor\'s name"', ""),
+        ('type="double", minimum=0,', 'type="double", minimum=5, maximum=1,'),
+        ('key=("visit_id",)', 'key=("visitid",)'),
+        ("refused_share=0.5", 'zone="Europe/Atlantis"'),
+        ('Count(3)', 'Count(0)'),
+        ('Max(3, "minutes")', 'Max(3, "minuts")'),
+    ):  # fmt: skip
+        spoil(contract, old, new)
+    spoil(visits / "transforms.py", "def measure", "def mesure")
+    expected = {
+        "contract.py:9: Column has no argument 'requird' (did you mean required?)": 1,
+        "contract.py:9: column 'visit_id': type 'integer' is unknown (did you mean int?)": 1,
+        "contract.py:10: Column needs 'description'": 1,
+        "contract.py:12: column 'minutes': minimum 5 is greater than maximum 1": 1,
+        "contract.py:5: contract 'visits': key names ['visitid'], but the columns are": 1,
+        "contract.py:5: contract 'visits': zone 'Europe/Atlantis' is unknown": 1,
+        "contract.py:22: events in the last 0 days: a window of 0 days is empty": 1,
+        "contract.py:5: contract 'visits': feature 'longest_3d' names ['minuts'], but the columns are": 1,
+        "transforms.py defines no measure (did you mean mesure?)": 1,
+    }
+    faults = faults_of("visits")
+    assert {words: sum(words in fault for fault in faults) for words in expected} == expected
+    assert len(faults) == len(expected), faults
+
+
+def test_a_syntax_error_is_one_line(visits: Path) -> None:
+    spoil(visits / "contract.py", "Count(3)", "Count(3")
+    [fault] = faults_of("visits")
+    assert fault == "visits/contract.py:5: '(' was never closed: CONTRACT = Contract("
+
+
+def test_a_rule_of_the_contract_is_compared_with_its_tables(visits: Path) -> None:
+    spoil(
+        visits / "contract.py",
+        "from common.contracts.contract",
+        "from common.contracts.expectations import Rule\nfrom common.contracts.contract",
+    )
+    spoil(
+        visits / "contract.py",
+        "lateness_days=2,",
+        'lateness_days=2, rules=(Rule("ExpectColumnToExit", {"column": "size"}),),',
+    )
+    faults = " ".join(faults_of("visits"))
+    assert "rule 'ExpectColumnToExit' is unknown (did you mean ExpectColumnToExist?)" in faults
+    assert "names ['size'], but processed/visits has" in faults
+
+
+def test_what_follows_from_a_fault_is_not_told(visits: Path) -> None:
+    spoil(visits / "contract.py", "Count(3)", "3")
+    assert [fault.partition(";")[0] for fault in faults_of("visits")] == [
+        "visits/contract.py:22: feature 'visits_3d': 3 is no aggregate"
+    ]
+
+
+def test_a_fault_of_the_training_module_is_told(visits: Path) -> None:
+    (visits / "training.py").write_text(
+        "from common.training.steps import Clip\n\nTRAINING_SETS = (Clip('a'), Clip('b'))\n"
+    )
+    assert len(faults_of("visits")) == 2
+
+
+def test_an_unknown_dataset_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match=r"did you mean churn\?"):
+        faults_of("chrun")
+
+
+def test_the_check_ends_with_0_and_one_line_without_spark() -> None:
+    code = """
+import runpy, sys
+sys.argv[1:] = ["churn"]
+try:
+    runpy.run_module("common.contracts.check_dataset", run_name="__main__")
+finally:
+    assert "pyspark" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "churn: nothing wrong\n", "")
