@@ -65,6 +65,10 @@ class UnbalancedBooksError(PipelineError):
     """Rows in do not equal rows out; nothing was committed."""
 
 
+class ColumnMismatchError(PipelineError):
+    """Rows lack a column of their table, or have it with another type; nothing was committed."""
+
+
 class InconclusiveCheckError(PipelineError):
     """A check whose success proves nothing, because it could not have failed."""
 

@@ -12,6 +12,18 @@ LONGEST_NAME = 63
 NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}")
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """' (did you mean NAME?)' where a known name is close, else nothing; to append to what was found."""
+    from difflib import get_close_matches
+
+    names = {other: other for other in known}
+    lower = {other.lower(): other for other in names}
+    for word, choices in ((name, names), (name.lower(), lower)):
+        if close := get_close_matches(word, choices, n=1):
+            return f" (did you mean {choices[close[0]]}?)"
+    return ""
+
+
 def require_name(name: str, what: str) -> str:
     """Return a name that becomes part of a path; raise for one that could lead to another folder."""
     if not NAME.fullmatch(name):
@@ -24,15 +36,3 @@ def whole_number(text: str) -> int:
     if not re.fullmatch(r"\d{1,12}", text, re.ASCII):
         raise ArgumentTypeError(f"{text!r} is no whole number of at most 12 digits")
     return int(text)
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """' (did you mean NAME?)' where a known name is close, else nothing; to append to what was found."""
-    from difflib import get_close_matches
-
-    names = {other: other for other in known}
-    lower = {other.lower(): other for other in names}
-    for word, choices in ((name, names), (name.lower(), lower)):
-        if close := get_close_matches(word, choices, n=1):
-            return f" (did you mean {choices[close[0]]}?)"
-    return ""

@@ -28,6 +28,8 @@ FACTS = (
 RULE = ("ds", "expectation", "column", "failed", "checked", "observed", "limit", "severity", "file")
 # Airflow's own: the address of its database, its keys and passwords, and those of the alerts' receivers.
 NOT_FOR_JOBS = ("AIRFLOW", "_AIRFLOW", "ALERT_")
+
+
 # What Spark may still log, with the lines of its traces, after the job's last line; see conf/spark/log4j2.properties.
 SPARK_LOG = re.compile(r"\d\d:\d\d:\d\d (WARN|ERROR|FATAL) |\s")
 
@@ -63,15 +65,6 @@ class Submission(SparkSubmitHook):
             os.killpg(self._submit_sp.pid, signal.SIGKILL)
 
 
-def job_line(text: str) -> dict[str, Any] | None:
-    """The JSON line of a job; None for any other text."""
-    try:
-        line = json.loads(text)
-    except ValueError:
-        return None
-    return line if isinstance(line, dict) and "job" in line else None
-
-
 def jobs_environment() -> dict[str, str]:
     """Airflow's environment without its secrets. The provider passes everything if it is given `env_vars`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_FOR_JOBS)}
@@ -82,6 +75,15 @@ def jobs_environment() -> dict[str, str]:
 def jobs_umask() -> int:
     """The umask of whoever started Airflow, which itself writes for its own user alone (conf/airflow/private)."""
     return int(os.environ.get("JOBS_UMASK", "-1"), 8)  # -1: unchanged
+
+
+def job_line(text: str) -> dict[str, Any] | None:
+    """The JSON line of a job; None for any other text."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    return line if isinstance(line, dict) and "job" in line else None
 
 
 class JobOperator(SparkSubmitOperator):

@@ -21,6 +21,8 @@ def main(run: Run) -> Outcome:
     day = type_day(run)
     with committing(run.settings.lake, processed.path):
         cleaned = spark_tables.retry_on_conflict(lambda: commit_day(run, day))
+    if without := cleaned.counts.get("without_entity"):
+        run.log.warning("%d rows have no %s: no feature counts them", without, run.contract.features.entity)
     changed_features = staleness.features_after(run, [change for _, change in cleaned.settled])
     return Outcome.of(cleaned.counts, cleaned.changes, {*changed_features, *cleaned.later_arrivals})
 

@@ -31,6 +31,7 @@ FEATURES = Job(
     "features",
     main,
     on_spark=True,
+    check=definition.require_unchanged,
     watches=lambda run: [
         *(Watch(table, lambda day: day in build.arrival_days(run)) for table in build.source_tables(run.contract)),
         Watch(layout.features(run.contract), lambda day: False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common.clean import transforms
 from common.contracts import layout
 from common.lake.merge import converge
 from common.orchestration.cli import run_job
@@ -16,6 +17,7 @@ def main(run: Run) -> Outcome:
     listing = source.holds()
     if not listing.units and is_closed(run):
         return Outcome("closed")
+    transforms.require_declared(run)
     arrivals.require_usable(run, listing)
     day = arrivals.read_day(run, source, listing)
     books = day.books()

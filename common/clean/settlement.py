@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from common.clean.as_of import known_on, settle
 from common.clean.typed_day import TypedDay
 from common.contracts import layout
+from common.contracts.entity import DROP
 from common.contracts.layout import Table
 from common.days import day_range
 from common.errors import UnbalancedBooksError
@@ -105,7 +106,8 @@ class SettledDay:
         mine = F.col("arrived") == F.lit(run.ds)
         same_record = Window.partitionBy(*run.contract.key, "record_hash")
         again = F.min("arrived").over(same_record) < F.col("arrived")
-        columns = ["event_date", "arrived", "superseded"]
+        no_entity = F.isnull(run.contract.features.entity).alias("no_entity")
+        columns = [F.col("event_date"), F.col("arrived"), F.col("superseded"), no_entity]
         yes, no = F.lit(True), F.lit(False)
         alone = self.alone.select(*columns, no.alias("again"), yes.alias("fresh"), yes.alias("counts"))
         settled = self.settled.select(*columns, again.alias("again"), no.alias("fresh"), mine.alias("counts"))
@@ -120,6 +122,7 @@ class SettledDay:
                 _count(known & ~on_ds).alias("late"),
                 _count(beaten & ~F.col("again")).alias("superseded"),
                 _count(beaten & F.col("again")).alias("again"),
+                _count(known & F.col("no_entity")).alias("without_entity"),
                 _count(F.col("fresh")).alias("fresh"),
                 F.sort_array(F.collect_set(F.when(F.col("fresh"), F.col("event_date")))).alias("fresh_on"),
             )
@@ -138,6 +141,8 @@ class SettledDay:
             "quarantined": day.counts["quarantined"],
         }
         balance(counts)
+        if self.run.contract.null_entity == DROP:
+            counts["without_entity"] = self._tally["without_entity"]
         return counts
 
 

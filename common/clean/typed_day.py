@@ -8,6 +8,7 @@ from functools import cached_property
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
+from common.clean import transforms
 from common.clean.casting import cast_rows
 from common.contracts import layout
 from common.contracts.contract import LINE
@@ -37,8 +38,9 @@ class TypedDay:
     def versions(self) -> DataFrame:
         """The accepted records as versions of their keys, none of them superseded yet."""
         contract = self.run.contract
-        accepted = self.records.where(F.size("reasons") == 0).transform(self.run.dataset.derive)
-        versions = accepted.withColumns({"arrived": F.lit(self.run.ds), "superseded": F.lit(None).cast("date")})
+        accepted = self.records.where(F.size("reasons") == 0)
+        derived = transforms.derive(self.run, accepted)
+        versions = derived.withColumns({"arrived": F.lit(self.run.ds), "superseded": F.lit(None).cast("date")})
         return spark_tables.conform(versions, layout.superseded(contract))
 
 

@@ -7,20 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from common.contracts.number_types import NUMERIC, sum_type
 from common.errors import require
 from common.names import did_you_mean
 
-NUMERIC = ("int", "long", "double", "decimal")
 DATE_PARTS = ("year", "month", "day", "dayofweek", "quarter")
 TypeOf = Callable[[str], str]
-
-
-def sum_type(type_: str) -> str:
-    """Return a type wide enough for an exact sum: decimals gain ten digits, integers become long."""
-    if type_.startswith("decimal"):
-        precision, scale = (int(part) for part in type_[8:-1].split(","))
-        return f"decimal({min(38, precision + 10)},{scale})"
-    return "double" if type_ == "double" else "long"
 
 
 @dataclass(frozen=True)
@@ -95,7 +87,7 @@ class DaysSinceLast(Windowed):
 class ColumnAggregate(Windowed):
     column: str
     phrase: ClassVar[str]
-    of: ClassVar[tuple[str, ...]] = ()  # allowed column types; empty allows any
+    types: ClassVar[tuple[str, ...]] = ()  # allowed column types; empty allows any
 
     @property
     def words(self) -> str:
@@ -109,7 +101,7 @@ class ColumnAggregate(Windowed):
 @dataclass(frozen=True)
 class Sum(ColumnAggregate):
     phrase: ClassVar[str] = "sum of"
-    of: ClassVar[tuple[str, ...]] = NUMERIC
+    types: ClassVar[tuple[str, ...]] = NUMERIC
 
     def type(self, type_of: TypeOf) -> str:
         return sum_type(type_of(self.column))
@@ -118,7 +110,7 @@ class Sum(ColumnAggregate):
 @dataclass(frozen=True)
 class Mean(ColumnAggregate):
     phrase: ClassVar[str] = "mean of"
-    of: ClassVar[tuple[str, ...]] = NUMERIC
+    types: ClassVar[tuple[str, ...]] = NUMERIC
 
 
 @dataclass(frozen=True)
@@ -161,10 +153,23 @@ class Distinct(ColumnAggregate):
 
 @dataclass(frozen=True)
 class Share(ColumnAggregate):
-    """The share of events for which a boolean column is true."""
+    """The share of events for which a boolean column is true.
 
+    Of "all" events, where a null counts as false, or of those for which the column is "known": null if there are none.
+    """
+
+    of: str = "all"
     phrase: ClassVar[str] = "share of events with"
-    of: ClassVar[tuple[str, ...]] = ("boolean",)
+    types: ClassVar[tuple[str, ...]] = ("boolean",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.of in ("all", "known"), f"{self.words}: of {self.of!r} is unknown; expected 'all' or 'known'")
+
+    @property
+    def words(self) -> str:
+        # The words of "all" are stored in commits, so they stay what they were.
+        return super().words if self.of == "all" else f"{super().words}, of those where it is known"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from common.contracts.aggregates import NUMERIC
+from common.contracts.number_types import NUMERIC
 from common.contracts.wording import require_tuples, type_fault
 from common.errors import require
 from common.names import NAME

@@ -9,6 +9,7 @@ from datetime import date
 from common.contracts.aggregates import Aggregate, ColumnAggregate, FeatureRatio, Flag, Windowed
 from common.contracts.calendar import Closed, check_closed, is_closed
 from common.contracts.column import Column
+from common.contracts.entity import columns_of
 from common.contracts.expectations import Drift, Freshness, Reference, Rule, Severity, Volume
 from common.contracts.wording import is_encoding, is_zone, meant, require_tuples
 from common.errors import require
@@ -105,6 +106,7 @@ class Contract:
     references: tuple[Reference, ...] = ()
     label: str | None = None  # the feature that models predict; drift checks compare the other features with it
     retention_days: int = 400
+    null_entity: str | None = None  # rows without an entity: "refuse" them, or "drop" them from the features
 
     def __post_init__(self) -> None:
         subject = f"contract {self.name!r}"
@@ -139,6 +141,8 @@ class Contract:
         require(self.retention_days > 7, f"{subject}: retention_days {self.retention_days}; expected more than 7")
         self._check_features(subject)
         self._check_quality(subject)
+        entity = self.column(self.features.entity)
+        object.__setattr__(self, "columns", columns_of(subject, self.null_entity, entity, self.columns))
 
     def is_closed(self, day: date) -> bool:
         return is_closed(self.closed, day)
@@ -193,7 +197,7 @@ class Contract:
             column = next((column for column in columns if column.name == rule.column), None)
             if column is None:
                 return
-            types = rule.of if isinstance(rule, ColumnAggregate) else ()
+            types = rule.types if isinstance(rule, ColumnAggregate) else ()
             fits = not types or column.base_type in types
             require(fits, f"{prefix} ({rule.words}) needs {types}, but it is {column.type}")
             known = not isinstance(rule, Flag) or rule.value in column.values or not column.values

@@ -14,9 +14,9 @@ from common.contracts.aggregates import (
     MostFrequent,
     Share,
     Sum,
-    sum_type,
 )
 from common.contracts.contract import TABLES, Contract
+from common.contracts.number_types import sum_type
 
 Columns = tuple[tuple[str, str], ...]
 # The reason of a quarantine record that stands for a whole file; its text is our own message.
@@ -171,7 +171,7 @@ def states(contract: Contract) -> dict[str, str]:
         column, type_ = rule.column, type_of(contract, rule.column)
         if isinstance(rule, Sum | Mean):
             needed[f"sum_{column}"] = sum_type(type_)
-        if isinstance(rule, Mean):
+        if isinstance(rule, Mean) or (isinstance(rule, Share) and rule.of == "known"):
             needed[f"count_{column}"] = "long"
         if isinstance(rule, Min):
             needed[f"min_{column}"] = type_

@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 
 from common.contracts import datasets, layout, odcs
+from common.contracts.aggregates import Aggregate, Share
 from common.contracts.contract import Column, Contract
+from common.contracts.entity import DROP
 from common.contracts.suite import rules_of
 from common.errors import exit_on_error
 
@@ -21,6 +23,10 @@ def contract_markdown(contract: Contract) -> str:
         f"# {contract.name}\n\n{contract.description}\n",
         f"- Key: {', '.join(f'`{name}`' for name in contract.key)}; of several records with one key, the winner is {winner}",
         f"- Event time: {event}",
+        *(
+            [f"- Rows without `{contract.features.entity}` are kept, and count in no feature"]
+            * (contract.null_entity == DROP)
+        ),
         f"- Late events are accepted for {contract.lateness_days} days; data is fresh within {contract.freshness.hours} h",
         f"- At most {contract.refused_share:.0%} of a day's rows may be refused ({contract.refused_severity})",
         f"- Every version can be read for {contract.retention_days} days\n",
@@ -37,7 +43,8 @@ def contract_markdown(contract: Contract) -> str:
     ]
     types = dict(layout.features(contract).columns)
     parts += [
-        f"| `{feature.name}` | {types[feature.name]} | {feature.rule.words} |" for feature in contract.features.columns
+        f"| `{feature.name}` | {types[feature.name]} | {_definition(feature.rule)} |"
+        for feature in contract.features.columns
     ]
     for table in layout.STAGES:
         parts += [f"\n## Rules of {table}\n", "| severity | column | expectation |", "| --- | --- | --- |"]
@@ -45,6 +52,11 @@ def contract_markdown(contract: Contract) -> str:
             f"| {r.severity} | {f'`{r.column}`' if r.column else ''} | {r.words} |" for r in rules_of(contract, table)
         ]
     return "\n".join(parts) + "\n"
+
+
+def _definition(rule: Aggregate) -> str:
+    """The words that commits store, and what they leave open."""
+    return f"{rule.words}; a null counts as false" if isinstance(rule, Share) and rule.of == "all" else rule.words
 
 
 def _demands(column: Column) -> str:

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
+from common.clean import transforms
 from common.clean.as_of import rows_known
 from common.contracts import aggregates as agg
 from common.contracts import layout
@@ -53,7 +54,7 @@ def arrival_days(run: Run) -> list[date]:
 def snapshot(run: Run, observation: Observation) -> DataFrame:
     """Return one feature row for each row of the day's snapshot."""
     rows = rows_known(run, [run.ds], run.ds).observe(observation, F.count(F.lit(1)).alias("parts"))
-    rows = run.dataset.measure(rows).withColumn(PARTS, F.lit(1))
+    rows = transforms.measure(run, rows).withColumn(PARTS, F.lit(1))
     features = run.contract.features
     columns = [_snapshot_column(column.rule, run).alias(column.name) for column in features.columns]
     return rows.select(features.entity, PARTS, *columns)
@@ -120,7 +121,7 @@ def _window_column(rule: agg.Aggregate, run: Run) -> Column:
         case agg.Count(days):
             return F.coalesce(F.sum(_within(run, days, "events")), F.lit(0))
         case agg.ActiveDays(days):
-            return F.count(_within(run, days, "events"))
+            return F.count(_within(run, days, "events")).cast("int")
         case agg.DaysSinceLast(days):
             return F.datediff(F.lit(run.ds), F.max(_within(run, days, "event_date")))
         case _:
@@ -134,7 +135,9 @@ def _column_aggregate(rule: agg.ColumnAggregate, run: Run) -> Column:
     column = rule.column
     match rule:
         case agg.Sum():
-            return F.coalesce(F.sum(within(f"sum_{column}")), F.lit(0))
+            # Spark sums decimals wider still; a sum that does not fit the declared type raises.
+            total = F.coalesce(F.sum(within(f"sum_{column}")), F.lit(0))
+            return total.cast(rule.type(lambda name: layout.type_of(run.contract, name)))
         case agg.Mean():
             total, count = F.sum(within(f"sum_{column}")), F.sum(within(f"count_{column}"))
             return F.when(count > 0, total.cast("double") / count)
@@ -143,7 +146,8 @@ def _column_aggregate(rule: agg.ColumnAggregate, run: Run) -> Column:
         case agg.Max():
             return F.max(within(f"max_{column}"))
         case agg.Share():
-            return F.sum(within(f"true_{column}")) / F.sum(within("events"))
+            events = F.sum(within("events" if rule.of == "all" else f"count_{column}"))
+            return F.sum(within(f"true_{column}")) / F.nullif(events, F.lit(0))
         case agg.Last():
             return F.max(within(f"last_{column}"))["value"]
         case _:

@@ -11,6 +11,7 @@ from common.contracts import layout
 from common.contracts.aggregates import FeatureRatio
 from common.contracts.contract import Column, Contract
 from common.contracts.datasets import Dataset
+from common.contracts.entity import DROP
 from common.contracts.source_code import DECLARED, SourceCode, source_code
 from common.errors import UsageError
 from common.lake import delta_log
@@ -73,6 +74,7 @@ def _inputs(contract: Contract, code: SourceCode) -> dict[str, str]:
         "winner": ", ".join(contract.winner) or "none",
         **{column.name: _meaning(column) for column in (*contract.columns, *contract.derived) if column.name in read},
         **{f"measure {measure.name}": measure.type for measure in features.measures},
+        **({"null_entity": contract.null_entity} if contract.null_entity == DROP else {}),
     }
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
+from common.clean import transforms
 from common.clean.as_of import rows_known, versions_moved
 from common.contracts import layout
+from common.contracts.entity import DROP
 from common.days import day_range
 from common.errors import UnbalancedBooksError
 from common.lake import spark_tables
@@ -38,11 +40,11 @@ def arrived_partials(run: Run, observations: list[Observation]) -> DataFrame:
     Appends to `observations` what counts the events that went in.
     """
     entity = run.contract.features.entity
-    today = aggregate(run, rows_known(run, [run.ds], run.ds), observations)
+    today = aggregate(run, _with_entity(run, rows_known(run, [run.ds], run.ds)), observations)
     earlier = day_range(run.ds, run.contract.lateness_days)[:-1]
     if not earlier:
         return today
-    touched = versions_moved(run, earlier, run.ds).select(entity, "event_date").distinct()
+    touched = _with_entity(run, versions_moved(run, earlier, run.ds)).select(entity, "event_date").distinct()
     touched, totals = spark_tables.materialize(touched, dates=F.collect_set("event_date"))
     dates = totals["dates"]
     if not dates:
@@ -53,18 +55,22 @@ def arrived_partials(run: Run, observations: list[Observation]) -> DataFrame:
     return today.unionByName(updated)
 
 
+def _with_entity(run: Run, rows: DataFrame) -> DataFrame:
+    return rows.where(F.col(run.contract.features.entity).isNotNull()) if run.contract.null_entity == DROP else rows
+
+
 def aggregate(run: Run, rows: DataFrame, observations: list[Observation]) -> DataFrame:
     """Return one row of states per entity and event date; append an observation that counts the input rows."""
     features = run.contract.features
     states = layout.states(run.contract)
     observations.append(Observation())
-    measured = run.dataset.measure(rows)
+    measured = transforms.measure(run, rows)
     observed = rows.observe(observations[-1], F.count(F.lit(1)).alias("events"))
     plain = {name: _state(name, run.contract.event_time) for name in states if not name.startswith("values_")}
     counted = [name.removeprefix("values_") for name in states if name.startswith("values_")]
     by_day = [features.entity, "event_date"]
     partials = (
-        run.dataset.measure(observed)
+        transforms.measure(run, observed)
         .groupBy(*by_day)
         .agg(F.count(F.lit(1)).alias("events"), *[column.alias(name) for name, column in plain.items()])
     )

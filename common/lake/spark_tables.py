@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StructType
 
 from common.contracts.layout import Columns, Table
-from common.errors import ContractViolationError
+from common.errors import ColumnMismatchError, ContractViolationError
 from common.lake import delta_log, table_properties
 from common.lake.commit_metadata import spark_commit
 from common.lake.locks import committing
@@ -102,14 +102,31 @@ def split_unique(rows: DataFrame, alike: Column) -> tuple[DataFrame, DataFrame]:
 
 
 def conform(rows: DataFrame, table: Table) -> DataFrame:
-    """Ends a transformation with the columns of the table, in its order and types."""
+    """Ends a transformation with the columns of the table, in its order; raises unless each is there, with its type."""
+    if problems := differences(rows, dict(table.columns)):
+        raise ColumnMismatchError(
+            f"the rows for {table.path} are not what its layout says: {'; '.join(problems)}. They have {rows.columns}; "
+            "nothing was written. This is a bug in the pipeline."
+        )
     schema = _schema(rows.sparkSession, table.columns)
     # `to` would rebuild each array element by element, only to make it nullable: seconds a day.
     arrays = {
         field.name: F.col(field.name).cast(field.dataType) for field in schema if isinstance(field.dataType, ArrayType)
     }
-    present = set(rows.columns)
-    return rows.withColumns({name: cast for name, cast in arrays.items() if name in present}).to(schema)
+    return rows.withColumns(arrays).to(schema)
+
+
+def differences(rows: DataFrame, declared: Mapping[str, str]) -> list[str]:
+    """Where the rows' columns are not as declared, both sides named; starts no Spark job."""
+    types: dict[str, list[str]] = {}
+    for field in rows.schema:
+        # Contracts say long for what Spark calls bigint.
+        types.setdefault(field.name, []).append(field.dataType.simpleString().replace("bigint", "long"))
+    return [
+        f"{name} is declared as {type_}, but it is {' and '.join(types.get(name, ['missing']))}"
+        for name, type_ in declared.items()
+        if types.get(name) != [type_]
+    ]
 
 
 @cache
@@ -132,11 +149,33 @@ def create(run: Run, table: Table) -> None:
 
 
 def add_new_columns(run: Run, table: Table) -> None:
-    """Adds the columns that the contract gained to an existing table."""
+    """Adds the columns that the contract gained to an existing table; a table without rows takes on whatever changed."""
     path = run.path(table)
-    if delta_log.exists(path) and _gained(run, table, delta_log.columns(path)):
-        with committing(run.settings.lake, table.path), spark_commit(run, {}):
-            empty_rows(run.spark, table).write.format("delta").mode("append").option("mergeSchema", "true").save(path)
+    if not delta_log.exists(path):
+        return
+    before = {field.name: field.dataType.simpleString() for field in _as_stored(delta_log.columns(path))}
+    now = {field.name: field.dataType.simpleString() for field in _schema(run.spark, table.columns)}
+    changed = [
+        f"{name} is {type_} in the table, but {now.get(name, 'not')} in the contract"
+        for name, type_ in before.items()
+        if now.get(name) != type_
+    ]
+    if changed and delta_log.files(path):
+        raise ContractViolationError(
+            f"{table.path} is not what its contract says: {'; '.join(changed)}. Nothing was written to it. Keep declaring a "
+            "column that no longer comes, as one that is not required; give one of another type another name; or move the "
+            "table away, and run its days again."
+        )
+    if changed:
+        _write_schema(run, table, mode="overwrite", overwriteSchema="true")
+    elif len(now) > len(before):
+        _write_schema(run, table, mode="append", mergeSchema="true")
+
+
+def _write_schema(run: Run, table: Table, mode: str, **options: str) -> None:
+    writer = empty_rows(run.spark, table).write.format("delta").mode(mode).partitionBy(*table.partition)
+    with committing(run.settings.lake, table.path), spark_commit(run, {}):
+        writer.options(**options).save(run.path(table))
 
 
 def _make(run: Run, table: Table) -> None:
@@ -148,24 +187,6 @@ def _make(run: Run, table: Table) -> None:
             builder = builder.property(name, value)
         with spark_commit(run, {}):
             builder.execute()
-
-
-def _gained(run: Run, table: Table, stored: Mapping[str, Any]) -> bool:
-    """Whether the stored table only lacks columns, which then are null in its rows; any other difference is refused."""
-    before = {field.name: field.dataType.simpleString() for field in _as_stored(stored)}
-    now = {field.name: field.dataType.simpleString() for field in _schema(run.spark, table.columns)}
-    differences = [
-        f"{name} is {type_} in the table, but {now.get(name, 'not')} in the contract"
-        for name, type_ in before.items()
-        if now.get(name) != type_
-    ]
-    if differences:
-        raise ContractViolationError(
-            f"{table.path} is not what its contract says: {'; '.join(differences)}. Nothing was written to it. Keep declaring a "
-            "column that no longer comes, as one that is not required; give one of another type another name; or move the "
-            "table away, and run its days again."
-        )
-    return len(now) > len(before)
 
 
 def _as_stored(columns: Mapping[str, Any]) -> StructType:

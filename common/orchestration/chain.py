@@ -20,6 +20,12 @@ StepResult = Line | Exception
 PROGRESS_COUNTS = ("landed", "accepted", "quarantined", "features")
 
 
+def check_declarations(steps: list[ChainStep], runs: list[Run]) -> None:
+    """Raise before any step has run if one of them would refuse what the dataset declares."""
+    for step in steps:
+        step.job.check(replace(runs[0], job=step.job.name))
+
+
 def run_chain(steps: list[ChainStep], runs: list[Run], workers: Executor | None = None) -> list[Line]:
     """Run all steps of each day, earliest day first, and rerun the days that became stale.
 

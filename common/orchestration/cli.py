@@ -11,7 +11,6 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,7 +18,7 @@ from common.contracts import datasets
 from common.days import FORM, parse_days, require_begun
 from common.errors import PipelineError, SourceMissingError, UsageError, advice
 from common.orchestration import interruption
-from common.orchestration.chain import missed, run_chain
+from common.orchestration.chain import check_declarations, missed, run_chain
 from common.orchestration.job import ChainStep, Job, Line, describe, run_day, run_together
 from common.orchestration.json_line import side_by_side, summary
 from common.runtime import jvm
@@ -31,15 +30,10 @@ from common.runtime.run import Run
 from common.runtime.settings import load_settings
 
 
-class _Parser(CommandLine):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}{'' if message.endswith('?') else ';'} see --help")
-
-
 def parser(job: str, day: str = "--ds", example: str = "", **dataset: Any) -> argparse.ArgumentParser:
     """Its description is the docstring of the program that runs; `example` is an option to show in the examples."""
-    arguments = _Parser(prog=f"jobs/{job}.py", description=sys.modules["__main__"].__doc__)
-    words = f".venv/bin/spark-submit jobs/{job}.py --dataset {_any_dataset()} {example}".strip()
+    arguments = CommandLine(prog=f"jobs/{job}.py", description=sys.modules["__main__"].__doc__)
+    words = f".venv/bin/spark-submit jobs/{job}.py --dataset {_some_dataset()} {example}".strip()
     arguments.with_help(f"{words} {day} 2026-01-05", f"{words} {day} 2026-01-05..2026-01-06")
     arguments.add_argument("--dataset", required=True, help="the dataset: a folder name in jobs/datasets", **dataset)
     arguments.add_argument(day, dest="ds", required=True, help=f"the logical day: {FORM}")
@@ -51,11 +45,12 @@ def parser(job: str, day: str = "--ds", example: str = "", **dataset: Any) -> ar
     return arguments
 
 
-def _any_dataset() -> str:
-    """For the examples of the help, which must not fail where a run would say what is wrong."""
-    with suppress(UsageError):
+def _some_dataset() -> str:
+    """For the examples; what is wrong with the datasets is told when the command runs."""
+    try:
         return datasets.names()[0]
-    return "NAME"
+    except (UsageError, IndexError):
+        return "NAME"
 
 
 def run_job(job: Job, arguments: argparse.ArgumentParser | None = None, argv: list[str] | None = None) -> NoReturn:
@@ -80,6 +75,8 @@ def run_chain_job(steps: list[ChainStep], argv: list[str] | None = None) -> NoRe
 
     def work(options: dict[str, Any]) -> Line:
         plans = {name: plan("backfill", {**options, "dataset": name}) for name in dict.fromkeys(options["dataset"])}
+        for runs in plans.values():
+            check_declarations(steps, runs)
         if len(plans) == 1:
             [runs] = plans.values()
             return summary(options["ds"], run_chain(steps, runs))

@@ -44,6 +44,8 @@ class Job:
     reads_source: bool = False
     # Runs a whole range in one step, for a job that must succeed or fail for all of its days.
     together: Callable[[list[Run]], Outcome] | None = None
+    # Raises a UsageError if the job would refuse the declaration of the run's dataset; reads logs at most.
+    check: Callable[[Run], object] = lambda run: None
 
     def key(self, run: Run) -> str:
         """Return the job name under which the run log keeps the run."""

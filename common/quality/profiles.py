@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from common.contracts import suite
-from common.contracts.aggregates import NUMERIC
 from common.contracts.contract import Contract
 from common.contracts.layout import Table
+from common.contracts.number_types import NUMERIC
 from common.contracts.sensitive import sensitive_names
 from common.lake import small_tables
 
@@ -27,6 +27,8 @@ STEPS = 100
 QUANTILES = [step / STEPS for step in range(STEPS + 1)]
 TOP = 50
 EVERYBODY = ""
+# The standard error of an estimated number of different values: Spark's default, as a smaller one costs far more memory.
+DISTINCT_ERROR = 0.05
 
 SCHEMA = pa.schema(
     [
@@ -81,6 +83,19 @@ class Profile:
         counts = {entry["value"]: entry["count"] for entry in self.top or []}
         return counts if sum(counts.values()) == self.rows - self.nulls else None
 
+    def exact_distinct(self, contract: Contract) -> int | None:
+        """The number of different values, where the profile or the contract tells it; else `distinct` is an estimate."""
+        known = self.rows - self.nulls
+        if not known or self.column in _unique(contract, self.table):
+            return known
+        if self.counts is not None:
+            return sum(count > 0 for count in self.counts.values())
+        if self.smallest is None or self.largest is None:
+            return None
+        # Of whole numbers side by side, such as 0 and 1, there are two.
+        apart = self.type in ("int", "long") and int(self.largest) - int(self.smallest) == 1
+        return 1 if self.smallest == self.largest else 2 if apart else None
+
 
 def table_of(contract: Contract) -> Table:
     return Table(
@@ -110,10 +125,21 @@ def measure(rows: DataFrame, run: Run, name: str) -> list[Profile]:
     row = rows.agg(*measures, *counts).first()
     assert row is not None
     values = row.asDict(recursive=True)
-    return [
+    profiles = [
         _profile(run.ds, name, label, column, type_, values[f"rows_{label}"], values[str(position)])
         for position, (label, column, type_) in enumerate(targets)
     ]
+    exact = [profile.exact_distinct(contract) for profile in profiles]
+    return [
+        profile if number is None else replace(profile, distinct=number)
+        for profile, number in zip(profiles, exact, strict=True)
+    ]
+
+
+def _unique(contract: Contract, name: str) -> tuple[str, ...]:
+    """The column that identifies a row of a day, if one alone does."""
+    keys = {"processed": contract.key, "features": (contract.features.entity,)}.get(name, ())
+    return keys if len(keys) == 1 else ()
 
 
 def _labels(contract: Contract, name: str) -> list[str]:
@@ -143,7 +169,7 @@ def _measures(values: Column, type_: str, shown: Shown) -> Iterator[Column]:
     from pyspark.sql import functions as F
 
     yield F.count(values).alias("known")
-    yield F.approx_count_distinct(values).alias("distinct")
+    yield F.approx_count_distinct(values, DISTINCT_ERROR).alias("distinct")
     if shown is not Shown.COUNTS:
         yield F.max(values).cast("string").alias("largest")
     if shown is not Shown.ALL:
@@ -177,7 +203,7 @@ def _profile(ds: date, table: str, label: str, column: str, type_: str, rows: in
         type=type_,
         rows=rows,
         nulls=rows - values["known"],
-        distinct=values["distinct"],
+        distinct=min(values["distinct"], values["known"]),
         smallest=values.get("smallest"),
         largest=values.get("largest"),
         mean=_steady(values.get("mean")),

@@ -7,9 +7,8 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from common.errors import INTERRUPTED, ContractViolationError, PipelineError, UsageError
+from common.errors import INTERRUPTED, ContractViolationError, PipelineError
 from common.names import whole_number
 from common.printable import printable
 from common.published.catalog import Lake
@@ -19,16 +18,11 @@ from common.reader.places import lake_uri
 from common.runtime.command_line import CommandLine
 
 
-class _Parser(CommandLine):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}; see --help")
-
-
 def _parser() -> argparse.ArgumentParser:
-    common = _Parser(add_help=False)
+    common = CommandLine(add_help=False)
     common.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
     common.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    parser = _Parser(prog="features", description=__doc__)
+    parser = CommandLine(prog="features", description=__doc__)
     parser.with_help("features list", "features show NAME --ds 2026-01-05", "features get NAME@v1 --out rows.parquet")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 

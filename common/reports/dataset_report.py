@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from common.contracts.contract import Contract
+from common.quality.profiles import DISTINCT_ERROR, SCHEMA, Profile
 from common.reports import svg
 from common.reports.status import STEPS, DayStatus
 
@@ -124,6 +125,14 @@ class DatasetReport:
         for track in measures:
             columns[track.table, track.column].append(track)
         return list(columns.values())
+
+    def distinct(self, column: dict[str, Any]) -> str:
+        """Return the number of different values of a profiled column; an estimate is marked, with its standard error."""
+        profile = Profile(**{field.name: column[field.name] for field in SCHEMA})
+        exact = profile.exact_distinct(self.contract)
+        if exact is None and profile.distinct is not None:
+            return f"≈ {min(profile.distinct, profile.rows - profile.nulls):,} ± {DISTINCT_ERROR:.0%}"
+        return svg.figure(exact)
 
     @property
     def failures(self) -> list[tuple[str, str, str]]:

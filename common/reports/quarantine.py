@@ -75,7 +75,7 @@ def by_reason(rows: Sequence[dict[str, Any]], contract: Contract, unmasked: bool
     return sorted(refusals, key=lambda refusal: (-refusal.records, refusal.reason))
 
 
-def refused_record(row: dict[str, Any], reason: str, contract: Contract, unmasked: bool = False) -> RefusedRecord:
+def refused_record(row: dict[str, Any], reason: str, contract: Contract, unmasked: bool) -> RefusedRecord:
     field, value = _offending(row["record"] or "", reason, contract, unmasked)
     return RefusedRecord(str(row["ds"]), row["file"] or "", field, value, row["record"] or "")
 

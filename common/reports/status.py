@@ -107,7 +107,7 @@ def _failures(days: Sequence[DayStatus]) -> Grid:
     grid.add_column("last failure", style="red", overflow="fold")
     for day in days:
         # The message may quote data, so it is plain text, never markup.
-        grid.add_row(day.ds, Text(printable(" ".join(day.failure.split())[:LONGEST_FAILURE])))
+        grid.add_row(day.ds, Text(printable(" ".join(day.failure.split()))[:LONGEST_FAILURE]))
     return grid
 
 
@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="leave out the table versions")
     arguments = parser.parse_args()
     lake = load_settings(arguments.env, lake=arguments.lake).lake
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = max(console.width, IN_A_FILE)
     for name in [arguments.dataset] if arguments.dataset else datasets.names():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
-from common.errors import EXIT_CODES
+from common.errors import EXIT_CODES, UsageError
 from common.names import did_you_mean
 
 PACKAGE = "feature-pipeline"
@@ -16,6 +16,9 @@ PACKAGE = "feature-pipeline"
 class CommandLine(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter, **options})
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}{'' if message.endswith('?') else ';'} see --help")
 
     def with_help(self, *examples: str) -> None:
         """Add --version, and to --help the exit codes and the examples."""

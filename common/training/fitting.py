@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -70,7 +70,7 @@ class Fitted:
 
     def to_json(self) -> str:
         steps = [
-            {"step": type(step).__name__, "declared": _declared(step), "fitted": params}
+            {"step": type(step).__name__, "declared": step.declared, "fitted": params}
             for step, params in zip(self.steps, self.params, strict=True)
         ]
         columns = [{"name": field.name, "type": str(field.type)} for field in self.input_schema]
@@ -162,10 +162,6 @@ def _single(name: str, value: Any, type_: pa.DataType | None) -> pa.Array:
         raise ContractViolationError(
             f"{name}: found a {type(value).__name__} that is no {type_ or 'column type'}"
         ) from None
-
-
-def _declared(step: Step) -> dict[str, Any]:
-    return {field.name: getattr(step, field.name) for field in fields(step)}
 
 
 def _step(name: str, declared: dict[str, Any]) -> Step:

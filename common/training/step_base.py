@@ -7,7 +7,7 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -28,9 +28,23 @@ _NUMBERS = (pt.is_floating, pt.is_integer, pt.is_decimal, pt.is_boolean)
 _CATEGORIES = (pt.is_string, pt.is_large_string, pt.is_integer, pt.is_boolean)
 
 
+# Marks an option that a later version added. At its default it is in no stored text, so that these stay what they were.
+ADDED = {"added": True}
+
+
 @dataclass(frozen=True)
 class Step:
     """Learns parameters from the train split, and transforms any rows with them."""
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """The declaration as it is stored."""
+        values = {option.name: (option, getattr(self, option.name)) for option in fields(self)}
+        return {
+            name: value
+            for name, (option, value) in values.items()
+            if not option.metadata.get("added") or value != option.default
+        }
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ floats, integers, decimals and booleans, and write doubles.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +18,7 @@ import pyarrow.types as pt
 from common.errors import ContractViolationError, require
 from common.training import step_base
 from common.training.number_steps import Clip, Log, MinMax, Ratio, Standard
-from common.training.step_base import Columns, ColumnStep, InPlaceStep, Params, Step, Value
+from common.training.step_base import Columns, ColumnStep, InPlaceStep, Numbers, Params, Step, Value
 
 __all__ = ["Clip", "DateParts", "Drop", "Impute", "Log", "MinMax", "OneHot", "Ordinal", "Ratio", "Standard"]
 
@@ -29,21 +29,31 @@ PARTS = ("year", "month", "day", "dayofweek", "quarter")
 class Impute(InPlaceStep):
     """Fill missing values with the median, the mean or a constant.
 
-    With a group, use the statistic of the row's group; for a null group, or one without values in the train split, use
-    the median of all rows.
+    With a group, use the statistic of the row's group. For a null group, or one without values in the train split, use
+    the median of all rows, also by mean; `fallback` may be their mean instead, or "missing": the value stays missing.
     """
 
     by: Literal["median", "mean", "constant"]
     group: str | None = None
     value: Value | None = None
+    fallback: Literal["median", "mean", "missing"] = field(default="median", kw_only=True, metadata=step_base.ADDED)
 
     def __post_init__(self) -> None:
         require(self.by in ("median", "mean", "constant"), f"{self.name}: by {self.by}, not median, mean or constant")
         require((self.by == "constant") == (self.value is not None), f"{self.name}: by {self.by}, value {self.value}")
         require(not (self.by == "constant" and self.group), f"{self.name}: by constant, and by group {self.group}")
+        known = self.fallback in ("median", "mean", "missing")
+        require(known, f"{self.name}: fallback {self.fallback}, not median, mean or missing")
+        require(
+            self.fallback == "median" or self.group is not None,
+            f"{self.name}: fallback {self.fallback} is for groups, and no group is declared",
+        )
         require(
             self.group not in (self.column, *self.writes), f"{self.name}: group {self.group} is the column it fills"
         )
+
+    def __repr__(self) -> str:
+        return f"Impute({', '.join(f'{name}={value!r}' for name, value in self.declared.items())})"
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -60,8 +70,13 @@ class Impute(InPlaceStep):
         return {
             "groups": [*groups],
             "values": [middle(numbers) for numbers in groups.values()],
-            "value": step_base.median(known),
+            "value": self._of_all(known),
         }
+
+    def _of_all(self, known: Numbers) -> float | None:
+        if self.fallback == "missing":
+            return None
+        return step_base.mean(known) if self.fallback == "mean" else step_base.median(known)
 
     def apply(self, columns: Columns, params: Params) -> Columns:
         column = columns[self.column]
@@ -72,7 +87,7 @@ class Impute(InPlaceStep):
         fill: Any = self.typed([params["value"]], pa.float64())[0].as_py()
         if self.group:
             # Unknown groups have place -1, so they take the last value.
-            fill = np.array([*params["values"], fill])[self.places(columns, self.group, params["groups"])]
+            fill = np.array([*params["values"], fill], np.float64)[self.places(columns, self.group, params["groups"])]
         return {self.writes[0]: step_base.written(np.where(np.isnan(numbers), fill, numbers))}
 
 

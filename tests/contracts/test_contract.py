@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,6 +50,17 @@ def test_a_contradictory_column_fails_when_declared(declared: dict[str, Any], bo
         column(**declared)
 
 
+def by(entity: str, **declared: Any) -> dict[str, Any]:
+    """Orders by shop or city, which may be null."""
+    columns = (
+        column("id", "string", required=True),
+        column("at", "timestamp", required=True),
+        column("shop", "string"),
+    )
+    features = Features(version=1, entity=entity, columns=(Feature("orders", Count(7)),))
+    return {"columns": columns, "derived": (column("city", "string"),), "features": features, **declared}
+
+
 @pytest.mark.parametrize(
     ("declared", "both_sides"),
     [
@@ -64,6 +76,10 @@ def test_a_contradictory_column_fails_when_declared(declared: dict[str, Any], bo
         ({"zone": "Europe/Atlantis"}, "'Europe/Atlantis'.*Europe/Berlin"),
         ({"winner": ("size",)}, "size"),
         ({"columns": (column("id", "string", required=True), column("id", "string"))}, "declared twice"),
+        (by("shop"), "entity 'shop' may be null.*required=True.*null_entity='drop'"),
+        (by("shop", null_entity="keep"), "'keep' is unknown; expected 'drop' .*'refuse'"),
+        (by("id", null_entity="drop"), "'id' is required, so null_entity='drop' never applies"),
+        (by("city", null_entity="refuse"), "'city' is derived.*null_entity='drop'"),
     ],
 )
 def test_a_contract_that_contradicts_itself_names_both_sides(declared: dict[str, Any], both_sides: str) -> None:
@@ -88,7 +104,14 @@ def test_features_that_cannot_be_computed_fail_when_declared(columns: tuple[Feat
         contract(features=Features(version=1, entity="id", columns=columns))
 
 
-@pytest.mark.parametrize(("rule", "said"), [(lambda: Count(0), "last 0 days"), (lambda: DatePart("hour"), "'hour'")])
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (lambda: Count(0), "last 0 days"),
+        (lambda: DatePart("hour"), "'hour'"),
+        (lambda: Share(7, "gift", of="some"), "of 'some'.*'all' or 'known'"),
+    ],
+)
 def test_a_meaningless_feature_fails_when_declared(rule: Callable[[], Aggregate], said: str) -> None:
     with pytest.raises(ContractDeclarationError, match=said):
         rule()
@@ -109,6 +132,16 @@ def test_a_source_is_declared_in_known_words() -> None:
         Files(encoding="utf-9")
 
 
+def test_rows_without_an_entity_are_refused_by_declaration() -> None:
+    declared = contract(**by("shop", null_entity="refuse"))
+    assert declared.column("shop").required
+    assert replace(declared, lateness_days=1).column("shop").required
+    assert "`shop` | string | present |" in contract_markdown(declared)
+    kept = contract(**by("shop", null_entity="drop"))
+    assert not kept.column("shop").required
+    assert "Rows without `shop` are kept, and count in no feature" in contract_markdown(kept)
+
+
 def test_features_that_share_a_state_share_it() -> None:
     assert layout.states(CONTRACT) == {
         "sum_purchase_amount": "decimal(22,2)",
@@ -118,6 +151,15 @@ def test_features_that_share_a_state_share_it() -> None:
         "true_weekend": "long",
         "last_age": "struct<time:timestamp,value:int>",
     }
+
+
+def test_a_share_says_what_a_null_counts_as() -> None:
+    of_all, of_known = Share(30, "weekend"), Share(30, "weekend", of="known")
+    assert of_all.words == "share of events with weekend over the last 30 days", "stored in commits"
+    assert of_known.words == f"{of_all.words}, of those where it is known"
+    assert f"| {of_all.words}; a null counts as false |" in contract_markdown(CONTRACT)
+    features = replace(CONTRACT.features, columns=(Feature("weekend_share", of_known),))
+    assert layout.states(replace(CONTRACT, features=features)) == {"count_weekend": "long", "true_weekend": "long"}
 
 
 def test_the_window_is_as_long_as_the_longest_feature() -> None:

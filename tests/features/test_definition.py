@@ -11,7 +11,9 @@ import pytest
 from common.contracts.contract import Column, Contract
 from common.contracts.datasets import Dataset
 from common.features import definition
+from common.orchestration.chain import check_declarations
 from common.runtime.run import Run
+from jobs.backfill import CHAIN
 from tests.support.play_lake import PlayLake
 from tests.support.published_tables import commit, rows_of
 
@@ -106,6 +108,12 @@ def test_a_changed_transform_is_refused(run: Run, folder: Path, file: str, befor
     assert said in refused(run)
 
 
+def test_a_chain_finds_a_changed_definition_before_it_runs(run: Run) -> None:
+    check_declarations(CHAIN, [run])
+    with pytest.raises(definition.DefinitionChangedError, match="Declare version=2"):
+        check_declarations(CHAIN, [declared(run, zone="Europe/Berlin")])
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -125,6 +133,11 @@ def test_a_changed_winner_key_zone_or_lateness_is_refused(run: Run) -> None:
     assert 'zone was "UTC", is "Europe/Berlin"' in refused(declared(run, zone="Europe/Berlin"))
     assert 'lateness_days was "7", is "3"' in refused(declared(run, lateness_days=3))
     assert 'key was "transaction_id", is' in refused(declared(run, key=("transaction_id", "user_id")))
+
+
+def test_leaving_out_rows_without_an_entity_is_a_new_definition(run: Run) -> None:
+    nullable = declared(run, columns=with_column(run.contract, "user_id", required=False), null_entity="drop")
+    assert "null_entity is new" in refused(nullable)
 
 
 def test_a_changed_column_that_features_read_is_refused(run: Run) -> None:

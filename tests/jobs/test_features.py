@@ -3,13 +3,17 @@
 import random
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import duckdb
 import pytest
 
+from common.contracts.aggregates import Share
+from common.contracts.contract import Column, Feature
 from common.errors import SourceMissingError
+from tests.support.landing import PURCHASE
 from tests.support.play_lake import PlayLake
 from tests.support.tables_as_text import assert_rows
 
@@ -273,3 +277,48 @@ def test_features_do_not_need_the_run_log(lake: PlayLake) -> None:
     shutil.rmtree(lake.root / "lake" / "runs")
     lake.features(second)
     assert [row["purchases_30d"] for row in lake.feature_rows(second)] == [2]
+
+
+@pytest.fixture
+def anonymous(lake: PlayLake) -> PlayLake:
+    """Purchases by day and user; somebody else is unknown, also in a correction of the second day."""
+    lake = lake.with_contract(columns=lake.columns("user_id", required=False), null_entity="drop")
+    lake.land("2026-01-05", "transaction_id | user_id\na | 1\nb | -\nc | 2")
+    late = "2026-01-05T11:00:00Z"
+    lake.land(
+        "2026-01-06",
+        f"transaction_id | user_id | timestamp\nc | - | {late}\nd | - | {late}\ne | 1 | 2026-01-06T11:00:00Z",
+    )
+    return lake
+
+
+def test_rows_without_an_entity_are_kept_but_in_no_feature(anonymous: PlayLake) -> None:
+    assert anonymous.day("2026-01-05")["clean"]["counts"]["without_entity"] == 1
+    assert anonymous.day("2026-01-06")["clean"]["counts"]["without_entity"] == 2
+    assert_rows(anonymous.rows("processed"), "transaction_id | user_id\na | 1\nb | -\nc | -\nd | -\ne | 1")
+    assert_rows(anonymous.feature_rows("2026-01-05"), "user_id | purchases_7d\n1 | 1\n2 | 1")
+    assert_rows(anonymous.feature_rows("2026-01-06"), "user_id | purchases_7d\n1 | 2")
+    assert anonymous.validate("2026-01-06", "processed")["outcome"] == "done"
+
+
+def test_rows_without_an_entity_are_refused_where_declared(lake: PlayLake) -> None:
+    lake = lake.with_contract(columns=lake.columns("user_id", required=False), null_entity="refuse", refused_share=0.5)
+    lake.land("2026-01-05", "transaction_id | user_id\na | 1\nb | -")
+    lake.day("2026-01-05")
+    assert_rows(lake.rows("quarantine"), "job | reasons\nclean | ['user_id:missing']")
+    assert_rows(lake.feature_rows("2026-01-05"), "user_id | purchases_7d\n1 | 1")
+
+
+def test_a_share_of_known_values_leaves_out_nulls(lake: PlayLake) -> None:
+    gift = Column(name="gift", type="boolean", description="Wrapped as a gift")
+    shares = (Feature("of_all", Share(7, "gift")), Feature("of_known", Share(7, "gift", of="known")))
+    contract = lake.contract
+    features = replace(contract.features, columns=shares)
+    lake = lake.with_contract(columns=(*contract.columns, gift), features=features)
+    header = [*PURCHASE, "gift"]
+    rows = [("a", "1", "true"), ("b", "1", ""), ("c", "1", ""), ("d", "1", "false"), ("e", "2", "")]
+    records = [{**PURCHASE, "transaction_id": id_, "user_id": user, "gift": gift} for id_, user, gift in rows]
+    lines = [",".join(header), *(",".join(record[name] for name in header) for record in records)]
+    lake.land_bytes("2026-01-05", "\n".join([*lines, ""]).encode())
+    lake.day("2026-01-05")
+    assert_rows(lake.feature_rows("2026-01-05"), "user_id | of_all | of_known\n1 | 0.25 | 0.5\n2 | 0.0 | -")

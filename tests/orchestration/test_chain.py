@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from common.contracts import datasets
-from common.errors import EXIT_CODES, ContractViolationError, SourceMissingError
+from common.errors import EXIT_CODES, ContractViolationError, SourceMissingError, UsageError
 from common.orchestration.chain import run_chain
 from common.orchestration.cli import run_chain_job, run_job
 from common.orchestration.job import ChainStep, Job
@@ -113,6 +113,18 @@ def test_a_failed_range_names_its_day_and_job(said: Any) -> None:
         code, line = said(work, "2026-01-05..2026-01-07")
         assert code == 3
         assert line["message"] == "two files are refused (ingest of churn 2026-01-06)"
+
+
+@pytest.mark.parametrize("datasets", [("churn",), ("transactions", "churn")])
+def test_a_refused_declaration_ends_a_chain_before_it_began(said: Any, tmp_path: Path, datasets: Any) -> None:
+    def refuse(run: Run) -> None:
+        if run.contract.name == "churn":
+            raise UsageError(f"{run.job}: another definition")
+
+    steps = [ChainStep(ingest()), ChainStep(Job("features", lambda run: Outcome(), lambda run: [], check=refuse))]
+    code, line = said(steps, "2026-01-05", *datasets)
+    assert (code, line["message"]) == (2, "features: another definition")
+    assert not (tmp_path / "lake").exists()
 
 
 def test_help_exits_with_0(capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,6 +53,12 @@ def test_a_profile_equals_pandas_on_the_same_rows(lake: PlayLake) -> None:
     amount, values = found["purchase_amount"], stored["purchase_amount"].astype(float)
     assert (amount.rows, amount.nulls) == (40, 0)
     assert amount.distinct == pytest.approx(40, rel=0.1)
+    assert amount.distinct <= 40
+    assert {name: found[name].distinct for name in ("transaction_id", "category", "payment_method")} == {
+        "transaction_id": 40,
+        "category": 2,
+        "payment_method": 1,
+    }
     assert (amount.mean, amount.deviation) == pytest.approx((values.mean(), values.std(ddof=0)))
     assert (amount.smallest, amount.largest) == ("1.50", "40.50")
     assert amount.quantiles is not None

@@ -51,7 +51,8 @@ def people(lake: PlayLake) -> PlayLake:
     features = replace(contract.features, entity="age", columns=(Feature("buyer", Last(30, "user_id")),))
     reference = Reference(column="user_id", dataset="transactions", key="age", severity=Severity.WARN)
     columns = lake.columns("user_id", sensitive=True)
-    return lake.with_contract(columns=columns, features=features, rules=RULES, references=(reference,))
+    changes = {"columns": columns, "features": features, "rules": RULES, "references": (reference,)}
+    return lake.with_contract(**changes, null_entity="drop")
 
 
 def test_no_rule_shows_a_sensitive_value(people: PlayLake, caplog: pytest.LogCaptureFixture) -> None:

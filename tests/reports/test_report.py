@@ -93,7 +93,8 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         lake,
         "2026-01-07",
         {"table": "processed", "column": "category", "type": "string", "distinct": 2, "top": top},
-        {"table": "processed", "column": "user_id", "type": "long", "distinct": 9},
+        {"table": "processed", "column": "transaction_id", "type": "string", "distinct": 157},
+        {"table": "processed", "column": "user_id", "type": "long", "distinct": 157},
         {"table": "processed", "column": "day", "type": "date", "smallest": "2026-01-01", "largest": "2026-01-07"},
         {
             "table": "processed",
@@ -130,8 +131,10 @@ def test_the_page_shows_the_results_in_the_lake(lake: Path) -> None:
     assert "too few fields 2 0.06% 2" in seen
     assert "spend_ 30d features ! 0.417 0.25" in seen
     assert "7 Jan: 7.5 / 24" in seen
-    assert "age int 25.0% 77 – 41.5 –" in seen
-    assert "user_ id long 25.0% 9 not shown" in seen
+    assert "category string 25.0% 2 " in seen
+    assert "transaction_ id string 25.0% 150 not shown" in seen, "a key differs in every row"
+    assert "age int 25.0% ≈ 77 ± 5% – 41.5 –" in seen
+    assert "user_ id long 25.0% ≈ 150 ± 5% not shown" in seen, "never more than there are values"
     assert "day date 25.0% – 2026-01-01 – 2026-01-07" in seen
     assert "2026-01-07 validate-processed bad age" in seen
 

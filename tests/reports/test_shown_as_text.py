@@ -7,7 +7,7 @@ from common.reports.status import DayStatus, status_parts
 
 
 def test_a_failure_is_shown_without_running_it() -> None:
-    failed = RunRecord(failure={"message": "z\x1b[2J [red]x[/red]"})
+    failed = RunRecord(failure={"message": "z\x1b[2J\n[red]x[/red]"})
     console = Console(width=200)
     with console.capture() as shown:
         console.print(*status_parts([DayStatus("2026-01-05", {"ingest": failed})], details=False, width=200))

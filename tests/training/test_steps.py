@@ -268,6 +268,22 @@ def test_an_unknown_group_takes_the_overall_median() -> None:
     assert found["charges"] == [15, 100, 60, 60, 60]
 
 
+@pytest.mark.parametrize(("fallback", "expected"), [("median", 20.0), ("mean", 40.0), ("missing", None)])
+def test_an_unknown_group_takes_the_declared_fallback(fallback: Any, expected: float | None) -> None:
+    train = pa.table({"months": [1, 1, 2], "charges": [10.0, 20.0, 90.0]})
+    later = pa.table({"months": [1, 99, None], "charges": pa.nulls(3, pa.float64())})
+    step = Impute("charges", by="mean", group="months", fallback=fallback)
+    assert after(step, train, later)["charges"] == [15, expected, expected]
+    assert Fitted.from_json(fit([step], train).to_json()).steps == (step,)
+
+
+def test_an_option_at_its_default_is_not_stored() -> None:
+    step = Impute("x", by="mean", group="g")
+    assert repr(step) == "Impute(column='x', into=None, by='mean', group='g', value=None)"
+    assert list(step.declared) == ["column", "into", "by", "group", "value"]
+    assert "fallback='mean'" in repr(replace(step, fallback="mean"))
+
+
 def test_groups_may_be_words_or_booleans() -> None:
     for groups in (["a", "a", "b"], [True, True, False]):
         split = pa.table({"g": groups, "x": [1.0, None, 5.0]})
@@ -401,6 +417,8 @@ CONTRADICTIONS: list[tuple[Callable[[], Step], str]] = [
     (lambda: Impute("x", by="mean", value=3), "by mean, value 3"),
     (lambda: Impute("x", by="constant"), "by constant, value None"),
     (lambda: Impute("x", by="constant", value=3, group="g"), "by constant, and by group g"),
+    (lambda: Impute("x", by="mean", fallback="mean"), "fallback mean is for groups"),
+    (lambda: Impute("x", by="mean", group="g", fallback="zero"), "fallback zero, not median"),  # type: ignore[arg-type]
     (lambda: Impute("x", by="mean", group="x"), "group x is the column it fills"),
     (lambda: Impute("x", by="mean", group="y", into="y"), "group y is the column it fills"),
     (lambda: Clip("x"), "neither bounds nor quantiles"),

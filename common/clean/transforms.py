@@ -1,0 +1,100 @@
+"""Call a dataset's own functions, and check the columns that they return against the contract."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from common.contracts import layout
+from common.contracts.aggregates import FeatureRatio
+from common.contracts.contract import Contract
+from common.errors import UsageError
+from common.lake import spark_tables
+from common.runtime.run import Run
+
+# What a typed record has besides its declared columns.
+OF_A_RECORD = (
+    ("event_date", "date"),
+    ("file", "string"),
+    ("record_hash", "string"),
+    ("copies", "long"),
+    ("reasons", "array<string>"),
+    ("record", "string"),
+)
+
+
+class TransformError(UsageError):
+    """A transform fails, or does not return what its contract declares."""
+
+
+# What faulty code raises, and not a machine that fails.
+FAULTS = (AnalysisException, AttributeError, LookupError, NameError, TypeError, ValueError)
+
+
+def derive(run: Run, rows: DataFrame) -> DataFrame:
+    """Return the rows with the derived columns; raise unless every column is as declared."""
+    returned = _call(run, "derive", rows)
+    stored = {"event_date": "date", "record_hash": "string", **dict(layout.typed(run.contract))}
+    _require(run, "derive", returned, stored)
+    return returned
+
+
+def measure(run: Run, rows: DataFrame) -> DataFrame:
+    """Return the rows with the measures; raise unless every column that features read is as declared."""
+    returned = _call(run, "measure", rows)
+    measures = {column.name: column.type for column in run.contract.features.measures}
+    stored = {name: type_ for name, type_ in _read_by_features(run.contract).items() if name in rows.columns}
+    _require(run, "measure", returned, {**stored, **measures})
+    return returned
+
+
+def require_declared(run: Run) -> None:
+    """Call both functions on no rows, so that a mismatch is found before anything is written."""
+    processed = layout.processed(run.contract)
+    columns = (*OF_A_RECORD, *((column.name, column.type) for column in run.contract.columns))
+    derived = derive(run, spark_tables.empty_rows(run.spark, replace(processed, columns=columns)))
+    measure(run, spark_tables.conform(derived.withColumn("arrived", F.lit(run.ds)), processed))
+
+
+def _read_by_features(contract: Contract) -> dict[str, str]:
+    """Return the columns of processed that the features are made of, with their types."""
+    features, stored = contract.features, dict(layout.processed(contract).columns)
+    names = {features.entity, "event_date", contract.event_time}
+    for rule in (feature.rule for feature in features.columns):
+        names |= {*rule.reads, *((rule.numerator, rule.divisor) if isinstance(rule, FeatureRatio) else ())}
+    return {name: type_ for name, type_ in stored.items() if name in names}
+
+
+def _call(run: Run, function: str, rows: DataFrame) -> DataFrame:
+    try:
+        returned = getattr(run.dataset, function)(rows)
+    except FAULTS as error:
+        place, (reason, *_) = _place(error, str(run.dataset.transforms_file)), [*str(error).splitlines(), ""]
+        kind = type(error).__name__
+        raise TransformError(f"{place}: {function} of {run.contract.name} fails: {kind}: {reason}") from error
+    if not isinstance(returned, DataFrame):
+        raise TransformError(
+            f"{run.dataset.transforms_file}: {function} of {run.contract.name} returns a {type(returned).__name__}; "
+            "expected a DataFrame: return the rows"
+        )
+    return returned
+
+
+def _place(error: BaseException, file: str) -> str:
+    """The file and the last of its lines that the error went through."""
+    lines = [str(frame.lineno) for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return ":".join([file, *lines[-1:]])
+
+
+def _require(run: Run, function: str, returned: DataFrame, declared: Mapping[str, str]) -> None:
+    if problems := spark_tables.differences(returned, declared):
+        raise TransformError(
+            f"{run.dataset.transforms_file}: {function} of {run.contract.name} returns other columns than the contract "
+            f"declares: {'; '.join(problems)}. It returns {returned.columns}. Nothing was written. Correct {function}, "
+            "or the declaration."
+        )
