@@ -13,7 +13,7 @@ from itertools import combinations, islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from common.contracts.contract import RESERVED
+from common.contracts.column import RESERVED
 from common.errors import UsageError
 from common.names import LONGEST_NAME
 
