@@ -117,7 +117,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _failed(arguments: argparse.Namespace, message: str, code: int, failures: Sequence[object] = ()) -> int:
-    print(message, file=sys.stderr)
+    print(printable(message), file=sys.stderr)
     if arguments.json:
         print(json.dumps({"error": message, "exit_code": code, "failures": failures}, default=str))
     return code

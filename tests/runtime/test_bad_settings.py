@@ -128,6 +128,13 @@ def test_names_and_numbers_of_the_reader_are_checked(
     assert READER[words] in refused(monkeypatch, capsys, main, *words.split(), f"--lake={tmp_path / 'lake'}")
 
 
+def test_the_reader_shows_an_error_escaped(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setenv("LAKE", "/etc/passwd")
+    assert cli.main(["show", "a\x1b[2J"]) == 2
+    assert cli.main(["show", "shop", "--lake=/nowhere/\x1b[2J"]) == 2
+    assert "\x1b" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["../evil", "/etc", "a/b", "a b", "", ".", "A"])
 def test_every_name_in_a_path_is_checked_alike(tmp_path: Path, name: str) -> None:
     for use in (
