@@ -1,0 +1,153 @@
+"""Bad inputs, one table: what lands, and what becomes of it.
+
+A file has columns `id,note,amount`. Its outcome is `refused: words of the reason`, or the accepted ids and the problems of the
+quarantined records. A value stands in one column of a purchase; its outcome is the reason, or `accepted`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+HEADER = "id,note,amount\n"
+
+
+@dataclass(frozen=True)
+class BadFile:
+    what: str
+    name: str
+    content: bytes
+    ids: str = ""  # accepted
+    problems: str = ""  # of quarantined records
+    refused: str = ""
+
+
+def parquet(**columns: object) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file)
+    return file.getvalue()
+
+
+def csv(text: str, encoding: str = "utf-8") -> bytes:
+    return (HEADER + text).encode(encoding)
+
+
+FILES = (
+    # Quotes and records.
+    BadFile("a record inside a quoted field", "a.csv", csv('1,"x\n9,forged,9.99\ny",2\n'), ids="1"),
+    BadFile("the same in a record of another width", "a.csv", csv('1,"x\n9,f,9\n",2,3\n4,,5\n'), "4", "too_many_fields"),
+    BadFile("a quote after a closed quote", "a.csv", csv('1,"x"y,2\n3,,4\n'), "3", "broken_quoting"),
+    BadFile("the same, and then a line in quotes", "a.csv", csv('1,"x"y,"\n9,f,9\n"\n3,,4\n'), "3", "broken_quoting"),
+    BadFile("a quote inside a field that has none around it", "a.csv", csv('1,12" pipe,2\n'), ids="1"),
+    BadFile("a quote that is never closed", "a.csv", csv('1,"x,2\n3,,4\n'), refused="ends inside quotes"),
+    BadFile("a doubled quote at the end of the file", "a.csv", csv('1,"x""'), refused="ends inside quotes"),
+    BadFile("single quotes, which mean nothing", "a.csv", csv("1,'a,b',2\n3,,4\n"), "3", "too_many_fields"),
+    BadFile("a backslash before a quote, which means nothing", "a.csv", csv('1,"a\\",2\n'), ids="1"),
+    BadFile("spaces around quotes", "a.csv", csv('1, "a" ,2\n'), ids="1"),
+    BadFile("empty quotes", "a.csv", csv('1,"",2\n'), ids="1"),
+    BadFile("a line of delimiters alone", "a.csv", csv(",,\n"), ids="(empty)"),
+    BadFile("semicolons instead of commas", "a.csv", b"id;note;amount\n1;x;2\n", refused="lacks ['id']"),
+    BadFile("tabs instead of commas in the rows", "a.csv", csv("1\tx\t2\n"), problems="too_few_fields"),
+    BadFile("a trailing delimiter", "a.csv", csv("1,x,2,\n"), problems="too_many_fields"),
+    # Line ends.
+    BadFile("carriage returns alone", "a.csv", csv("1,x,2\r3,,4\r"), problems="too_many_fields"),
+    BadFile("CRLF", "a.csv", csv("1,x,2\r\n3,,4\r\n"), ids="1 3"),
+    BadFile("a Unicode line separator", "a.csv", csv("1,x\u2028y,2\n"), ids="1"),
+    BadFile("a form feed and a NEL", "a.csv", csv("1,x\x0c\x85y,2\n"), ids="1"),
+    BadFile("cut in its last record", "a.csv", csv("1,x,2\n3,"), refused="the file was cut"),
+    BadFile("no newline at the end", "a.csv", csv("1,x,2\n3,,4"), ids="1 3"),
+    # Encodings.
+    BadFile("UTF-16", "a.csv", csv("1,x,2\n", "utf-16"), refused="is not utf-8"),
+    BadFile("a byte of Latin-1", "a.csv", csv("1,caf", "utf-8") + b"\xe9,2\n", refused="is not utf-8"),
+    BadFile("a cut multi-byte character at the end", "a.csv", csv("1,x,2\n3,") + b"\xc3", refused="is not utf-8"),
+    BadFile("a surrogate in UTF-8", "a.csv", csv("1,") + b"\xed\xa0\x80,2\n", refused="is not utf-8"),
+    BadFile("an overlong slash", "a.csv", csv("1,") + b"\xc0\xaf,2\n", refused="is not utf-8"),
+    BadFile("NUL characters", "a.csv", csv("1,a\x00b,2\n"), ids="1"),
+    BadFile("a BOM", "a.csv", b"\xef\xbb\xbf" + csv("1,x,2\n"), ids="1"),
+    BadFile("two BOMs", "a.csv", b"\xef\xbb\xbf\xef\xbb\xbf" + csv("1,x,2\n"), refused="lacks ['id']"),
+    # Headers.
+    BadFile("no header", "a.csv", b"1,x,2\n", refused="lacks ['id']"),
+    BadFile("a header twice", "a.csv", csv(HEADER), ids="id"),
+    BadFile("a name twice", "a.csv", b"id,note,note,amount\n1,x,y,2\n", refused="['note'] twice"),
+    BadFile("a header in upper case", "a.csv", b"ID,NOTE,AMOUNT\n1,x,2\n", refused="lacks ['id']"),
+    BadFile("a header over two lines", "a.csv", b'id,"no\nte",amount\n1,x,2\n', refused="broken quoting"),
+    BadFile("spaces around names", "a.csv", b" id , note , amount \n1,x,2\n", ids="1"),
+    BadFile("a name that is empty", "a.csv", b"id,,amount\n1,x,2\n", ids="1"),
+    BadFile("a header alone", "a.csv", HEADER.encode()),
+    BadFile("an empty file", "a.csv", b""),
+    BadFile("blank lines alone", "a.csv", b"\n\r\n\n"),
+    # JSON.
+    BadFile("an array over several lines", "a.json", b'[\n{"id": 1},\n{"id": 2}\n]\n', refused="expected JSON lines"),
+    BadFile("an object over several lines", "a.json", b'{"more": [\n{"id": 9}\n]}\n', refused="expected JSON lines"),
+    BadFile("an array in a line", "a.jsonl", b'{"id": 1}\n[{"id": 9}]\n', "1", "not_an_object"),
+    BadFile("two objects in a line", "a.jsonl", b'{"id": 1}\n{"id": 8}{"id": 9}\n', "1", "not_json"),
+    BadFile("a comment", "a.jsonl", b'{"id": 1}\n// {"id": 9}\n', "1", "not_json"),
+    BadFile("a trailing comma", "a.jsonl", b'{"id": 1}\n{"id": 9,}\n', "1", "not_json"),
+    BadFile("a name twice in an object", "a.jsonl", b'{"id": 1}\n{"id": 8, "id": 9}\n', "1", "name_twice"),
+    BadFile("a nested value in a known field", "a.jsonl", b'{"id": 1}\n{"id": {"x": 9}}\n', "1", "nested_value"),
+    BadFile("a nested value in an unknown field", "a.jsonl", b'{"id": 1, "tags": {"id": 9}}\n', ids="1"),
+    BadFile("brackets a thousand deep", "a.jsonl", b'{"id": 1}\n' + b"[" * 100_000 + b"\n", "1", "not_json"),
+    BadFile("half a character", "a.jsonl", b'{"id": 1}\n{"id": "\\ud800"}\n', "1", "half_a_character"),
+    BadFile("an object that is cut", "a.jsonl", b'{"id": 1}\n{"id": 9', "1", "not_json"),
+    BadFile("names that are CSV", "a.jsonl", b"id,note,amount\n1,x,2\n", problems="not_json not_json"),
+    # Compressed.
+    BadFile("a cut gzip", "a.csv.gz", gzip.compress(csv("1,x,2\n") * 50)[:-9], refused="truncated or corrupt"),
+    BadFile("gzip with rubbish behind", "a.csv.gz", gzip.compress(csv("1,x,2\n")) + b"rubbish", refused="truncated or corrupt"),
+    BadFile("two gzip members", "a.csv.gz", gzip.compress(csv("1,x,2\n")) + gzip.compress(b"3,,4\n"), ids="1 3"),
+    BadFile("CSV that calls itself gzip", "a.csv.gz", csv("1,x,2\n"), refused="truncated or corrupt"),
+    BadFile("gzip that calls itself CSV", "a.csv", gzip.compress(csv("1,x,2\n")), refused="is not utf-8"),
+    BadFile("a zip", "a.csv.gz", b"PK\x03\x04rubbish", refused="truncated or corrupt"),
+    # Parquet.
+    BadFile("Parquet that calls itself CSV", "a.csv", parquet(id=[1], note=["x"], amount=["2"]), refused=" "),
+    BadFile("CSV that calls itself Parquet", "a.parquet", csv("1,x,2\n"), refused="can't be read"),
+    BadFile("a cut Parquet", "a.parquet", parquet(id=["1"], note=["x"], amount=["2"])[:-20], refused="can't be read"),
+    BadFile("a list in a column", "a.parquet", parquet(id=[["1"]], note=["x"], amount=["2"]), refused="types have changed"),
+    BadFile("bytes in a column", "a.parquet", parquet(id=[b"\xff"], note=["x"], amount=["2"]), refused="types have changed"),
+    BadFile("a column of nulls", "a.parquet", parquet(id=["1"], note=pa.nulls(1), amount=["2"]), ids="1"),
+    BadFile("categories", "a.parquet", parquet(id=pa.array(["1"]).dictionary_encode(), note=["x"], amount=["2"]), ids="1"),
+    # Names.
+    BadFile("another kind of file", "a.xlsx", b"PK", refused="ends in none of"),
+    BadFile("a name in upper case", "A.CSV", csv("1,x,2\n"), ids="1"),
+    BadFile("a name with spaces and a percent sign", "a b%20c.csv", csv("1,x,2\n"), ids="1"),
+)  # fmt: skip
+
+VALUES = (
+    # Column, text, reason (or accepted).
+    ("purchase_amount", "10.0000000000000000001", "purchase_amount:not_decimal"),
+    ("purchase_amount", "1e-400", "purchase_amount:not_decimal"),
+    ("purchase_amount", "١٢.٥٠", "purchase_amount:not_decimal"),
+    ("purchase_amount", "１２", "purchase_amount:not_decimal"),
+    ("purchase_amount", "1_000", "purchase_amount:not_decimal"),
+    ("purchase_amount", "1,000.00", "purchase_amount:not_decimal"),
+    ("purchase_amount", "$10", "purchase_amount:not_decimal"),
+    ("purchase_amount", "10.00 EUR", "purchase_amount:not_decimal"),
+    ("purchase_amount", "0x10", "purchase_amount:not_decimal"),
+    ("purchase_amount", "10d", "purchase_amount:not_decimal"),
+    ("purchase_amount", "--10", "purchase_amount:not_decimal"),
+    ("purchase_amount", "1.2.3", "purchase_amount:not_decimal"),
+    ("purchase_amount", ".", "purchase_amount:not_decimal"),
+    ("purchase_amount", "10\u00a0", "accepted"),
+    ("purchase_amount", "+10.00", "accepted"),
+    ("age", "1e1", "age:not_int"),
+    ("age", "30.0", "age:not_int"),
+    ("age", "99999999999999999999", "age:not_int"),
+    ("age", "-0", "accepted"),
+    ("age", "٣٠", "age:not_int"),
+    ("user_id", "9223372036854775808", "user_id:not_long"),
+    ("timestamp", "2026-01-05T10:00:00+25:00", "timestamp:not_timestamp"),
+    ("timestamp", "2026-01-05T24:00:00Z", "timestamp:not_timestamp"),
+    ("timestamp", "2026-01-05 10:00:60", "timestamp:not_timestamp"),
+    ("timestamp", "1767607200", "timestamp:not_timestamp"),
+    ("timestamp", "2026-02-29", "timestamp:not_timestamp"),
+    ("timestamp", "٢٠٢٦-٠١-٠٥", "timestamp:not_timestamp"),
+    ("timestamp", "2026-01-05T10:00:00.123456789Z", "timestamp:not_timestamp"),
+    ("category", "food\x00", "category:not_one_of_the_values"),
+    ("category", "fооd", "category:not_one_of_the_values"),
+    ("category", "<script>", "category:not_one_of_the_values"),
+    ("category", "'; drop table x", "category:not_one_of_the_values"),
+    ("transaction_id", " \t\u00a0", "transaction_id:missing"),
+)
