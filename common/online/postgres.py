@@ -40,7 +40,7 @@ class PostgresStore(SqlStore):
 
     @contextmanager
     def _writing(self, create: bool = False) -> Iterator[Any]:
-        connection = self._connection(create)
+        connection = self.connection(create)
         with connection.transaction():
             connection.execute(LOCK)
             yield connection

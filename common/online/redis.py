@@ -39,24 +39,24 @@ class RedisStore(Store):
         super().__init__(address)
         self._redis = client_library("redis", "redis")
         try:
-            self._client: Any = self._redis.Redis.from_url(
+            self.client: Any = self._redis.Redis.from_url(
                 address, decode_responses=True, socket_connect_timeout=WAIT_SECONDS
             )
-            self._client.ping()
+            self.client.ping()
         except (self._redis.RedisError, ValueError) as error:
             raise unreachable(address, error) from None
-        self._read, self._point, self._remove = map(self._client.register_script, (GET, POINT, REMOVE))
+        self._read, self._point, self._remove = map(self.client.register_script, (GET, POINT, REMOVE))
 
     def close(self) -> None:
-        self._client.close()
+        self.client.close()
 
-    def _begin(self, view: str) -> int:
-        generation: int = self._client.incr(_loads(view) + ":last")
-        self._client.sadd(_loads(view), generation)
+    def begin(self, view: str) -> int:
+        generation: int = self.client.incr(_loads(view) + ":last")
+        self.client.sadd(_loads(view), generation)
         self._remove_old(view, generation - 1)
         return generation
 
-    def _put(self, view: str, generation: int, pairs: list[Pair]) -> None:
+    def put(self, view: str, generation: int, pairs: list[Pair]) -> None:
         if not pairs:
             return
 
@@ -67,9 +67,9 @@ class RedisStore(Store):
             steps.hset(_rows(view, generation), mapping=dict(pairs))
 
         # redis-py retries when another load changed the register meanwhile.
-        self._client.transaction(put, _loads(view))
+        self.client.transaction(put, _loads(view))
 
-    def _publish(self, view: str, generation: int, facts: str) -> None:
+    def publish(self, view: str, generation: int, facts: str) -> None:
         if not self._point(keys=[_view(view), _loads(view)], args=[generation, facts]):
             raise self.overtaken(view)
 
@@ -83,20 +83,20 @@ class RedisStore(Store):
         return contents[0] if contents else None
 
     def _facts(self, view: str) -> str:
-        facts: str | None = self._client.hget(_view(view), "facts")
+        facts: str | None = self.client.hget(_view(view), "facts")
         if facts is None:
             raise self.never_loaded(view)
         return facts
 
     def _texts(self, view: str) -> Iterator[Pair]:
-        generation = int(self._client.hget(_view(view), "generation"))
+        generation = int(self.client.hget(_view(view), "generation"))
         rows = _rows(view, generation)
         seen: set[str] = set()  # a scan may return a row twice
-        for entity, content in self._client.hscan_iter(rows, count=CHUNK // 10):
+        for entity, content in self.client.hscan_iter(rows, count=CHUNK // 10):
             if entity not in seen:
                 seen.add(entity)
                 yield entity, content
-        if self._client.hget(_view(view), "generation") != str(generation):
+        if self.client.hget(_view(view), "generation") != str(generation):
             raise LockedError(f"{view!r} was loaded again while its rows were being read; read them again")
 
 

@@ -57,7 +57,7 @@ class SqlStore(Store):
         if connection is not None:
             connection.close()
 
-    def _begin(self, view: str) -> int:
+    def begin(self, view: str) -> int:
         with self._writing(create=True) as connection:
             for statement in self.tables:
                 connection.execute(statement)
@@ -66,13 +66,13 @@ class SqlStore(Store):
         self._remove_old(view, generation - 1)
         return generation
 
-    def _put(self, view: str, generation: int, pairs: list[Pair]) -> None:
+    def put(self, view: str, generation: int, pairs: list[Pair]) -> None:
         with self._writing() as connection:
             self._check_registered(connection, view, generation)
             rows = [(generation, entity, content) for entity, content in sorted(pairs)]
             connection.cursor().executemany(self._sql(PUT), rows)
 
-    def _publish(self, view: str, generation: int, facts: str) -> None:
+    def publish(self, view: str, generation: int, facts: str) -> None:
         with self._writing() as connection:
             self._check_registered(connection, view, generation)
             connection.execute(self._sql(POINT), (view, generation, facts))
@@ -97,7 +97,7 @@ class SqlStore(Store):
 
     def _one(self, view: str, statement: str, parameters: tuple[Any, ...]) -> Any:
         try:
-            row = self._connection().execute(self._sql(statement), parameters).fetchone()
+            row = self.connection().execute(self._sql(statement), parameters).fetchone()
         except self.no_table as error:
             if not self._is_no_table(error):
                 raise
@@ -106,7 +106,7 @@ class SqlStore(Store):
             raise self.never_loaded(view)
         return row[0]
 
-    def _connection(self, create: bool = False) -> Any:
+    def connection(self, create: bool = False) -> Any:
         connection = self._local.__dict__.get("connection")
         if connection is None or getattr(connection, "closed", False):
             self._local.connection = connection = self._connect(create)
@@ -172,7 +172,7 @@ class SqliteStore(SqlStore):
 
     @contextmanager
     def _writing(self, create: bool = False) -> Iterator[sqlite3.Connection]:
-        connection: sqlite3.Connection = self._connection(create)
+        connection: sqlite3.Connection = self.connection(create)
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:

@@ -40,13 +40,13 @@ class Store(ABC):
         reserved = sorted(OWN_FACTS & facts.keys())
         if reserved:
             raise UsageError(f"facts {reserved} are the store's own; use other names")
-        generation = self._begin(view)
+        generation = self.begin(view)
         try:
             newest: dict[str, date | None] = {}
             for batch in batches:
                 for start in range(0, batch.num_rows, CHUNK):
-                    self._put(view, generation, list(newer(entity, batch.slice(start, CHUNK), newest).items()))
-            self._publish(view, generation, encode({**facts, "entity": entity, "entities": len(newest)}))
+                    self.put(view, generation, list(newer(entity, batch.slice(start, CHUNK), newest).items()))
+            self.publish(view, generation, encode({**facts, "entity": entity, "entities": len(newest)}))
         except BaseException:
             with suppress(Exception):
                 self._remove_old(view, generation)
@@ -88,14 +88,14 @@ class Store(ABC):
     def close(self) -> None: ...
 
     @abstractmethod
-    def _begin(self, view: str) -> int:
+    def begin(self, view: str) -> int:
         """Register a generation with the next larger number and remove what earlier loads left behind."""
 
     @abstractmethod
-    def _put(self, view: str, generation: int, pairs: list[Pair]) -> None: ...
+    def put(self, view: str, generation: int, pairs: list[Pair]) -> None: ...
 
     @abstractmethod
-    def _publish(self, view: str, generation: int, facts: str) -> None:
+    def publish(self, view: str, generation: int, facts: str) -> None:
         """Switch readers to this generation."""
 
     @abstractmethod

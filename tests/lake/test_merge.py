@@ -23,7 +23,7 @@ from pyspark.sql import SparkSession
 from common.clean.as_of import rows_known
 from common.contracts import layout
 from common.errors import LakeNotWritableError, LockedError
-from common.lake import delta_log, locks, merge, spark_tables
+from common.lake import delta_log, merge, spark_tables
 from common.lake.commit_metadata import spark_commit
 from common.lake.locks import hold
 from common.lake.merge import DesiredSlice, difference
@@ -193,9 +193,14 @@ def test_two_runs_of_a_day_exclude_each_other_until_one_dies(lake: PlayLake) -> 
 
 
 def test_a_lock_is_reentrant(tmp_path: Path) -> None:
+    def take() -> bool:
+        with hold(str(tmp_path), "x", 0):
+            return True
+
     with hold(str(tmp_path), "x", 0), hold(str(tmp_path), "x", 0):
         pass
-    assert not locks._held
+    with ThreadPoolExecutor(1) as another_thread:
+        assert another_thread.submit(take).result()
 
 
 def test_an_unwritable_lake_is_reported_before_any_work(tmp_path: Path) -> None:

@@ -95,9 +95,9 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def store(address: str) -> Iterator[Store]:
     opened = open_store(address)
     if address.startswith("redis"):
-        opened._client.flushdb()  # type: ignore[attr-defined]
+        opened.client.flushdb()  # type: ignore[attr-defined]
     elif address.startswith("postgresql"):
-        opened._connection().execute("DROP TABLE IF EXISTS online_views, online_generations, online_rows")  # type: ignore[attr-defined]
+        opened.connection().execute("DROP TABLE IF EXISTS online_views, online_generations, online_rows")  # type: ignore[attr-defined]
     yield opened
     opened.close()
 
@@ -118,9 +118,9 @@ def told(store: Store, view: str = "sales_v1") -> str:
 def kept(store: Store) -> int:
     """The number of stored rows, including those that are not visible to readers."""
     if isinstance(store, online_redis_store()):
-        client = store._client  # type: ignore[attr-defined]
+        client = store.client  # type: ignore[attr-defined]
         return sum(client.hlen(key) for key in client.scan_iter("online:*") if key.rpartition(":")[2].isdigit())
-    counted: int = store._connection().execute("SELECT count(*) FROM online_rows").fetchone()[0]  # type: ignore[attr-defined]
+    counted: int = store.connection().execute("SELECT count(*) FROM online_rows").fetchone()[0]  # type: ignore[attr-defined]
     return counted
 
 
@@ -262,17 +262,17 @@ def test_of_two_concurrent_loads_the_later_start_wins(store: Store, address: str
 
 
 def test_a_load_is_void_once_a_later_one_has_begun(store: Store) -> None:
-    earlier = store._begin("sales_v1")
-    store._put("sales_v1", earlier, [("1", "{}")])
-    later = store._begin("sales_v1")
+    earlier = store.begin("sales_v1")
+    store.put("sales_v1", earlier, [("1", "{}")])
+    later = store.begin("sales_v1")
     with pytest.raises(LockedError):
-        store._put("sales_v1", earlier, [("2", "{}")])
+        store.put("sales_v1", earlier, [("2", "{}")])
     with pytest.raises(LockedError):
-        store._publish("sales_v1", earlier, "{}")
+        store.publish("sales_v1", earlier, "{}")
     with pytest.raises(SourceMissingError):
         store.facts("sales_v1")
     assert kept(store) == 0
-    store._publish("sales_v1", later, "{}")
+    store.publish("sales_v1", later, "{}")
     assert store.facts("sales_v1") == {}
 
 
