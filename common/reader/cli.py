@@ -13,6 +13,7 @@ from common.names import whole_number
 from common.printable import printable
 from common.published.catalog import Lake
 from common.reader import commands, lineage_commands
+from common.reader.completion import complete
 from common.reader.output import Output
 from common.reader.places import lake_uri
 from common.runtime.command_line import CommandLine
@@ -102,8 +103,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     arguments = argparse.Namespace(json=False)
+    parser = _parser()
+    complete(parser)
     try:
-        _parser().parse_args(argv, arguments)
+        parser.parse_args(argv, arguments)
         output: Output = arguments.run(Lake(lake_uri(arguments.lake)), arguments)
         output.print(arguments.json)
     except PipelineError as error:
