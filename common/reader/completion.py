@@ -18,7 +18,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
         return
     import argcomplete
 
-    argcomplete.autocomplete(parser, default_completer=_known)
+    argcomplete.autocomplete(parser, default_completer=_known)  # type: ignore[arg-type]
 
 
 def _known(action: argparse.Action, parsed_args: argparse.Namespace, **_: object) -> Iterable[str]:

@@ -26,6 +26,8 @@ from common.runtime.settings import load_settings
 
 EXAMPLES = 3
 LONGEST = 160
+# A source that writes files by its local day lands the last hours of a day too early.
+AFTER_DS = "land a row under the day, in UTC, of its event time"
 
 
 @dataclass(frozen=True, order=True)
@@ -60,7 +62,8 @@ class Refusal:
     def words(self) -> str:
         first, last = min(self.days), max(self.days)
         days = first if first == last else f"{len(self.days)} days, {first}..{last}"
-        return f"{self.reason}  {self.records:,} record{'s' * (self.records != 1)}, {days}"
+        counted = f"{self.reason}  {self.records:,} record{'s' * (self.records != 1)}, {days}"
+        return f"{counted}  ({AFTER_DS})" if self.reason.endswith(":after_ds") else counted
 
 
 def by_reason(rows: Sequence[dict[str, Any]], contract: Contract, unmasked: bool = False) -> list[Refusal]:

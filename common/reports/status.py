@@ -38,6 +38,11 @@ class DayStatus:
         return day_count(shown, {job: line.get("counts", {}) for job, line in ran.items()})
 
     @property
+    def closed(self) -> bool:
+        """Whether nothing was expected on the day, and nothing came."""
+        return "ingest" in self.records and self.records["ingest"].line.get("outcome") == "closed"
+
+    @property
     def seconds(self) -> float:
         return float(sum(record.line.get("seconds", 0.0) for record in self.records.values()))
 
@@ -96,6 +101,8 @@ def _grid(days: Sequence[DayStatus], names: Sequence[str]) -> Grid:
             grid.add_column(name, justify="right", no_wrap=True)
     for day in days:
         counts = {name: _shown(day.count(name)) for name in SHOWN}
+        if day.closed:
+            counts["landed"] = "closed"
         cells = {**counts, "seconds": f"{day.seconds:,.1f}", "versions": day.versions}
         grid.add_row(day.ds, *(cells[name] for name in names))
     return grid

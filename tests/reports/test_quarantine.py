@@ -29,6 +29,11 @@ def test_reasons_are_listed_most_frequent_first_with_their_days() -> None:
     ]
 
 
+def test_rows_landed_a_day_too_early_name_the_right_day() -> None:
+    (refusal,) = quarantine.by_reason([row("timestamp:after_ds")], CONTRACT)
+    assert refusal.words.endswith("1 record, 2026-01-05  (land a row under the day, in UTC, of its event time)")
+
+
 def test_a_record_with_two_reasons_is_listed_under_both() -> None:
     found = quarantine.by_reason([row("age:over_120", "user_id:missing")], CONTRACT)
     assert [(refusal.reason, refusal.records) for refusal in found] == [("age:over_120", 1), ("user_id:missing", 1)]

@@ -59,6 +59,13 @@ def test_a_step_that_only_failed_counted_nothing(lake: Path) -> None:
     assert status.day_statuses(str(lake), "visits")[1].count("landed") is None
 
 
+def test_a_closed_day_is_shown_as_closed(lake: Path) -> None:
+    line = {"job": "ingest", "outcome": "closed", "counts": {}, "seconds": 0.1}
+    write_json(f"{lake}/runs/visits/ingest/2026-01-10.json", {"line": line})
+    (shown,) = [line for line in seen(lake, 100) if line.startswith("2026-01-10")]
+    assert shown.split()[:3] == ["2026-01-10", "closed", "-"]
+
+
 def test_progress_and_status_mean_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def job(name: str) -> ChainStep:
         return ChainStep(Job(name, lambda run: Outcome("done", COUNTS[name]), lambda run: []))
