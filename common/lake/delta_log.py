@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -41,9 +42,16 @@ def _open(uri: str, version: int | None = None) -> DeltaTable | None:
 
 
 def exists(uri: str) -> bool:
+    """Whether the table has a commit; a run that was killed while it created the table leaves an empty log."""
     if is_local(uri):
-        return (local_path(uri) / "_delta_log").is_dir()
+        return version(uri) != NO_TABLE
     return bool(DeltaTable.is_deltatable(uri))
+
+
+def remove_empty(uri: str) -> None:
+    """Remove the log that a killed creation left without a commit: Delta takes the folder for a broken table."""
+    if is_local(uri) and not exists(uri):
+        shutil.rmtree(local_path(uri) / "_delta_log", ignore_errors=True)
 
 
 def version(uri: str) -> int:

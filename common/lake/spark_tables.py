@@ -180,6 +180,7 @@ def _write_schema(run: Run, table: Table, mode: str, **options: str) -> None:
 
 def _make(run: Run, table: Table) -> None:
     with committing(run.settings.lake, table.path):
+        delta_log.remove_empty(run.path(table))
         builder = DeltaTable.createIfNotExists(run.spark).location(run.path(table)).partitionedBy(*table.partition)
         for name, type_ in table.columns:
             builder = builder.addColumn(name, type_)
