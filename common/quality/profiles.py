@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -93,7 +94,7 @@ class Profile:
         if self.smallest is None or self.largest is None:
             return None
         # Of whole numbers side by side, such as 0 and 1, there are two.
-        apart = self.type in ("int", "long") and int(self.largest) - int(self.smallest) == 1
+        apart = self.type in ("int", "long") and Decimal(self.largest) - Decimal(self.smallest) == 1
         return 1 if self.smallest == self.largest else 2 if apart else None
 
 
