@@ -94,7 +94,7 @@ def main(action: str) -> None:
     settings = load_settings("cluster")
     if settings.standalone is None:
         sys.exit("conf/cluster.yml has no `standalone`: expected it to say which cluster to start on this machine.")
-    folder = Path(settings.place(settings.standalone.folder))
+    folder = Path(resolve("standalone.folder", settings.standalone.folder, ROOT))
     if action == "down" and not folder.exists():
         return
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
