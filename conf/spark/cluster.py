@@ -21,6 +21,7 @@ from typing import Any
 
 from common.errors import PipelineError
 from common.runtime.cluster import masters
+from common.runtime.locations import resolve
 from common.runtime.settings import ROOT, Settings, Standalone, load_settings
 
 HERE = "127.0.0.1"
