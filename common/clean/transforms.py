@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from common.contracts import layout
 from common.contracts.aggregates import FeatureRatio
-from common.contracts.contract import Contract
+from common.contracts.contract import LINE, LINE_COLUMN, Contract
 from common.errors import UsageError
 from common.lake import spark_tables
 from common.runtime.run import Run
@@ -56,7 +56,8 @@ def measure(run: Run, rows: DataFrame) -> DataFrame:
 def require_declared(run: Run) -> None:
     """Call both functions on no rows, so that a mismatch is found before anything is written."""
     processed = layout.processed(run.contract)
-    columns = (*OF_A_RECORD, *((column.name, column.type) for column in run.contract.columns))
+    record = (*run.contract.columns, *([LINE_COLUMN] if run.contract.key == LINE else []))
+    columns = (*OF_A_RECORD, *((column.name, column.type) for column in record))
     derived = derive(run, spark_tables.empty_rows(run.spark, replace(processed, columns=columns)))
     measure(run, spark_tables.conform(derived.withColumn("arrived", F.lit(run.ds)), processed))
 

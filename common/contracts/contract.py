@@ -15,7 +15,7 @@ from common.contracts.wording import is_encoding, is_zone, meant, require_tuples
 from common.errors import require
 from common.names import NAME, did_you_mean
 
-__all__ = ["LINE", "Column", "Contract", "Feature", "Features", "Files"]
+__all__ = ["LINE", "LINE_COLUMN", "Column", "Contract", "Feature", "Features", "Files"]
 TABLES = ("raw", "processed", "features")
 # The key of events without one: a line is known by its file's name, its content, and how often it was there before. A file
 # that is sent again changes nothing; a line that a file repeats counts each time.
