@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 from common.contracts.aggregates import Aggregate, ColumnAggregate, FeatureRatio, Flag, Windowed
 from common.contracts.calendar import Closed, check_closed, is_closed
@@ -147,7 +148,7 @@ class Contract:
     def is_closed(self, day: date) -> bool:
         return is_closed(self.closed, day)
 
-    @property
+    @cached_property
     def source_names(self) -> dict[str, str]:
         """The columns' names in files, as they are compared, to their own."""
         own = {self.source.fold(column.name): column.name for column in self.columns}

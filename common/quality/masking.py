@@ -64,12 +64,12 @@ def mask_record(contract: Contract, text: str) -> str:
         return MASK
     if not isinstance(fields, dict):
         return MASK
-    masked = {name: value if _may_be_shown(contract, name, value) else MASK for name, value in fields.items()}
+    shown = {column.name for column in contract.columns} - sensitive
+
+    def may_be_shown(name: str, value: object) -> bool:
+        """Whether the field, under its own name or that of its source, is declared and not sensitive."""
+        column = contract.source_names.get(contract.source.fold(name), name)
+        return value is None or (column in shown and not isinstance(value, dict | list))
+
+    masked = {name: value if may_be_shown(name, value) else MASK for name, value in fields.items()}
     return json.dumps(masked, ensure_ascii=False, separators=(",", ":"))
-
-
-def _may_be_shown(contract: Contract, name: str, value: object) -> bool:
-    """Whether the field, under its own name or that of its source, is declared and not sensitive."""
-    column = contract.source_names.get(contract.source.fold(name), name)
-    shown = {column.name for column in contract.columns} - sensitive_names(contract, "raw")
-    return value is None or (column in shown and not isinstance(value, dict | list))
