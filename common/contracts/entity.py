@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol, TypeVar
 
+from common.contracts.column import Column
 from common.errors import require
 
 DROP, REFUSE = "drop", "refuse"
 
 
-class Declared(Protocol):
-    """A column of a contract, which imports this module."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def required(self) -> bool: ...
-
-
-T = TypeVar("T", bound=Declared)
-
-
-def columns_of(subject: str, choice: str | None, entity: T, columns: tuple[T, ...]) -> tuple[T, ...]:
+def columns_of(subject: str, choice: str | None, entity: Column, columns: tuple[Column, ...]) -> tuple[Column, ...]:
     """Return the columns of a record, with a required entity if rows without one are refused."""
     name = entity.name
     require(
@@ -46,4 +34,4 @@ def columns_of(subject: str, choice: str | None, entity: T, columns: tuple[T, ..
     )
     if choice != REFUSE:
         return columns
-    return tuple(replace(column, required=True) if column is entity else column for column in columns)  # type: ignore[type-var]
+    return tuple(replace(column, required=True) if column is entity else column for column in columns)
