@@ -154,6 +154,10 @@ class Contract:
         own = {self.source.fold(column.name): column.name for column in self.columns}
         return own | {self.source.fold(column.source): column.name for column in self.columns if column.source}
 
+    def own_name(self, name: str) -> str:
+        """The name of the column that comes from this name in a file; the same name if no column does."""
+        return self.source_names.get(self.source.fold(name), name)
+
     def _check_event_time(self, subject: str) -> None:
         if self.event_time is None:
             require(self.lateness_days == 0, f"{subject}: a snapshot has no event_time, so lateness_days must be 0")

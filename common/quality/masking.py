@@ -68,8 +68,7 @@ def mask_record(contract: Contract, text: str) -> str:
 
     def may_be_shown(name: str, value: object) -> bool:
         """Whether the field, under its own name or that of its source, is declared and not sensitive."""
-        column = contract.source_names.get(contract.source.fold(name), name)
-        return value is None or (column in shown and not isinstance(value, dict | list))
+        return value is None or (contract.own_name(name) in shown and not isinstance(value, dict | list))
 
     masked = {name: value if may_be_shown(name, value) else MASK for name, value in fields.items()}
     return json.dumps(masked, ensure_ascii=False, separators=(",", ":"))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import json
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 from common.contracts.contract import Contract
 from common.lake.files import is_local, local_path
+from common.sources.csv_records import csv_header, numbered_records, parse_record
+from common.sources.text_records import Lines, RefusedFileError, TextFile
 
 # A larger file takes too long to read for a few line numbers.
 LARGEST_BYTES = 64 << 20
@@ -24,8 +25,8 @@ def find_lines(landing: str, contract: Contract, ds: str, file: str, records: Co
     found: dict[str, int] = {}
     if not is_local(landing):
         return found
-    wanted = {record: _fields(record) for record in records}
-    with suppress(OSError, EOFError, ValueError, csv.Error, zlib.error):
+    wanted = {record: _fields(record, contract) for record in records}
+    with suppress(OSError, EOFError, zlib.error, RefusedFileError):
         for number, text, fields in _numbered(local_path(landing) / contract.name / f"ds={ds}" / file, contract):
             for record, sent in wanted.items():
                 if record not in found and (text == record or (sent and _same(sent, fields))):
@@ -39,46 +40,38 @@ def _numbered(path: Path, contract: Contract) -> Numbered:
     name = path.name.lower().removesuffix(".gz")
     if not name.endswith((".csv", ".jsonl", ".json")) or not path.is_file() or path.stat().st_size > LARGEST_BYTES:
         return
+    source = contract.source
     opened = gzip.open if path.name.lower().endswith(".gz") else open
-    with opened(path, "rt", encoding=contract.source.encoding, errors="replace", newline="") as lines:
-        yield from _csv(lines, contract.source.delimiter) if name.endswith(".csv") else _json(lines)
+    with opened(path, "rb") as stream:
+        blocks = TextFile(stream, source.encoding, source.longest_record).blocks()  # type: ignore[arg-type]
+        yield from _csv(blocks, contract) if name.endswith(".csv") else _json(blocks, contract)
 
 
-def _csv(lines: Any, delimiter: str) -> Numbered:
-    taken: list[str] = []
-
-    def take() -> Iterator[str]:
-        for line in lines:
-            taken.append(line)
-            yield line
-
-    reader = csv.reader(take(), delimiter=delimiter)
-    header = next(reader, [])
-    taken.clear()
-    before = reader.line_num
-    for row in reader:
-        yield (
-            before + 1,
-            "".join(taken).rstrip("\r\n"),
-            {} if len(row) != len(header) else dict(zip(header, row, strict=True)),
-        )
-        taken.clear()
-        before = reader.line_num
+def _csv(blocks: Lines, contract: Contract) -> Numbered:
+    delimiter = contract.source.delimiter
+    records = numbered_records(blocks, delimiter)
+    header = [contract.own_name(name) for _, line in islice(records, 1) for name in csv_header(line, delimiter)]
+    for number, text in records:
+        fields = parse_record(text, delimiter) or []
+        yield number, text, dict(zip(header, fields, strict=True)) if len(fields) == len(header) else {}
 
 
-def _json(lines: Any) -> Numbered:
-    for number, line in enumerate(lines, 1):
-        yield number, line.rstrip("\r\n"), _fields(line)
+def _json(blocks: Lines, contract: Contract) -> Numbered:
+    for number, line in enumerate(chain.from_iterable(blocks), 1):
+        yield number, line.removesuffix("\r"), _fields(line, contract)
 
 
-def _fields(text: str) -> dict[str, str | None]:
+def _fields(text: str, contract: Contract) -> dict[str, str | None]:
     try:
         fields = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
         return {}
     if not isinstance(fields, dict):
         return {}
-    return {name: value if isinstance(value, str | None) else json.dumps(value) for name, value in fields.items()}
+    return {
+        contract.own_name(name): value if isinstance(value, str | None) else json.dumps(value)
+        for name, value in fields.items()
+    }
 
 
 def _same(sent: dict[str, str | None], fields: dict[str, str | None]) -> bool:

@@ -35,6 +35,38 @@ class Quotes:
         self.open = pattern.match(line) is None
         return not self.open
 
+    def pieces(self, lines: list[str]) -> Iterator[tuple[list[str], bool]]:
+        """Cut a block into runs of lines without quotes, and lines of a record with quotes: its last ones unless `open`."""
+        place = 0
+        for at in [at for at, line in enumerate(lines) if '"' in line]:
+            if not self.open and place < at:
+                yield lines[place:at], False
+                place = at
+            if self.close_in(lines[at]):
+                yield lines[place : at + 1], True
+                place = at + 1
+        if place < len(lines):
+            yield lines[place:], self.open
+
+
+def numbered_records(blocks: Lines, delimiter: str) -> Iterator[tuple[int, str]]:
+    """The number of the line on which each record begins, and its text; the header is the first record."""
+    quotes, number = Quotes(delimiter), 0
+    record: list[str] = []
+    for block in blocks:
+        for piece, quoted in quotes.pieces(block):
+            if not quoted:
+                yield from (
+                    (number + place, line.removesuffix("\r"))
+                    for place, line in enumerate(piece, 1)
+                    if not is_blank(line)
+                )
+            number += len(piece)
+            record += piece if quoted else []
+            if record and not quotes.open:
+                yield number - len(record) + 1, "\n".join(record).removesuffix("\r")
+                record = []
+
 
 class _Records:
     """Puts the records of one file into blocks, and keeps one that is still open for the lines to come."""
@@ -46,19 +78,13 @@ class _Records:
         self._size = 0
 
     def take(self, lines: list[str], batch: ParsedBlock) -> None:
-        place = 0
-        for at in [at for at, line in enumerate(lines) if '"' in line]:
+        for piece, quoted in self._quotes.pieces(lines):
+            if not quoted:
+                self._take_plain(piece, batch)
+                continue
+            self._keep(piece, batch)
             if not self._quotes.open:
-                self._take_plain(lines[place:at], batch)
-                place = at
-            if self._quotes.close_in(lines[at]):
-                self._keep(lines[place : at + 1], batch)
                 self.close(batch)
-                place = at + 1
-        if self._quotes.open:
-            self._keep(lines[place:], batch)
-        else:
-            self._take_plain(lines[place:], batch)
 
     def _keep(self, lines: list[str], batch: ParsedBlock) -> None:
         """Adds lines to the open record, up to the longest that a record may be."""
@@ -127,22 +153,17 @@ def parse_record(text: str, delimiter: str) -> list[str] | None:
 
 def count_csv_lines(file: TextFile, blocks: Lines, width: int, delimiter: str) -> int:
     """Counts the lines behind the header; refuses a file that ends inside quotes or in the middle of a record."""
-    quotes, count, before, opened, record = Quotes(delimiter), 0, 0, 0, [""]
+    quotes, count, number, opened, record = Quotes(delimiter), 0, 0, 0, [""]
     for block in blocks:
-        place = 0
-        for at in [at for at, line in enumerate(block) if '"' in line]:
-            if quotes.open:
-                _extend(record, block[place : at + 1])
-            else:
-                record, opened = [block[at]], before + at + 1
-            quotes.close_in(block[at])
-            place = at + 1
-        if quotes.open:
-            _extend(record, block[place:])
-        elif place < len(block):
-            record = block[-1:]
         count += count_lines([block])
-        before += len(block)
+        goes_on = quotes.open
+        for piece, quoted in quotes.pieces(block):
+            if not goes_on:
+                record, opened = piece if quoted else piece[-1:], number + 1
+            elif len(record) < MOST_NAMES:  # no more lines are needed to count its fields
+                record += piece
+            goes_on = quoted and quotes.open
+            number += len(piece)
     if quotes.open:
         raise RefusedFileError(
             f"it ends inside quotes that were opened {opened} lines below its header: the file was cut, or a quote there is "
@@ -151,12 +172,6 @@ def count_csv_lines(file: TextFile, blocks: Lines, width: int, delimiter: str) -
     if not file.last_line_ends:
         _require_whole("\n".join(record).removesuffix("\r"), width, delimiter)
     return count
-
-
-def _extend(record: list[str], lines: list[str]) -> None:
-    """A record of more lines than anybody needs for the count of its fields is not kept whole."""
-    if len(record) < MOST_NAMES:
-        record += lines
 
 
 def _require_whole(text: str, width: int, delimiter: str) -> None:

@@ -163,9 +163,7 @@ class Landing:
         return self._unknown(names)
 
     def _contract_names(self, names: list[str]) -> list[str]:
-        """The file's names, each that a column declares as its source replaced by the column's own."""
-        known = self.contract.source_names
-        return [known.get(self.contract.source.fold(name), name) for name in names]
+        return [self.contract.own_name(name) for name in names]
 
     def _check_header(self, names: list[str]) -> None:
         required = [column.name for column in self.contract.columns if column.required]

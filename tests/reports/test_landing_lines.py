@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +47,15 @@ def test_what_is_gone_or_no_text_has_no_line(folder: Path) -> None:
     for file in ("gone.csv", "cut.csv.gz", "d.parquet"):
         assert lines(folder, file, SENT) == {}
     assert find_lines("s3://bucket/landing", CONTRACT, DAY, "a.csv", [SENT]) == {}
+
+
+def test_a_record_is_found_under_the_names_of_its_file(folder: Path) -> None:
+    columns = tuple(
+        replace(column, source="TransactionNo" if column.name == "transaction_id" else None)
+        for column in CONTRACT.columns
+    )
+    contract = replace(CONTRACT, columns=columns)
+    (folder / "a.csv").write_text(f"\n{CSV.replace('transaction_id', 'TransactionNo')}")
+    (folder / "c.jsonl").write_text(JSON.replace("transaction_id", "TransactionNo"))
+    for file, line in (("a.csv", 5), ("c.jsonl", 2)):
+        assert find_lines(str(folder.parents[1]), contract, DAY, file, [SENT]) == {SENT: line}
