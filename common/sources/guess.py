@@ -143,9 +143,10 @@ def _json(file: Path) -> Sample:
 def _parquet(file: Path) -> Sample:
     from pyarrow import parquet
 
-    rows = parquet.read_table(file).slice(0, MOST_ROWS)
-    columns = zip(rows.column_names, rows.columns, strict=True)
-    return Sample(_trimmed({name: [_text(value) for value in column.to_pylist()] for name, column in columns}))
+    with parquet.ParquetFile(file) as rows:
+        first = next(rows.iter_batches(MOST_ROWS), None)
+        columns = first.to_pydict() if first is not None else {name: [] for name in rows.schema_arrow.names}
+    return Sample(_trimmed({name: [_text(value) for value in values] for name, values in columns.items()}))
 
 
 def _text(value: Any) -> str | None:
