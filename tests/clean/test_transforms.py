@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,19 @@ def cents(rows: DataFrame) -> DataFrame:
 
 def test_declared_columns_and_helpers_of_their_own_are_accepted(lake: PlayLake) -> None:
     transforms.require_declared(written(lake, derived=lambda rows: cents(rows).withColumn("helper", F.lit(1))))
+
+
+def test_the_days_of_a_range_are_checked_once(lake: PlayLake) -> None:
+    calls = []
+
+    def counted(rows: DataFrame) -> DataFrame:
+        calls.append(rows)
+        return cents(rows)
+
+    first = written(lake, derived=counted)
+    for run in (first, replace(first, ds=date(2026, 1, 6)), written(lake, derived=counted)):
+        transforms.require_declared(run)
+    assert len(calls) == 2, "once for the range, and once for another dataset"
 
 
 @pytest.mark.parametrize(
