@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import partial
-from typing import Any
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup, chain, task
 
 from common.contracts import datasets
 from dags import docs, telling
 from dags.assets import published
-from dags.day import asked, day, in_ranges
+from dags.day import DAY, asked, day, in_ranges
 from dags.pools import pool
 from dags.schedule import Daily, schedule, settings
 from dags.submit import JobOperator
 from dags.waiting import Wait
 
-# Other days may depend on the rows that these tasks write.
-CHANGING = ["raw.ingest", "processed.clean", "features.build"]
 
+@task(doc_md="Days from this one on that are no longer up to date, as ranges; on most days there are none.")
+def out_of_date(dataset: str, ds: str) -> list[str]:
+    from common.orchestration import staleness
 
-@task(doc_md="Days that ran before and depend on rows that this day changed, as ranges; on most days there are none.")
-def out_of_date(**context: Any) -> list[str]:
-    lines = context["ti"].xcom_pull(task_ids=CHANGING)
-    return in_ranges(ds for line in lines for ds in (line or {}).get("stale", []))
+    return in_ranges(map(str, staleness.stale_after(dataset, date.fromisoformat(ds), settings())))
 
 
 def daily(name: str, how: Daily) -> None:
@@ -72,7 +70,7 @@ def daily(name: str, how: Daily) -> None:
             JobOperator.partial(
                 task_id="again", job="backfill", dataset=name, conf=how.spark, missing=how.missing,
                 pool=pool(name, "features"), outlets=[published(name)], doc_md=docs.of_job("backfill"),
-            ).expand(ds=out_of_date())  # fmt: skip
+            ).expand(ds=out_of_date(name, DAY))  # fmt: skip
         chain(raw, processed, features, visible, upkeep)
 
 

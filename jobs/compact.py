@@ -12,8 +12,7 @@ def main(run: Run) -> Outcome:
     return compaction.outcome([compaction.pack(run, crowd) for crowd in compaction.crowded(run)])
 
 
-# The run id as source makes it look every time: reading the log costs no Spark.
-COMPACT = Job("compact", main, watches=lambda run: [], source=lambda run: run.run_id)
+COMPACT = Job("compact", main)
 
 if __name__ == "__main__":
     run_job(COMPACT)

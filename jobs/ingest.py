@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from common.clean import transforms
-from common.contracts import layout
+from common.lake.commit_metadata import beside
 from common.lake.merge import converge
+from common.orchestration import stages
 from common.orchestration.cli import run_job
-from common.orchestration.job import Job, Watch, is_closed
+from common.orchestration.job import Job, is_closed
 from common.runtime.run import Outcome, Run
 from common.sources import arrivals
 from common.sources.landing import open_source
@@ -20,8 +21,9 @@ def main(run: Run) -> Outcome:
     transforms.require_declared(run)
     arrivals.require_usable(run, listing)
     day = arrivals.read_day(run, source, listing)
-    books = day.books()
-    changes = [(slice_.table, converge(run, slice_, books)) for slice_ in (day.refused(), day.arrived())]
+    books, refused, arrived = day.books(), day.refused(), day.arrived()
+    changes = [(refused.table, converge(run, refused, {}))]
+    changes.append((arrived.table, converge(run, arrived, {**books, **beside(run, [refused.table])})))
     return arrivals.outcome(listing, books, changes)
 
 
@@ -30,10 +32,7 @@ INGEST = Job(
     main,
     on_spark=True,
     reads_source=True,
-    watches=lambda run: [
-        Watch(layout.raw(run.contract), lambda day: day == run.ds),
-        Watch(layout.quarantine(run.contract), lambda day: False),
-    ],
+    stage=lambda run: stages.INGEST,
     source=lambda run: open_source(run).fingerprint(),
 )
 

@@ -37,7 +37,7 @@ def _day_of(job: Job, run: Run) -> None:
     run_day(job, replace(run, job=job.name, options={}), quiet=True)
 
 
-LEAKCHECK = Job("leakcheck", main, watches=lambda run: [], source=lambda run: run.run_id, together=check)
+LEAKCHECK = Job("leakcheck", main, together=check)
 
 if __name__ == "__main__":
     arguments = parser("leakcheck", day="--cutoff")

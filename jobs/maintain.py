@@ -12,8 +12,7 @@ def main(run: Run) -> Outcome:
     return maintain.maintain(run)
 
 
-# The run id as source makes it run every time.
-MAINTAIN = Job("maintain", main, watches=lambda run: [], source=lambda run: run.run_id)
+MAINTAIN = Job("maintain", main)
 
 if __name__ == "__main__":
     run_job(MAINTAIN)

@@ -6,8 +6,7 @@ from common.online import serving
 from common.orchestration.cli import run_job
 from common.orchestration.job import Job
 
-# The run id as source makes it run every time.
-ONLINE_CHECK = Job("online_check", serving.check_agreement, watches=lambda run: [], source=lambda run: run.run_id)
+ONLINE_CHECK = Job("online_check", serving.check_agreement)
 
 if __name__ == "__main__":
     run_job(ONLINE_CHECK)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from common.contracts import layout
 from common.orchestration.cli import parser, run_job
-from common.orchestration.job import Job, Watch
+from common.orchestration.job import Job
 from common.published import publish
 from common.runtime.run import Outcome, Run
 
@@ -24,22 +23,10 @@ def publish_online(days: list[Run]) -> Outcome:
     return Outcome("done" if loaded["online"] else outcome.outcome, {**outcome.counts, **loaded}, outcome.written)
 
 
-def watches(run: Run) -> list[Watch]:
-    return [
-        Watch(layout.features(run.contract), lambda day: day == run.ds),
-        Watch(layout.published(run.contract), lambda day: False),
-    ]
-
-
-PUBLISH = Job("publish", main, watches, together=publish.publish)
-# Filed under the same name as any publication. Its source is the run id, so it always asks the store what it holds.
-ONLINE = Job(
-    "publish",
-    lambda run: publish_online([run]),
-    watches,
-    source=lambda run: run.run_id,
-    together=publish_online,
-)
+# Both ask what is published whenever they run.
+PUBLISH = Job("publish", main, together=publish.publish)
+# Filed under the same name as any publication.
+ONLINE = Job("publish", lambda run: publish_online([run]), together=publish_online)
 
 if __name__ == "__main__":
     arguments = parser("publish", example="--online")

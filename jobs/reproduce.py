@@ -13,8 +13,7 @@ def main(run: Run) -> Outcome:
     return reproduce.reproduce(run)
 
 
-# The run id as source makes it run every time.
-REPRODUCE = Job("reproduce", main, watches=lambda run: [], source=lambda run: run.run_id)
+REPRODUCE = Job("reproduce", main)
 
 if __name__ == "__main__":
     arguments = parser("reproduce")

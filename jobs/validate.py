@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from common.contracts import layout, suite
+from common.contracts import layout
+from common.orchestration import stages
 from common.orchestration.cli import parser, run_job
-from common.orchestration.job import Job, Watch
+from common.orchestration.job import Job
 from common.quality import gate
 from common.runtime.run import Outcome, Run
 
@@ -13,12 +14,7 @@ def main(run: Run) -> Outcome:
     return gate.decide(run, gate.check_day(run))
 
 
-VALIDATE = Job(
-    "validate",
-    main,
-    on_spark=True,
-    watches=lambda run: [Watch(suite.table_of(run.contract, run.options["table"]), lambda day: day == run.ds)],
-)
+VALIDATE = Job("validate", main, stage=lambda run: stages.validation(run.options["table"]), on_spark=True)
 
 if __name__ == "__main__":
     arguments = parser("validate", example="--table processed")

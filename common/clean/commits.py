@@ -9,8 +9,9 @@ from common.clean.settlement import settle_day
 from common.clean.typed_day import TypedDay
 from common.contracts import layout
 from common.contracts.layout import Table
-from common.lake.commit_metadata import source_versions
-from common.lake.merge import converge
+from common.lake.commit_metadata import beside
+from common.lake.merge import converge, keep_books
+from common.lake.spark_tables import create
 from common.runtime.run import Change, Run
 
 
@@ -27,21 +28,25 @@ class CleanedDay:
 
 
 def commit_day(run: Run, day: TypedDay) -> CleanedDay:
-    """The commit that makes the day whole carries its counts.
+    """The last commit carries the day's counts: a run that is killed before it leaves a day that is not done.
 
     Rows are set aside before the current ones change, and taken back after: where both tables have a row, readers use
     the one set aside, so they see a corrected key as it was until the last commit.
     """
+    processed, superseded = layout.processed(run.contract), layout.superseded(run.contract)
+    for table in (superseded, processed):
+        create(run, table)
     settled = settle_day(day)
     counts = settled.counts(day)
-    sources = {"sources": source_versions(run, [layout.raw(run.contract)])}
-    books = {"counts": counts, **sources}
+    later = settled.later_arrivals()
+    says = {"resettled": [str(arrival) for arrival in later]}
+    refused = (day.refused.table, converge(run, day.refused, says))
     *parts, whole = settled.current()
-    slices = [
-        *[(part, sources) for part in (*settled.set_aside(), *parts)],
-        (whole, books),
-        *[(part, sources) for part in settled.taken_back()],
-    ]
-    refused = (day.refused.table, converge(run, day.refused, books))
-    changes = [(part.table, converge(run, part, metadata)) for part, metadata in slices]
-    return CleanedDay(counts, refused, changes, settled.later_arrivals())
+    taken_back = settled.taken_back()
+    changes = [(part.table, converge(run, part, says)) for part in (*settled.set_aside(), *parts)]
+    if taken_back:
+        changes += [(part.table, converge(run, part, says)) for part in (whole, *taken_back)]
+    books = {"counts": counts, **says, **beside(run, [day.refused.table, superseded])}
+    last = keep_books(run, processed, books) if taken_back else converge(run, whole, books)
+    changes.append((processed, last))
+    return CleanedDay(counts, refused, changes, later)

@@ -126,6 +126,7 @@ def partials(contract: Contract) -> Table:
         key=(entity, "event_date"),
         partition=("ds",),
         retention_days=contract.retention_days,
+        keeps_books=True,
     )
 
 
@@ -148,6 +149,28 @@ def features(contract: Contract) -> Table:
 def published(contract: Contract) -> Table:
     """The feature rows for readers. Its Delta log is kept forever, because a pin may outlive the retention."""
     return replace(features(contract), path=f"published/{contract.name}/v{contract.features.version}")
+
+
+def verdicts(contract: Contract) -> Table:
+    """The gate's newest verdict on each table and day, with the version of the table that it judged."""
+    return Table(
+        path=f"verdicts/{contract.name}",
+        columns=(
+            ("ds", "date"),
+            ("table", "string"),
+            ("table_id", "string"),
+            ("version", "long"),
+            ("success", "boolean"),
+            ("rules", "long"),
+            ("passed", "long"),
+            ("failed", "array<string>"),
+            ("warned", "array<string>"),
+            ("run_id", "string"),
+        ),
+        key=("table",),
+        partition=("ds",),
+        retention_days=contract.retention_days,
+    )
 
 
 # The stages of a day by table name: the job that writes the table, and its layout.

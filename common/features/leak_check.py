@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,7 +25,7 @@ from common.features.build import arrival_days
 from common.lake import small_tables, spark_tables
 from common.lake.merge import DesiredSlice, converge
 from common.lake.row_diff import diff_rows
-from common.orchestration import run_log
+from common.orchestration import stages, staleness
 from common.runtime.run import Run
 
 LARGEST = {"int": 2**31 - 1, "long": 2**63 - 1}
@@ -67,14 +68,17 @@ def _scratch_lake(run: Run, name: str) -> Iterator[Run]:
             rows = spark_tables.read_partitions(run, table, {"event_date": dates}).where(
                 F.col("arrived") <= F.lit(run.ds)
             )
-            converge(other, DesiredSlice(table=table, where={"event_date": dates}, desired=rows), {"counts": {}})
-        run_log.copy(run, other, "clean", dates)
+            # As if `clean` had run on each of the days.
+            books = {"counts": {}, "days": [str(day) for day in dates]}
+            cleaner = replace(other, job="clean", renews=True)
+            converge(cleaner, DesiredSlice(table=table, where={"event_date": dates}, desired=rows), books)
         yield other
 
 
 def _accepted(run: Run, landed: int) -> int:
     """Return how many poison rows count as events; quarantined ones could not change any feature."""
-    counts = run_log.load_other(run, "clean", run.ds).line["counts"]
+    cleaned = staleness.state_of(stages.CLEAN, run)
+    counts = cleaned.facts["counts"] if cleaned else Counter[str]()
     accepted = sum(counts[name] for name in ("accepted", "late", "superseded"))
     if not accepted:
         raise InconclusiveCheckError(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deltalake import CommitProperties
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 SPARK_OPTION = "spark.databricks.delta.commitInfo.userMetadata"
 
 
-def signature(run: Run) -> dict[str, str]:
-    """Which run made the commit, with which code."""
+def signature(run: Run) -> dict[str, Any]:
+    """Which run made the commit, with which code, and from what."""
     return {
         "job": run.job,
         "dataset": run.contract.name,
@@ -29,12 +30,35 @@ def signature(run: Run) -> dict[str, str]:
         "code": run.code,
         "revision": code_revision(),
         "lock": lock_revision(),
+        **({"source": run.source} if run.source else {}),
+        **({"sources": run.at, "source_ids": run.ids} if run.at else {}),
     }
 
 
-def source_versions(run: Run, tables: Iterable[Table]) -> dict[str, int]:
-    """The newest version of each source table, by path."""
+def with_snapshot(run: Run, tables: Sequence[Table]) -> Run:
+    """The run with the version and the id of each source table fixed: it reads these, and its commits say so.
+
+    A run of another day commits to several tables in turn. Versions that are still the newest once all are known are of
+    one moment, so no row is missing because it was on its way from one table to another.
+    """
+    versions = _versions(run, tables)
+    while (again := _versions(run, tables)) != versions:
+        versions = again
+    ids = {table.path: delta_log.table_id(run.path(table), versions[table.path]) for table in tables}
+    return replace(run, at=versions, ids=ids)
+
+
+def _versions(run: Run, tables: Sequence[Table]) -> dict[str, int]:
     return {table.path: delta_log.version(run.path(table)) for table in tables}
+
+
+def beside(run: Run, tables: Iterable[Table]) -> dict[str, Any]:
+    """For the last commit of a run that writes several tables: the id and version of the others."""
+    states = {}
+    for table in tables:
+        version = delta_log.version(run.path(table))
+        states[table.path] = [delta_log.table_id(run.path(table), version), version]
+    return {"beside": states}
 
 
 @contextmanager

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from itertools import islice, takewhile
 from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
+from pyarrow import fs
 
-from common.lake.files import is_local, list_files, local_path
+from common.lake.files import is_local, list_files, local_path, locate
 
 USER_METADATA = "userMetadata"
-# Most look-ups end within so many commits; only those for an old day read the whole log.
-RECENT = 100
 NO_TABLE = -1
 VERSION = re.compile(r"(\d{20})\.(json$|checkpoint\.)")
+COMMIT = re.compile(r"(\d{20})\.json$")
+CACHED_COMMITS = 50_000
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,17 @@ class Commit:
     def days(self) -> list[date]:
         """The days that the commit wrote; a commit of a range names each of them."""
         return [date.fromisoformat(day) for day in self.books.get("days", [self.books["ds"]])]
+
+    @property
+    def touched(self) -> frozenset[date] | None:
+        """The dates (of the table's first partition column) whose rows it changed; None if the commit does not say."""
+        dates = self.books.get("touched")
+        return None if dates is None else frozenset(map(date.fromisoformat, dates))
+
+    @property
+    def complete(self) -> bool:
+        """Whether the job was done with the day: the last commit of a run carries its counts."""
+        return self.ours and "counts" in self.books
 
 
 def _open(uri: str, version: int | None = None) -> DeltaTable | None:
@@ -70,35 +85,87 @@ def _columns(table: DeltaTable | None) -> dict[str, Any]:
     return {field["name"]: field["type"] for field in fields}
 
 
+def table_id(uri: str, at: int | None = None) -> str:
+    """The id that tells a table from another one at the same place; empty without a table."""
+    newest = version(uri) if at is None else at
+    if newest == NO_TABLE:
+        return ""
+    stamps = [_stamp(file) for file in list_files(f"{uri}/_delta_log") if file.base_name == f"{newest:020}.json"]
+    return _table_id(uri, newest, *stamps[:1])
+
+
+@lru_cache(maxsize=CACHED_COMMITS)
+def _table_id(uri: str, at: int, _stamped: str = "") -> str:
+    return str(DeltaTable(uri, version=at).metadata().id)
+
+
+def _stamp(file: fs.FileInfo) -> str:
+    """Tells a commit file from one of the same name in a table that was made anew."""
+    return f"{file.mtime_ns} {file.size}"
+
+
+class TableLog:
+    """The commits that a table's log still has, listed once."""
+
+    def __init__(self, uri: str) -> None:
+        self._folder = f"{uri}/_delta_log"
+        self._files = [file for file in list_files(self._folder) if COMMIT.fullmatch(file.base_name)][::-1]
+
+    def __iter__(self) -> Iterator[Commit]:
+        """Newest first. Commits never change, so a process reads each of them once."""
+        for file in self._files:
+            written = file.mtime or datetime.now(UTC)
+            yield _read(f"{self._folder}/{file.base_name}", int(file.base_name[:20]), written, _stamp(file))
+
+    def since_day(self, ds: date) -> Iterator[Commit]:
+        """The commits that can be about ds or a later day, newest first: none of them is older than ds itself."""
+        today = datetime.now(UTC).date()
+        for commit in self:
+            # A day of margin, because the clocks of two machines differ. A day in the future says nothing about time.
+            if ds <= today and commit.at.date() < ds - timedelta(days=1):
+                return
+            yield commit
+
+    def between(self, since: int, until: int) -> list[Commit] | None:
+        """The commits after version `since` up to `until`, newest first; None if the log no longer has all of them."""
+        found = [commit for commit in takewhile(lambda each: each.version > since, self) if commit.version <= until]
+        return found if len(found) == until - since else None
+
+
+@lru_cache(maxsize=CACHED_COMMITS)
+def _read(path: str, at_version: int, written: datetime, _stamped: str) -> Commit:
+    system, place = locate(path)
+    with system.open_input_stream(place) as stream:
+        lines = stream.read().splitlines()
+    # Spark writes the line first, others write it last.
+    for line in (*lines[:1], *reversed(lines)):
+        if line.startswith(b'{"commitInfo"'):
+            return _commit(at_version, json.loads(line)["commitInfo"], written)
+    return Commit(at_version, {}, written)
+
+
+def _commit(at_version: int, info: dict[str, Any], written: datetime) -> Commit:
+    try:
+        books = json.loads(info.get(USER_METADATA) or "{}")
+    except ValueError:
+        books = {}
+    at = datetime.fromtimestamp(info["timestamp"] / 1000, UTC) if "timestamp" in info else written
+    return Commit(at_version, books if isinstance(books, dict) else {}, at)
+
+
 def commits(uri: str, limit: int | None = None) -> list[Commit]:
     """The newest commits, newest first."""
-    table = _open(uri)
-    return [] if table is None else [_commit(entry) for entry in table.history(limit=limit)]
+    return list(islice(TableLog(uri), limit))
 
 
 def newest_commit(uri: str, job: str, ds: str | None = None) -> Commit | None:
     """The last commit of a job, of one day if `ds` names it."""
-    for limit in (RECENT, None):
-        for commit in commits(uri, limit):
-            if commit.books.get("job") == job and ds in (None, commit.books.get("ds")):
-                return commit
+    log = TableLog(uri)
+    candidates = iter(log) if ds is None else log.since_day(date.fromisoformat(ds))
+    for commit in candidates:
+        if commit.books.get("job") == job and ds in (None, commit.books.get("ds")):
+            return commit
     return None
-
-
-def commits_since(uri: str, since: int) -> list[Commit]:
-    """The commits after version `since`, newest first."""
-    table = _open(uri) if version(uri) > since else None
-    entries = [] if table is None else table.history(limit=table.version() - since)
-    return [_commit(entry) for entry in entries if entry["version"] > since]
-
-
-def _commit(entry: dict[str, Any]) -> Commit:
-    try:
-        books = json.loads(entry.get(USER_METADATA) or "{}")
-    except ValueError:
-        books = {}
-    at = datetime.fromtimestamp(entry["timestamp"] / 1000, UTC)
-    return Commit(entry["version"], books if isinstance(books, dict) else {}, at)
 
 
 @dataclass(frozen=True)

@@ -90,14 +90,21 @@ def _to_insert(rows: DataFrame, table: Table) -> DataFrame:
 
 
 def _commit(run: Run, goal: DesiredSlice, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> Change:
-    books_changed = not change.rows and _books_changed(run, goal.table, books)
     if change.rows:
+        first, *_ = goal.table.partition
+        books = {**books, "touched": sorted({str(partition[first]) for partition in change.partitions})}
         apply_difference(run, goal, diff, change, books)
-    elif books_changed:
-        _commit_books(run, goal.table, books)
-    if change.rows or books_changed:
         change.version = delta_log.version(run.path(goal.table))
-    return change
+        return change
+    return keep_books(run, goal.table, books)
+
+
+def keep_books(run: Run, table: Table, books: Mapping[str, Any]) -> Change:
+    """A commit without rows, unless the table says already what the books say."""
+    if not _books_changed(run, table, books):
+        return Change()
+    _commit_books(run, table, books)
+    return Change(delta_log.version(run.path(table)))
 
 
 def difference(desired: DataFrame, stored: DataFrame, table: Table) -> DataFrame:
@@ -165,13 +172,15 @@ def _commit_books(run: Run, table: Table, books: Mapping[str, Any]) -> None:
     """A commit without rows. Delta skips an empty commit, so this one carries a transaction id of the day."""
     path = run.path(table)
     mark = {"txnAppId": f"books of {run.job} {run.ds}", "txnVersion": str(delta_log.version(path) + 1)}
-    with spark_commit(run, books):
+    with spark_commit(run, {**books, "touched": []}):
         empty_rows(run.spark, table).write.format("delta").mode("append").options(**mark).save(path)
 
 
 def _books_changed(run: Run, table: Table, books: Mapping[str, Any]) -> bool:
-    """Whether this job last committed other counts for this day."""
-    if not table.keeps_books:
+    """Whether the day's last commit does not say already what it was made from, and what it counts."""
+    if not table.keeps_books or "counts" not in books:
         return False
+    if run.renews:
+        return True
     last = delta_log.newest_commit(run.path(table), run.job, str(run.ds))
     return last is None or bool(last.books.get("counts") != books.get("counts"))

@@ -25,7 +25,14 @@ Slice = Mapping[str, Sequence[Any]]
 WRITE_ERRORS = (OSError, DeltaError, LakeNotWritableError)
 
 
-def write_slice(run: Run, table: Table, schema: pa.Schema, rows: Sequence[dict[str, Any]], where: Slice) -> bool:
+def write_slice(
+    run: Run,
+    table: Table,
+    schema: pa.Schema,
+    rows: Sequence[dict[str, Any]],
+    where: Slice,
+    books: Mapping[str, Any] | None = None,
+) -> bool:
     """Replace the slice with these rows; write nothing if it already holds them."""
     path = run.path(table)
     desired = _ordered(pa.Table.from_pylist(list(rows), schema=schema), table)
@@ -40,7 +47,7 @@ def write_slice(run: Run, table: Table, schema: pa.Schema, rows: Sequence[dict[s
             predicate=slice_predicate(where) if there else None,
             partition_by=list(table.partition),
             configuration=table_properties.of_small_table(table),
-            commit_properties=arrow_commit(run),
+            commit_properties=arrow_commit(run, books),
         )
     return True
 

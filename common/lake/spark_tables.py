@@ -174,7 +174,7 @@ def add_new_columns(run: Run, table: Table) -> None:
 
 def _write_schema(run: Run, table: Table, mode: str, **options: str) -> None:
     writer = empty_rows(run.spark, table).write.format("delta").mode(mode).partitionBy(*table.partition)
-    with committing(run.settings.lake, table.path), spark_commit(run, {}):
+    with committing(run.settings.lake, table.path), spark_commit(run, {"touched": []}):
         writer.options(**options).save(run.path(table))
 
 
@@ -186,7 +186,7 @@ def _make(run: Run, table: Table) -> None:
             builder = builder.addColumn(name, type_)
         for name, value in table_properties.of_spark_table(table).items():
             builder = builder.property(name, value)
-        with spark_commit(run, {}):
+        with spark_commit(run, {"touched": []}):
             builder.execute()
 
 

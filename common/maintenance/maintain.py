@@ -20,8 +20,7 @@ from common.orchestration import run_log
 from common.quality import gx
 from common.runtime.run import Outcome, Run
 
-# Keep these jobs' records forever: staleness, partials, references and publishing look up their days. Records of other
-# jobs are history, and only make a rerun faster.
+# What a day counted, which `make status` shows of every day. The records of the other jobs are only messages.
 LASTING = ("ingest", "clean", "features", "publish")
 # Great Expectations' results, and the pages rendered from them.
 STORES = (Path("gx/uncommitted/validations"), gx.PAGE.parent / "validations")

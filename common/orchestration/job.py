@@ -7,36 +7,27 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import date
 from typing import Any
 
 from common.contracts import layout
-from common.contracts.layout import Table
 from common.errors import PipelineError, advice
 from common.lake import delta_log
-from common.lake.commit_metadata import source_versions
+from common.lake.commit_metadata import with_snapshot
 from common.lake.locks import hold
-from common.orchestration import interruption, run_log
+from common.orchestration import interruption, run_log, staleness
+from common.orchestration.stages import Stage, State
 from common.runtime.run import Outcome, Run
 
 Line = dict[str, Any]
-# These jobs rewrite files, never rows.
-REWRITING_JOBS = ("compact", "maintain")
-
-
-@dataclass(frozen=True)
-class Watch:
-    """A table the run depends on; commits of the days for which `matters` is true make the run stale."""
-
-    table: Table
-    matters: Callable[[date], bool]
 
 
 @dataclass(frozen=True)
 class Job:
     name: str
     main: Callable[[Run], Outcome]
-    watches: Callable[[Run], list[Watch]]
+    # What a day is made from, and where its last commit says so; a job without a stage runs whenever it is asked.
+    stage: Callable[[Run], Stage | None] = lambda run: None
+    # A fingerprint of what the job reads besides tables.
     source: Callable[[Run], str] = lambda run: ""
     # The job always needs Spark: start the session early, while the run reads logs and landing files.
     on_spark: bool = False
@@ -73,17 +64,22 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
     run = replace(run, job=job.key(run))
     if not job.reads_source and is_closed(run):
         run.log.log(level, "closed: nothing is expected on this day, and nothing came")
-        return _line(run, Outcome("closed"), {}, started)
+        return _line(run, Outcome("closed"), started)
     with _day_lock(run):
-        record = run_log.load(run)
-        source, still_stale = job.source(run), run_log.still_stale(run, record)
-        if not run.full_refresh and record.done and is_current(job, run, record, source):
-            run.log.log(level, "nothing to do: the inputs of this day have not changed")
-            unchanged = {"outcome": "nothing", "written": {}, "stale": still_stale, "seconds": _since(started)}
-            return {**record.line, **unchanged}
+        stage = job.stage(run)
+        run = replace(run, source=job.source(run))
+        state = None
+        if stage:
+            run = with_snapshot(run, staleness.source_tables(stage, run))
+            state = staleness.state_of(stage, run)
+            if staleness.is_current(stage, run, state):
+                if not run.full_refresh:
+                    assert state is not None
+                    return _unchanged(run, state, started, level)
+            else:
+                run = replace(run, renews=True)
         if job.on_spark:
             run.begin_spark()
-        depends = _depends(job, run)
         try:
             with interruption.at_work(run):
                 outcome = job.main(run)
@@ -91,15 +87,28 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
             run_log.save_failure(run, describe(error))
             error.add_note(f"{run.job} of {run.contract.name} {run.ds}")
             raise
-        line = _line(run, outcome, depends, started)
-        line["stale"] = sorted({*line["stale"], *still_stale})
-        run_log.save(run, line, depends, source)
+        line = _line(run, outcome, started)
+        run_log.save(run, line)
         run.log.log(
             level, "%s %s", outcome.outcome, " ".join(f"{name}={count:,}" for name, count in outcome.counts.items())
         )
         if line["stale"] and not quiet:
-            run.log.warning("this run made other days stale; run them again: %s", ", ".join(line["stale"]))
+            run.log.warning("these days are no longer up to date; run them again: %s", ", ".join(line["stale"]))
         return line
+
+
+def _unchanged(run: Run, state: State, started: float, level: int) -> Line:
+    """The line of a day that is up to date: what its last commit counted, with what the run log knows besides."""
+    run.log.log(level, "nothing to do: the inputs of this day have not changed")
+    record = run_log.load(run)
+    counts = state.facts.get("counts") or {}
+    line = _line(run, Outcome("nothing", counts), started)
+    line["run_id"] = state.commit.books.get("run_id", "")
+    if record.run_id == line["run_id"]:
+        line = {**record.line, **{name: line[name] for name in ("outcome", "written", "stale", "seconds")}}
+    if record.failure or record.run_id != line["run_id"]:
+        run_log.save(run, line)
+    return line
 
 
 def is_closed(run: Run) -> bool:
@@ -116,7 +125,6 @@ def run_together(job: Job, days: list[Run]) -> Line:
     with ExitStack() as locks:
         for run in days:
             locks.enter_context(_day_lock(run))
-        depends = _depends(job, first)
         try:
             for run in days:
                 locks.enter_context(interruption.at_work(run))
@@ -125,9 +133,9 @@ def run_together(job: Job, days: list[Run]) -> Line:
             for run in days:
                 run_log.save_failure(run, describe(error))
             raise
-        line = _line(first, outcome, depends, started)
+        line = _line(first, outcome, started)
         for run in days:
-            run_log.save(run, {**line, "ds": str(run.ds)}, depends, job.source(run))
+            run_log.save(run, {**line, "ds": str(run.ds)})
     first.log.info("%s..%s: %s %s", first.ds, last.ds, outcome.outcome, outcome.counts)
     return {**line, "ds": f"{first.ds}..{last.ds}"}
 
@@ -136,52 +144,16 @@ def _day_lock(run: Run) -> AbstractContextManager[None]:
     return hold(run.settings.lake, f"{run.contract.name}/{run.job}/{run.ds}", run.settings.lock_wait_seconds)
 
 
-def _depends(job: Job, run: Run) -> dict[str, int]:
-    return source_versions(run, [watch.table for watch in job.watches(run)])
-
-
-def is_current(job: Job, run: Run, record: run_log.RunRecord, source: str) -> bool:
-    if record.code != run.code or record.source != source:
-        return False
-    return not any(
-        changed_since(run, watch, record.depends.get(watch.table.path), record.run_id) for watch in job.watches(run)
-    )
-
-
-def changed_since(run: Run, watch: Watch, version: int | None, run_id: str) -> bool:
-    """Return whether a run other than `run_id` committed, after `version`, what this run depends on."""
-    newest = delta_log.version(run.path(watch.table))
-    # A table missing from the record counts as changed, and so does one that was rebuilt (its version went back).
-    if version is None or newest < version:
-        return True
-    commits = delta_log.commits_since(run.path(watch.table), version)
-    return any(_matters(commit, watch, run_id) for commit in commits)
-
-
-def rewritten_since(run: Run, table: Table, version: int | None, run_id: str) -> bool:
-    """Whether the day's own rows in that table may have changed since `version`, other than by `run_id`."""
-    return changed_since(run, Watch(table, lambda day: day == run.ds), version, run_id)
-
-
-def _matters(commit: delta_log.Commit, watch: Watch, run_id: str) -> bool:
-    """Foreign commits always matter; those of the pipeline matter by day, unless they only rewrote files."""
-    if not commit.ours:
-        return True
-    if commit.books.get("job") in REWRITING_JOBS or commit.books.get("run_id") == run_id:
-        return False
-    return any(watch.matters(day) for day in commit.days)
-
-
-def _line(run: Run, outcome: Outcome, depends: dict[str, int], started: float) -> Line:
+def _line(run: Run, outcome: Outcome, started: float) -> Line:
     return {
         "job": run.job,
         "dataset": run.contract.name,
         "ds": str(run.ds),
         "outcome": outcome.outcome,
         "counts": outcome.counts,
-        "read": {path: version for path, version in depends.items() if version >= 0},
+        "read": {path: version for path, version in run.at.items() if version >= 0},
         "written": outcome.written,
-        "stale": [str(day) for day in outcome.stale],
+        "stale": [str(day) for day in staleness.stale_days(run)] if run.job in staleness.MAKING_ROWS else [],
         **outcome.facts,
         "run_id": run.run_id,
         "seconds": _since(started),

@@ -1,11 +1,11 @@
 """The run log: one small JSON file per dataset, job and day, with the last result and the last failure.
 
-The tables' commits are the source of truth. Losing the log only makes the next runs take longer.
+It is for people: the tables' commits say what ran. Losing the log loses messages, and nothing else.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,6 @@ RESULTS = "results"
 @dataclass(frozen=True)
 class RunRecord:
     line: dict[str, Any] = field(default_factory=dict)
-    depends: dict[str, int] = field(default_factory=dict)
-    source: str = ""
-    code: str = ""
     at: str = ""
     failure: dict[str, Any] | None = None
 
@@ -40,11 +37,8 @@ def load(run: Run) -> RunRecord:
     return _record(read_json(_path(run)) or {})
 
 
-def save(run: Run, line: dict[str, Any], depends: dict[str, int], source: str) -> None:
-    write_json(
-        _path(run),
-        {"line": line, "depends": depends, "source": source, "code": run.code, "at": _now(), "failure": None},
-    )
+def save(run: Run, line: dict[str, Any]) -> None:
+    write_json(_path(run), {"line": line, "at": _now(), "failure": None})
 
 
 def save_failure(run: Run, failure: dict[str, Any]) -> None:
@@ -66,28 +60,6 @@ def days_run(lake: str, dataset: str, job: str) -> list[date]:
     return [date.fromisoformat(name.removesuffix(".json")) for name in names if name.endswith(".json")]
 
 
-def copy(run: Run, other: Run, job: str, days: list[date]) -> None:
-    """Copy the job's records of those days to the lake of another run."""
-    for day in set(days) & set(days_run(run.settings.lake, run.contract.name, job)):
-        target = replace(other, job=job, ds=day)
-        record = load_other(run, job, day)
-        save(target, {**record.line, "run_id": target.run_id}, record.depends, "")
-
-
-def load_other(run: Run, job: str, ds: date) -> RunRecord:
-    """Return the record of another job and day of the same dataset."""
-    return load(replace(run, job=job, ds=ds))
-
-
-def still_stale(run: Run, record: RunRecord) -> list[str]:
-    """Return the days that the last good run made stale and whose features have not run since."""
-    return [
-        day
-        for day in record.line.get("stale", [])
-        if load_other(run, "features", date.fromisoformat(day)).at < record.at
-    ]
-
-
 def records_of(lake: str, dataset: str) -> dict[tuple[str, str], RunRecord]:
     """Return all records of a dataset by (day, job)."""
     records = {}
@@ -102,9 +74,6 @@ def records_of(lake: str, dataset: str) -> dict[tuple[str, str], RunRecord]:
 def _record(content: dict[str, Any]) -> RunRecord:
     return RunRecord(
         content.get("line", {}),
-        content.get("depends", {}),
-        content.get("source", ""),
-        content.get("code", ""),
         content.get("at", ""),
         content.get("failure"),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -16,13 +16,12 @@ from common.errors import ContractViolationError, SourceMissingError
 from common.features import definition
 from common.features.definition import Definition
 from common.lake import content_hash, delta_log, table_properties
-from common.lake.commit_metadata import arrow_commit
+from common.lake.commit_metadata import arrow_commit, with_snapshot
 from common.lake.delta_log import Commit
 from common.lake.files import locate
 from common.lake.locks import committing
 from common.lake.small_tables import read_slice, slice_predicate
-from common.orchestration import run_log, staleness
-from common.orchestration.job import rewritten_since
+from common.orchestration import requirements, stages, staleness, verdicts
 from common.runtime.run import Outcome, Run
 from common.runtime.submit_command import spark_submit
 
@@ -33,6 +32,7 @@ class ValidatedDay:
 
     run: Run
     version: int
+    table_id: str
     commit: Commit
     verdict: dict[str, Any]
 
@@ -50,9 +50,10 @@ class ValidatedDay:
             "rows": rows.num_rows,
             "hash": content_hash.hash_rows(rows, layout.features(self.run.contract).identity),
             "features_version": self.version,
+            "features_id": self.table_id,
             **{
                 name: self.commit.books.get(name)
-                for name in ("run_id", "code", "revision", "lock", "sources", "counts", "definition")
+                for name in ("run_id", "code", "revision", "lock", "sources", "source_ids", "counts", "definition")
             },
             "validation": self.verdict,
         }
@@ -63,15 +64,16 @@ def publish(days: Sequence[Run]) -> Outcome:
     run, *_ = days
     meaning = definition.define(run.dataset)
     # Read all days from one version, so that the rows published are the rows validated.
-    version = delta_log.version(run.path(layout.features(run.contract)))
-    ready = [_ready(day, version, meaning) for day in days]
+    features = layout.features(run.contract)
+    fixed = with_snapshot(run, [features])
+    ready = [_ready(replace(day, at=fixed.at, ids=fixed.ids), meaning) for day in days]
     table, uri = layout.published(run.contract), run.path(layout.published(run.contract))
     with committing(run.settings.lake, table.path):
         facts = {str(day.run.ds): day.facts for day in ready}
         # Skip reading the log for new days: it only grows, and no commit holds them.
         seen = delta_log.files(uri, ds=list(facts)) or not all(day["rows"] for day in facts.values())
         before = facts_by_day(uri) if seen else {}
-        changed = [day for day in ready if _differs(facts[str(day.run.ds)], before.get(str(day.run.ds)))]
+        changed = [day for day in ready if _differs(facts[str(day.run.ds)], before.get(str(day.run.ds))) or _moved(day)]
         counts = {"published": len(changed), "rows": sum(day["rows"] for day in facts.values())}
         if not changed:
             return Outcome("nothing", counts)
@@ -93,40 +95,44 @@ def facts_by_day(uri: str) -> dict[str, dict[str, Any]]:
     return newest
 
 
-def _ready(run: Run, version: int, meaning: Definition) -> ValidatedDay:
+def _ready(run: Run, meaning: Definition) -> ValidatedDay:
     """Return the day if the gate has passed its rows as they are now; raise otherwise."""
-    staleness.require_made(run, "features")
+    requirements.require_made(run, "features")
     table, subject = layout.features(run.contract), f"features of {run.contract.name} {run.ds}"
     again = spark_submit("validate", run.contract.name, run.ds, table="features")
-    record = run_log.load_other(run, "validate-features", run.ds)
-    if record.failure:
-        raise ContractViolationError(
-            f"{subject} failed their validation ({record.failure.get('message', '')}); nothing was published, and readers keep "
-            f"what they have. Fix the cause, run the day again, then: {again}",
-            record.failure.get("failures"),
-        )
-    if not record.line or rewritten_since(run, table, record.depends.get(table.path), record.run_id):
+    verdict = verdicts.read(run, "features", [run.ds]).get(run.ds)
+    if verdict is None or not requirements.stands(run, "features", verdict):
         raise SourceMissingError(f"{subject} have not been validated since they were last written; run: {again}")
-    commit = delta_log.newest_commit(run.path(table), "features", str(run.ds))
-    if commit is None:
+    if not verdict.success:
+        raise ContractViolationError(
+            f"{subject} failed their validation ({', '.join(verdict.failed[:3])}); nothing was published, and readers keep "
+            f"what they have. Fix the cause, run the day again, then: {again}"
+        )
+    state = staleness.state_of(stages.FEATURES, run)
+    if state is None:
         raise SourceMissingError(
             f"{table.path} has no commit of the features job for {subject}; expected one; run: "
             f"{spark_submit('features', run.contract.name, run.ds, full_refresh=True)}"
         )
+    commit = state.commit
     if commit.books.get("definition", meaning.fingerprint) != meaning.fingerprint:
         raise definition.DefinitionChangedError(
             f"{subject} were built by another definition than the one declared now; run features again"
         )
-    verdict = {
-        **record.line["counts"],
-        "run_id": record.run_id,
-        "warned": [warning["expectation"] for warning in record.line.get("warnings", [])],
-    }
-    return ValidatedDay(run, version, commit, verdict)
+    validation = {**verdict.counts, "run_id": verdict.run_id, "warned": verdict.warned}
+    return ValidatedDay(run, run.at[table.path], run.ids[table.path], commit, validation)
+
+
+def _moved(day: ValidatedDay) -> bool:
+    """Whether the features have been rewritten since they were published, even to the same rows."""
+    state, logs = staleness.state_of(stages.PUBLISH, day.run), staleness.Logs(day.run)
+    return state is not None and staleness.is_stale(stages.PUBLISH, day.run, state, logs)
 
 
 def _differs(facts: dict[str, Any], before: dict[str, Any] | None) -> bool:
-    return before is None or any(facts[name] != before.get(name) for name in ("hash", "rows", "definition"))
+    return before is None or any(
+        facts[name] != before.get(name) for name in ("hash", "rows", "definition", "features_id")
+    )
 
 
 def _range(days: Sequence[Run]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pyspark.errors import PySparkException
@@ -15,7 +15,7 @@ from common.contracts.expectations import Reference, Severity
 from common.contracts.layout import FILE_REFUSED
 from common.errors import ContractDeclarationError, UsageError
 from common.lake import delta_log, small_tables, spark_tables
-from common.orchestration import run_log
+from common.orchestration import stages, staleness
 from common.quality import volume
 from common.quality.profiles import Profile
 from common.quality.result import EXAMPLES, CheckResult, could_not_run
@@ -159,17 +159,22 @@ def _since_newest_event(run: Run, measured: Sequence[Profile]) -> float | None:
 
 def _since_last_change(run: Run) -> float:
     """Return the age of a snapshot in hours: 24 for each day since its source files changed, 30 days at most."""
-    source = run_log.load_other(run, "ingest", run.ds).source
-    days = 1
-    while source and run_log.load_other(run, "ingest", run.ds - timedelta(days=days)).source == source and days < 30:
+    source, days = _source(run, run.ds), 1
+    while source and _source(run, run.ds - timedelta(days=days)) == source and days < 30:
         days += 1
     return 24.0 * days
 
 
+def _source(run: Run, ds: date) -> str:
+    """The fingerprint of the source files that the day was ingested from."""
+    state = staleness.state_of(stages.INGEST, replace(run, ds=ds))
+    return str(state.facts.get("source", "")) if state else ""
+
+
 def _source_unknown(run: Run) -> str:
-    if run_log.load_other(run, "ingest", run.ds).source:
+    if _source(run, run.ds):
         return ""
-    return f"the log of runs has no source listing for {run.ds}, which a snapshot's freshness needs; run ingest of that day again"
+    return f"raw has no source listing for {run.ds}, which a snapshot's freshness needs; run ingest of that day again"
 
 
 def references(run: Run, rows: DataFrame) -> list[CheckResult]:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from common.contracts.expectations import Drift
 from common.days import day_range
-from common.lake import training_manifests
-from common.lake.files import read_json
-from common.orchestration import run_log
+from common.lake import delta_log, training_manifests
+from common.orchestration import verdicts
 from common.quality import distances, profiles
 from common.quality.profiles import EVERYBODY, Profile
 from common.quality.result import EXAMPLES, CheckResult
@@ -63,16 +62,13 @@ def _reference_profiles(run: Run, name: str, rule: Drift) -> list[Profile]:
     if burn_in:
         # The weekdays in a window repeat weekly, so compare with the same weekday only.
         days = [run.ds - timedelta(weeks=back) for back in range(max(1, rule.days // 7), 0, -1)]
-    first = min(run_log.days_run(run.settings.lake, run.contract.name, "ingest"), default=run.ds)
+    stored = delta_log.files(run.path(profiles.table_of(run.contract)))
+    first = min((date.fromisoformat(file.partition["ds"]) for file in stored), default=run.ds)
     if days[0] < first + timedelta(days=burn_in):
         return []
-    return profiles.known(run, name, [day for day in days if not _stopped(run, name, day)])
-
-
-def _stopped(run: Run, name: str, day: date) -> bool:
-    """Whether the day failed validation. A day with only warnings still counts as a reference."""
-    verdict = read_json(run_log.results_place(run.settings.lake, run.contract.name, name, day)) or {}
-    return verdict.get("success") is False
+    # A day with only warnings still counts as a reference.
+    judged = verdicts.read(run, name, days)
+    return profiles.known(run, name, [day for day in days if day not in judged or judged[day].success])
 
 
 def _watched(run: Run, day: Profile) -> bool:

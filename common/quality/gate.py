@@ -12,9 +12,9 @@ from common.contracts import sensitive, suite
 from common.contracts.expectations import Severity
 from common.days import day_range
 from common.errors import ContractViolationError
-from common.lake import delta_log, small_tables, spark_tables
+from common.lake import small_tables, spark_tables
 from common.lake.files import write_json
-from common.orchestration import run_log, staleness
+from common.orchestration import requirements, run_log, verdicts
 from common.quality import checks, drift, gx, profiles
 from common.quality.checks import CANNOT_RUN
 from common.quality.gx_check import run_rules as check_rules
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def check_day(run: Run) -> list[CheckResult]:
     """Run all checks on the rows that ds added to the table."""
     name, contract = run.options["table"], run.contract
-    staleness.require_made(run, name)
+    requirements.require_made(run, name)
     gx.import_meanwhile()
     try:
         # Rules, uniqueness checks and profiles each read the rows.
@@ -75,7 +75,9 @@ def decide(run: Run, results: list[CheckResult]) -> Outcome:
     failed = [result for result in results if not result.success]
     errors = [result for result in failed if result.severity == Severity.ERROR or result.problem]
     warnings = [result for result in failed if result not in errors]
-    _keep(run, results, success=not errors)
+    verdict = _verdict(run, results, errors, warnings)
+    verdicts.keep(run, verdict)
+    _keep_results(run, verdict, results)
     for result in warnings:
         run.log.warning("%s", result.words)
     for result in errors:
@@ -86,25 +88,44 @@ def decide(run: Run, results: list[CheckResult]) -> Outcome:
             f"downstream jobs will not read this day. First: {errors[0].words}. Fix the source or contract, then rerun the day.",
             [result.facts() for result in failed],
         )
-    counts = {"rules": len(results), "passed": len(results) - len(failed), "warnings": len(warnings)}
-    return Outcome("done", counts, facts={"warnings": [result.facts() for result in warnings]} if warnings else {})
+    return Outcome(
+        "done", verdict.counts, facts={"warnings": [result.facts() for result in warnings]} if warnings else {}
+    )
 
 
-def _keep(run: Run, results: list[CheckResult], success: bool) -> None:
-    """Store the day's results for the report. A failed write does not change the gate's decision."""
+def _verdict(
+    run: Run, results: list[CheckResult], errors: list[CheckResult], warnings: list[CheckResult]
+) -> verdicts.Verdict:
     name = run.options["table"]
+    path = suite.table_of(run.contract, name).path
+    return verdicts.Verdict(
+        ds=run.ds,
+        table=name,
+        table_id=run.ids[path],
+        version=run.at[path],
+        success=not errors,
+        rules=len(results),
+        passed=sum(result.success for result in results),
+        failed=[result.expectation for result in errors],
+        warned=[result.expectation for result in warnings],
+        run_id=run.run_id,
+    )
+
+
+def _keep_results(run: Run, verdict: verdicts.Verdict, results: list[CheckResult]) -> None:
+    """Store the day's results for the report. A failed write does not change the gate's decision."""
     record = {
         "dataset": run.contract.name,
-        "table": name,
+        "table": verdict.table,
         "ds": str(run.ds),
         "run_id": run.run_id,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "version": delta_log.version(run.path(suite.table_of(run.contract, name))),
-        "success": success,
+        "version": verdict.version,
+        "success": verdict.success,
         "results": [{**result.facts(), "success": result.success} for result in results],
     }
     try:
-        write_json(run_log.results_place(run.settings.lake, run.contract.name, name, run.ds), record)
+        write_json(run_log.results_place(run.settings.lake, run.contract.name, verdict.table, run.ds), record)
     except OSError as error:
         run.log.warning(
             "the results could not be kept, so the report will not show this validation; run validate again: %s", error

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from common.contracts import datasets
 from common.errors import exit_on_error
-from common.orchestration import run_log
+from common.orchestration import run_log, staleness
 from common.orchestration.day_counts import SHOWN, day_count
 from common.orchestration.run_log import RunRecord
 from common.printable import printable
@@ -130,7 +130,8 @@ def main() -> None:
     parser.add_argument("--env", default="local")
     parser.add_argument("--short", action="store_true", help="leave out the table versions")
     arguments = parser.parse_args()
-    lake = load_settings(arguments.env, lake=arguments.lake).lake
+    settings = load_settings(arguments.env, lake=arguments.lake)
+    lake = settings.lake
     console = Console(highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = max(console.width, IN_A_FILE)
@@ -140,6 +141,8 @@ def main() -> None:
             console.print(name, style="italic", markup=False)
             for part in status_parts(days, not arguments.short, console.width):
                 console.print(part)
+            if stale := staleness.all_stale(name, settings):
+                console.print(f"No longer up to date, run again: {', '.join(map(str, stale))}", style="yellow")
             console.print()
         else:
             console.print(f"{name}: nothing has run yet in {lake}", markup=False)

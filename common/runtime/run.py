@@ -41,16 +41,13 @@ class Outcome:
     outcome: str = "done"
     counts: dict[str, int] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
-    stale: list[date] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, counts: dict[str, int], changes: Iterable[tuple[Table, Change]], stale: Iterable[date] = (), **facts: Any
-    ) -> Outcome:
+    def of(cls, counts: dict[str, int], changes: Iterable[tuple[Table, Change]], **facts: Any) -> Outcome:
         """Done if any change wrote a version, else nothing."""
         written = {table.path: change.version for table, change in changes if change.version >= 0}
-        return cls("done" if written else "nothing", dict(counts), written, sorted(stale), facts)
+        return cls("done" if written else "nothing", dict(counts), written, facts)
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,10 @@ class Run:
     code: str
     full_refresh: bool = False
     options: dict[str, Any] = field(default_factory=dict)
-    at: dict[str, int] = field(default_factory=dict)  # versions of tables to read instead of the newest
+    at: dict[str, int] = field(default_factory=dict)  # versions of source tables to read, by path
+    ids: dict[str, str] = field(default_factory=dict)  # the ids of those tables
+    source: str = ""  # a fingerprint of what the job reads besides tables
+    renews: bool = False  # the day is not up to date, so its books are committed even if no row changes
 
     @property
     def contract(self) -> Contract:

@@ -28,7 +28,12 @@ LEVEL = {wing: level for level, wings in enumerate(ORDER) for wing in wings}
 GROUND = {"common", "common.errors", "common.days", "common.names", "common.printable"}
 # What DAG files may read of common: declarations and settings, nothing that starts Spark.
 FOR_DAGS = ("contracts", "ground")
-FOR_DAGS_TOO = {"common.runtime.settings", "common.runtime.submit_command", "common.sources.landing"}
+FOR_DAGS_TOO = {
+    "common.runtime.settings",
+    "common.runtime.submit_command",
+    "common.sources.landing",
+    "common.orchestration.staleness",
+}
 
 
 def modules(folder: Path, root: Path = ROOT) -> dict[str, Path]:

@@ -9,6 +9,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from common.lake import delta_log
+from common.lake.delta_log import TableLog
 
 
 @pytest.fixture
@@ -41,9 +42,15 @@ def test_an_unfinished_commit_is_no_version_yet(table: Path) -> None:
 
 def test_a_missing_table_has_no_version(tmp_path: Path) -> None:
     assert delta_log.version(str(tmp_path / "table")) == delta_log.NO_TABLE
-    assert delta_log.commits_since(str(tmp_path / "table"), delta_log.NO_TABLE) == []
+    assert list(TableLog(str(tmp_path / "table"))) == []
 
 
-def test_commits_since_a_version_are_those_after_it(table: Path) -> None:
-    assert [commit.version for commit in delta_log.commits_since(str(table), 1)] == [3, 2]
-    assert delta_log.commits_since(str(table), 3) == []
+def test_commits_between_two_versions(table: Path) -> None:
+    def between(since: int, until: int) -> list[int] | None:
+        commits = TableLog(str(table)).between(since, until)
+        return None if commits is None else [commit.version for commit in commits]
+
+    assert (between(1, 3), between(1, 2), between(3, 3)) == ([3, 2], [2], [])
+    (table / "_delta_log" / f"{2:020}.json").unlink()
+    assert between(2, 3) == [3]
+    assert between(1, 3) is None, "the log does not reach back that far"

@@ -27,10 +27,21 @@ def ingest(*absent: str) -> Job:
             raise SourceMissingError(f"nothing in landing for {run.ds}")
         return Outcome("done", {"landed": 3})
 
-    return Job("ingest", main, lambda run: [])
+    return Job("ingest", main)
 
 
-VALIDATE = Job("validate", lambda run: Outcome("done", {"rules": 1}, facts={"warnings": [DRIFT]}), lambda run: [])
+def validate() -> Job:
+    """Warns about a day once for each table."""
+    seen: set[tuple[date, str]] = set()
+
+    def main(run: Run) -> Outcome:
+        key = (run.ds, run.options["table"])
+        if key in seen:
+            return Outcome("nothing")
+        seen.add(key)
+        return Outcome("done", {"rules": 1}, facts={"warnings": [DRIFT]})
+
+    return Job("validate", main)
 
 
 @pytest.fixture
@@ -76,7 +87,7 @@ def test_one_dataset_with_a_gap_makes_the_whole_incomplete(said: Any) -> None:
             raise SourceMissingError("nothing in landing")
         return Outcome()
 
-    steps = [ChainStep(Job("ingest", main, lambda run: []))]
+    steps = [ChainStep(Job("ingest", main))]
     code, line = said(steps, "2026-01-05..2026-01-06", "churn", "transactions")
     outcomes = {name: each["outcome"] for name, each in line["datasets"].items()}
     assert (code, line["outcome"], outcomes) == (4, "incomplete", {"churn": "incomplete", "transactions": "done"})
@@ -93,7 +104,7 @@ def test_each_of_several_datasets_names_its_missing_days(said: Any) -> None:
 
 
 def test_a_range_of_several_datasets_runs_every_day_of_each(said: Any) -> None:
-    steps = [ChainStep(ingest(), ahead=True), ChainStep(VALIDATE, {"table": "raw"})]
+    steps = [ChainStep(ingest(), ahead=True), ChainStep(validate(), {"table": "raw"})]
     code, line = said(steps, "2026-01-05..2026-01-07", "churn", "transactions")
     days = dict.fromkeys(["2026-01-05", "2026-01-06", "2026-01-07"], "done")
     assert (code, {name: each["days"] for name, each in line["datasets"].items()}) == (
@@ -108,7 +119,7 @@ def test_a_failed_range_names_its_day_and_job(said: Any) -> None:
             raise ContractViolationError("two files are refused")
         return Outcome("done", {})
 
-    job = Job("ingest", main, lambda run: [])
+    job = Job("ingest", main)
     for work in (job, [ChainStep(job)]):
         code, line = said(work, "2026-01-05..2026-01-07")
         assert code == 3
@@ -121,7 +132,7 @@ def test_a_refused_declaration_ends_a_chain_before_it_began(said: Any, tmp_path:
         if run.contract.name == "churn":
             raise UsageError(f"{run.job}: another definition")
 
-    steps = [ChainStep(ingest()), ChainStep(Job("features", lambda run: Outcome(), lambda run: [], check=refuse))]
+    steps = [ChainStep(ingest()), ChainStep(Job("features", lambda run: Outcome(), check=refuse))]
     code, line = said(steps, "2026-01-05", *datasets)
     assert (code, line["message"]) == (2, "features: another definition")
     assert not (tmp_path / "lake").exists()
@@ -171,7 +182,8 @@ def test_a_day_in_the_future_exits_with_2_and_leaves_no_record(said: Any, tmp_pa
 
 
 def test_warnings_on_the_way_are_listed_once_with_their_day(said: Any) -> None:
-    steps = [ChainStep(ingest()), ChainStep(VALIDATE, {"table": "raw"}), ChainStep(VALIDATE, {"table": "features"})]
+    once = validate()
+    steps = [ChainStep(once, {"table": "raw"}), ChainStep(once, {"table": "features"})]
     _, line = said(steps, "2026-01-05")
     assert line["warnings"] == [DRIFT] * 2
     _, line = said(steps, "2026-01-05..2026-01-06")
@@ -210,7 +222,7 @@ class Diary:
             self.said.append(f"{step} done")
             return Outcome("done", {"landed": 3})
 
-        return Job(name, main, lambda run: [])
+        return Job(name, main)
 
 
 @pytest.fixture

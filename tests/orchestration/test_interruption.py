@@ -41,7 +41,7 @@ def commit(run):
     threading.Event().wait()
 
 def job(main):
-    return Job("ingest", main, lambda run: [])
+    return Job("ingest", main)
 
 """
 

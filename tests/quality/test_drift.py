@@ -12,12 +12,11 @@ import pytest
 
 from common.contracts.expectations import Drift, Severity
 from common.errors import ContractDeclarationError
-from common.lake.files import write_json
-from common.orchestration import run_log
 from common.quality import drift, profiles
 from common.quality.profiles import TOP, Profile
 from common.quality.result import CheckResult
 from tests.support.play_lake import PlayLake
+from tests.support.verdicts import keep_verdict
 
 TODAY = date(2026, 1, 20)
 WEEK = [TODAY - timedelta(days=back) for back in range(7, 0, -1)]
@@ -46,7 +45,6 @@ def judged(root: Path, before: Sequence[Profile], today: Sequence[Profile], **de
     """The drift results of a day after a week of days like `before`."""
     lake = PlayLake(root)
     for day in WEEK:
-        write_json(f"{root}/lake/runs/transactions/ingest/{day}.json", {"line": {"job": "ingest"}})
         keep(lake, day, before)
     return judge(lake, today, **declared)
 
@@ -156,9 +154,9 @@ def test_a_stopped_day_is_no_reference_for_later_ones(tmp_path: Path) -> None:
     assert alarms(judged(tmp_path, good, good)) == {}
     for day in WEEK[1:]:
         keep(lake, day, bad)
-        write_json(run_log.results_place(f"{tmp_path}/lake", "transactions", "processed", day), {"success": False})
+        keep_verdict(lake, day, success=False)
     assert alarms(judge(lake, good)) == {}
     assert "NewValuesToBeAtMost(0) kind" in alarms(judge(lake, bad))
     for day in WEEK[1:]:
-        write_json(run_log.results_place(f"{tmp_path}/lake", "transactions", "processed", day), {"success": True})
+        keep_verdict(lake, day, success=True)
     assert "NewValuesToBeAtMost(0) kind" not in alarms(judge(lake, bad))

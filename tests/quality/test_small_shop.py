@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from common.contracts.expectations import Drift
-from common.lake.files import write_json
 from common.quality import drift, profiles
 from common.quality.profiles import QUANTILES, TOP, Profile
 from common.quality.result import CheckResult
@@ -63,7 +62,6 @@ def alarms(root: Path, days: Iterator[tuple[date, list[Profile]]]) -> list[tuple
         contract = replace(run.contract, drift=Drift(days=7))
         run = replace(run, dataset=replace(run.dataset, contract=contract))
         raised += [(day, result) for result in drift.drifted(run, "processed", measured) if not result.success]
-        write_json(f"{root}/lake/runs/transactions/ingest/{day}.json", {"line": {"job": "ingest"}})
         profiles.keep(run, "processed", measured)
     return raised
 

@@ -68,7 +68,7 @@ def test_a_closed_day_is_shown_as_closed(lake: Path) -> None:
 
 def test_progress_and_status_mean_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def job(name: str) -> ChainStep:
-        return ChainStep(Job(name, lambda run: Outcome("done", COUNTS[name]), lambda run: []))
+        return ChainStep(Job(name, lambda run: Outcome("done", COUNTS[name])))
 
     with pytest.raises(SystemExit):
         run_chain_job([*map(job, COUNTS)], ["--dataset", "churn", "--ds", DAY, "--lake", str(tmp_path)])

@@ -1,0 +1,124 @@
+"""What a day of each table is made from: the tables that its job reads, and the commits to them that make it stale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from common.contracts import layout, suite
+from common.contracts.contract import Contract
+from common.contracts.layout import Table
+from common.days import day_range
+from common.lake.delta_log import Commit
+
+Matters = Callable[[Commit], bool]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A table that a day is made from. `matters` tells which commits of the pipeline to it make the day stale."""
+
+    table: Table
+    matters: Matters
+
+
+@dataclass(frozen=True)
+class State:
+    """What the last complete commit of a day says that it was made from."""
+
+    commit: Commit
+    facts: dict[str, Any]
+
+    def source(self, table: Table) -> tuple[str, int] | None:
+        """The id and version of a source table; None for a commit that does not say."""
+        ids, versions = self.facts.get("source_ids") or {}, self.facts.get("sources") or {}
+        return (ids[table.path], versions[table.path]) if table.path in ids and table.path in versions else None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A job whose last commit of a day, to its `target`, carries the day's counts and says what it was made from."""
+
+    job: str
+    target: Callable[[Contract], Table]
+    sources: Callable[[Contract, date], Sequence[Watch]]
+    # Written before the target; a day whose rows there are gone is made again.
+    beside: Callable[[Contract], Sequence[Table]] = lambda contract: ()
+    # Whether a commit of another day to the target changed this day's counts.
+    undone_by: Callable[[Commit, Contract, date], bool] = lambda commit, contract, ds: False
+
+    def state(self, commit: Commit, ds: date) -> State | None:
+        """What the commit says of the day, if it is the last of a run of that day."""
+        return State(commit, commit.books) if ds in self.days(commit) else None
+
+    def days(self, commit: Commit) -> list[date]:
+        """The days for which the commit has a state."""
+        return commit.days if commit.complete and commit.books["job"] == self.job else []
+
+
+@dataclass(frozen=True)
+class Publication(Stage):
+    """Published days, of which one commit may hold several, each with facts of its own."""
+
+    def state(self, commit: Commit, ds: date) -> State | None:
+        facts = commit.books.get("days", {}).get(str(ds)) if commit.books.get("job") == self.job else None
+        if facts is None:
+            return None
+        path = f"features/{commit.books['dataset']}/v{commit.books['feature_version']}"
+        ids = {path: facts["features_id"]} if "features_id" in facts else {}
+        return State(commit, {"sources": {path: facts["features_version"]}, "source_ids": ids})
+
+    def days(self, commit: Commit) -> list[date]:
+        return commit.days if commit.books.get("job") == self.job else []
+
+
+def _of_day(ds: date) -> Matters:
+    return lambda commit: ds in commit.days
+
+
+def _events(contract: Contract, ds: date, days_back: int) -> list[Watch]:
+    """Commits by days up to ds that touched one of the event dates from `days_back` days before ds."""
+    dates = frozenset(day_range(ds, days_back))
+    # A commit that does not say what it touched may have touched whatever its arrival day may hold.
+    arrivals = frozenset(day_range(ds, days_back + contract.lateness_days))
+
+    def matters(commit: Commit) -> bool:
+        if commit.touched is None:
+            return any(day in arrivals for day in commit.days)
+        return min(commit.days) <= ds and not dates.isdisjoint(commit.touched)
+
+    return [Watch(table, matters) for table in (layout.processed(contract), layout.superseded(contract))]
+
+
+def _resettled(commit: Commit, contract: Contract, ds: date) -> bool:
+    """Whether the clean of an earlier day may have turned one of this day's records into a duplicate."""
+    resettled = commit.books.get("resettled")
+    if resettled is None:
+        return any(day in day_range(ds, contract.lateness_days)[:-1] for day in commit.days)
+    return str(ds) in resettled
+
+
+INGEST = Stage("ingest", layout.raw, lambda contract, ds: (), beside=lambda contract: [layout.quarantine(contract)])
+CLEAN = Stage(
+    "clean",
+    layout.processed,
+    lambda contract, ds: [Watch(layout.raw(contract), _of_day(ds))],
+    beside=lambda contract: [layout.quarantine(contract), layout.superseded(contract)],
+    undone_by=_resettled,
+)
+PARTIALS = Stage("partials", layout.partials, lambda contract, ds: _events(contract, ds, contract.lateness_days))
+FEATURES = Stage(
+    "features",
+    layout.features,
+    lambda contract, ds: _events(contract, ds, max(0, contract.features.window_days - 1)),
+)
+PUBLISH = Publication("publish", layout.published, lambda contract, ds: [Watch(layout.features(contract), _of_day(ds))])
+
+
+def validation(table: str) -> Stage:
+    def sources(contract: Contract, ds: date) -> list[Watch]:
+        return [Watch(suite.table_of(contract, table), _of_day(ds))]
+
+    return Stage(f"validate-{table}", layout.verdicts, sources)
