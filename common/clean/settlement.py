@@ -17,6 +17,7 @@ from common.contracts.layout import Table
 from common.days import day_range
 from common.errors import UnbalancedBooksError
 from common.lake import delta_log, spark_tables
+from common.lake.decisions import Decision, decide
 from common.lake.merge import DELETE, INSERT, UPDATE, DesiredSlice
 from common.runtime.run import Run
 
@@ -34,6 +35,7 @@ class SettledDay:
     contested: int  # number of rows in `settled`
     stored: DataFrame  # the stored rows of the day's keys, with their table
     stored_arrivals: list[tuple[str, date]]  # table and arrival day of the stored rows
+    decisions: dict[str, Decision]  # by table, taken before the stored rows were read
 
     def current(self) -> list[DesiredSlice]:
         """First the keys with nothing stored: they are most of a day, and need no stored row to be read."""
@@ -43,7 +45,12 @@ class SettledDay:
         dates, desired = {"event_date": self._tally["fresh_on"]}, self.alone.unionByName(self._new_current)
         size = self._tally["fresh"]
         fresh = DesiredSlice(
-            table=table, where=dates, desired=spark_tables.conform(desired, table), size=size, new=True
+            table=table,
+            where=dates,
+            desired=spark_tables.conform(desired, table),
+            size=size,
+            new=True,
+            decision=self.decisions[table.path],
         )
         if not self._has_stored(table):
             return [fresh]
@@ -97,7 +104,8 @@ class SettledDay:
     def _against_stored(self, table: Table, rows: DataFrame) -> DesiredSlice:
         stored = self.stored.where(F.col(ORIGIN) == F.lit(table.path))
         desired, existing = spark_tables.conform(rows, table), spark_tables.conform(stored, table)
-        return DesiredSlice(table=table, where=self._reach, desired=desired, existing=existing)
+        decision = self.decisions[table.path]
+        return DesiredSlice(table=table, where=self._reach, desired=desired, existing=existing, decision=decision)
 
     @cached_property
     def _tally(self) -> Row:
@@ -163,6 +171,9 @@ def settle_day(day: TypedDay) -> SettledDay:
     """Reads the stored versions of the day's keys and ranks all of them."""
     run, contract = day.run, day.run.contract
     key, versions = list(contract.key), day.versions
+    decisions = {
+        table.path: decide(run, table, "keys") for table in (layout.processed(contract), layout.superseded(contract))
+    }
     again = _may_be_stored(run)
     stored, seen = spark_tables.materialize(
         _stored(run, versions, again), arrivals=F.collect_set(F.struct(ORIGIN, "arrived"))
@@ -173,7 +184,9 @@ def settle_day(day: TypedDay) -> SettledDay:
     contested = versions.join(keys, key, "left_semi").unionByName(others.drop(ORIGIN))
     settled, size = spark_tables.materialize(settle(contested, contract, run.ds), versions=F.count(F.lit(1)))
     alone = versions.join(keys, key, "left_anti")
-    return SettledDay(run, again, alone, settled, size["versions"], stored, [tuple(row) for row in seen["arrivals"]])
+    return SettledDay(
+        run, again, alone, settled, size["versions"], stored, [tuple(row) for row in seen["arrivals"]], decisions
+    )
 
 
 def _stored(run: Run, versions: DataFrame, again: bool) -> DataFrame:

@@ -75,6 +75,12 @@ def version(uri: str) -> int:
     return max((int(name[1]) for name in names if name), default=NO_TABLE)
 
 
+def transaction(uri: str, app: str) -> int:
+    """The number of the last Delta transaction of an application on the table; 0 if there is none."""
+    table = _open(uri)
+    return (table.transaction_version(app) or 0) if table else 0
+
+
 def columns(uri: str) -> dict[str, Any]:
     """The columns of the newest version with their types in Spark's JSON form; none without a table."""
     return _columns(_open(uri))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from common.contracts.layout import Table
 from common.lake import delta_log
 from common.lake.commit_metadata import spark_commit
+from common.lake.decisions import Decision, decide
 from common.lake.locks import committing
 from common.lake.spark_tables import (
     BROADCAST_ROWS,
@@ -44,9 +45,10 @@ ALL = (INSERT, UPDATE, DELETE)
 class DesiredSlice:
     """What a slice of a table should hold.
 
-    `existing` are the stored rows that `desired` stands for: the whole slice, unless the caller knows better. `new` says
-    that nothing stored has the identity of any desired row, and that what is stored stays. `size` is the number of desired
-    rows, where that is known: if they are new and the slice is exactly theirs, they need not be counted.
+    `existing` are the stored rows that `desired` stands for: the whole slice, unless the caller knows better; `decision` was
+    then taken before they were read. `new` says that nothing stored has the identity of any desired row, and that what is
+    stored stays. `size` is the number of desired rows, where that is known: if they are new and the slice is exactly theirs,
+    they need not be counted.
     """
 
     table: Table
@@ -56,22 +58,29 @@ class DesiredSlice:
     existing: DataFrame | None = None
     new: bool = False
     actions: tuple[str, ...] = ALL
+    decision: Decision | None = None
+
+    @property
+    def scope(self) -> str:
+        """What a decision about the slice looks at."""
+        return " ".join(str(value) for values in self.where.values() for value in values)
 
 
 def converge(run: Run, goal: DesiredSlice, books: Mapping[str, Any]) -> Change:
     """Make the slice equal to the desired rows in one MERGE, with the books in its commit.
 
     Nothing is committed when nothing changes, unless the day's books changed. On a conflict the difference is computed
-    again; a caller that passes `existing` must retry itself.
+    again; a caller that passes a decision must retry itself.
     """
     create(run, goal.table)
     with committing(run.settings.lake, goal.table.path):
-        if goal.existing is not None:
+        if goal.decision is not None:
             return _converge_once(run, goal, books)
         return retry_on_conflict(lambda: _converge_once(run, goal, books))
 
 
 def _converge_once(run: Run, goal: DesiredSlice, books: Mapping[str, Any]) -> Change:
+    goal = replace(goal, decision=goal.decision or decide(run, goal.table, goal.scope))
     blank = goal.existing is None and not delta_log.files(run.path(goal.table), **values_as_text(goal.where))
     if goal.new or blank:
         diff = _to_insert(goal.desired, goal.table)
@@ -158,7 +167,8 @@ def apply_difference(run: Run, goal: DesiredSlice, diff: DataFrame, change: Chan
         merge = merge.whenMatchedUpdate(F.col(f"s.{ACTION}") == UPDATE, values)
     if change.inserted:
         merge = merge.whenNotMatchedInsert(F.col(f"s.{ACTION}") == INSERT, values)
-    with spark_commit(run, books):
+    assert goal.decision is not None
+    with goal.decision.commit(run), spark_commit(run, {**books, **goal.decision.books}):
         merge.execute()
 
 

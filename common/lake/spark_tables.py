@@ -20,6 +20,7 @@ from common.contracts.layout import Columns, Table
 from common.errors import ColumnMismatchError, ContractViolationError
 from common.lake import delta_log, table_properties
 from common.lake.commit_metadata import spark_commit
+from common.lake.decisions import DecidedMeanwhileError
 from common.lake.locks import committing
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ CONFLICTS = (
     exceptions.ConcurrentWriteException,
     exceptions.DeltaConcurrentModificationException,
     exceptions.MetadataChangedException,
+    DecidedMeanwhileError,
 )
 # Paths are literal: a name may hold characters that a glob would expand.
 LITERAL_PATHS = {"__globPaths__": "false"}
