@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-NUMERIC = ("int", "long", "double", "decimal")
+EXACT = ("int", "long", "decimal")
+NUMERIC = (*EXACT, "double")
 
 
 def sum_type(type_: str) -> str:
