@@ -61,11 +61,15 @@ def settle(versions: DataFrame, contract: Contract, ds: date) -> DataFrame:
     key, ranked = list(contract.key), _ranked(versions, contract)
     # Of the versions with the same two dates, the best one beats whatever any of them beats.
     best = ranked.groupBy(*key, "arrived", "event_date").agg(F.max("_rank").alias("rank"))
-    rivals = best.groupBy(*key).agg(F.collect_list(F.struct("arrived", "event_date", "rank")).alias("_rivals"))
+    # Rows that a longer lateness let in stay comparable until their own days have run again.
+    lateness = F.greatest(F.lit(contract.lateness_days), F.max(F.datediff("arrived", "event_date")))
+    rivals = best.groupBy(*key).agg(
+        F.collect_list(F.struct("arrived", "event_date", "rank")).alias("_rivals"), lateness.alias("_lateness")
+    )
 
     def beats(rival: Column) -> Column:
         first, last = F.least("event_date", rival["event_date"]), F.greatest("arrived", rival["arrived"])
-        return (rival["rank"] > F.col("_rank")) & (last <= F.date_add(first, contract.lateness_days))
+        return (rival["rank"] > F.col("_rank")) & (last <= F.date_add(first, F.col("_lateness")))
 
     beaten_on = F.array_min(F.transform(F.filter("_rivals", beats), lambda rival: rival["arrived"]))
     by_others = F.when(F.col("superseded") != F.lit(ds), F.col("superseded"))
