@@ -109,7 +109,7 @@ AGGREGATES = {
     "Count(7)": "The number of events.",
     "ActiveDays(30)": "The number of days with an event.",
     "DaysSinceLast(30)": "The days from the last event date to ds; null without an event in the window.",
-    'Sum(7, "amount")': "The exact sum of a column of numbers, not doubles.",
+    'Sum(7, "amount")': "The exact sum of a column of numbers, not doubles. Of long it is a decimal(38,0).",
     'Mean(30, "amount")': "The mean of a column of numbers, not doubles.",
     'Min(30, "amount")': "The smallest value of a column.",
     'Max(30, "amount")': "The largest value of a column.",
