@@ -58,26 +58,23 @@ def settle(versions: DataFrame, contract: Contract, ds: date) -> DataFrame:
 
     A stored `superseded` of another day's arrival is kept or moves earlier: this run may not see the version that caused it.
     """
-    ranked = _ranked(versions, contract)
-    better = ranked.select(
-        *[F.col(name).alias(f"_{name}") for name in contract.key],
-        F.col("_rank").alias("_better"),
-        F.col("arrived").alias("_beaten_on"),
-        F.col("event_date").alias("_better_date"),
+    key, ranked = list(contract.key), _ranked(versions, contract)
+    # Of the versions with the same two dates, the best one beats whatever any of them beats.
+    best = ranked.groupBy(*key, "arrived", "event_date").agg(F.max("_rank").alias("rank"))
+    # Rows that a longer lateness let in stay comparable until their own days have run again.
+    lateness = F.greatest(F.lit(contract.lateness_days), F.max(F.datediff("arrived", "event_date")))
+    rivals = best.groupBy(*key).agg(
+        F.collect_list(F.struct("arrived", "event_date", "rank")).alias("_rivals"), lateness.alias("_lateness")
     )
-    same_key = [F.col(name) == F.col(f"_{name}") for name in contract.key]
-    reach = F.greatest("arrived", "_beaten_on") <= F.date_add(
-        F.least("event_date", "_better_date"), contract.lateness_days
-    )
-    beaten = ranked.join(better, [*same_key, F.col("_better") > F.col("_rank"), reach], "left")
-    names = versions.columns
+
+    def beats(rival: Column) -> Column:
+        first, last = F.least("event_date", rival["event_date"]), F.greatest("arrived", rival["arrived"])
+        return (rival["rank"] > F.col("_rank")) & (last <= F.date_add(first, F.col("_lateness")))
+
+    beaten_on = F.array_min(F.transform(F.filter("_rivals", beats), lambda rival: rival["arrived"]))
     by_others = F.when(F.col("superseded") != F.lit(ds), F.col("superseded"))
-    return (
-        beaten.groupBy(*names)
-        .agg(F.min("_beaten_on").alias("_beaten_on"))
-        .withColumn("superseded", F.least("_beaten_on", by_others))
-        .select(*names)
-    )
+    settled = ranked.join(rivals, key).withColumn("superseded", F.least(beaten_on, by_others))
+    return settled.select(*versions.columns)
 
 
 def _ranked(versions: DataFrame, contract: Contract) -> DataFrame:

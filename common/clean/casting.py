@@ -28,11 +28,16 @@ EXACT_NUMBER = rf"^[+-]?(\d+\.?\d{{0,{WIDEST_SCALE}}}0*|\.\d{{1,{WIDEST_SCALE}}}
 POWER = r"^[+-]?(\d+\.?\d*|\.\d+)[eE]([+-]?\d{1,4})$"
 NOT_ZERO = r"^[^eE]*[1-9]"
 NO_YEARS = (1, 9999)
+# The reason of records whose key is a placeholder, shared by more records a day than any real one has corrections.
+TOO_MANY_VERSIONS = "too_many_versions"
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
-def cast_rows(rows: DataFrame, contract: Contract, ds: date) -> DataFrame:
-    """Replaces each text by its typed value, and adds `event_date` and `reasons` (empty for accepted rows)."""
+def cast_rows(rows: DataFrame, contract: Contract, ds: date, crowded: DataFrame | None = None) -> DataFrame:
+    """Replaces each text by its typed value, and adds `event_date` and `reasons` (empty for accepted rows).
+
+    `crowded` are keys whose rows are all refused.
+    """
     names = [column.name for column in contract.columns]
     received = rows.withColumnsRenamed({name: f"_sent_{name}" for name in names})
     texts = received.withColumns({f"_text_{column.name}": trimmed(column) for column in contract.columns})
@@ -40,6 +45,10 @@ def cast_rows(rows: DataFrame, contract: Contract, ds: date) -> DataFrame:
     wide = wide.withColumn("event_date", event_date(contract, ds))
     refusals = [objection for column in contract.columns for objection in objections(column)]
     refusals += [*placeholder_objections(contract), *lateness_objections(contract, ds)]
+    if crowded is not None:
+        marked = F.broadcast(crowded.withColumn("_crowded", F.lit(True)))
+        wide = wide.join(marked, list(contract.key), "left")
+        refusals.append((F.col("_crowded"), TOO_MANY_VERSIONS))
     refused = F.col("_refused")
     # Most rows are accepted: compute nothing else for them.
     checked = wide.withColumn("_refused", reduce(or_, [F.coalesce(when, F.lit(False)) for when, _ in refusals]))
@@ -51,7 +60,9 @@ def cast_rows(rows: DataFrame, contract: Contract, ds: date) -> DataFrame:
             "record": F.when(refused, sent),
         }
     )
-    return checked.drop("_refused", *(f"{prefix}{name}" for name in names for prefix in ("_text_", "_sent_")))
+    return checked.drop(
+        "_refused", "_crowded", *(f"{prefix}{name}" for name in names for prefix in ("_text_", "_sent_"))
+    )
 
 
 def trimmed(column: Column) -> SparkColumn:

@@ -29,7 +29,7 @@ class SettledDay:
     """Every version of the day's keys, with the day on which a better one replaced it."""
 
     run: Run
-    again: bool  # the day may have run before, so its own rows may be stored already
+    own_dates: list[date]  # event dates with rows that an earlier run of this day may have stored
     alone: DataFrame  # versions whose key has no other version
     settled: DataFrame  # all versions of the keys that have several
     contested: int  # number of rows in `settled`
@@ -40,7 +40,7 @@ class SettledDay:
     def current(self) -> list[DesiredSlice]:
         """First the keys with nothing stored: they are most of a day, and need no stored row to be read."""
         table, rows = layout.processed(self.run.contract), self._current
-        if self.again:
+        if self.own_dates:
             return [self._against_stored(table, rows.unionByName(self.alone))]
         dates, desired = {"event_date": self._tally["fresh_on"]}, self.alone.unionByName(self._new_current)
         size = self._tally["fresh"]
@@ -98,8 +98,7 @@ class SettledDay:
 
     @property
     def _reach(self) -> spark_tables.Slice:
-        days = self.run.contract.lateness_days
-        return {"event_date": day_range(self.run.ds, 2 * days, days)}
+        return _reach(self.run, self.own_dates)
 
     def _against_stored(self, table: Table, rows: DataFrame) -> DesiredSlice:
         stored = self.stored.where(F.col(ORIGIN) == F.lit(table.path))
@@ -174,9 +173,9 @@ def settle_day(day: TypedDay) -> SettledDay:
     decisions = {
         table.path: decide(run, table, "keys") for table in (layout.processed(contract), layout.superseded(contract))
     }
-    again = _may_be_stored(run)
+    own_dates = _own_dates(run)
     stored, seen = spark_tables.materialize(
-        _stored(run, versions, again), arrivals=F.collect_set(F.struct(ORIGIN, "arrived"))
+        _stored(run, versions, own_dates), arrivals=F.collect_set(F.struct(ORIGIN, "arrived"))
     )
     others = stored.where(F.col("arrived") != F.lit(run.ds))
     twice = day.repeated.groupBy(*key).count().where("count > 1").select(*key)
@@ -185,34 +184,42 @@ def settle_day(day: TypedDay) -> SettledDay:
     settled, size = spark_tables.materialize(settle(contested, contract, run.ds), versions=F.count(F.lit(1)))
     alone = versions.join(keys, key, "left_anti")
     return SettledDay(
-        run, again, alone, settled, size["versions"], stored, [tuple(row) for row in seen["arrivals"]], decisions
+        run, own_dates, alone, settled, size["versions"], stored, [tuple(row) for row in seen["arrivals"]], decisions
     )
 
 
-def _stored(run: Run, versions: DataFrame, again: bool) -> DataFrame:
+def _reach(run: Run, own_dates: list[date]) -> spark_tables.Slice:
+    """The event dates of rows that a day which runs again can change."""
+    days = run.contract.lateness_days
+    return {"event_date": sorted({*day_range(run.ds, 2 * days, days), *own_dates})}
+
+
+def _stored(run: Run, versions: DataFrame, own_dates: list[date]) -> DataFrame:
     """The stored versions of the day's keys, read from the event dates that lateness allows."""
     contract = run.contract
-    reach = contract.lateness_days
-    where: spark_tables.Slice = {"event_date": day_range(run.ds, 2 * reach if again else reach, reach)}
+    days = contract.lateness_days
+    where = _reach(run, own_dates) if own_dates else {"event_date": day_range(run.ds, days, days)}
     current, aside = layout.processed(contract), layout.superseded(contract)
     known = spark_tables.read_partitions(run, current, where).withColumn(ORIGIN, F.lit(current.path))
     replaced = spark_tables.read_partitions(run, aside, where).withColumn(ORIGIN, F.lit(aside.path))
     every = replaced.unionByName(known, allowMissingColumns=True)
     key = F.xxhash64(*contract.key)
     keys = versions.select(key.alias("_key"))
-    if again:
+    if own_dates:
         mine = (F.col("arrived") == F.lit(run.ds)) | (F.col("superseded") == F.lit(run.ds))
         keys = keys.union(every.where(mine).select(key))
     # Join on an 8-byte hash of the key; a key that only collides settles to what it already is.
     return every.withColumn("_key", key).join(keys, "_key", "left_semi").drop("_key")
 
 
-def _may_be_stored(run: Run) -> bool:
-    """Whether file statistics allow stored rows that arrived, or were superseded, on this day."""
-    contract, ds = run.contract, str(run.ds)
-    where = spark_tables.values_as_text({"event_date": day_range(run.ds, contract.lateness_days)})
-    for table in (layout.processed(contract), layout.superseded(contract)):
-        for file in delta_log.files(run.path(table), **where):
-            if any(file.covers(column, ds) for column in table.stats):
-                return True
-    return False
+def _own_dates(run: Run) -> list[date]:
+    """The event dates whose file statistics allow rows that arrived, or were superseded, on this day.
+
+    Of all event dates: the day may have run when the contract allowed more lateness than it does now.
+    """
+    found = set()
+    for table in (layout.processed(run.contract), layout.superseded(run.contract)):
+        for file in delta_log.files(run.path(table)):
+            if any(file.covers(column, str(run.ds)) for column in table.stats):
+                found.add(date.fromisoformat(file.partition["event_date"]))
+    return sorted(day for day in found if day <= run.ds)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
@@ -39,6 +41,9 @@ class TransformError(UsageError):
 
 # What faulty code raises, and not a machine that fails.
 FAULTS = (AnalysisException, AttributeError, LookupError, NameError, TypeError, ValueError)
+
+# Leaves of a plan that hold no data.
+NO_DATA = ("OneRowRelation", "Range")
 
 
 def derive(run: Run, rows: DataFrame) -> DataFrame:
@@ -94,7 +99,34 @@ def _call(run: Run, function: str, rows: DataFrame) -> DataFrame:
             f"{run.dataset.transforms_file}: {function} of {run.contract.name} returns a {type(returned).__name__}; "
             "expected a DataFrame: return the rows"
         )
+    if foreign := _foreign(returned, rows):
+        raise TransformError(
+            f"{run.dataset.transforms_file}: {function} of {run.contract.name} reads {foreign}. A transform may use only "
+            "the rows it is given: a day that runs again must give the same rows. Write a look-up as F.create_map or "
+            "F.when. Nothing was written."
+        )
     return returned
+
+
+def _foreign(returned: DataFrame, rows: DataFrame) -> str:
+    """The relation that the returned rows are read from besides the given ones; empty if there is none."""
+    given = {_identity(leaf) for leaf in _leaves(rows)}
+    others = [leaf for leaf in _leaves(returned) if leaf.nodeName() not in NO_DATA and _identity(leaf) not in given]
+    return re.sub(r"#\d+L?", "", others[0].simpleString(10)) if others else ""
+
+
+def _leaves(rows: DataFrame) -> list[Any]:
+    """The relations of the analysed plan and of its subqueries."""
+    plan = rows._jdf.queryExecution().analyzed()
+    subqueries = plan.subqueriesAll()
+    found = [each.collectLeaves() for each in (plan, *[subqueries.apply(place) for place in range(subqueries.size())])]
+    return [leaves.apply(place) for leaves in found for place in range(leaves.size())]
+
+
+def _identity(leaf: Any) -> int | str:
+    """Equal for both sides of a self-join, where Spark gives the columns new ids."""
+    # The semantic hash of an RDD's relation keeps those ids.
+    return f"rdd {leaf.rdd().id()}" if leaf.nodeName() == "LogicalRDD" else int(leaf.semanticHash())
 
 
 def _place(error: BaseException, file: str) -> str:

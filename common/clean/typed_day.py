@@ -17,6 +17,9 @@ from common.lake.merge import DesiredSlice
 from common.lake.spark_tables import record_hash
 from common.runtime.run import Run
 
+# Distinct accepted records that a key may have on one day.
+MAX_VERSIONS = 1_000
+
 
 @dataclass(frozen=True)
 class TypedDay:
@@ -46,10 +49,17 @@ class TypedDay:
 
 def type_day(run: Run) -> TypedDay:
     """Casts the day's raw records, refuses those that break the contract, and counts copies."""
+    day = _type_records(run)
+    crowded = _crowded_keys(day)
+    return day if crowded is None else _type_records(run, crowded)
+
+
+def _type_records(run: Run, crowded: DataFrame | None = None) -> TypedDay:
     contract = run.contract
     rows_in = Observation()
     raw = spark_tables.read_partitions(run, layout.raw(contract), {"ds": [run.ds]}).drop("ds")
-    records = cast_rows(raw.observe(rows_in, spark_tables.sum_or_zero("copies").alias("rows_in")), contract, run.ds)
+    observed = raw.observe(rows_in, spark_tables.sum_or_zero("copies").alias("rows_in"))
+    records = cast_rows(observed, contract, run.ds, crowded)
     accepted = F.size("reasons") == 0
     if contract.key == LINE:
         records = one_row_a_line(records, accepted)
@@ -72,10 +82,26 @@ def type_day(run: Run) -> TypedDay:
     repeated, duplicates = spark_tables.materialize(
         same_key.groupBy(*names).agg(F.sum("copies").alias("copies"), F.count(F.lit(1)).alias("_records")),
         records=spark_tables.sum_or_zero(F.col("_records") - 1),
+        repeated=F.count(F.lit(1)),
     )
     repeated = repeated.drop("_records")
-    counts = {**rows_in.get, **seen, "copies": seen["copies"] + duplicates["records"]}
+    counts = {
+        **rows_in.get,
+        **seen,
+        "copies": seen["copies"] + duplicates["records"],
+        "repeated": duplicates["repeated"],
+    }
     return TypedDay(run, alone.unionByName(repeated), repeated, counts)
+
+
+def _crowded_keys(day: TypedDay) -> DataFrame | None:
+    """The keys with more versions than a key can have, or None: few days have enough repeated records to look."""
+    if day.counts["repeated"] <= MAX_VERSIONS:
+        return None
+    key = day.run.contract.key
+    crowded = day.repeated.groupBy(*key).count().where(F.col("count") > MAX_VERSIONS).select(*key)
+    crowded, size = spark_tables.materialize(crowded, keys=F.count(F.lit(1)))
+    return crowded if size["keys"] else None
 
 
 def one_row_a_line(records: DataFrame, accepted: Column) -> DataFrame:

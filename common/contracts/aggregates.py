@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from common.contracts.number_types import NUMERIC, sum_type
+from common.contracts.number_types import EXACT, sum_type
 from common.errors import require
 from common.names import did_you_mean
 
@@ -101,7 +101,7 @@ class ColumnAggregate(Windowed):
 @dataclass(frozen=True)
 class Sum(ColumnAggregate):
     phrase: ClassVar[str] = "sum of"
-    types: ClassVar[tuple[str, ...]] = NUMERIC
+    types: ClassVar[tuple[str, ...]] = EXACT
 
     def type(self, type_of: TypeOf) -> str:
         return sum_type(type_of(self.column))
@@ -110,7 +110,7 @@ class Sum(ColumnAggregate):
 @dataclass(frozen=True)
 class Mean(ColumnAggregate):
     phrase: ClassVar[str] = "mean of"
-    types: ClassVar[tuple[str, ...]] = NUMERIC
+    types: ClassVar[tuple[str, ...]] = EXACT
 
 
 @dataclass(frozen=True)

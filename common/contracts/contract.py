@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
-from common.contracts.aggregates import Aggregate, ColumnAggregate, FeatureRatio, Flag, Windowed
+from common.contracts.aggregates import Aggregate, ColumnAggregate, FeatureRatio, Flag, Mean, Sum, Windowed
 from common.contracts.calendar import Closed, check_closed, is_closed
 from common.contracts.column import Column
 from common.contracts.entity import columns_of
@@ -204,7 +204,12 @@ class Contract:
                 return
             types = rule.types if isinstance(rule, ColumnAggregate) else ()
             fits = not types or column.base_type in types
-            require(fits, f"{prefix} ({rule.words}) needs {types}, but it is {column.type}")
+            inexact = isinstance(rule, Sum | Mean) and column.type == "double"
+            instead = (
+                f"; a sum of doubles depends on the order of the rows: declare {column.name}, or a measure that casts it, "
+                "as decimal(p,s)"
+            )
+            require(fits, f"{prefix} ({rule.words}) needs {types}, but it is {column.type}{instead * inexact}")
             known = not isinstance(rule, Flag) or rule.value in column.values or not column.values
             value = getattr(rule, "value", None)
             require(known, f"{prefix} compares with {value!r}, but the values are {column.values}")

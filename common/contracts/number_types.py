@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-NUMERIC = ("int", "long", "double", "decimal")
+EXACT = ("int", "long", "decimal")
+NUMERIC = (*EXACT, "double")
+
+# Nineteen digits more than a long has.
+WIDE_INTEGER = "decimal(38,0)"
 
 
 def sum_type(type_: str) -> str:
-    """Return a type wide enough for an exact sum: decimals gain ten digits, integers become long."""
+    """Return a type wide enough for an exact sum: decimals gain ten digits, int becomes long, long becomes a decimal."""
     if type_.startswith("decimal"):
         precision, scale = (int(part) for part in type_[8:-1].split(","))
         return f"decimal({min(38, precision + 10)},{scale})"
-    return "double" if type_ == "double" else "long"
+    return "long" if type_ == "int" else WIDE_INTEGER

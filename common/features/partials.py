@@ -13,6 +13,7 @@ from common.clean import transforms
 from common.clean.as_of import rows_known, versions_moved
 from common.contracts import layout
 from common.contracts.entity import DROP
+from common.contracts.number_types import WIDE_INTEGER
 from common.days import day_range
 from common.errors import UnbalancedBooksError
 from common.lake import spark_tables
@@ -66,7 +67,11 @@ def aggregate(run: Run, rows: DataFrame, observations: list[Observation]) -> Dat
     observations.append(Observation())
     measured = transforms.measure(run, rows)
     observed = rows.observe(observations[-1], F.count(F.lit(1)).alias("events"))
-    plain = {name: _state(name, run.contract.event_time) for name in states if not name.startswith("values_")}
+    plain = {
+        name: _state(name, type_, run.contract.event_time)
+        for name, type_ in states.items()
+        if not name.startswith("values_")
+    }
     counted = [name.removeprefix("values_") for name in states if name.startswith("values_")]
     by_day = [features.entity, "event_date"]
     partials = (
@@ -79,12 +84,13 @@ def aggregate(run: Run, rows: DataFrame, observations: list[Observation]) -> Dat
     return partials
 
 
-def _state(name: str, event_time: str | None) -> Column:
+def _state(name: str, type_: str, event_time: str | None) -> Column:
     kind, _, column = name.partition("_")
     value = F.col(column)
     match kind:
         case "sum":
-            return F.sum(value)
+            # Spark adds longs as longs, and two large ones overflow.
+            return F.sum(value.cast(type_) if type_ == WIDE_INTEGER else value)
         case "count":
             return F.count(value)
         case "min":

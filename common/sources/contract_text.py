@@ -131,8 +131,12 @@ def _features(
     yield "events_7d", "Count(7)"
     yield "events_30d", "Count(30)"
     for column in columns:
-        if column.base_type in ("decimal", "double") and column.name != entity:
+        if column.name == entity:
+            continue
+        if column.base_type == "decimal":
             yield f"{column.name[:50]}_30d", f'Sum(30, "{column.name}")'
+        if column.base_type == "double":
+            yield f"{column.name[:50]}_30d", f'Max(30, "{column.name}")'
 
 
 def _column(column: Guess, key: tuple[str, ...], event_time: str | None) -> Iterator[str]:

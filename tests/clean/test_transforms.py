@@ -1,11 +1,14 @@
 """What a dataset's own functions return is what its contract declares, or nothing is written."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -151,3 +154,57 @@ def test_a_first_day_that_fails_does_not_bind_the_contract(lake: PlayLake) -> No
         run_day(CLEAN, written(lake, "clean", type_="int", derived=too_large))
     assert run_day(CLEAN, written(lake, "clean", derived=cents))["outcome"] == "done"
     assert_rows(lake.rows("processed"), "transaction_id | cents\na | 1000")
+
+
+def rates(rows: DataFrame) -> DataFrame:
+    return rows.sparkSession.read.parquet(os.environ["RATES"])
+
+
+def from_a_file(rows: DataFrame) -> DataFrame:
+    return cents(rows).join(F.broadcast(rates(rows)), "category", "left")
+
+
+def from_a_subquery(rows: DataFrame) -> DataFrame:
+    rates(rows).createOrReplaceTempView("rates")
+    return cents(rows).withColumn("rate", F.expr("(SELECT max(rate) FROM rates)"))
+
+
+def from_memory(rows: DataFrame) -> DataFrame:
+    return cents(rows).join(rows.sparkSession.createDataFrame([("food", 2)], "category string, rate int"), "category")
+
+
+@pytest.mark.parametrize(
+    ("own", "found"),
+    [
+        (
+            from_a_file,
+            "derive of transactions reads Relation .category,rate. parquet. A transform may use only the rows",
+        ),
+        (from_a_subquery, "derive of transactions reads Relation .category,rate. parquet"),
+        (from_memory, "derive of transactions reads Lo.* .category, rate.*F.create_map or F.when"),
+    ],
+)
+def test_a_transform_may_not_read_data_of_its_own(
+    lake: PlayLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: Transform, found: str
+) -> None:
+    pq.write_table(pa.table({"category": ["food"], "rate": [2]}), tmp_path / "rates.parquet")
+    monkeypatch.setenv("RATES", str(tmp_path / "rates.parquet"))
+    lake.land(DAY, "transaction_id\na")
+    with pytest.raises(TransformError, match=found) as refused:
+        run_day(INGEST, written(lake, derived=own))
+    assert refused.value.exit_code == 2
+    assert lake.state() == {}
+
+
+def test_a_transform_may_use_its_rows_twice(lake: PlayLake) -> None:
+    def derived(rows: DataFrame) -> DataFrame:
+        largest = rows.groupBy("user_id").agg(F.max("purchase_amount").alias("largest"))
+        size = F.create_map(F.lit("food"), F.lit(1), F.lit("home"), F.lit(2))
+        days = rows.sparkSession.range(1).crossJoin(rows.sparkSession.sql("SELECT 1 AS one"))
+        both = cents(rows).union(cents(rows)).distinct().join(largest, "user_id").crossJoin(days)
+        return both.withColumn("size", size[F.col("category")])
+
+    lake.land(DAY, "transaction_id\na\nb")
+    lake.ingest(DAY)
+    counts = run_day(CLEAN, written(lake, "clean", derived=derived))["counts"]
+    assert counts["accepted"] == 2

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from common.contracts import layout
-from common.contracts.aggregates import Aggregate, Count, DatePart, FeatureRatio, Pick, Share, Sum
+from common.contracts.aggregates import Aggregate, Count, DatePart, FeatureRatio, Mean, Pick, Share, Sum
 from common.contracts.contract import Column, Contract, Feature, Features, Files
 from common.contracts.page import contract_markdown
 from common.contracts.suite import rules_of
@@ -18,7 +18,12 @@ def column(name: str = "amount", type: str = "long", **declared: Any) -> Column:
 
 
 def contract(**declared: Any) -> Contract:
-    columns = (column("id", "string", required=True), column("at", "timestamp", required=True), column("amount"))
+    columns = (
+        column("id", "string", required=True),
+        column("at", "timestamp", required=True),
+        column("amount"),
+        column("rate", "double"),
+    )
     features = Features(version=1, entity="id", columns=(Feature("spend", Sum(7, "amount")),))
     wanted = {
         "name": "orders",
@@ -96,6 +101,8 @@ def test_a_contract_that_contradicts_itself_names_both_sides(declared: dict[str,
         ((Feature("n", Count(7)), Feature("share", FeatureRatio("n", "m"))), r"divides \['m'\]"),
         ((Feature("n", Count(7)), Feature("amount", Pick("amount"))), "amount on ds.*event feature table"),
         ((Feature("ids", Sum(7, "id")),), "'ids'.*needs.*'decimal'.*it is string"),
+        ((Feature("spend", Sum(7, "rate")),), "'spend'.*is double; .*: declare rate, or a measure .*, as decimal"),
+        ((Feature("spend", Mean(7, "rate")),), "'spend'.*is double; .*: declare rate, or a measure .*, as decimal"),
         ((Feature("often", Share(7, "amount")),), "'often'.*needs.*'boolean'.*it is"),
     ],
 )

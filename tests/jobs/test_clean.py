@@ -190,6 +190,32 @@ def test_clean_twice_changes_nothing_at_all(lake: PlayLake) -> None:
     assert lake.state() == before
 
 
+def test_a_day_that_runs_again_under_less_lateness_takes_back_what_is_too_late_now(lake: PlayLake) -> None:
+    late, later = "2026-01-09", "2026-01-10"
+    clean(lake, DAY, "transaction_id | purchase_amount\na | 1\nb | 1")
+    clean(
+        lake,
+        late,
+        f"""
+        transaction_id | purchase_amount | timestamp
+        a              | 5               | {DAY}T10:00:00Z
+        b              | 5               | {DAY}T10:00:00Z
+        c              | 1               | {DAY}T10:00:00Z
+        d              | 1               | {late}T10:00:00Z
+        """,
+    )
+    clean(lake, later, f"transaction_id | purchase_amount | timestamp\nb | 7 | {DAY}T10:00:00Z")
+    shorter = lake.with_contract(lateness_days=2)
+    assert shorter.clean(late, full_refresh=True)["counts"]["quarantined"] == 3
+    known = f"transaction_id | purchase_amount | arrived\na | 1.00 | {DAY}\nd | 1.00 | {late}"
+    assert_rows(lake.rows("processed"), f"{known}\nb | 7.00 | {later}")
+    assert_rows(lake.rows("superseded"), f"transaction_id | purchase_amount | superseded\nb | 1.00 | {later}")
+    shorter.clean(later, full_refresh=True)
+    assert_rows(lake.rows("processed"), f"{known}\nb | 1.00 | {DAY}")
+    assert lake.rows("superseded") == []
+    assert shorter.clean(late, full_refresh=True)["outcome"] == "nothing"
+
+
 def test_books_are_committed_even_when_no_row_changes(lake: PlayLake) -> None:
     clean(lake, DAY, "transaction_id\na")
     before = lake.table("processed/transactions").version()

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from common.contracts.aggregates import Share
+from common.contracts.aggregates import Mean, Share, Sum
 from common.contracts.contract import Column, Feature
 from common.errors import SourceMissingError
 from tests.support.landing import PURCHASE
@@ -322,3 +322,17 @@ def test_a_share_of_known_values_leaves_out_nulls(lake: PlayLake) -> None:
     lake.land_bytes("2026-01-05", "\n".join([*lines, ""]).encode())
     lake.day("2026-01-05")
     assert_rows(lake.feature_rows("2026-01-05"), "user_id | of_all | of_known\n1 | 0.25 | 0.5\n2 | 0.0 | -")
+
+
+def test_sums_of_the_largest_integers_are_exact(lake: PlayLake) -> None:
+    large, features = 2**63 - 1, lake.contract.features
+    more = (Feature("ages_30d", Sum(30, "age")), Feature("mean_age_30d", Mean(30, "age")))
+    columns = lake.columns("age", type="long", maximum=None)
+    wide = lake.with_contract(columns=columns, features=replace(features, columns=(*features.columns, *more)))
+    wide.land(str(FIRST), f"transaction_id | age\na | {large}\nb | {large}")
+    wide.day(str(FIRST))
+    following = str(FIRST + timedelta(days=1))
+    wide.land(following, f"transaction_id | age\nc | {large}")
+    wide.day(following)
+    (row,) = wide.feature_rows(following)
+    assert (row["ages_30d"], row["mean_age_30d"]) == (3 * large, float(large))
