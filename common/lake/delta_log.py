@@ -37,7 +37,8 @@ class Commit:
         return [date.fromisoformat(day) for day in self.books.get("days", [self.books["ds"]])]
 
 
-def _open(uri: str, version: int | None = None) -> DeltaTable | None:
+def open_table(uri: str, version: int | None = None) -> DeltaTable | None:
+    """The table at that version, or at its newest; None if there is no table."""
     return DeltaTable(uri, version=version) if exists(uri) else None
 
 
@@ -62,7 +63,7 @@ def version(uri: str) -> int:
 
 def columns(uri: str) -> dict[str, Any]:
     """The columns of the newest version with their types in Spark's JSON form; none without a table."""
-    return _columns(_open(uri))
+    return _columns(open_table(uri))
 
 
 def _columns(table: DeltaTable | None) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def _columns(table: DeltaTable | None) -> dict[str, Any]:
 
 def commits(uri: str, limit: int | None = None) -> list[Commit]:
     """The newest commits, newest first."""
-    table = _open(uri)
+    table = open_table(uri)
     return [] if table is None else [_commit(entry) for entry in table.history(limit=limit)]
 
 
@@ -87,7 +88,7 @@ def newest_commit(uri: str, job: str, ds: str | None = None) -> Commit | None:
 
 def commits_since(uri: str, since: int) -> list[Commit]:
     """The commits after version `since`, newest first."""
-    table = _open(uri) if version(uri) > since else None
+    table = open_table(uri) if version(uri) > since else None
     entries = [] if table is None else table.history(limit=table.version() - since)
     return [_commit(entry) for entry in entries if entry["version"] > since]
 
@@ -126,7 +127,7 @@ class PartitionFiles:
 
 def partition_files(uri: str, at: int | None = None, /, **partition: list[str]) -> PartitionFiles:
     """The files with those partition values, of the newest version or of `at`."""
-    table = _open(uri, at)
+    table = open_table(uri, at)
     rows = [] if table is None else pa.table(table.get_add_actions(flatten=True)).to_pylist()
     every = [_file(row) for row in rows]
     matching = [file for file in every if all(file.partition[name] in values for name, values in partition.items())]
