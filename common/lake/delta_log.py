@@ -52,7 +52,8 @@ class Commit:
         return self.ours and "counts" in self.books
 
 
-def _open(uri: str, version: int | None = None) -> DeltaTable | None:
+def open_table(uri: str, version: int | None = None) -> DeltaTable | None:
+    """The table at that version, or at its newest; None if there is no table."""
     return DeltaTable(uri, version=version) if exists(uri) else None
 
 
@@ -77,13 +78,13 @@ def version(uri: str) -> int:
 
 def transaction(uri: str, app: str) -> int:
     """The number of the last Delta transaction of an application on the table; 0 if there is none."""
-    table = _open(uri)
+    table = open_table(uri)
     return (table.transaction_version(app) or 0) if table else 0
 
 
 def columns(uri: str) -> dict[str, Any]:
     """The columns of the newest version with their types in Spark's JSON form; none without a table."""
-    return _columns(_open(uri))
+    return _columns(open_table(uri))
 
 
 def _columns(table: DeltaTable | None) -> dict[str, Any]:
@@ -199,7 +200,7 @@ class PartitionFiles:
 
 def partition_files(uri: str, at: int | None = None, /, **partition: list[str]) -> PartitionFiles:
     """The files with those partition values, of the newest version or of `at`."""
-    table = _open(uri, at)
+    table = open_table(uri, at)
     rows = [] if table is None else pa.table(table.get_add_actions(flatten=True)).to_pylist()
     every = [_file(row) for row in rows]
     matching = [file for file in every if all(file.partition[name] in values for name, values in partition.items())]

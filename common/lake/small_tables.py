@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from common.contracts.layout import Table
@@ -16,11 +16,11 @@ from common.errors import LakeNotWritableError
 from common.lake import delta_log, table_properties
 from common.lake.commit_metadata import arrow_commit
 from common.lake.locks import committing
+from common.lake.slices import Replacement, Slice, replace_slice
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
 
-Slice = Mapping[str, Sequence[Any]]
 # Raised when the lake cannot be written, or the table cannot be read.
 WRITE_ERRORS = (OSError, DeltaError, LakeNotWritableError)
 
@@ -34,36 +34,32 @@ def write_slice(
     books: Mapping[str, Any] | None = None,
 ) -> bool:
     """Replace the slice with these rows; write nothing if it already holds them."""
-    path = run.path(table)
     desired = _ordered(pa.Table.from_pylist(list(rows), schema=schema), table)
+
+    def decide(stored: DeltaTable | None) -> Replacement | None:
+        if stored is not None and _same(_ordered(_rows(stored, where), table), desired):
+            return None
+        return Replacement(where, desired, arrow_commit(run, books))
+
     with committing(run.settings.lake, table.path):
-        there = delta_log.exists(path)
-        if there and _same(_ordered(read_slice(path, where), table), desired):
-            return False
-        write_deltalake(
-            path,
-            desired,
-            mode="overwrite",
-            predicate=slice_predicate(where) if there else None,
-            partition_by=list(table.partition),
+        return replace_slice(
+            run.path(table),
+            decide,
+            partition_by=table.partition,
             configuration=table_properties.of_small_table(table),
-            commit_properties=arrow_commit(run, books),
         )
-    return True
-
-
-def slice_predicate(where: Slice) -> str:
-    """For `deltalake`. Pass dates and declared names only, never input of a user or of the data."""
-    return " AND ".join(f"{name} IN ({', '.join(repr(str(value)) for value in where[name])})" for name in where)
 
 
 def read_slice(path: str, where: Slice, columns: list[str] | None = None, version: int | None = None) -> pa.Table:
     """The rows with those values, read from their partitions only; none without a table."""
-    if not delta_log.exists(path):
-        return pa.table({})
+    stored = delta_log.open_table(path, version)
+    return pa.table({}) if stored is None else _rows(stored, where, columns)
+
+
+def _rows(stored: DeltaTable, where: Slice, columns: list[str] | None = None) -> pa.Table:
     conditions = [pc.field(name).isin(list(values)) for name, values in where.items()]
     chosen = reduce(lambda one, other: one & other, conditions)
-    return DeltaTable(path, version=version).to_pyarrow_table(filters=chosen, columns=columns)
+    return stored.to_pyarrow_table(filters=chosen, columns=columns)
 
 
 def _ordered(rows: pa.Table, table: Table) -> pa.Table:

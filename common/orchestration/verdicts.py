@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from common.contracts import layout
 from common.lake import small_tables
+from common.lake.slices import Slice
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
@@ -50,13 +51,13 @@ class Verdict:
 
 def keep(run: Run, verdict: Verdict) -> None:
     """Store the verdict in place of the day's last one. One that stops the day has no counts: it is judged again."""
-    where: small_tables.Slice = {"ds": [verdict.ds], "table": [verdict.table]}
+    where: Slice = {"ds": [verdict.ds], "table": [verdict.table]}
     books = {"counts": verdict.counts} if verdict.success else None
     small_tables.write_slice(run, layout.verdicts(run.contract), SCHEMA, [asdict(verdict)], where, books)
 
 
 def read(run: Run, table: str, days: list[date]) -> dict[date, Verdict]:
     """The newest verdict on each of those days of the table."""
-    where: small_tables.Slice = {"ds": days, "table": [table]}
+    where: Slice = {"ds": days, "table": [table]}
     rows = small_tables.read_slice(run.path(layout.verdicts(run.contract)), where).to_pylist()
     return {row["ds"]: Verdict(**row) for row in rows}

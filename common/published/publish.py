@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable
 from pyarrow import fs
 
 from common.contracts import layout
@@ -17,10 +18,11 @@ from common.features import definition
 from common.features.definition import Definition
 from common.lake import content_hash, delta_log, table_properties
 from common.lake.commit_metadata import arrow_commit, with_snapshot
-from common.lake.delta_log import Commit
+from common.lake.delta_log import Commit, TableLog
 from common.lake.files import locate
 from common.lake.locks import committing
-from common.lake.small_tables import read_slice, slice_predicate
+from common.lake.slices import Replacement, replace_slice
+from common.lake.small_tables import read_slice
 from common.orchestration import requirements, stages, staleness, verdicts
 from common.runtime.run import Outcome, Run
 from common.runtime.submit_command import spark_submit
@@ -143,16 +145,30 @@ def _range(days: Sequence[Run]) -> str:
 def _write(uri: str, days: Sequence[ValidatedDay], books: dict[str, Any]) -> None:
     contract = days[0].run.contract
     table = layout.published(contract)
-    there = delta_log.exists(uri)
-    write_deltalake(
+    newest = delta_log.version(uri)
+
+    def decide(_: DeltaTable | None) -> Replacement | None:
+        # A machine that does not share our locks may have published some of the days meanwhile.
+        since = [*takewhile(lambda commit: commit.version > newest, TableLog(uri))]
+        theirs = {day: facts for commit in since[::-1] for day, facts in commit.books.get("days", {}).items()}
+        still = [day for day in days if _is_news(books["days"][str(day.run.ds)], theirs.get(str(day.run.ds)))]
+        if not still:
+            return None
+        facts = {str(day.run.ds): books["days"][str(day.run.ds)] for day in still}
+        commit = arrow_commit(still[0].run, {**books, "days": facts})
+        return Replacement({"ds": [day.run.ds for day in still]}, _stream(still), commit)
+
+    replace_slice(
         uri,
-        _stream(days),
-        mode="overwrite",
-        predicate=slice_predicate({"ds": [day.run.ds for day in days]}) if there else None,
-        partition_by=list(table.partition),
+        decide,
+        partition_by=table.partition,
         configuration=table_properties.of_published_table(table, contract.features.entity),
-        commit_properties=arrow_commit(days[0].run, books),
     )
+
+
+def _is_news(facts: dict[str, Any], theirs: dict[str, Any] | None) -> bool:
+    """Whether the day differs from what was published meanwhile, and comes from features no older than that."""
+    return _differs(facts, theirs) and (theirs is None or facts["features_version"] >= theirs["features_version"])
 
 
 def _stream(days: Sequence[ValidatedDay]) -> pa.RecordBatchReader:

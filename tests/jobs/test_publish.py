@@ -27,6 +27,7 @@ from jobs.features import FEATURES
 from jobs.publish import ONLINE, PUBLISH
 from jobs.reproduce import REPRODUCE
 from jobs.validate import VALIDATE
+from tests.support.other_machine import OtherMachine
 from tests.support.play_lake import PlayLake
 from tests.support.tables_as_text import assert_rows
 
@@ -100,6 +101,31 @@ def test_a_range_is_published_in_one_version_or_not_at_all(lake: PlayLake) -> No
     assert (line["ds"], line["written"]) == (f"{DAY}..{NEXT}", {PATH: 0})
     assert {str(row["ds"]) for row in seen(lake)} == {DAY, NEXT}
     assert lake.run(PUBLISH, DAY)["outcome"] == "nothing"
+
+
+def test_machines_without_a_common_lock_publish_different_days_at_a_time(lake: PlayLake) -> None:
+    days = (DAY, NEXT, AFTER)
+    for ds in days:
+        land(lake, ds, f"transaction_id\n{ds}")
+        lake.validate(ds, "features")
+    first, second, third = (lake.plan("publish", ds) for ds in days)
+    publish.publish([replace(first, code=OtherMachine(lambda: publish.publish([second])))])
+    assert [(one.version, list(one.days)) for one in lake.published.versions()] == [(1, [DAY]), (0, [NEXT])]
+    publish.publish([replace(third, code=OtherMachine(lambda: publish.publish([third])))])
+    assert [list(one.days) for one in lake.published.versions()] == [[AFTER], [DAY], [NEXT]]
+    assert sorted(str(row["ds"]) for row in seen(lake)) == [DAY, NEXT, AFTER]
+
+
+def test_a_day_is_not_published_over_newer_features_of_another_machine(lake: PlayLake) -> None:
+    land(lake, DAY, "transaction_id | purchase_amount\na | 10.00")
+    lake.validate(DAY, "features")
+
+    def correct() -> None:
+        land(lake, DAY, "transaction_id | purchase_amount\na | 11.00")
+        lake.publish(DAY)
+
+    publish.publish([replace(lake.plan("publish", DAY), code=OtherMachine(correct))])
+    assert_rows(seen(lake), "user_id | spend_7d\n1 | 11.00")
 
 
 def test_a_polling_reader_never_sees_an_unvalidated_row(lake: PlayLake) -> None:

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
+from deltalake.exceptions import CommitFailedError
 
 from common.quality import profiles
 from common.quality.profiles import Profile
+from tests.support.other_machine import OtherMachine
 from tests.support.play_lake import PlayLake
 
 DAY = date(2026, 1, 5)
@@ -25,3 +28,52 @@ def test_writing_equal_numbers_again_writes_nothing(tmp_path: Path, number: floa
     assert lake.state() == before
     profiles.keep(run, "processed", [found[0], replace(found[1], rows=3)])
     assert lake.state() != before
+
+
+def stored(lake: PlayLake) -> dict[str, int]:
+    """The rows that each day's profile counts."""
+    profile_rows = lake.table("profiles/transactions").to_pyarrow_table().to_pylist()
+    assert len(profile_rows) == len({(row["ds"], row["table"], row["column"]) for row in profile_rows})
+    return {f"{row['ds'].day} {row['table']}": row["rows"] for row in profile_rows}
+
+
+def keep(lake: PlayLake, day: int, rows: int, code: object = "test", table: str = "processed") -> None:
+    run = replace(lake.plan("validate", f"2026-01-{day:02}"), code=code)
+    fact = replace(FACT, ds=date(2026, 1, day), table=table, rows=rows)
+    profiles.keep(run, table, [fact])
+
+
+@pytest.mark.parametrize(
+    ("before", "others", "expected"),
+    [
+        ([], [(5, 1)], {"5 processed": 9}),
+        ([], [(6, 1)], {"5 processed": 9, "6 processed": 1}),
+        ([(5, 2)], [(5, 1)], {"5 processed": 9}),
+        ([(6, 2)], [(5, 1)], {"5 processed": 9, "6 processed": 2}),
+        ([(5, 2)], [(6, 1)], {"5 processed": 9, "6 processed": 1}),
+        ([(5, 2)], [(5, 1), (5, 3), (6, 4)], {"5 processed": 9, "6 processed": 4}),
+    ],
+)
+def test_a_writer_on_another_machine_loses_nothing_and_repeats_nothing(
+    tmp_path: Path, before: list[tuple[int, int]], others: list[tuple[int, int]], expected: dict[str, int]
+) -> None:
+    lake = PlayLake(tmp_path)
+    for day, rows in before:
+        keep(lake, day, rows)
+    keep(lake, 5, 9, OtherMachine(*(partial(keep, lake, *other) for other in others)))
+    assert stored(lake) == expected
+
+
+def test_a_slice_that_another_machine_has_just_written_is_not_written_again(tmp_path: Path) -> None:
+    lake = PlayLake(tmp_path)
+    keep(lake, 5, 2)
+    keep(lake, 5, 9, OtherMachine(partial(keep, lake, 5, 9)))
+    assert (stored(lake), lake.table("profiles/transactions").version()) == ({"5 processed": 9}, 1)
+
+
+def test_a_table_that_others_never_stop_writing_fails_without_a_change(tmp_path: Path) -> None:
+    lake = PlayLake(tmp_path)
+    keep(lake, 5, 0)
+    with pytest.raises(CommitFailedError):
+        keep(lake, 5, 9, OtherMachine(*(partial(keep, lake, 5, rows) for rows in range(1, 20))))
+    assert stored(lake) != {"5 processed": 9}

@@ -6,13 +6,13 @@ import argparse
 from typing import Any
 
 import pyarrow as pa
-from deltalake import write_deltalake
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from common.errors import exit_on_error
 from common.lake import delta_log, training_manifests
 from common.lake.commit_metadata import unsigned_commit
+from common.lake.slices import Replacement, replace_slice
 from common.runtime.settings import load_settings
 from common.training import store
 from common.training.training_set import TIME
@@ -72,14 +72,8 @@ def _earlier_result(uri: str, version: int) -> dict[str, Any] | None:
 def _write(uri: str, rows: pa.Table, version: int, result: dict[str, Any]) -> None:
     """Writes the predictions of one training set; the commit names the versions of its inputs."""
     named = rows.append_column("training_set_version", pa.array([version] * rows.num_rows, pa.int32()))
-    write_deltalake(
-        uri,
-        named,
-        mode="overwrite",
-        predicate=f"training_set_version = {version}" if delta_log.exists(uri) else None,
-        partition_by=["training_set_version"],
-        commit_properties=unsigned_commit(result),
-    )
+    chosen = Replacement({"training_set_version": [version]}, named, unsigned_commit(result))
+    replace_slice(uri, lambda stored: chosen, partition_by=["training_set_version"])
 
 
 if __name__ == "__main__":
