@@ -57,6 +57,11 @@ class TableSnapshot:
             files.setdefault(self._part(row, "partition."), set()).add(unquote(row["path"]))
         return {part: frozenset(files[part]) for part in sorted(files)}
 
+    @property
+    def table_id(self) -> str:
+        """Differs between a table and one that was made anew at its place."""
+        return str(self.table.metadata().id)
+
     @cached_property
     def schema(self) -> pa.Schema:
         return pa.schema(self.table.schema().to_arrow())
