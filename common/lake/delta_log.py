@@ -12,12 +12,16 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from common.errors import UnsupportedTableError
 from common.lake.files import is_local, list_files, local_path
 
 USER_METADATA = "userMetadata"
 # Most look-ups end within so many commits; only those for an old day read the whole log.
 RECENT = 100
 NO_TABLE = -1
+COLUMN_MAPPING = "delta.columnMapping.mode"
+# Features that leave the data files as a plain reader expects them.
+HARMLESS = frozenset({"timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"})
 VERSION = re.compile(r"(\d{20})\.(json$|checkpoint\.)")
 
 
@@ -39,7 +43,22 @@ class Commit:
 
 def open_table(uri: str, version: int | None = None) -> DeltaTable | None:
     """The table at that version, or at its newest; None if there is no table."""
-    return DeltaTable(uri, version=version) if exists(uri) else None
+    return plainly_readable(DeltaTable(uri, version=version), uri) if exists(uri) else None
+
+
+def plainly_readable(table: DeltaTable, uri: str) -> DeltaTable:
+    """Return the table; raise if its files do not hold its rows as a plain Parquet reader would read them."""
+    protocol, settings = table.protocol(), table.metadata().configuration
+    mapped = settings.get(COLUMN_MAPPING, "none") != "none"
+    # Protocols before version 3 name no features; a table may list column mapping without using it.
+    features = {*(protocol.reader_features or [])} - {"columnMapping"} | ({"columnMapping"} if mapped else set())
+    if strange := sorted(features - HARMLESS):
+        raise UnsupportedTableError(
+            f"{uri} version {table.version()} has the Delta features {', '.join(strange)}, which another program has added; "
+            f"expected none but {', '.join(sorted(HARMLESS))}, because the others change what its files mean. Nothing was "
+            "read. Remove them with Delta's ALTER TABLE … DROP FEATURE, or restore an earlier version of the table."
+        )
+    return table
 
 
 def exists(uri: str) -> bool:

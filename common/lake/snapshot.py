@@ -136,7 +136,7 @@ def open_version(uri: str, version: int) -> TableSnapshot:
     if not 0 <= version <= newest:
         raise _gone(uri, version, f"the newest is {newest}")
     try:
-        return TableSnapshot(uri, version, DeltaTable(uri, version=version))
+        return TableSnapshot(uri, version, delta_log.plainly_readable(DeltaTable(uri, version=version), uri))
     except DeltaError:
         raise _gone(uri, version, "its log was removed") from None
 
