@@ -57,6 +57,10 @@ class LakeNotWritableError(PipelineError):
     """The lake has no space left, or denies write access."""
 
 
+class UnsupportedTableError(PipelineError):
+    """Another program has given a table features that we would misread."""
+
+
 class ClusterUnavailableError(PipelineError):
     """No Spark cluster answers, or the one that answers cannot run this job."""
 

@@ -78,6 +78,9 @@ class Daily(Timed):
     )
     wait_minutes: float = Field(ge=0, description="How long a day is waited for")
     poll_seconds: float = Field(gt=0)
+    quiet_seconds: float = Field(
+        ge=0, description="How long a landed day may not change before it is taken; a contract's `complete` replaces it"
+    )
 
 
 class Training(Timed):

@@ -17,27 +17,33 @@ from dags.schedule import Daily
 
 
 class LandingTrigger(BaseTrigger):
-    """Polls until the day has landed or the deadline has passed."""
+    """Polls until the day has landed, and has not changed for `quiet_seconds`, or the deadline has passed."""
 
-    def __init__(self, dataset: str, landing: str, ds: str, poll_seconds: float, deadline: float) -> None:
+    def __init__(
+        self, dataset: str, landing: str, ds: str, poll_seconds: float, quiet_seconds: float, deadline: float
+    ) -> None:
         super().__init__()
         self.dataset, self.landing, self.ds = dataset, landing, ds
-        self.poll_seconds, self.deadline = poll_seconds, deadline
+        self.poll_seconds, self.quiet_seconds, self.deadline = poll_seconds, quiet_seconds, deadline
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        names = ("dataset", "landing", "ds", "poll_seconds", "deadline")
+        names = ("dataset", "landing", "ds", "poll_seconds", "quiet_seconds", "deadline")
         return "dags.waiting.LandingTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        landed = await asyncio.to_thread(has_landed, self.dataset, self.landing, self.ds)
-        while not landed and time.time() < self.deadline:
-            await asyncio.sleep(self.poll_seconds)
-            landed = await asyncio.to_thread(has_landed, self.dataset, self.landing, self.ds)
+        before = None
+        while True:
+            now = await asyncio.to_thread(landed_sizes, self.dataset, self.landing, self.ds)
+            landed = now is not None and (now == before or not self.quiet_seconds)
+            if landed or time.time() >= self.deadline:
+                break
+            before = now
+            await asyncio.sleep(self.poll_seconds if now is None else self.quiet_seconds)
         yield TriggerEvent({"landed": landed})
 
 
 class Wait(BaseOperator):
-    """Succeeds once the landing folder holds a file for the day. After the deadline it fails, or skips the day, as declared."""
+    """Succeeds once the day has landed as a whole. After the deadline it fails, or skips the day, as declared."""
 
     template_fields = ("ds",)
 
@@ -45,23 +51,27 @@ class Wait(BaseOperator):
         super().__init__(**rest)
         self.dataset, self.landing, self.ds = dataset, landing, ds
         self.minutes, self.poll_seconds, self.missing = how.wait_minutes, how.poll_seconds, how.missing
+        self.quiet_seconds = how.quiet_seconds
 
     def execute(self, context: Context) -> None:
-        if has_landed(self.dataset, self.landing, self.ds):
+        landed = has_landed(self.dataset, self.landing, self.ds)
+        quiet_seconds = 0 if says_when_complete(self.dataset) else self.quiet_seconds
+        if landed and not quiet_seconds:
             return
-        if is_closed(self.dataset, self.ds):
+        if not landed and is_closed(self.dataset, self.ds):
             raise AirflowSkipException(f"{self.dataset} is closed on {self.ds}: nothing is expected, and nothing came")
-        self.log.info("%s of %s has not landed yet; waiting for up to %g minutes", self.dataset, self.ds, self.minutes)
-        deadline = time.time() + 60 * self.minutes
-        trigger = LandingTrigger(self.dataset, self.landing, self.ds, self.poll_seconds, deadline)
+        state = "may still be landing" if landed else "has not landed yet"
+        self.log.info("%s of %s %s; waiting for up to %g minutes", self.dataset, self.ds, state, self.minutes)
+        deadline = time.time() + 60 * self.minutes + quiet_seconds
+        trigger = LandingTrigger(self.dataset, self.landing, self.ds, self.poll_seconds, quiet_seconds, deadline)
         self.defer(trigger=trigger, method_name="resume")
 
     def resume(self, context: Context, event: dict[str, Any]) -> None:
         if event["landed"]:
             return
         message = (
-            f"{self.dataset} of {self.ds} has not landed: nothing came within {self.minutes:g} minutes; expected at least one "
-            "file in its landing folder. When it has come, clear the run, and the day runs."
+            f"{self.dataset} of {self.ds} has not landed: nothing came within {self.minutes:g} minutes, or not all; expected "
+            "at least one file in its landing folder, and no more changes. When it has come, clear the run, and the day runs."
         )
         if self.missing == "skip":
             telling.late(context, message)
@@ -77,10 +87,22 @@ def is_closed(dataset: str, ds: str) -> bool:
     return datasets.load(dataset).contract.is_closed(date.fromisoformat(ds))
 
 
+def says_when_complete(dataset: str) -> bool:
+    from common.contracts import datasets
+
+    return datasets.load(dataset).contract.source.complete is not None
+
+
 def has_landed(dataset: str, landing: str, ds: str) -> bool:
+    return landed_sizes(dataset, landing, ds) is not None
+
+
+def landed_sizes(dataset: str, landing: str, ds: str) -> dict[str, int] | None:
+    """The names and sizes of the day's files; None if none has landed, or if a day that says so is not complete."""
     from datetime import date
 
     from common.contracts import datasets
     from common.sources.landing import Landing
 
-    return Landing(datasets.load(dataset).contract, landing, date.fromisoformat(ds)).arrived
+    day = Landing(datasets.load(dataset).contract, landing, date.fromisoformat(ds))
+    return day.sizes if day.arrived else None

@@ -33,6 +33,7 @@ class Files:
     on_bad_file: str = "fail"
     empty_day_wipes: bool = False
     any_case: bool = False  # names of columns in files match in upper and lower case
+    complete: str | None = None  # the file that says that a day is complete: a marker, or a manifest ending in .json
     longest_record: int = 1_000_000  # in characters; a longer one is quarantined as too_long
 
     def __post_init__(self) -> None:
@@ -44,6 +45,11 @@ class Files:
         known = self.on_bad_file in ("fail", "quarantine")
         hint = did_you_mean(self.on_bad_file, ("fail", "quarantine"))
         require(known, f"on_bad_file {self.on_bad_file!r} is unknown{hint}; expected 'fail' or 'quarantine'")
+        marker = self.complete
+        plain = marker is None or (bool(marker.strip()) and "/" not in marker and marker not in (".", ".."))
+        require(
+            plain, f"complete {marker!r} is not allowed; expected the name of a file, like _SUCCESS or manifest.json"
+        )
         require(self.longest_record > 0, f"longest_record {self.longest_record} is not allowed; expected 1 or more")
 
     def fold(self, name: str) -> str:

@@ -58,6 +58,7 @@ NOTES: Notes = {
         "on_bad_file": ('A file that cannot be read stops the day ("fail"), or is put aside ("quarantine").', 'on_bad_file="quarantine"'),
         "any_case": ("Names of columns match in upper and lower case.", "any_case=True"),
         "longest_record": ("In characters; a longer record is quarantined as too_long.", "longest_record=5_000_000"),
+        "complete": ("The file that says that all of a day has landed: a marker, or a .json manifest with every file's name and size.", 'complete="_SUCCESS"'),
         "empty_day_wipes": ("A day whose files hold no rows removes the rows that it had before.", "empty_day_wipes=True"),
     },
     "Features": {

@@ -16,10 +16,14 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from pyarrow import fs
 
+from common.errors import UnsupportedTableError
 from common.lake.files import is_local, list_files, local_path, locate
 
 USER_METADATA = "userMetadata"
 NO_TABLE = -1
+COLUMN_MAPPING = "delta.columnMapping.mode"
+# Features that leave the data files as a plain reader expects them.
+HARMLESS = frozenset({"timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"})
 VERSION = re.compile(r"(\d{20})\.(json$|checkpoint\.)")
 COMMIT = re.compile(r"(\d{20})\.json$")
 CACHED_COMMITS = 50_000
@@ -54,7 +58,22 @@ class Commit:
 
 def open_table(uri: str, version: int | None = None) -> DeltaTable | None:
     """The table at that version, or at its newest; None if there is no table."""
-    return DeltaTable(uri, version=version) if exists(uri) else None
+    return plainly_readable(DeltaTable(uri, version=version), uri) if exists(uri) else None
+
+
+def plainly_readable(table: DeltaTable, uri: str) -> DeltaTable:
+    """Return the table; raise if its files do not hold its rows as a plain Parquet reader would read them."""
+    protocol, settings = table.protocol(), table.metadata().configuration
+    mapped = settings.get(COLUMN_MAPPING, "none") != "none"
+    # Protocols before version 3 name no features; a table may list column mapping without using it.
+    features = {*(protocol.reader_features or [])} - {"columnMapping"} | ({"columnMapping"} if mapped else set())
+    if strange := sorted(features - HARMLESS):
+        raise UnsupportedTableError(
+            f"{uri} version {table.version()} has the Delta features {', '.join(strange)}, which another program has added; "
+            f"expected none but {', '.join(sorted(HARMLESS))}, because the others change what its files mean. Nothing was "
+            "read. Remove them with Delta's ALTER TABLE … DROP FEATURE, or restore an earlier version of the table."
+        )
+    return table
 
 
 def exists(uri: str) -> bool:

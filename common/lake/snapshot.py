@@ -57,6 +57,11 @@ class TableSnapshot:
             files.setdefault(self._part(row, "partition."), set()).add(unquote(row["path"]))
         return {part: frozenset(files[part]) for part in sorted(files)}
 
+    @property
+    def table_id(self) -> str:
+        """Differs between a table and one that was made anew at its place."""
+        return str(self.table.metadata().id)
+
     @cached_property
     def schema(self) -> pa.Schema:
         return pa.schema(self.table.schema().to_arrow())
@@ -131,7 +136,7 @@ def open_version(uri: str, version: int) -> TableSnapshot:
     if not 0 <= version <= newest:
         raise _gone(uri, version, f"the newest is {newest}")
     try:
-        return TableSnapshot(uri, version, DeltaTable(uri, version=version))
+        return TableSnapshot(uri, version, delta_log.plainly_readable(DeltaTable(uri, version=version), uri))
     except DeltaError:
         raise _gone(uri, version, "its log was removed") from None
 

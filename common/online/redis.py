@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from common.errors import LockedError
-from common.online.row_codec import Pair
+from common.online.row_codec import Pair, decode
 from common.online.store import CHUNK, Store, client_library, unreachable
 
 WAIT_SECONDS = 10
@@ -16,11 +16,6 @@ local generation = redis.call('HGET', KEYS[1], 'generation')
 if not generation then return nil end
 local content = redis.call('HGET', KEYS[1] .. ':' .. generation, ARGV[1])
 if content then return {content} else return {} end
-"""
-POINT = """
-if redis.call('SISMEMBER', KEYS[2], ARGV[1]) == 0 then return 0 end
-redis.call('HSET', KEYS[1], 'generation', ARGV[1], 'facts', ARGV[2])
-return 1
 """
 # Removing the generation from the register makes a load that is still running fail.
 REMOVE = """
@@ -45,7 +40,7 @@ class RedisStore(Store):
             self.client.ping()
         except (self._redis.RedisError, ValueError) as error:
             raise unreachable(address, error) from None
-        self._read, self._point, self._remove = map(self.client.register_script, (GET, POINT, REMOVE))
+        self._read, self._remove = map(self.client.register_script, (GET, REMOVE))
 
     def close(self) -> None:
         self.client.close()
@@ -70,8 +65,15 @@ class RedisStore(Store):
         self.client.transaction(put, _loads(view))
 
     def publish(self, view: str, generation: int, facts: str) -> None:
-        if not self._point(keys=[_view(view), _loads(view)], args=[generation, facts]):
-            raise self.overtaken(view)
+        def point(steps: Any) -> None:
+            if not steps.sismember(_loads(view), generation):
+                raise self.overtaken(view)
+            if loaded := steps.hget(_view(view), "facts"):
+                self.require_newer(view, decode(loaded), decode(facts))
+            steps.multi()
+            steps.hset(_view(view), mapping={"generation": generation, "facts": facts})
+
+        self.client.transaction(point, _loads(view), _view(view))
 
     def _remove_old(self, view: str, newest: int) -> None:
         self._remove(keys=[_view(view), _loads(view)], args=[newest])

@@ -38,6 +38,7 @@ def load_online(run: Run) -> dict[str, int]:
     days = view.days()[-DAYS:]
     facts = {
         **_publication(newest),
+        "table_id": view.stored.table_id,
         "days": [str(days[0]), str(days[-1])],
         "feature_version": table.number,
         "definition": newest.books["definition"],

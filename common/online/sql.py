@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from common.errors import LockedError
-from common.online.row_codec import Pair
+from common.online.row_codec import Pair, decode
 from common.online.store import Store, unreachable
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -31,6 +31,7 @@ POINT = (
     "INSERT INTO online_views (view, generation, facts) VALUES (?, ?, ?) "
     "ON CONFLICT (view) DO UPDATE SET generation = excluded.generation, facts = excluded.facts"
 )
+FACTS = "SELECT facts FROM online_views WHERE view = ?"
 # A single statement sees a single generation, even during a load.
 GET = (
     "SELECT r.content FROM online_views v "
@@ -75,6 +76,8 @@ class SqlStore(Store):
     def publish(self, view: str, generation: int, facts: str) -> None:
         with self._writing() as connection:
             self._check_registered(connection, view, generation)
+            for (loaded,) in connection.execute(self._sql(FACTS), (view,)).fetchall():
+                self.require_newer(view, decode(loaded), decode(facts))
             connection.execute(self._sql(POINT), (view, generation, facts))
 
     def _check_registered(self, connection: Any, view: str, generation: int) -> None:
@@ -92,7 +95,7 @@ class SqlStore(Store):
         return content
 
     def _facts(self, view: str) -> str:
-        facts: str = self._one(view, "SELECT facts FROM online_views WHERE view = ?", (view,))
+        facts: str = self._one(view, FACTS, (view,))
         return facts
 
     def _one(self, view: str, statement: str, parameters: tuple[Any, ...]) -> Any:

@@ -1,7 +1,8 @@
 """The online store keeps the latest row of every entity per view, for models that look up one entity at a time.
 
 A load writes a new generation and then switches readers to it in one step: they see the old rows or the new ones, never
-a mixture, and never wait. If two loads of one view run at a time, the one that began later wins.
+a mixture, and never wait. If two loads of one view run at a time, the one that began later wins, unless the other has
+already loaded a newer version of the same table: a view never goes back.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class Store(ABC):
         reserved = sorted(OWN_FACTS & facts.keys())
         if reserved:
             raise UsageError(f"facts {reserved} are the store's own; use other names")
+        with suppress(SourceMissingError):
+            self.require_newer(view, self.facts(view), facts)
         generation = self.begin(view)
         try:
             newest: dict[str, date | None] = {}
@@ -84,6 +87,16 @@ class Store(ABC):
             f"another load of {view!r} began after this one and replaces it; run this one again if its rows are newer"
         )
 
+    def require_newer(self, view: str, loaded: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+        """Raise if the view holds a newer version of the same table; the table's id tells whether it was made anew."""
+        known = loaded.get("table_id") is not None and loaded.get("table_id") == facts.get("table_id")
+        if known and loaded["version"] > facts["version"]:
+            raise LockedError(
+                f"{view!r} holds version {loaded['version']} of its table, but this load is of version {facts['version']}; "
+                "expected the same version or a newer one. Nothing was replaced. Run it again: it loads the newest "
+                "publication. To go back, publish the earlier rows again."
+            )
+
     @abstractmethod
     def close(self) -> None: ...
 
@@ -96,7 +109,7 @@ class Store(ABC):
 
     @abstractmethod
     def publish(self, view: str, generation: int, facts: str) -> None:
-        """Switch readers to this generation."""
+        """Switch readers to this generation, unless they see a newer version; the check and the switch are one step."""
 
     @abstractmethod
     def _remove_old(self, view: str, newest: int) -> None:

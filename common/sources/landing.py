@@ -15,7 +15,9 @@ import pyarrow.parquet as pq
 
 from common.contracts.contract import Column, Contract
 from common.contracts.sensitive import shown_names
+from common.errors import SourceMissingError
 from common.lake.files import locate
+from common.sources import completeness
 from common.sources.arrow_batches import parquet_batch, plain_batch, record_batch, refused_batch
 from common.sources.csv_records import check_header, count_csv_lines, csv_batches, csv_header
 from common.sources.json_records import json_batches, require_json_lines
@@ -63,14 +65,33 @@ class Landing:
         return digest.digest()
 
     def files(self) -> list[LandedFile]:
-        return landed_files(self.folder)
+        marker = self.contract.source.complete
+        return [file for file in landed_files(self.folder) if file.name != marker]
+
+    @property
+    def missing(self) -> list[str]:
+        """What the day lacks to be complete, if the contract says how to tell."""
+        marker = self.contract.source.complete
+        return completeness.missing(self.folder, marker) if marker else []
 
     def holds(self) -> SourceListing:
-        return SourceListing(self.folder, tuple(self._inspect(file) for file in self.files()))
+        files = self.files()
+        if files and (lacking := self.missing):
+            raise SourceMissingError(
+                f"{self.folder} is not complete: {', '.join(lacking[:5])}{' …' if len(lacking) > 5 else ''} "
+                f"({len(lacking)} missing); expected what Files(complete={self.contract.source.complete!r}) promises. "
+                "Nothing was read. Wait until the sender has finished, or have the day sent again."
+            )
+        return SourceListing(self.folder, tuple(self._inspect(file) for file in files))
 
     @property
     def arrived(self) -> bool:
-        return bool(self.files())
+        return bool(self.files()) and not self.missing
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The size of every file by its name, also of those that are still being written."""
+        return completeness.sizes(self.folder)
 
     def read(self, spark: SparkSession, units: list[SourceUnit]) -> DataFrame:
         """One task per file, so that a quoted field over several lines is never split."""

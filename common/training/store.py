@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from common.errors import UsageError
+from common.lake import delta_log
 from common.lake.files import locate
 from common.lake.training_manifests import manifest, place
 from common.training.fitting import Fitted
@@ -31,7 +32,7 @@ def fitted(manifest: dict[str, Any]) -> Fitted:
 
 def read_delta(uri: str) -> pa.Table:
     """Read a Delta table, sorted by entity and time."""
-    rows = DeltaTable(uri).to_pyarrow_table()
+    rows = delta_log.plainly_readable(DeltaTable(uri), uri).to_pyarrow_table()
     return rows.sort_by([(rows.column_names[0], "ascending"), (TIME, "ascending")])
 
 

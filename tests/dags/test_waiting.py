@@ -19,8 +19,9 @@ from dags.waiting import LandingTrigger, Wait
 DAY = "2026-01-05"
 
 
-def wait(landing: Path, missing: str = "wait") -> Wait:
-    how: Daily = schedule().datasets["churn"].model_copy(update={"missing": missing, "wait_minutes": 30.0})
+def wait(landing: Path, missing: str = "wait", quiet_seconds: float = 0) -> Wait:
+    changes = {"missing": missing, "wait_minutes": 30.0, "quiet_seconds": quiet_seconds}
+    how: Daily = schedule().datasets["churn"].model_copy(update=changes)
     return Wait(task_id="wait", dataset="churn", landing=str(landing), how=how, ds=DAY)
 
 
@@ -65,10 +66,50 @@ def event_of(trigger: LandingTrigger, land_it: Any = None) -> dict[str, Any]:
 
 
 def test_waiting_ends_when_the_day_lands_or_at_the_deadline(tmp_path: Path) -> None:
-    later = LandingTrigger("churn", str(tmp_path), DAY, 0.01, time.time() + 20)
+    later = LandingTrigger("churn", str(tmp_path), DAY, 0.01, 0, time.time() + 20)
     assert event_of(later, lambda: land(tmp_path)) == {"landed": True}
-    over = LandingTrigger("churn", str(tmp_path), "2026-01-06", 0.01, time.time() - 1)
+    over = LandingTrigger("churn", str(tmp_path), "2026-01-06", 0.01, 0, time.time() - 1)
     assert event_of(over) == {"landed": False}
+
+
+@pytest.mark.parametrize(("quiet_seconds", "looks"), [(0, 2), (0.001, 5)])
+def test_a_day_is_taken_once_two_looks_find_the_same(
+    monkeypatch: pytest.MonkeyPatch, quiet_seconds: float, looks: int
+) -> None:
+    found: list[dict[str, int] | None] = [None, {"a.csv": 1}, {"a.csv": 2}, {"a.csv": 2, "b.csv": 1}]
+    found += [found[-1], None]
+    left = iter(found)
+    monkeypatch.setattr(waiting, "landed_sizes", lambda *day: next(left))
+    trigger = LandingTrigger("churn", "anywhere", DAY, 0.001, quiet_seconds, time.time() + 20)
+    assert event_of(trigger) == {"landed": True}
+    assert len(found) - len(list(left)) == looks
+
+
+def test_a_day_that_changes_until_the_deadline_has_not_landed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "landed_sizes", lambda *day: {"a.csv": time.monotonic_ns()})
+    assert event_of(LandingTrigger("churn", "anywhere", DAY, 0.001, 0.001, time.time() - 1)) == {"landed": False}
+
+
+def test_a_landed_day_without_a_marker_is_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    land(tmp_path)
+    with pytest.raises(TaskDeferred) as deferred:
+        wait(tmp_path, quiet_seconds=60).execute({})
+    assert deferred.value.trigger.serialize()[1]["quiet_seconds"] == 60
+    declare_complete(monkeypatch, "_SUCCESS")
+    with pytest.raises(TaskDeferred) as deferred:
+        wait(tmp_path, quiet_seconds=60).execute({})
+    assert deferred.value.trigger.serialize()[1]["quiet_seconds"] == 0
+    assert not waiting.has_landed("churn", str(tmp_path), DAY)
+    land(tmp_path, "_SUCCESS")
+    assert waiting.has_landed("churn", str(tmp_path), DAY)
+    wait(tmp_path, quiet_seconds=60).execute({})
+
+
+def declare_complete(monkeypatch: pytest.MonkeyPatch, marker: str) -> None:
+    churn = datasets.load("churn")
+    source = replace(churn.contract.source, complete=marker)
+    declared = replace(churn, contract=replace(churn.contract, source=source))
+    monkeypatch.setattr(datasets, "load", lambda name: declared)
 
 
 def test_a_late_day_fails_or_skips_as_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,8 @@ def test_online_serves_the_latest_row_and_a_rerun_loads_nothing(churn: PlayLake)
     row = open_store(churn.online).get("churn_v1", "c000007")
     (offline,) = churn.published.at().arrow(ds=NEXT, entities=["c000007"]).to_pylist()
     assert row == offline
+    published = churn.table("published/churn/v1").metadata()
+    assert open_store(churn.online).facts("churn_v1")["table_id"] == str(published.id)
     again = churn.run(ONLINE, NEXT)
     assert (again["outcome"], again["counts"]) == ("nothing", {"published": 0, "rows": 120, "online": 0})
 

@@ -276,6 +276,68 @@ def test_a_load_is_void_once_a_later_one_has_begun(store: Store) -> None:
     assert store.facts("sales_v1") == {}
 
 
+def test_an_older_publication_never_replaces_a_newer_one(store: Store) -> None:
+    store.load("sales_v1", "user_id", [rows("1:10")], {"version": 7, "table_id": "a"})
+    said = (
+        "'sales_v1' holds version 7 of its table, but this load is of version 6; expected the same version or a newer"
+    )
+    with pytest.raises(LockedError, match=said):
+        store.load("sales_v1", "user_id", [rows("1:9")], {"version": 6, "table_id": "a"})
+    assert (told(store), kept(store), store.facts("sales_v1")["version"]) == ("1:10", 1, 7)
+    for number, version in enumerate((7, 8)):
+        store.load("sales_v1", "user_id", [rows(f"1:{number}")], {"version": version, "table_id": "a"})
+        assert (told(store), store.facts("sales_v1")["version"]) == (f"1:{number}", version)
+
+
+def test_a_refused_load_leaves_a_running_one_alone(store: Store, address: str) -> None:
+    store.load("sales_v1", "user_id", [rows("1:10")], {"version": 7, "table_id": "a"})
+    other = open_store(address)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        with pytest.raises(LockedError, match="holds version 7"):
+            other.load("sales_v1", "user_id", [rows("1:9")], {"version": 6, "table_id": "a"})
+        yield rows("1:11")
+
+    store.load("sales_v1", "user_id", batches(), {"version": 8, "table_id": "a"})
+    assert told(store) == "1:11"
+    other.close()
+
+
+def test_a_table_that_was_made_anew_replaces_a_newer_version(store: Store) -> None:
+    store.load("sales_v1", "user_id", [rows("1:10")], {"version": 7, "table_id": "a"})
+    store.load("sales_v1", "user_id", [rows("1:1")], {"version": 0, "table_id": "b"})
+    assert (told(store), store.facts("sales_v1")["table_id"]) == ("1:1", "b")
+
+
+def test_the_version_is_compared_in_the_step_that_switches_readers(store: Store) -> None:
+    generation = store.begin("sales_v1")
+    store.publish("sales_v1", generation, encode({"version": 7, "table_id": "a"}))
+    with pytest.raises(LockedError, match="holds version 7"):
+        store.publish("sales_v1", generation, encode({"version": 6, "table_id": "a"}))
+    assert store.facts("sales_v1")["version"] == 7
+
+
+@pytest.mark.parametrize("newer_first", [True, False])
+def test_of_racing_loads_the_newer_publication_stays(store: Store, address: str, newer_first: bool) -> None:
+    def load(version: int) -> None:
+        mine = open_store(address)
+        with contextlib.suppress(LockedError):
+            mine.load("sales_v1", "user_id", spends(version), {"version": version, "table_id": "a"})
+            loaded.append(version)
+        mine.close()
+
+    store.load("sales_v1", "user_id", spends(1), {"version": 1, "table_id": "a"})
+    loaded: list[int] = []
+    order = range(9, 1, -1) if newer_first else range(2, 10)
+    threads = [threading.Thread(target=load, args=(version,)) for version in order]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {int(row["spend"]) for row in store.rows("sales_v1")} == {store.facts("sales_v1")["version"]}
+    assert store.facts("sales_v1")["version"] == max(loaded, default=1)
+
+
 def test_a_view_that_was_never_loaded_is_missing(store: Store) -> None:
     for ask in (lambda: store.get("sales_v1", 1), lambda: store.facts("sales_v1"), lambda: store.rows("sales_v1")):
         with pytest.raises(SourceMissingError, match="has no view 'sales_v1'; load it with publish --online") as error:

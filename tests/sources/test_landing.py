@@ -14,7 +14,7 @@ import pytest
 
 from common.contracts.aggregates import Pick
 from common.contracts.contract import Column, Contract, Feature, Features, Files
-from common.errors import ContractDeclarationError
+from common.errors import ContractDeclarationError, SourceMissingError
 from common.runtime.settings import ROOT
 from common.sources.landing import Landing
 
@@ -142,3 +142,50 @@ def test_dictionary_columns_of_parquet_are_read(folder: Path) -> None:
     numbers = pa.array([1, 2, 3, 4]).dictionary_encode()
     pq.write_table(pa.table({"InvoiceNo": numbers, "country": country}), folder / "part.parquet")
     assert rows(folder) == [("1", "FR"), ("2", "DE"), ("3", None), ("4", "FR")]
+
+
+def test_a_day_with_a_marker_is_complete_once_the_marker_is_there(folder: Path) -> None:
+    day = landing(folder, complete="_SUCCESS")
+    with pytest.raises(SourceMissingError, match=r"is not complete: _SUCCESS \(1 missing\)") as error:
+        day.holds()
+    assert (error.value.exit_code, day.arrived) == (4, False)
+    (folder / "_SUCCESS").touch()
+    assert ([unit.name for unit in day.holds().units], day.arrived) == (["good.csv"], True)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "said"),
+    [
+        (
+            '{"files": [{"name": "good.csv", "size": 23}, {"name": "more.csv", "size": 9}]}',
+            r"more.csv \(missing, expected 9",
+        ),
+        ('{"files": [{"name": "good.csv", "size": 25}]}', r"good.csv \(23 bytes, expected 25 bytes\)"),
+        ('{"files": [{"name": "good.csv"}]}', "a manifest.json of the form"),
+        ('{"files": 7}', "a manifest.json of the form"),
+        ("[]", "a manifest.json of the form"),
+        ('{"files": [{"name"', "a manifest.json of the form"),
+        ('{"files": [{"name": "good.csv", "size": 23}]}', ""),
+    ],
+)
+def test_a_manifest_names_every_file_with_its_size(folder: Path, manifest: str, said: str) -> None:
+    day = landing(folder, complete="manifest.json")
+    (folder / "manifest.json").write_text(manifest)
+    if said:
+        with pytest.raises(SourceMissingError, match=said):
+            day.holds()
+    else:
+        assert [(unit.name, unit.refused) for unit in day.holds().units] == [("good.csv", "")]
+    assert day.arrived == (not said)
+
+
+def test_an_empty_day_has_nothing_to_complete(folder: Path) -> None:
+    (folder / "good.csv").unlink()
+    day = landing(folder, complete="_SUCCESS")
+    assert (day.holds().units, day.arrived) == ((), False)
+
+
+@pytest.mark.parametrize("marker", ["", " ", "a/b", ".."])
+def test_a_marker_is_the_name_of_a_file(marker: str) -> None:
+    with pytest.raises(ContractDeclarationError, match="is not allowed; expected the name of a file"):
+        Files(complete=marker)

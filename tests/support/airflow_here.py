@@ -55,7 +55,7 @@ class Airflow:
     def __post_init__(self) -> None:
         said = yaml.safe_load((ROOT / "conf/airflow/schedule.yml").read_text())
         said["all"] |= {"retry_seconds": 1, "longest_retry_seconds": 5} | self.schedule.pop("all", {})
-        said["daily"] |= {"wait_minutes": 0.05, "poll_seconds": 1} | self.schedule.pop("daily", {})
+        said["daily"] |= {"wait_minutes": 0.05, "poll_seconds": 1, "quiet_seconds": 0} | self.schedule.pop("daily", {})
         said["alerts"] = {"log": str(self.folder / "alerts.log")}
         said |= self.schedule
         self.folder.mkdir(parents=True, exist_ok=True)
