@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 from pyarrow import fs
 
 from common.errors import UnsupportedTableError
@@ -163,10 +164,15 @@ def _read(path: str, at_version: int, written: datetime, _stamped: str) -> Commi
     system, place = locate(path)
     with system.open_input_stream(place) as stream:
         lines = stream.read().splitlines()
-    # Spark writes the line first, others write it last.
-    for line in (*lines[:1], *reversed(lines)):
-        if line.startswith(b'{"commitInfo"'):
-            return _commit(at_version, json.loads(line)["commitInfo"], written)
+    try:
+        # Spark writes the line first, others write it last.
+        for line in (*lines[:1], *reversed(lines)):
+            if line.startswith(b'{"commitInfo"'):
+                return _commit(at_version, json.loads(line)["commitInfo"], written)
+        for line in lines:
+            json.loads(line)
+    except ValueError as error:
+        raise DeltaError(f"{path} is damaged: {error}") from error
     return Commit(at_version, {}, written)
 
 
