@@ -34,10 +34,10 @@ def commit_day(run: Run, day: TypedDay) -> CleanedDay:
     the one set aside, so they see a corrected key as it was until the last commit.
     """
     processed, superseded = layout.processed(run.contract), layout.superseded(run.contract)
-    for table in (superseded, processed):
-        create(run, table)
     settled = settle_day(day)
     counts = settled.counts(day)
+    for table in (superseded, processed):
+        create(run, table)
     later = settled.later_arrivals()
     says = {"resettled": [str(arrival) for arrival in later]}
     refused = (day.refused.table, converge(run, day.refused, says))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,9 @@ class Verdict:
 
 def keep(run: Run, verdict: Verdict) -> None:
     """Store the verdict in place of the day's last one. One that stops the day has no counts: it is judged again."""
+    before = None if run.renews else read(run, verdict.table, [verdict.ds]).get(verdict.ds)
+    if before and replace(before, version=verdict.version, run_id=verdict.run_id) == verdict:
+        return
     where: Slice = {"ds": [verdict.ds], "table": [verdict.table]}
     books = {"counts": verdict.counts} if verdict.success else None
     small_tables.write_slice(run, layout.verdicts(run.contract), SCHEMA, [asdict(verdict)], where, books)

@@ -43,11 +43,12 @@ class LakeReader(Folders):
         return state
 
     def content(self) -> dict[str, list[str]]:
-        """Every row of every table, sorted and without its run_id, which differs between equal runs."""
+        """Every row of every table, sorted and without what differs between equal runs: run, table id and version."""
         content = {}
+        differing = ("run_id", "table_id", "version")
         for path in self.state():
             rows = self.table(path).to_pyarrow_table().to_pylist()
             content[path] = sorted(
-                str(sorted((name, value) for name, value in row.items() if name != "run_id")) for row in rows
+                str(sorted((name, value) for name, value in row.items() if name not in differing)) for row in rows
             )
         return content
