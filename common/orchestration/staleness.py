@@ -8,6 +8,7 @@ from itertools import takewhile
 
 from common.contracts import datasets
 from common.contracts.layout import Table
+from common.days import latest_day
 from common.lake import delta_log
 from common.lake.commit_metadata import with_snapshot
 from common.lake.delta_log import NO_TABLE, Commit, TableLog
@@ -120,7 +121,7 @@ def stale_after(dataset: str, ds: date, settings: Settings) -> list[date]:
 
 def all_stale(dataset: str, settings: Settings) -> list[date]:
     """Every day that the logs know and that is no longer up to date."""
-    return stale_days(_asking(dataset, date.min, settings), everything=True)
+    return stale_days(_asking(dataset, latest_day(), settings), everything=True)
 
 
 def _asking(dataset: str, ds: date, settings: Settings) -> Run:
