@@ -80,7 +80,8 @@ def test_days_are_made_again_when_a_table_was_moved_away(two_days: PlayLake, kin
 
 def test_a_day_is_looked_at_again_when_the_log_of_its_source_was_cleared(two_days: PlayLake) -> None:
     """The log no longer says whether the rows have moved."""
-    two_days.compact(SECOND)
+    two_days.land("2026-01-07", "transaction_id\nc")
+    two_days.day("2026-01-07")
     folder = two_days.lake_folder / "processed" / two_days.dataset
     table = DeltaTable(str(folder))
     table.create_checkpoint()
