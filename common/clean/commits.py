@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 
 from common.clean.settlement import settle_day
 from common.clean.typed_day import TypedDay
@@ -18,13 +17,7 @@ from common.runtime.run import Change, Run
 @dataclass(frozen=True)
 class CleanedDay:
     counts: dict[str, int]
-    refused: tuple[Table, Change]
-    settled: list[tuple[Table, Change]]  # of processed and superseded
-    later_arrivals: list[date]
-
-    @property
-    def changes(self) -> list[tuple[Table, Change]]:
-        return [self.refused, *self.settled]
+    changes: list[tuple[Table, Change]]
 
 
 def commit_day(run: Run, day: TypedDay) -> CleanedDay:
@@ -38,15 +31,13 @@ def commit_day(run: Run, day: TypedDay) -> CleanedDay:
     counts = settled.counts(day)
     for table in (superseded, processed):
         create(run, table)
-    later = settled.later_arrivals()
-    says = {"resettled": [str(arrival) for arrival in later]}
-    refused = (day.refused.table, converge(run, day.refused, says))
+    says = {"resettled": [str(arrival) for arrival in settled.later_arrivals()]}
     *parts, whole = settled.current()
     taken_back = settled.taken_back()
-    changes = [(part.table, converge(run, part, says)) for part in (*settled.set_aside(), *parts)]
+    changes = [(part.table, converge(run, part, says)) for part in (day.refused, *settled.set_aside(), *parts)]
     if taken_back:
         changes += [(part.table, converge(run, part, says)) for part in (whole, *taken_back)]
     books = {"counts": counts, **says, **beside(run, [day.refused.table, superseded])}
     last = keep_books(run, processed, books) if taken_back else converge(run, whole, books)
     changes.append((processed, last))
-    return CleanedDay(counts, refused, changes, later)
+    return CleanedDay(counts, changes)

@@ -151,28 +151,6 @@ def published(contract: Contract) -> Table:
     return replace(features(contract), path=f"published/{contract.name}/v{contract.features.version}")
 
 
-def verdicts(contract: Contract) -> Table:
-    """The gate's newest verdict on each table and day, with the version of the table that it judged."""
-    return Table(
-        path=f"verdicts/{contract.name}",
-        columns=(
-            ("ds", "date"),
-            ("table", "string"),
-            ("table_id", "string"),
-            ("version", "long"),
-            ("success", "boolean"),
-            ("rules", "long"),
-            ("passed", "long"),
-            ("failed", "array<string>"),
-            ("warned", "array<string>"),
-            ("run_id", "string"),
-        ),
-        key=("table",),
-        partition=("ds",),
-        retention_days=contract.retention_days,
-    )
-
-
 # The stages of a day by table name: the job that writes the table, and its layout.
 STAGES = dict(zip(TABLES, (("ingest", raw), ("clean", processed), ("features", features)), strict=True))
 

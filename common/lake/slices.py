@@ -28,11 +28,11 @@ class Replacement:
 
 
 # Takes the table as it stands, None if there is none; returns None to write nothing.
-Decision = Callable[[DeltaTable | None], Replacement | None]
+Decide = Callable[[DeltaTable | None], Replacement | None]
 
 
 def replace_slice(
-    uri: str, decide: Decision, *, partition_by: Sequence[str], configuration: Mapping[str, str] | None = None
+    uri: str, decide: Decide, *, partition_by: Sequence[str], configuration: Mapping[str, str] | None = None
 ) -> bool:
     """Write what `decide` returns; if another writer commits to that slice meanwhile, decide anew. Return whether it wrote."""
     for attempt in range(1, TRIES + 1):

@@ -12,6 +12,7 @@ from common.contracts.contract import Contract
 from common.contracts.layout import Table
 from common.days import day_range
 from common.lake.delta_log import Commit
+from common.orchestration import verdicts
 
 Matters = Callable[[Commit], bool]
 
@@ -121,4 +122,4 @@ def validation(table: str) -> Stage:
     def sources(contract: Contract, ds: date) -> list[Watch]:
         return [Watch(suite.table_of(contract, table), _of_day(ds))]
 
-    return Stage(f"validate-{table}", layout.verdicts, sources)
+    return Stage(f"validate-{table}", verdicts.table_of, sources)

@@ -40,9 +40,9 @@ def source_tables(stage: Stage, run: Run) -> list[Table]:
     return [watch.table for watch in stage.sources(run.contract, run.ds)]
 
 
-def state_of(stage: Stage, run: Run, logs: Logs | None = None) -> State | None:
+def state_of(stage: Stage, run: Run) -> State | None:
     """What the last complete commit of the day was made from; None if there is none, or the log is gone."""
-    log = (logs or Logs(run)).of(stage.target(run.contract))
+    log = TableLog(run.path(stage.target(run.contract)))
     return next((state for commit in log.since_day(run.ds) if (state := stage.state(commit, run.ds))), None)
 
 
@@ -110,7 +110,7 @@ def changes(commit: Commit, ds: date) -> bool:
 
 def days_made(stage: Stage, run: Run, first: date) -> set[date]:
     """The days from `first` on that the job has made."""
-    log = Logs(run).of(stage.target(run.contract))
+    log = TableLog(run.path(stage.target(run.contract)))
     return {day for commit in log.since_day(first) for day in stage.days(commit) if day >= first}
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from common.contracts import layout
+from common.contracts.contract import Contract
+from common.contracts.layout import Table
 from common.lake import small_tables
 from common.lake.slices import Slice
 
@@ -29,6 +30,17 @@ SCHEMA = pa.schema(
         ("run_id", pa.string()),
     ]
 )
+
+
+def table_of(contract: Contract) -> Table:
+    """The gate's newest verdict on each table and day."""
+    return Table(
+        path=f"verdicts/{contract.name}",
+        columns=tuple((field.name, str(field.type)) for field in SCHEMA),
+        key=("table",),
+        partition=("ds",),
+        retention_days=contract.retention_days,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +68,11 @@ def keep(run: Run, verdict: Verdict) -> None:
         return
     where: Slice = {"ds": [verdict.ds], "table": [verdict.table]}
     books = {"counts": verdict.counts} if verdict.success else None
-    small_tables.write_slice(run, layout.verdicts(run.contract), SCHEMA, [asdict(verdict)], where, books)
+    small_tables.write_slice(run, table_of(run.contract), SCHEMA, [asdict(verdict)], where, books)
 
 
 def read(run: Run, table: str, days: list[date]) -> dict[date, Verdict]:
     """The newest verdict on each of those days of the table."""
     where: Slice = {"ds": days, "table": [table]}
-    rows = small_tables.read_slice(run.path(layout.verdicts(run.contract)), where).to_pylist()
+    rows = small_tables.read_slice(run.path(table_of(run.contract)), where).to_pylist()
     return {row["ds"]: Verdict(**row) for row in rows}

@@ -33,10 +33,12 @@ class ValidatedDay:
     """A day of feature rows, at the table version that was validated."""
 
     run: Run
-    version: int
-    table_id: str
     commit: Commit
     verdict: dict[str, Any]
+
+    @property
+    def version(self) -> int:
+        return self.run.at[layout.features(self.run.contract).path]
 
     @property
     def rows(self) -> pa.Table:
@@ -52,7 +54,7 @@ class ValidatedDay:
             "rows": rows.num_rows,
             "hash": content_hash.hash_rows(rows, layout.features(self.run.contract).identity),
             "features_version": self.version,
-            "features_id": self.table_id,
+            "features_id": self.run.ids[layout.features(self.run.contract).path],
             **{
                 name: self.commit.books.get(name)
                 for name in ("run_id", "code", "revision", "lock", "sources", "source_ids", "counts", "definition")
@@ -122,7 +124,7 @@ def _ready(run: Run, meaning: Definition) -> ValidatedDay:
             f"{subject} were built by another definition than the one declared now; run features again"
         )
     validation = {**verdict.counts, "run_id": verdict.run_id, "warned": verdict.warned}
-    return ValidatedDay(run, run.at[table.path], run.ids[table.path], commit, validation)
+    return ValidatedDay(run, commit, validation)
 
 
 def _moved(day: ValidatedDay) -> bool:
