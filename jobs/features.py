@@ -14,7 +14,7 @@ from jobs.partials import bring_up_to_date
 
 def main(run: Run) -> Outcome:
     table = layout.features(run.contract)
-    requirements.require_usable(run, "processed")
+    requirements.require_passed(run, "processed")
     feature_definition = definition.require_unchanged(run)
     bring_up_to_date(run)
     rows, counts = build.build_features(run)

@@ -10,7 +10,7 @@ from common.days import day_range
 from common.features.partials import build_partials
 from common.lake import delta_log
 from common.lake.merge import DesiredSlice, converge
-from common.orchestration import stages, staleness
+from common.orchestration import requirements, stages, staleness
 from common.orchestration.cli import run_job
 from common.orchestration.job import Job, run_day
 from common.runtime.run import Outcome, Run
@@ -18,6 +18,7 @@ from common.runtime.run import Outcome, Run
 
 def main(run: Run) -> Outcome:
     table = layout.partials(run.contract)
+    requirements.require_passed(run, "processed")
     rows, count = build_partials(run)
     desired = DesiredSlice(table=table, where={"ds": [run.ds]}, desired=rows, size=count)
     counts = {"partials": count}
@@ -37,7 +38,8 @@ def bring_up_to_date(run: Run) -> None:
     if not run.contract.features.window_days:
         return
     days = day_range(run.ds, run.contract.features.window_days - 1)
-    for day in sorted((staleness.days_made(stages.CLEAN, run, days[0]) | _arrived(run)) & {*days}):
+    made = staleness.days_made(stages.CLEAN, run, days[0]) | _arrived(run)
+    for day in sorted(made & {*days} - {*run.left_out}):
         run_day(PARTIALS, replace(run, ds=day, full_refresh=run.full_refresh and day == run.ds), quiet=True)
 
 

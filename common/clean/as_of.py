@@ -16,19 +16,56 @@ from pyspark.sql import functions as F
 
 from common.contracts import layout
 from common.contracts.contract import Contract
+from common.days import day_range
 from common.lake import spark_tables
 from common.runtime.run import Run
 
 
 def rows_known(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
     """The rows of those event dates as they were known: a row that was replaced later stands in for its replacement."""
+    if run.left_out:
+        return _versions_admitted(run, event_dates).where(known_on(on)).drop("superseded")
     processed, aside = layout.processed(run.contract), layout.superseded(run.contract)
     where = {"event_date": list(event_dates)}
     replaced = spark_tables.read_partitions(run, aside, where).where(known_on(on)).drop("superseded")
     current = spark_tables.read_partitions(run, processed, where).where(F.col("arrived") <= F.lit(on))
-    # A clean that was killed between two commits leaves a row in both tables: count it once.
+    return _union(_not_set_aside(run, current, replaced), replaced)
+
+
+def versions_moved(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
+    """The versions that arrived on that day, and those that its arrivals superseded."""
+    moved = (F.col("arrived") == F.lit(on)) | (F.col("superseded") == F.lit(on))
+    if run.left_out:
+        return _versions_admitted(run, event_dates).where(moved)
+    processed, aside = layout.processed(run.contract), layout.superseded(run.contract)
+    where = {"event_date": list(event_dates)}
+    arrived = spark_tables.read_partitions(run, processed, where).where(F.col("arrived") == F.lit(on))
+    return _union(arrived, spark_tables.read_partitions(run, aside, where).where(moved))
+
+
+def _versions_admitted(run: Run, event_dates: Sequence[date]) -> DataFrame:
+    """All versions of those event dates, superseded as if the arrivals that the run leaves out had never come."""
+    contract, days = run.contract, run.contract.lateness_days
+    processed, aside = layout.processed(contract), layout.superseded(contract)
+    # A version is beaten by versions of other event dates too, as far as lateness reaches.
+    where = {"event_date": sorted({near for day in event_dates for near in day_range(day, days, days)})}
+    replaced = spark_tables.read_partitions(run, aside, where)
+    current = spark_tables.read_partitions(run, processed, where)
+    current = _not_set_aside(run, current, replaced).withColumn("superseded", F.lit(None).cast("date"))
+    versions = _union(current, replaced)
+    admitted = versions.where(~F.col("arrived").isin(*run.left_out))
+    unsettled = F.col("superseded").isin(*run.left_out)
+    keys = admitted.where(unsettled).select(*contract.key).distinct()
+    others = admitted.join(keys, list(contract.key), "left_anti")
+    again = admitted.join(keys, list(contract.key), "left_semi")
+    again = settle(again.withColumn("superseded", F.when(~unsettled, F.col("superseded"))), contract, run.ds)
+    return others.unionByName(again).where(F.col("event_date").isin(list(event_dates)))
+
+
+def _not_set_aside(run: Run, current: DataFrame, replaced: DataFrame) -> DataFrame:
+    """A clean that was killed between two commits leaves a row in both tables: count it once."""
     identity = ["event_date", *run.contract.key, "record_hash", "arrived"]
-    return _union(current.join(replaced.select(*identity), identity, "left_anti"), replaced)
+    return current.join(replaced.select(*identity), identity, "left_anti")
 
 
 def _union(current: DataFrame, replaced: DataFrame) -> DataFrame:
@@ -36,17 +73,6 @@ def _union(current: DataFrame, replaced: DataFrame) -> DataFrame:
     types = {field.name: field.dataType for field in current.schema if field.name in replaced.columns}
     same_types = replaced.select(*[F.col(name).cast(type_) for name, type_ in types.items()])
     return current.unionByName(same_types, allowMissingColumns=True)
-
-
-def versions_moved(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
-    """The versions that arrived on that day, and those that its arrivals superseded."""
-    processed, aside = layout.processed(run.contract), layout.superseded(run.contract)
-    where = {"event_date": list(event_dates)}
-    arrived = spark_tables.read_partitions(run, processed, where).where(F.col("arrived") == F.lit(on))
-    moved = spark_tables.read_partitions(run, aside, where).where(
-        (F.col("arrived") == F.lit(on)) | (F.col("superseded") == F.lit(on))
-    )
-    return _union(arrived, moved)
 
 
 def known_on(ds: date) -> Column:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
@@ -46,11 +46,6 @@ def source_tables(contract: Contract) -> list[Table]:
     return [layout.processed(contract), layout.superseded(contract)]
 
 
-def arrival_days(run: Run) -> list[date]:
-    """Return the arrival days that the features of ds read."""
-    return day_range(run.ds, max(0, run.contract.features.window_days - 1) + run.contract.lateness_days)
-
-
 def snapshot(run: Run, observation: Observation) -> DataFrame:
     """Return one feature row for each row of the day's snapshot."""
     rows = rows_known(run, [run.ds], run.ds).observe(observation, F.count(F.lit(1)).alias("parts"))
@@ -86,7 +81,8 @@ def newest_partials(run: Run) -> DataFrame:
     features = run.contract.features
     key = [features.entity, "event_date"]
     days = day_range(run.ds, features.window_days - 1)
-    partials = spark_tables.read_partitions(run, layout.partials(run.contract), {"ds": days})
+    admitted = [day for day in days if day not in run.left_out]
+    partials = spark_tables.read_partitions(run, layout.partials(run.contract), {"ds": admitted})
     partials = partials.where(F.col("event_date") >= F.lit(days[0]))
     # Only event dates with late arrivals have several partials, so look up the newest of those alone.
     newest = partials.where(F.col("ds") > F.col("event_date")).groupBy(*key).agg(F.max("ds").alias("newest"))

@@ -32,6 +32,7 @@ def signature(run: Run) -> dict[str, Any]:
         "lock": lock_revision(),
         **({"source": run.source} if run.source else {}),
         **({"sources": run.at, "source_ids": run.ids} if run.at else {}),
+        **({"left_out": run.left_out} if run.left_out else {}),
     }
 
 

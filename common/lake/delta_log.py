@@ -153,8 +153,14 @@ class TableLog:
                 return
             yield commit
 
-    def between(self, since: int, until: int) -> list[Commit] | None:
-        """The commits after version `since` up to `until`, newest first; None if the log no longer has all of them."""
+    @property
+    def whole(self) -> bool:
+        """Whether no commit has been cleaned up."""
+        return not self._files or self._files[-1].base_name == f"{0:020}.json"
+
+    def between(self, one: int, other: int) -> list[Commit] | None:
+        """The commits that lie between two versions, newest first; None if the log no longer has all of them."""
+        since, until = sorted((one, other))
         found = [commit for commit in takewhile(lambda each: each.version > since, self) if commit.version <= until]
         return found if len(found) == until - since else None
 

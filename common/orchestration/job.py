@@ -12,7 +12,6 @@ from typing import Any
 from common.contracts import layout
 from common.errors import PipelineError, advice
 from common.lake import delta_log
-from common.lake.commit_metadata import with_snapshot
 from common.lake.locks import hold
 from common.orchestration import interruption, run_log, staleness
 from common.orchestration.stages import Stage, State
@@ -70,7 +69,7 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
         run = replace(run, source=job.source(run))
         state = None
         if stage:
-            run = with_snapshot(run, staleness.source_tables(stage, run))
+            run = staleness.with_sources(stage, run)
             state = staleness.state_of(stage, run)
             if staleness.is_current(stage, run, state):
                 if not run.full_refresh:
@@ -92,6 +91,11 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
         run.log.log(
             level, "%s %s", outcome.outcome, " ".join(f"{name}={count:,}" for name, count in outcome.counts.items())
         )
+        if run.left_out and not quiet:
+            run.log.warning(
+                "made without the arrivals of %s, which the gate has not passed; once it has, this day is stale",
+                ", ".join(line["left_out"]),
+            )
         if line["stale"] and not quiet:
             run.log.warning("these days are no longer up to date; run them again: %s", ", ".join(line["stale"]))
         return line
@@ -154,6 +158,7 @@ def _line(run: Run, outcome: Outcome, started: float) -> Line:
         "read": {path: version for path, version in run.at.items() if version >= 0},
         "written": outcome.written,
         "stale": [str(day) for day in staleness.stale_days(run)] if run.job in staleness.MAKING_ROWS else [],
+        **({"left_out": [str(day) for day in run.left_out]} if run.left_out else {}),
         **outcome.facts,
         "run_id": run.run_id,
         "seconds": _since(started),

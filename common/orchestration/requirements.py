@@ -6,7 +6,8 @@ from common.contracts.layout import STAGES, Table
 from common.errors import ContractViolationError, SourceMissingError
 from common.lake import delta_log
 from common.lake.delta_log import TableLog
-from common.orchestration import stages, staleness, verdicts
+from common.orchestration import admission, stages, staleness, verdicts
+from common.orchestration.changes import Logs
 from common.orchestration.verdicts import Verdict
 from common.runtime.run import Run
 from common.runtime.submit_command import spark_submit
@@ -27,6 +28,8 @@ def require_made(run: Run, name: str) -> None:
 def _has_rows(run: Run, name: str) -> bool:
     """Whether the table may hold rows of the day, for one whose commit is no longer in the log."""
     table = STAGES[name][1](run.contract)
+    if TableLog(run.path(table)).whole:
+        return False
     if name == "processed":
         return any(
             file.covers("arrived", str(run.ds)) for file in delta_log.files(run.path(table), event_date=[str(run.ds)])
@@ -38,9 +41,26 @@ def require_usable(run: Run, name: str) -> None:
     """Raises unless the day was made, has every column of the contract, and did not fail its validation."""
     require_made(run, name)
     job, layout = STAGES[name]
-    table = layout(run.contract)
-    _require_columns(run, job, table)
-    _require_not_refused(run, name)
+    _require_columns(run, job, layout(run.contract))
+    verdict = _standing_verdict(run, name)
+    if verdict and not verdict.success:
+        raise _refused(run, name, verdict)
+
+
+def require_passed(run: Run, name: str) -> Verdict:
+    """The gate's verdict on the day's rows as they are; raises unless it has passed them."""
+    require_made(run, name)
+    job, layout = STAGES[name]
+    _require_columns(run, job, layout(run.contract))
+    verdict = _standing_verdict(run, name)
+    if verdict is None:
+        raise SourceMissingError(
+            f"{name} of {run.contract.name} {run.ds}: the rows have not been validated since they were last written; "
+            f"run: {_validate(run, name)}"
+        )
+    if not verdict.success:
+        raise _refused(run, name, verdict)
+    return verdict
 
 
 def _require_columns(run: Run, job: str, table: Table) -> None:
@@ -53,24 +73,18 @@ def _require_columns(run: Run, job: str, table: Table) -> None:
         )
 
 
-def _require_not_refused(run: Run, name: str) -> None:
+def _standing_verdict(run: Run, name: str) -> Verdict | None:
     verdict = verdicts.read(run, name, [run.ds]).get(run.ds)
-    if verdict is None or verdict.success or not stands(run, name, verdict):
-        return
-    dataset = run.contract.name
-    raise ContractViolationError(
-        f"{name} of {dataset} {run.ds} failed its validation ({', '.join(verdict.failed[:3])}), so nothing may be made of it. "
-        f"Fix the source and run the day again; if only the contract was fixed, run first: "
-        f"{spark_submit('validate', dataset, run.ds, table=name)}"
+    return verdict if verdict and admission.stands(name, verdict, Logs(run)) else None
+
+
+def _refused(run: Run, name: str, verdict: Verdict) -> ContractViolationError:
+    return ContractViolationError(
+        f"{name} of {run.contract.name} {run.ds} failed its validation ({', '.join(verdict.failed[:3])}), so nothing may be "
+        f"made of it, and readers keep what they have. Fix the source and run the day again; if only the contract was "
+        f"fixed, run first: {_validate(run, name)}"
     )
 
 
-def stands(run: Run, name: str, verdict: Verdict) -> bool:
-    """Whether the day's rows in the table are still those that the verdict is about."""
-    table = STAGES[name][1](run.contract)
-    uri = run.path(table)
-    newest = delta_log.version(uri)
-    if verdict.table_id != delta_log.table_id(uri, newest):
-        return False
-    commits = TableLog(uri).between(verdict.version, newest)
-    return commits is not None and not any(staleness.changes(commit, run.ds) for commit in commits)
+def _validate(run: Run, name: str) -> str:
+    return spark_submit("validate", run.contract.name, run.ds, table=name)

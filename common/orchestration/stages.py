@@ -47,6 +47,8 @@ class Stage:
     sources: Callable[[Contract, date], Sequence[Watch]]
     # Written before the target; a day whose rows there are gone is made again.
     beside: Callable[[Contract], Sequence[Table]] = lambda contract: ()
+    # The arrival days that it reads, as far as the gate has passed them.
+    arrivals: Callable[[Contract, date], list[date]] = lambda contract, ds: []
     # Whether a commit of another day to the target changed this day's counts.
     undone_by: Callable[[Commit, Contract, date], bool] = lambda commit, contract, ds: False
 
@@ -93,6 +95,10 @@ def _events(contract: Contract, ds: date, days_back: int) -> list[Watch]:
     return [Watch(table, matters) for table in (layout.processed(contract), layout.superseded(contract))]
 
 
+def _days_back(contract: Contract) -> int:
+    return max(0, contract.features.window_days - 1)
+
+
 def _resettled(commit: Commit, contract: Contract, ds: date) -> bool:
     """Whether the clean of an earlier day may have turned one of this day's records into a duplicate."""
     resettled = commit.books.get("resettled")
@@ -109,11 +115,17 @@ CLEAN = Stage(
     beside=lambda contract: [layout.quarantine(contract), layout.superseded(contract)],
     undone_by=_resettled,
 )
-PARTIALS = Stage("partials", layout.partials, lambda contract, ds: _events(contract, ds, contract.lateness_days))
+PARTIALS = Stage(
+    "partials",
+    layout.partials,
+    lambda contract, ds: _events(contract, ds, contract.lateness_days),
+    arrivals=lambda contract, ds: day_range(ds, contract.lateness_days),
+)
 FEATURES = Stage(
     "features",
     layout.features,
-    lambda contract, ds: _events(contract, ds, max(0, contract.features.window_days - 1)),
+    lambda contract, ds: _events(contract, ds, _days_back(contract)),
+    arrivals=lambda contract, ds: day_range(ds, _days_back(contract) + contract.lateness_days),
 )
 PUBLISH = Publication("publish", layout.published, lambda contract, ds: [Watch(layout.features(contract), _of_day(ds))])
 

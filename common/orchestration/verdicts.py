@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from common.contracts.contract import Contract
 from common.contracts.layout import Table
-from common.lake import small_tables
+from common.lake import delta_log, small_tables
+from common.lake.files import read_json
 from common.lake.slices import Slice
+from common.orchestration import run_log
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
@@ -66,13 +69,57 @@ def keep(run: Run, verdict: Verdict) -> None:
     before = None if run.renews else read(run, verdict.table, [verdict.ds]).get(verdict.ds)
     if before and replace(before, version=verdict.version, run_id=verdict.run_id) == verdict:
         return
-    where: Slice = {"ds": [verdict.ds], "table": [verdict.table]}
-    books = {"counts": verdict.counts} if verdict.success else None
-    small_tables.write_slice(run, table_of(run.contract), SCHEMA, [asdict(verdict)], where, books)
+    _write(run, [verdict], {"counts": verdict.counts} if verdict.success else None)
+
+
+def assume_passed(run: Run, table: str, days: list[date], where: tuple[str, int]) -> None:
+    """As if the gate had passed those days of the table whose id and version are given: for a copy of rows that it passed."""
+    table_id, version = where
+    facts: dict[str, Any] = {"table": table, "table_id": table_id, "version": version, "run_id": run.run_id}
+    no_rules: dict[str, Any] = {"success": True, "rules": 0, "passed": 0, "failed": [], "warned": []}
+    _write(run, [Verdict(ds=day, **facts, **no_rules) for day in days])
+
+
+def _write(run: Run, verdicts: list[Verdict], books: dict[str, Any] | None = None) -> None:
+    where: Slice = {"ds": [each.ds for each in verdicts], "table": sorted({each.table for each in verdicts})}
+    small_tables.write_slice(run, table_of(run.contract), SCHEMA, [asdict(each) for each in verdicts], where, books)
 
 
 def read(run: Run, table: str, days: list[date]) -> dict[date, Verdict]:
     """The newest verdict on each of those days of the table."""
-    where: Slice = {"ds": days, "table": [table]}
-    rows = small_tables.read_slice(run.path(table_of(run.contract)), where).to_pylist()
-    return {row["ds"]: Verdict(**row) for row in rows}
+    uri = run.path(table_of(run.contract))
+    newest = delta_log.version(uri)
+    known = _known(uri, newest, delta_log.table_id(uri, newest), table)
+    if missing := [day for day in days if day not in known]:
+        known |= dict.fromkeys(missing)
+        rows = small_tables.read_slice(uri, {"ds": missing, "table": [table]}, version=newest).to_pylist()
+        known |= {row["ds"]: Verdict(**row) for row in rows}
+        known |= {day: _before_0_2(run, table, day) for day in missing if known[day] is None}
+    return {day: verdict for day in days if (verdict := known[day])}
+
+
+@lru_cache(maxsize=16)
+def _known(uri: str, version: int, table_id: str, table: str) -> dict[date, Verdict | None]:
+    """What this process has read of that version: a run asks for the same days once a day of its window."""
+    return {}
+
+
+def _before_0_2(run: Run, table: str, day: date) -> Verdict | None:
+    """The verdict in the validation's results, where 0.1 kept it: without the id of the table that it judged."""
+    kept = read_json(run_log.results_place(run.settings.lake, run.contract.name, table, day))
+    if not kept or "table_id" in kept:
+        return None
+    results = kept["results"]
+    failed = [result["expectation"] for result in results if not result["success"]]
+    return Verdict(
+        ds=day,
+        table=table,
+        table_id="",
+        version=kept["version"],
+        success=kept["success"],
+        rules=len(results),
+        passed=len(results) - len(failed),
+        failed=[] if kept["success"] else failed,
+        warned=failed if kept["success"] else [],
+        run_id=kept["run_id"],
+    )

@@ -37,27 +37,34 @@ def explain(lake: str, view: View, entity: str, ds: date) -> Lineage:
     dataset = datasets.load(view.table.partition("@")[0])
     definition.require_declared(dataset, facts, f"{view.table} of {ds}")
     contract = dataset.contract
-    return Lineage(row, facts, _events(lake, contract, facts["sources"], row[view.entity], ds))
+    return Lineage(row, facts, _events(lake, contract, facts, row[view.entity], ds))
 
 
-def _events(lake: str, contract: Contract, sources: dict[str, int], entity: Any, ds: date) -> pa.Table:
+def _events(lake: str, contract: Contract, facts: dict[str, Any], entity: Any, ds: date) -> pa.Table:
     """The entity's rows in the window at the versions that were read, by the same rule as `common.clean.as_of`."""
     days = day_range(ds, max(0, contract.features.window_days - 1))
     of_entity = pc.field(contract.features.entity) == pc.scalar(entity)
     current, superseded = (
-        _read(lake, table, sources, days, of_entity)
+        _read(lake, table, facts["sources"], days, of_entity)
         for table in (layout.processed(contract), layout.superseded(contract))
     )
+    left_out = pa.array(map(date.fromisoformat, facts.get("left_out", [])), pa.date32())
     if superseded.num_rows:
-        replaced = superseded.filter((pc.field("arrived") <= ds) & (pc.field(SUPERSEDED) > ds)).drop_columns(
-            [SUPERSEDED]
-        )
+        # What only an arrival that was left out has superseded still counted.
+        still = (pc.field(SUPERSEDED) > ds) | pc.field(SUPERSEDED).isin(left_out)
+        replaced = superseded.filter((pc.field("arrived") <= ds) & still).drop_columns([SUPERSEDED])
         identity = ["event_date", *contract.key, "record_hash", "arrived"]
         current = current.join(replaced.select(identity), identity, join_type="left anti")
         current = pa.concat_tables([current.select(replaced.column_names), replaced])
-    known = current.filter(pc.field("arrived") <= ds) if current.num_rows else current
+    if not current.num_rows:
+        return current
+    known = current.filter((pc.field("arrived") <= ds) & ~pc.field("arrived").isin(left_out))
+    if len(left_out):
+        newest = known.group_by(list(contract.key)).aggregate([("arrived", "max")])
+        newest = newest.rename_columns([*contract.key, "arrived"])
+        known = known.join(newest, [*contract.key, "arrived"], join_type="left semi")
     order = [contract.event_time or "event_date", *contract.key]
-    return known.sort_by([(name, "ascending") for name in order]) if known.num_rows else known
+    return known.sort_by([(name, "ascending") for name in order])
 
 
 def _read(lake: str, table: layout.Table, sources: dict[str, int], days: list[date], where: Any) -> pa.Table:

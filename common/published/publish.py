@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 from pyarrow import fs
 
 from common.contracts import layout
-from common.errors import ContractViolationError, SourceMissingError
+from common.errors import SourceMissingError
 from common.features import definition
 from common.features.definition import Definition
 from common.lake import content_hash, delta_log, table_properties
@@ -23,7 +23,8 @@ from common.lake.files import locate
 from common.lake.locks import committing
 from common.lake.slices import Replacement, replace_slice
 from common.lake.small_tables import read_slice
-from common.orchestration import requirements, stages, staleness, verdicts
+from common.orchestration import requirements, stages, staleness
+from common.orchestration.changes import Logs
 from common.runtime.run import Outcome, Run
 from common.runtime.submit_command import spark_submit
 
@@ -59,6 +60,7 @@ class ValidatedDay:
                 name: self.commit.books.get(name)
                 for name in ("run_id", "code", "revision", "lock", "sources", "source_ids", "counts", "definition")
             },
+            **({"left_out": self.commit.books["left_out"]} if "left_out" in self.commit.books else {}),
             "validation": self.verdict,
         }
 
@@ -101,17 +103,8 @@ def facts_by_day(uri: str) -> dict[str, dict[str, Any]]:
 
 def _ready(run: Run, meaning: Definition) -> ValidatedDay:
     """Return the day if the gate has passed its rows as they are now; raise otherwise."""
-    requirements.require_made(run, "features")
+    verdict = requirements.require_passed(run, "features")
     table, subject = layout.features(run.contract), f"features of {run.contract.name} {run.ds}"
-    again = spark_submit("validate", run.contract.name, run.ds, table="features")
-    verdict = verdicts.read(run, "features", [run.ds]).get(run.ds)
-    if verdict is None or not requirements.stands(run, "features", verdict):
-        raise SourceMissingError(f"{subject} have not been validated since they were last written; run: {again}")
-    if not verdict.success:
-        raise ContractViolationError(
-            f"{subject} failed their validation ({', '.join(verdict.failed[:3])}); nothing was published, and readers keep "
-            f"what they have. Fix the cause, run the day again, then: {again}"
-        )
     state = staleness.state_of(stages.FEATURES, run)
     if state is None:
         raise SourceMissingError(
@@ -129,8 +122,8 @@ def _ready(run: Run, meaning: Definition) -> ValidatedDay:
 
 def _moved(day: ValidatedDay) -> bool:
     """Whether the features have been rewritten since they were published, even to the same rows."""
-    state, logs = staleness.state_of(stages.PUBLISH, day.run), staleness.Logs(day.run)
-    return state is not None and staleness.is_stale(stages.PUBLISH, day.run, state, logs)
+    state, logs = staleness.state_of(stages.PUBLISH, day.run), Logs(day.run)
+    return state is not None and staleness.is_stale(stages.PUBLISH, day.run.ds, state, logs)
 
 
 def _differs(facts: dict[str, Any], before: dict[str, Any] | None) -> bool:

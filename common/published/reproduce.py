@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 from common.clean.as_of import rows_known
 from common.contracts import layout
@@ -34,7 +35,8 @@ def reproduce(run: Run) -> Outcome:
         run.log.warning(
             "published by revision %s, rebuilding with revision %s", facts["revision"] or "?", code_revision() or "?"
         )
-    past_run = replace(run, at=facts["sources"])
+    left_out = tuple(map(date.fromisoformat, facts.get("left_out", [])))
+    past_run = replace(run, at=facts["sources"], left_out=left_out)
     _require_sources(past_run)
     window = run.contract.features.window_days
     fresh = (

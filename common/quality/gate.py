@@ -120,6 +120,7 @@ def _keep_results(run: Run, verdict: verdicts.Verdict, results: list[CheckResult
         "ds": str(run.ds),
         "run_id": run.run_id,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "table_id": verdict.table_id,
         "version": verdict.version,
         "success": verdict.success,
         "results": [{**result.facts(), "success": result.success} for result in results],

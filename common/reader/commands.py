@@ -45,7 +45,7 @@ def log(lake: Lake, arguments: argparse.Namespace) -> Output:
     }
     if arguments.long:
         return Output(facts, [part for version in versions for part in _long(version)])
-    names = ["version", "published at", "ds", "rows", "run", "code", "validation"]
+    names = ["version", "published at", "ds", "rows", "run", "code", "validation", "left out"]
     return Output(facts, [grid(names, [_line(version) for version in versions])])
 
 
@@ -59,6 +59,7 @@ def _line(version: Version) -> list[Any]:
         str(books.get("run_id", ""))[:12],
         str(books.get("revision") or books.get("code") or "")[:12],
         _validation(version),
+        " ".join(sorted({day for facts in version.days.values() for day in facts.get("left_out", [])})),
     ]
 
 
@@ -82,6 +83,7 @@ def _long(version: Version) -> list[Any]:
             str(facts.get("run_id") or "")[:12],
             sources_of(facts),
             " ".join(f"{name}={count}" for name, count in (facts.get("counts") or {}).items()),
+            " ".join(facts.get("left_out", [])),
             facts.get("hash"),
         ]
         for day, facts in sorted(version.days.items())
@@ -94,7 +96,7 @@ def _long(version: Version) -> list[Any]:
     return [
         f"{head}\n{definition}",
         grid(["column", "type", "words"], columns),
-        grid(["ds", "rows", "features version", "run", "sources", "counts", "hash"], days),
+        grid(["ds", "rows", "features version", "run", "sources", "counts", "left out", "hash"], days),
         grid(["input", "what it is"], [list(item) for item in (books.get("inputs") or {}).items()]),
         *(books.get("transforms") or {}).values(),
         "",

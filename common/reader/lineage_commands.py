@@ -21,12 +21,13 @@ def why(lake: Lake, arguments: argparse.Namespace) -> Output:
 
     view = view_of(lake, arguments)
     lineage = explain(lake.uri, view, arguments.entity, parse_day(arguments.ds))
-    facts = lineage.facts
+    facts, left_out = lineage.facts, lineage.facts.get("left_out", [])
     events = lineage.events.to_pylist()
     parts: list[Any] = [
         f"{view.entity} {arguments.entity} on {arguments.ds}, {description(view)}",
         f"made by run {facts['run_id']}, revision {facts['revision'] or '?'}, definition {facts['definition']}",
         f"from {sources_of(facts)}; {facts['validation']['passed']} of {facts['validation']['rules']} rules passed",
+        *([f"without the arrivals of {', '.join(left_out)}, which the gate had not passed"] if left_out else []),
         "",
         grid(["feature", "value"], [[name, value] for name, value in lineage.row.items()]),
         "",

@@ -62,6 +62,9 @@ class Run:
     options: dict[str, Any] = field(default_factory=dict)
     at: dict[str, int] = field(default_factory=dict)  # versions of source tables to read, by path
     ids: dict[str, str] = field(default_factory=dict)  # the ids of those tables
+    left_out: tuple[
+        date, ...
+    ] = ()  # days whose arrivals the gate has not passed: the run reads as if they had not come
     source: str = ""  # a fingerprint of what the job reads besides tables
     renews: bool = False  # the day is not up to date, so its books are committed even if no row changes
 

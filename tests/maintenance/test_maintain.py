@@ -15,7 +15,8 @@ from common.errors import ContractViolationError
 from common.lake import delta_log, pins
 from common.lake.delta_log import TableLog
 from common.lake.files import write_json
-from common.orchestration import run_log, staleness
+from common.orchestration import run_log
+from common.orchestration.changes import changes_day
 from common.orchestration.run_log import RunRecord
 from jobs.maintain import MAINTAIN
 from tests.support.play_lake import PlayLake
@@ -281,7 +282,7 @@ def test_removing_files_makes_no_day_run_again(published: PlayLake) -> None:
 
     def rewritten() -> bool:
         commits = TableLog(uri).between(before, delta_log.version(uri))
-        return commits is None or any(staleness.changes(commit, run.ds) for commit in commits)
+        return commits is None or any(changes_day(commit, run.ds) for commit in commits)
 
     assert published.run(MAINTAIN, DS)["counts"]["files_removed"]
     assert not rewritten()

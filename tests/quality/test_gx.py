@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 
 from common.contracts.expectations import Rule, Severity
 from common.errors import ContractViolationError, SourceMissingError
+from common.orchestration import stages, staleness
 from common.orchestration.job import run_day
 from common.quality import result
 from common.quality.gx_check import run_rules
@@ -38,7 +39,8 @@ def test_two_validations_at_once_agree_and_are_stored_once(lake: PlayLake) -> No
     """Without the lock that normally excludes the second job."""
     lake.land(DAY, "transaction_id\na\nb")
     lake.day(DAY)
-    runs = [replace(lake.plan("validate", DAY, table="processed"), run_id=f"run {number}") for number in (1, 2)]
+    asked = staleness.with_sources(stages.validation("processed"), lake.plan("validate", DAY, table="processed"))
+    runs = [replace(asked, run_id=f"run {number}") for number in (1, 2)]
     with ThreadPoolExecutor(2) as machines:
         first, second = [each.result() for each in [machines.submit(VALIDATE.main, run) for run in runs]]
     assert first.counts == second.counts

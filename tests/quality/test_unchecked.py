@@ -11,7 +11,7 @@ from deltalake import write_deltalake
 from pyspark.sql import SparkSession
 
 from common.contracts.expectations import Reference, Rule, Severity
-from common.errors import ContractViolationError, UsageError
+from common.errors import ContractViolationError, SourceMissingError, UsageError
 from common.quality.gx_check import run_rules
 from tests.support.play_lake import PlayLake
 
@@ -158,10 +158,13 @@ def test_a_failed_day_is_not_read_until_it_changes_or_passes(lake: PlayLake) -> 
     assert lake.features(DAY)["counts"]["features"] == 2
 
 
-def test_a_lost_result_stops_no_job(made: PlayLake) -> None:
-    with pytest.raises(ContractViolationError):
-        made.with_contract(rules=(Rule("ExpectColumnToExist", {"column": "gone"}),)).validate(DAY)
-    shutil.rmtree(made.root / "lake/results")
+def test_a_lost_verdict_is_asked_for_again(made: PlayLake) -> None:
+    shutil.rmtree(made.lake_folder / "verdicts")
+    with pytest.raises(
+        SourceMissingError, match=r"not been validated since .*; run: spark-submit jobs/validate.py .* processed"
+    ):
+        made.features(DAY, full_refresh=True)
+    made.validate(DAY)
     assert made.features(DAY, full_refresh=True)["outcome"] == "nothing"
 
 

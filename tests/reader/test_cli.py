@@ -81,7 +81,7 @@ def test_a_lake_where_nothing_is_published_says_so(tmp_path: Path, capsys: Captu
 def test_log_prints_a_line_for_each_version(lake: Path, capsys: Capture) -> None:
     pack(lake)
     assert lines(capsys, "log", "purchases") == [
-        "version published at ds rows run code validation",
+        "version published at ds rows run code validation left out",
         "1 2026-02-02T06:00:00.000Z 2026-01-02 2 run of publi 0ddba11 14/15, 1 warned",
         "0 2026-02-01T06:00:00.000Z 2026-01-01..2026-01-02 3 run of publi 0ddba11 28/30, 2 warned",
     ]

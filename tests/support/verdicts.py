@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
+from typing import TYPE_CHECKING
 
 from common.contracts import suite
-from common.lake import delta_log
 from common.orchestration import verdicts
+from common.orchestration.changes import Logs
 from common.orchestration.verdicts import Verdict
-from tests.support.running import JobRunner
+
+if TYPE_CHECKING:
+    from tests.support.running import JobRunner
 
 
 def keep_verdict(lake: JobRunner, day: date | str, table: str = "processed", success: bool = True) -> None:
-    run = lake.plan("validate", str(day))
-    uri = run.path(suite.table_of(run.contract, table))
-    version = delta_log.version(uri)
+    run = replace(lake.plan("validate", str(day)), renews=True)
+    table_id, version = Logs(run).now(suite.table_of(run.contract, table))
     verdict = Verdict(
         ds=run.ds,
         table=table,
-        table_id=delta_log.table_id(uri, version),
+        table_id=table_id,
         version=version,
         success=success,
         rules=1,

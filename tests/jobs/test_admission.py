@@ -1,0 +1,169 @@
+"""Only arrivals that the gate has passed are used; a day that leaves others out says so, and is stale once they have passed."""
+
+import logging
+from datetime import date
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+
+from common.errors import ContractViolationError, SourceMissingError
+from common.lake import delta_log
+from common.lake.files import write_json
+from common.orchestration import run_log, staleness
+from common.published.lineage import explain
+from jobs.clean import CLEAN
+from jobs.publish import PUBLISH
+from tests.support.play_lake import PlayLake
+from tests.support.tables_as_text import assert_rows
+from tests.support.verdicts import keep_verdict
+
+FIRST, SECOND, THIRD = "2026-01-05", "2026-01-06", "2026-01-07"
+
+
+def stale(lake: PlayLake) -> list[str]:
+    return [str(day) for day in staleness.all_stale(lake.dataset, lake.plan("ask", FIRST).settings)]
+
+
+def arrive(lake: PlayLake, ds: str, rows: str) -> None:
+    """A day that was cleaned, and not validated."""
+    lake.land(ds, rows)
+    lake.ingest(ds)
+    lake.run(CLEAN, ds)
+
+
+def spent(lake: PlayLake, ds: str) -> list[Any]:
+    return [(row["user_id"], row["purchases_7d"], str(row["spend_7d"])) for row in lake.feature_rows(ds)]
+
+
+@pytest.fixture
+def second_refused(lake: PlayLake) -> PlayLake:
+    """The gate stopped the second day, which corrects the first and brings an event of its own."""
+    lake.land(FIRST, "transaction_id | purchase_amount\na | 10.00\nb | 20.00")
+    lake.day(FIRST)
+    second = f"a | 500.00 | {FIRST}T10:00:00Z | food\nc | 70.00 | {SECOND}T10:00:00Z | food\nd | 1.00 | {SECOND}T10:00:00Z | toys"
+    arrive(lake, SECOND, f"transaction_id | purchase_amount | timestamp | category\n{second}")
+    with pytest.raises(ContractViolationError, match="RefusedShareToBeAtMost"):
+        lake.validate(SECOND)
+    lake.land(THIRD, "transaction_id | purchase_amount\ne | 3.00")
+    return lake
+
+
+def test_windows_leave_out_what_the_gate_refused(second_refused: PlayLake, caplog: pytest.LogCaptureFixture) -> None:
+    lake = second_refused
+    with pytest.raises(ContractViolationError, match=r"failed its validation \(RefusedShare"):
+        lake.features(SECOND)
+    with caplog.at_level(logging.WARNING):
+        line = lake.day(THIRD)["features"]
+    assert line["left_out"] == [SECOND]
+    assert f"made without the arrivals of {SECOND}, which the gate has not passed" in caplog.text
+    assert spent(lake, THIRD) == [(1, 3, "33.00")], "the first day's rows as they were, and nothing of the second"
+    assert stale(lake) == []
+    assert lake.features(THIRD)["left_out"] == [SECOND]
+
+
+def test_days_that_left_a_day_out_are_stale_once_it_has_passed(second_refused: PlayLake) -> None:
+    lake = second_refused
+    lake.day(THIRD)
+    lake.land(
+        SECOND,
+        f"transaction_id | purchase_amount | timestamp\na | 500.00 | {FIRST}T10:00:00Z\nc | 70.00 | {SECOND}T20:00:00Z",
+    )
+    lake.ingest(SECOND)
+    lake.run(CLEAN, SECOND)
+    assert lake.validate(SECOND)["stale"] == [THIRD]
+    for ds in (SECOND, THIRD):
+        assert "left_out" not in lake.features(ds)
+    assert spent(lake, THIRD) == [(1, 4, "593.00")]
+    assert stale(lake) == []
+
+
+def test_a_day_refused_after_features_read_it_is_taken_out_again(lake: PlayLake) -> None:
+    for ds, key in ((FIRST, "a"), (SECOND, "b")):
+        lake.land(ds, f"transaction_id\n{key}")
+        lake.day(ds)
+    keep_verdict(lake, FIRST, success=False)
+    assert stale(lake) == [FIRST, SECOND]
+    assert lake.features(SECOND)["left_out"] == [FIRST]
+    assert_rows(lake.feature_rows(SECOND), "purchases_7d\n1")
+    keep_verdict(lake, FIRST)
+    lake.features(SECOND)
+    assert_rows(lake.feature_rows(SECOND), "purchases_7d\n2")
+
+
+def test_a_day_is_not_used_before_it_is_validated(lake: PlayLake) -> None:
+    """Also one that has passed, and was cleaned again since."""
+    lake.land(FIRST, "transaction_id\na")
+    lake.day(FIRST)
+    arrive(lake, FIRST, "transaction_id\na\nb")
+    with pytest.raises(SourceMissingError, match=r"not been validated since .* --table processed"):
+        lake.features(FIRST)
+    lake.land(SECOND, "transaction_id\nc")
+    assert lake.day(SECOND)["features"]["left_out"] == [FIRST]
+    assert_rows(lake.feature_rows(SECOND), "purchases_7d\n1")
+
+
+def test_a_clean_that_was_killed_half_way_reaches_no_window(lake: PlayLake) -> None:
+    """Some of its rows are in the tables; the rows that they replace still count."""
+    lake.land(FIRST, "transaction_id | purchase_amount\na | 10.00")
+    lake.day(FIRST)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("common.clean.commits.beside", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            arrive(
+                lake, SECOND, f"transaction_id | purchase_amount | timestamp\na | 99.00 | {FIRST}T10:00:00Z\nb | 1.00 |"
+            )
+    lake.land(THIRD, "transaction_id | purchase_amount\nc | 3.00")
+    assert lake.day(THIRD)["features"]["left_out"] == [SECOND]
+    assert spent(lake, THIRD) == [(1, 2, "13.00")]
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_day_that_never_ran_has_no_features(lake: PlayLake) -> None:
+    """Late rows of another day lie in its partition."""
+    lake.land(SECOND, f"transaction_id | timestamp\na | {SECOND}T10:00:00Z\nb | {FIRST}T10:00:00Z")
+    lake.day(SECOND)
+    with pytest.raises(SourceMissingError, match="clean has not run for transactions of 2026-01-05"):
+        lake.features(FIRST)
+    with pytest.raises(SourceMissingError, match="features has not run for transactions of 2026-01-05"):
+        lake.run(PUBLISH, FIRST)
+
+
+def test_a_publication_says_what_it_left_out_and_can_be_made_again(second_refused: PlayLake) -> None:
+    from jobs.reproduce import REPRODUCE
+
+    lake = second_refused
+    lake.day(THIRD)
+    lake.publish(THIRD)
+    keep_verdict(lake, SECOND)
+    facts = lake.published.at().published[THIRD]
+    assert facts["left_out"] == [SECOND]
+    assert lake.run(REPRODUCE, THIRD)["counts"]["features"] == 1
+    events = explain(str(lake.lake_folder), lake.published.at(), "1", date.fromisoformat(THIRD)).events
+    assert events["transaction_id"].to_pylist() == ["a", "b", "e"]
+    assert [str(amount) for amount in events["purchase_amount"].to_pylist()] == ["10.00", "20.00", "3.00"]
+
+
+def test_verdicts_of_0_1_still_admit_their_days(lake: PlayLake) -> None:
+    """They lie in files beside the tables, and do not say which table they judged."""
+    lake.land(FIRST, "transaction_id\na")
+    lake.ingest(FIRST)
+    lake.run(CLEAN, FIRST)
+    lake.land(SECOND, "transaction_id\nb")
+    lake.ingest(SECOND)
+    lake.clean(SECOND)
+    version = delta_log.version(str(lake.lake_folder / "processed/transactions"))
+    place = run_log.results_place(str(lake.lake_folder), "transactions", "processed", FIRST)
+    rule = {"expectation": "ExpectColumnToExist()", "success": True}
+    write_json(place, {"version": version, "run_id": "old", "success": True, "results": [rule]})
+    assert "left_out" not in lake.features(SECOND)
+    assert_rows(lake.feature_rows(SECOND), "purchases_7d\n2")
+    write_json(
+        place, {"table_id": "since 0.2", "version": version, "run_id": "new", "success": True, "results": [rule]}
+    )
+    DeltaTable(str(lake.lake_folder / "verdicts/transactions")).delete("ds = '2026-01-06'")
+    keep_verdict(lake, SECOND)
+    assert lake.features(SECOND)["left_out"] == [FIRST]
