@@ -111,7 +111,9 @@ def test_a_clean_that_was_killed_half_way_reaches_no_window(lake: PlayLake) -> N
         patched.setattr("common.clean.commits.beside", _killed)
         with pytest.raises(KeyboardInterrupt):
             arrive(
-                lake, SECOND, f"transaction_id | purchase_amount | timestamp\na | 99.00 | {FIRST}T10:00:00Z\nb | 1.00 |"
+                lake,
+                SECOND,
+                f"transaction_id | purchase_amount | timestamp\na | 99.00 | {FIRST}T10:00:00Z\nb | 1.00 | {SECOND}T10:00:00Z",
             )
     lake.land(THIRD, "transaction_id | purchase_amount\nc | 3.00")
     assert lake.day(THIRD)["features"]["left_out"] == [SECOND]
