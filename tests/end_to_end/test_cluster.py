@@ -26,13 +26,14 @@ BIN = ROOT / ".venv" / "bin"
 DAY = "2026-01-05"
 DATASETS = ("transactions", "churn")
 BACKFILL = ROOT / "jobs" / "backfill.py"
-# The day without its gate, in one session as well.
+# The day with one gate only, in one session as well.
 SHORT = """
 from common.orchestration.cli import run_chain_job
 from common.orchestration.job import ChainStep
-from jobs import clean, features, ingest
+from jobs import clean, features, ingest, validate
 
-run_chain_job([ChainStep(ingest.INGEST), ChainStep(clean.CLEAN), ChainStep(features.FEATURES)])
+gate = ChainStep(validate.VALIDATE, {"table": "processed"})
+run_chain_job([ChainStep(ingest.INGEST), ChainStep(clean.CLEAN), gate, ChainStep(features.FEATURES)])
 """
 EXECUTOR = "CoarseGrainedExecutorBackend"
 

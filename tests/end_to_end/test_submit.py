@@ -14,6 +14,7 @@ import pytest
 from deltalake import DeltaTable
 
 from common.lake.locks import hold
+from jobs.clean import CLEAN
 from tests.support.play_lake import PlayLake
 from tests.support.tables_as_text import assert_rows
 from tests.support.visits import write_visits
@@ -108,8 +109,11 @@ def test_jobs_submitted_one_by_one_equal_one_session(
         each.land(
             next_day, f"transaction_id | purchase_amount | timestamp\na | 9 | {DAY}T11:00:00Z\nc | 3 | {next_day}"
         )
-    together.day(next_day)
-    for job in ("ingest", "clean", "features"):
+    together.ingest(next_day)
+    together.run(CLEAN, next_day)
+    together.validate(next_day)
+    together.features(next_day)
+    for job in ("ingest", "clean", "validate", "features"):
         code, _, said = submit(lake, job, "--dataset", "transactions", "--ds", next_day)
         assert code == 0, said
     assert lake.content() == together.content()
