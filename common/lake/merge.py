@@ -168,7 +168,8 @@ def apply_difference(run: Run, goal: DesiredSlice, diff: DataFrame, change: Chan
     if change.inserted:
         merge = merge.whenNotMatchedInsert(F.col(f"s.{ACTION}") == INSERT, values)
     assert goal.decision is not None
-    with goal.decision.commit(run), spark_commit(run, {**books, **goal.decision.books}):
+    # Signed first: the decision's number is set only for the commit itself.
+    with spark_commit(run, {**books, **goal.decision.books}), goal.decision.commit(run):
         merge.execute()
 
 

@@ -1,0 +1,128 @@
+"""Whatever happens to a lake, and in whatever order: once its stale days have run, it says what a plain model says."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import jobs.datasets
+from tests.model.expected import LATENESS, Record
+from tests.model.world import POISON, STEPS, World, write_dataset
+from tests.support.play_lake import PlayLake
+
+DAYS = 4
+Event = tuple[str, tuple[Any, ...], dict[str, Any]]
+
+
+@pytest.fixture
+def world(tmp_path: Path, spark: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    write_dataset(tmp_path / "datasets")
+    monkeypatch.setattr(jobs.datasets, "__path__", [*jobs.datasets.__path__, str(tmp_path / "datasets")])
+    yield World(PlayLake(tmp_path, "sales"))
+    for module in [name for name in sys.modules if name.startswith("jobs.datasets.sales")]:
+        del sys.modules[module]
+
+
+class Chance:
+    """Draws the events of one sequence."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.sent: list[Record] = []
+
+    def events(self, count: int) -> list[Event]:
+        kinds: dict[Callable[[], Event], int] = {
+            self.land: 5, self.whole_day: 4, self.run: 3, self.killed: 4, self.meanwhile: 4, self.refresh: 1,
+            self.maintain: 1, self.lose: 1,
+        }  # fmt: skip
+        first = [self.land(day) for day in range(2)]
+        drawn = self.random.choices([*kinds], [*kinds.values()], k=count)
+        return first + [draw() for draw in drawn]
+
+    def day(self) -> int:
+        return self.random.randrange(DAYS)
+
+    def step(self) -> str:
+        return self.random.choice([*STEPS])
+
+    def land(self, day: int | None = None) -> Event:
+        day = self.day() if day is None else day
+        refused = self.random.random() < 0.2
+        records = {
+            record.key: record for record in [self.record(day, refused) for _ in range(self.random.randint(1, 4))]
+        }
+        if not refused:
+            self.sent += records.values()
+        return "land", (day, *records.values()), {"refused": True} if refused else {}
+
+    def record(self, day: int, refused: bool) -> Record:
+        """New, a correction, or one that was sent before."""
+        again = [each for each in self.sent if day - LATENESS <= each.event <= day]
+        if again and not refused and self.random.random() < 0.2:
+            return self.random.choice(again)
+        event = max(0, day - self.random.choice([0, 0, 0, 1, 2]))
+        amount = self.random.randint(1, 99) + (POISON if refused else 0)
+        return Record(
+            f"k{self.random.randrange(5)}", self.random.randint(1, 2), amount, event, self.random.randrange(3)
+        )
+
+    def whole_day(self) -> Event:
+        return "whole_day", (self.day(),), {}
+
+    def run(self) -> Event:
+        return "run", (self.step(), self.day()), {}
+
+    def refresh(self) -> Event:
+        return "run", (self.step(), self.day()), {"full_refresh": True}
+
+    def killed(self) -> Event:
+        return "killed", (self.random.randint(1, 6), self.step(), self.day()), {}
+
+    def meanwhile(self) -> Event:
+        return "meanwhile", (self.random.randint(1, 4), self.step(), self.day(), self.step(), self.day()), {}
+
+    def maintain(self) -> Event:
+        return "maintain", (self.day(),), {}
+
+    def lose(self) -> Event:
+        return "lose_the_run_log", (), {}
+
+
+def as_lines(events: list[Event]) -> str:
+    lines = []
+    for name, positional, named in events:
+        arguments = [*map(repr, positional), *(f"{key}={value!r}" for key, value in named.items())]
+        lines.append(f"    world.{name}({', '.join(arguments)})")
+    return "\n".join([*lines, "    world.heal()", "    world.require_expected()"])
+
+
+def play(world: World, seed: int, count: int = 12) -> None:
+    events = Chance(seed).events(count)
+    try:
+        for name, positional, named in events:
+            getattr(world, name)(*positional, **named)
+            world.require_no_poison()
+        world.heal()
+        world.require_expected()
+    except Exception as error:
+        error.add_note(f"seed {seed}; the same as a test:\n{as_lines(events)}")
+        raise
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_any_sequence_heals_to_what_the_model_says(world: World, seed: int) -> None:
+    play(world, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("number", range(int(os.environ.get("SEQUENCES", "50"))))
+def test_more_sequences(world: World, number: int) -> None:
+    """SEQUENCES says how many, SEED from where on; each failure prints its own."""
+    play(world, int(os.environ.get("SEED", "100")) + number)

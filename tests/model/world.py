@@ -1,0 +1,228 @@
+"""A lake in which things happen: days land and are sent again, jobs run in any order, are killed, and meet other machines.
+
+Each event is a method with numbers for days, so a sequence of events is a few lines that can be pasted into a test.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.errors import ContractViolationError, SourceMissingError
+from common.lake import commit_metadata, files
+from common.orchestration import staleness
+from common.orchestration.job import Job
+from jobs.clean import CLEAN
+from jobs.compact import COMPACT
+from jobs.features import FEATURES
+from jobs.ingest import INGEST
+from jobs.maintain import MAINTAIN
+from jobs.publish import PUBLISH
+from jobs.validate import VALIDATE
+from tests.model import expected
+from tests.model.expected import Record
+from tests.support.play_lake import PlayLake
+
+CONTRACT = """
+from common.contracts.aggregates import Count, Sum
+from common.contracts.contract import Column, Contract, Feature, Features
+from common.contracts.expectations import Freshness
+
+CONTRACT = Contract(
+    name="sales",
+    description="Sales of a small shop",
+    columns=(
+        Column(name="key", type="string", required=True, description="The number of the sale"),
+        Column(name="user", type="long", required=True, description="Who bought"),
+        Column(name="amount", type="long", minimum=0, maximum=9999, description="What was paid"),
+        Column(name="time", type="timestamp", required=True, description="When it was sold"),
+    ),
+    key=("key",),
+    event_time="time",
+    winner=("time",),
+    lateness_days=2,
+    refused_share=0.3,
+    freshness=Freshness(hours=1000),
+    drift=None,
+    features=Features(
+        version=1, entity="user", columns=(Feature("sum_3d", Sum(3, "amount")), Feature("sales_3d", Count(3)))
+    ),
+)
+"""
+TRANSFORMS = """
+def derive(rows):
+    return rows
+
+
+def measure(rows):
+    return rows
+"""
+FIRST = date(2026, 1, 5)
+# What a refused day brings; no reader may ever see it.
+POISON = 9000
+STEPS: dict[str, tuple[Job, dict[str, Any]]] = {
+    "ingest": (INGEST, {}),
+    "validate raw": (VALIDATE, {"table": "raw"}),
+    "clean": (CLEAN, {}),
+    "validate processed": (VALIDATE, {"table": "processed"}),
+    "features": (FEATURES, {}),
+    "validate features": (VALIDATE, {"table": "features"}),
+    "publish": (PUBLISH, {}),
+    "compact": (COMPACT, {}),
+}
+# What a job may say when it is run at the wrong moment.
+WRONG_MOMENT = (SourceMissingError, ContractViolationError)
+
+
+class Killed(BaseException):
+    """Nothing in the project catches it."""
+
+
+def day_of(number: int) -> str:
+    return str(FIRST + timedelta(days=number))
+
+
+def write_dataset(folder: Path) -> None:
+    place = folder / "sales"
+    place.mkdir(parents=True)
+    (place / "contract.py").write_text(CONTRACT)
+    (place / "transforms.py").write_text(TRANSFORMS)
+
+
+@dataclass
+class World:
+    lake: PlayLake
+    landed: dict[int, list[Record]] = field(default_factory=dict)
+    refused: set[int] = field(default_factory=set)
+
+    # What happens
+
+    def land(self, day: int, *records: Record, refused: bool = False) -> None:
+        """The day is sent, or sent again. Half of the records of a refused one are no sales."""
+        rows = [f"{each.key},{each.user},{each.amount},{day_of(each.event)}T{each.hour:02}:00:00Z" for each in records]
+        if refused:
+            rows += [f"bad{number},1,-1,{day_of(day)}T01:00:00Z" for number in range(len(records) + 1)]
+        self.lake.land_bytes(day_of(day), "\n".join(["key,user,amount,time", *rows, ""]).encode())
+        self.landed[day] = list(records)
+        self.refused = self.refused - {day} | ({day} if refused else set())
+
+    def run(self, step: str, day: int, full_refresh: bool = False) -> None:
+        job, options = STEPS[step]
+        with suppress(*WRONG_MOMENT):
+            self.lake.run(job, day_of(day), full_refresh=full_refresh, **options)
+
+    def whole_day(self, day: int) -> None:
+        for step in STEPS:
+            self.run(step, day)
+
+    def maintain(self, day: int) -> None:
+        self.lake.run(MAINTAIN, day_of(day))
+
+    def lose_the_run_log(self) -> None:
+        shutil.rmtree(self.lake.lake_folder / "runs", ignore_errors=True)
+
+    def killed(self, nth: int, step: str, day: int) -> None:
+        """The step is killed before the nth thing that it writes, if it writes so many."""
+
+        def kill(_: str) -> None:
+            raise Killed
+
+        with boundaries({nth: kill}), suppress(Killed):
+            self.run(step, day)
+
+    def meanwhile(self, nth: int, step: str, day: int, other_step: str, other_day: int) -> None:
+        """Another machine runs a step between a decision and its commit."""
+        with boundaries({nth: lambda _: self.run(other_step, other_day)}):
+            self.run(step, day)
+
+    # What must hold
+
+    def require_no_poison(self) -> None:
+        """No reader sees a row that the gate did not pass."""
+        path = self.lake.lake_folder / "published/sales/v1"
+        if path.exists():
+            rows = self.lake.rows("published", f"sum_3d >= {POISON}", "published/sales/v1")
+            assert rows == [], "readers see a refused day"
+
+    def heal(self) -> None:
+        """What an operator does: runs the days that landed, and then those that are stale."""
+        days = sorted(self.landed)
+        for _ in range(6):
+            for day in days:
+                self.whole_day(day)
+                self.require_no_poison()
+            stale = staleness.all_stale("sales", self.lake.plan("ask", day_of(0)).settings)
+            days = [
+                day
+                for day in sorted(self.landed)
+                if date.fromisoformat(day_of(day)) in stale and day not in self.refused
+            ]
+            if not days:
+                return
+        raise AssertionError(f"days {days} are stale whatever is run")
+
+    def require_expected(self) -> None:
+        stored = expected.superseded(expected.versions(self.landed))
+        current = sorted(each for each, ended in stored.items() if ended is None)
+        replaced = sorted((each, ended) for each, ended in stored.items() if ended is not None)
+        assert self._versions("processed") == current
+        assert [(version, ended) for version, ended in self._replaced()] == replaced
+        for day in sorted(set(self.landed) - self.refused):
+            wanted = expected.features(self.landed, self.refused, day)
+            for kind in ("features", "published"):
+                assert self._features(kind, day) == wanted, f"{kind} of day {day}"
+
+    def _versions(self, kind: str) -> list[expected.Version]:
+        return sorted(_version(row) for row in self.lake.rows(kind))
+
+    def _replaced(self) -> list[tuple[expected.Version, int]]:
+        return sorted((_version(row), _number(row["superseded"])) for row in self.lake.rows("superseded"))
+
+    def _features(self, kind: str, day: int) -> dict[int, tuple[int, int]]:
+        rows = self.lake.rows(kind, f"ds = '{day_of(day)}'", f"{kind}/sales/v1")
+        return {row["user"]: (int(row["sum_3d"]), row["sales_3d"]) for row in rows}
+
+
+def _number(day: date) -> int:
+    return (day - FIRST).days
+
+
+def _version(row: dict[str, Any]) -> expected.Version:
+    record = Record(row["key"], row["user"], row["amount"], _number(row["event_date"]), row["time"].hour)
+    return expected.Version(record, _number(row["arrived"]))
+
+
+@contextmanager
+def boundaries(actions: dict[int, Callable[[str], None]]) -> Iterator[list[str]]:
+    """Calls an action before the nth commit or side file that is written inside the block; yields what was written.
+
+    A commit says what it is before it is made, so its signature is the last moment before it.
+    """
+    seen: list[str] = []
+    signature, write_json = commit_metadata.signature, files.write_json
+
+    def reached(what: str) -> None:
+        seen.append(what)
+        if action := actions.pop(len(seen), None):
+            action(what)
+
+    def sign(run: Any) -> dict[str, Any]:
+        reached(f"a commit of {run.job}")
+        return signature(run)
+
+    def write(uri: str, content: dict[str, Any]) -> None:
+        reached(uri.rpartition("/lake/")[2])
+        write_json(uri, content)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(commit_metadata, "signature", sign)
+        for module in ("common.orchestration.run_log", "common.quality.gate"):
+            patched.setattr(f"{module}.write_json", write)
+        yield seen
