@@ -89,10 +89,10 @@ def day_of(number: int) -> str:
     return str(FIRST + timedelta(days=number))
 
 
-def write_dataset(folder: Path) -> None:
+def write_dataset(folder: Path, contract: str = CONTRACT) -> None:
     place = folder / "sales"
     place.mkdir(parents=True)
-    (place / "contract.py").write_text(CONTRACT)
+    (place / "contract.py").write_text(contract)
     (place / "transforms.py").write_text(TRANSFORMS)
 
 
