@@ -154,3 +154,9 @@ def test_what_a_readme_names_exists(path: Path) -> None:
     assert set(re.findall(r"`make ([a-z-]+)", text)) <= set(targets[1].split())
     files = re.findall(r"`((?:common|jobs|dags|conf|tests)/[\w/.-]+\.\w+)`", text)
     assert [name for name in files if not (ROOT / name).exists()] == []
+
+
+def test_each_promise_has_its_test() -> None:
+    promises = re.findall(r"`([\w/]+\.py)::(\w+)` \|", (ROOT / "tests/README.md").read_text())
+    assert len(promises) > 15
+    assert [name for path, name in promises if f"def {name}(" not in (ROOT / "tests" / path).read_text()] == []

@@ -6,17 +6,13 @@ Each event is a method with numbers for days, so a sequence of events is a few l
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from common.errors import ContractViolationError, SourceMissingError
-from common.lake import commit_metadata, files
 from common.orchestration import staleness
 from common.orchestration.job import Job
 from jobs.clean import CLEAN
@@ -28,6 +24,7 @@ from jobs.publish import PUBLISH
 from jobs.validate import VALIDATE
 from tests.model import expected
 from tests.model.expected import Record
+from tests.support.boundaries import boundaries
 from tests.support.play_lake import PlayLake
 
 CONTRACT = """
@@ -197,32 +194,3 @@ def _number(day: date) -> int:
 def _version(row: dict[str, Any]) -> expected.Version:
     record = Record(row["key"], row["user"], row["amount"], _number(row["event_date"]), row["time"].hour)
     return expected.Version(record, _number(row["arrived"]))
-
-
-@contextmanager
-def boundaries(actions: dict[int, Callable[[str], None]]) -> Iterator[list[str]]:
-    """Calls an action before the nth commit or side file that is written inside the block; yields what was written.
-
-    A commit says what it is before it is made, so its signature is the last moment before it.
-    """
-    seen: list[str] = []
-    signature, write_json = commit_metadata.signature, files.write_json
-
-    def reached(what: str) -> None:
-        seen.append(what)
-        if action := actions.pop(len(seen), None):
-            action(what)
-
-    def sign(run: Any) -> dict[str, Any]:
-        reached(f"a commit of {run.job}")
-        return signature(run)
-
-    def write(uri: str, content: dict[str, Any]) -> None:
-        reached(uri.rpartition("/lake/")[2])
-        write_json(uri, content)
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(commit_metadata, "signature", sign)
-        for module in ("common.orchestration.run_log", "common.quality.gate"):
-            patched.setattr(f"{module}.write_json", write)
-        yield seen
