@@ -212,6 +212,9 @@ def retry_on_conflict(action: Callable[[], T]) -> T:
 
 
 def record_hash(columns: Sequence[str]) -> Column:
-    """A 128-bit hash of the values in order and of which are null: Spark's hash alone skips nulls."""
-    missing = [F.isnull(name) for name in columns]
-    return F.concat_ws("-", *[F.hex(F.xxhash64(F.lit(seed), *columns, *missing)) for seed in (0, 1)])
+    """A 128-bit hash of the values that are not null, and of their names.
+
+    A column that the contract gains leaves the hash of older records as it was. Spark's hash skips nulls.
+    """
+    said = [part for name in sorted(columns) for part in (F.when(F.col(name).isNotNull(), F.lit(name)), F.col(name))]
+    return F.concat_ws("-", *[F.hex(F.xxhash64(F.lit(seed), *said)) for seed in (0, 1)])

@@ -36,4 +36,4 @@ def of_published_table(table: Table, entity: str) -> dict[str, str]:
 
 
 def of_small_table(table: Table) -> dict[str, str]:
-    return file_retention(table.retention_days)
+    return {**file_retention(table.retention_days), **log_retention(table.retention_days)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from rich.console import Console
 from rich.table import Table as Grid
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from common.contracts import datasets
 from common.errors import exit_on_error
+from common.lake.files import list_files
 from common.orchestration import run_log, staleness
 from common.orchestration.day_counts import SHOWN, day_count
 from common.orchestration.run_log import RunRecord
@@ -70,6 +72,17 @@ def day_statuses(lake: str, dataset: str) -> list[DayStatus]:
         if job in STEPS:
             by_day.setdefault(ds, {})[job] = record
     return [DayStatus(ds, by_day[ds]) for ds in sorted(by_day)]
+
+
+def landed_since(landing: str, dataset: str, days: Sequence[DayStatus]) -> list[str]:
+    """The days whose landing folder has a file that is newer than the last ingest, by the files' own times."""
+    changed = []
+    for day in days:
+        ingested = day.records["ingest"].at if "ingest" in day.records else ""
+        files = list_files(f"{landing}/{dataset}/ds={day.ds}", recursive=True)
+        if ingested and any(file.mtime and file.mtime > datetime.fromisoformat(ingested) for file in files):
+            changed.append(day.ds)
+    return changed
 
 
 def status_parts(days: Sequence[DayStatus], details: bool, width: int) -> Iterator[Grid | Text]:
@@ -141,6 +154,8 @@ def main() -> None:
             console.print(name, style="italic", markup=False)
             for part in status_parts(days, not arguments.short, console.width):
                 console.print(part)
+            if changed := landed_since(settings.landing, name, days):
+                console.print(f"Landing has changed since it was read, run again: {', '.join(changed)}", style="yellow")
             if stale := staleness.all_stale(name, settings):
                 console.print(f"No longer up to date, run again: {', '.join(map(str, stale))}", style="yellow")
             console.print()

@@ -31,8 +31,8 @@ def wider(lake: PlayLake) -> PlayLake:
     return lake.with_contract(columns=(*lake.contract.columns, SHOP))
 
 
-def land_with_shop(lake: PlayLake) -> None:
-    values = {**PURCHASE, "transaction_id": "c", "timestamp": f"{THIRD}T10:00:00Z", "shop": "north"}
+def land_with_shop(lake: PlayLake, **changed: str) -> None:
+    values = {**PURCHASE, "transaction_id": "c", "timestamp": f"{THIRD}T10:00:00Z", "shop": "north", **changed}
     lake.land_bytes(THIRD, f"{','.join(values)}\n{','.join(values.values())}\n".encode())
 
 
@@ -47,6 +47,18 @@ def test_a_new_contract_column_is_null_in_older_rows(two_days: PlayLake) -> None
         "transaction_id | category | shop\na | food | -\nb | home | -\nd | food | -\nc | food | north",
     )
     assert [row["purchases_30d"] for row in lake.feature_rows(THIRD)] == [4]
+
+
+def test_a_record_that_is_sent_again_after_a_column_came_beats_no_correction(lake: PlayLake) -> None:
+    first = {"transaction_id": "a", "timestamp": f"{FIRST}T10:00:00Z"}
+    lake.land(FIRST, "transaction_id | purchase_amount\na | 1")
+    lake.day(FIRST)
+    lake.land(SECOND, f"transaction_id | purchase_amount | timestamp\na | 5 | {first['timestamp']}")
+    lake.day(SECOND)
+    lake = wider(lake)
+    land_with_shop(lake, **first, purchase_amount="1", shop="")
+    assert lake.day(THIRD)["clean"]["counts"]["duplicates"] == 1
+    assert_rows(lake.rows("processed"), f"transaction_id | purchase_amount | arrived\na | 5.00 | {SECOND}")
 
 
 def test_older_days_keep_their_rows_under_a_new_contract(two_days: PlayLake) -> None:

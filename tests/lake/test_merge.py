@@ -67,6 +67,13 @@ def test_a_value_that_moves_to_the_next_column_is_a_difference(spark: SparkSessi
     assert rows.select(merge.fingerprint(["one", "two"]).alias("hash")).distinct().count() == 2
 
 
+def test_a_record_is_its_values_by_name_without_the_nulls(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([("a", None), (None, "a")], "one string, two string")
+    hashes = rows.select(spark_tables.record_hash(["one", "two"]), spark_tables.record_hash(["one"])).collect()
+    assert hashes[0][0] == hashes[0][1]
+    assert hashes[0][0] != hashes[1][0] != hashes[1][1]
+
+
 def test_a_merge_touches_only_files_of_its_own_partition(lake: PlayLake) -> None:
     two_days(lake)
     untouched = {path for path in lake.table("processed/transactions").file_uris() if f"event_date={DAY}" in path}
@@ -103,6 +110,7 @@ def test_a_day_needs_no_file_of_a_day_beyond_its_windows(lake: PlayLake) -> None
         "processed",
         "partials",
         "features",
+        "verdicts",
     }
     for path in old:
         path.unlink()

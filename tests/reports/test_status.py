@@ -1,5 +1,7 @@
 """What ran on each day, at the width of the terminal."""
 
+import os
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
@@ -77,3 +79,16 @@ def test_progress_and_status_mean_the_same(tmp_path: Path, capsys: pytest.Captur
     assert " ".join(shown.values()) in capsys.readouterr().err
     landed, *rest = (day.count(name) or 0 for name in ("landed", "accepted", "quarantined", "duplicates"))
     assert landed == sum(rest)
+
+
+def test_a_day_whose_files_came_after_it_was_read_is_named(tmp_path: Path) -> None:
+    ingested = {"line": {"job": "ingest"}, "at": "2026-01-06T02:00:00.000+00:00", "failure": None}
+    for ds, hour in (("2026-01-05", 1), ("2026-01-06", 3)):
+        write_json(f"{tmp_path}/lake/runs/transactions/ingest/{ds}.json", ingested)
+        landed = tmp_path / "landing" / "transactions" / f"ds={ds}" / "part.csv"
+        landed.parent.mkdir(parents=True)
+        landed.touch()
+        sent = datetime(2026, 1, 6, hour, tzinfo=UTC).timestamp()
+        os.utime(landed, (sent, sent))
+    days = status.day_statuses(str(tmp_path / "lake"), "transactions")
+    assert status.landed_since(str(tmp_path / "landing"), "transactions", days) == ["2026-01-06"]
