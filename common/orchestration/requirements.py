@@ -26,9 +26,10 @@ def require_made(run: Run, name: str) -> None:
 
 
 def _has_rows(run: Run, name: str) -> bool:
-    """Whether the table may hold rows of the day, for one whose commit is no longer in the log."""
+    """Whether the table may hold rows of the day, though its log has no commit of ours that says so."""
     table = STAGES[name][1](run.contract)
-    if TableLog(run.path(table)).whole:
+    log = TableLog(run.path(table))
+    if log.whole and all(commit.ours for commit in log):
         return False
     if name == "processed":
         return any(

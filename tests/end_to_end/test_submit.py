@@ -128,7 +128,7 @@ def test_a_killed_run_that_is_repeated_equals_a_clean_run(
     for each in (lake, undisturbed):
         each.land(DAY, text)
         each.ingest(DAY)
-    undisturbed.clean(DAY)
+    undisturbed.run(CLEAN, DAY)
     day = ("--dataset", "transactions", "--ds", DAY)
     victim = subprocess.Popen(
         command(lake, "clean", *day), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,

@@ -74,7 +74,7 @@ def test_a_failed_day_keeps_the_published_rows(lake: PlayLake) -> None:
     spoil(lake, NEXT)
     with pytest.raises(ContractViolationError, match="weekend_share_30d"):
         lake.validate(NEXT, "features")
-    with pytest.raises(ContractViolationError, match="nothing was published, and readers keep what they have"):
+    with pytest.raises(ContractViolationError, match="nothing may be made of it, and readers keep what they have"):
         lake.run(PUBLISH, NEXT)
     assert_rows(seen(lake), f"ds | user_id\n{DAY} | 1")
 
