@@ -57,6 +57,7 @@ def test_the_engine_makes_the_rows_of_its_version(tmp_path: Path, dataset: str) 
 
 
 if __name__ == "__main__":
+    importlib.import_module("tests.conftest")  # sets Spark up
     assert date.fromisoformat(DAYS[0])
     with tempfile.TemporaryDirectory() as folder:
         for name in DATASETS:

@@ -86,6 +86,11 @@ def test_a_half_done_day_resumes_where_the_new_column_enters(two_days: PlayLake)
     with pytest.raises(ContractViolationError, match="ExpectTableColumnsToMatchSet.* for example shop is missing"):
         lake.validate(SECOND, "raw")
     lake.ingest(SECOND)
+    with pytest.raises(
+        ContractViolationError, match="failed its validation .* run first: spark-submit jobs/validate.py"
+    ):
+        lake.clean(SECOND)
+    lake.validate(SECOND, "raw")
     assert lake.clean(SECOND)["outcome"] == "done"
 
 
