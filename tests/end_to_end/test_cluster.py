@@ -18,6 +18,7 @@ import pytest
 
 from common.orchestration.chain import run_chain
 from jobs.backfill import CHAIN
+from jobs.clean import CLEAN
 from tests.support.play_lake import PlayLake
 from tests.support.processes import listening, parent
 
@@ -211,7 +212,11 @@ def test_the_cluster_writes_the_same_tables_as_local_mode(cluster: Cluster, lake
     daemons = cluster.processes()
     secret = (cluster.folder / "secret").read_text().strip()
     for dataset in DATASETS:
-        PlayLake(laptops.root, dataset).day(DAY)
+        laptop = PlayLake(laptops.root, dataset)
+        laptop.ingest(DAY)
+        laptop.run(CLEAN, DAY)
+        laptop.validate(DAY)
+        laptop.features(DAY)
     (lake.root / "short.py").write_text(SHORT)
     submitted = cluster.submit(lake, lake.root / "short.py")
     until(lambda: len(cluster.executors()) == 2 or submitted.poll() is not None, "two executors")
@@ -220,7 +225,7 @@ def test_the_cluster_writes_the_same_tables_as_local_mode(cluster: Cluster, lake
     addresses = {address for pid in cluster.processes() for address in listening(pid)}
     code, line, said = ended(submitted)
     assert (code, line["outcome"]) == (0, "done"), said
-    assert lake.content() == laptops.content()
+    assert rounded(lake) == rounded(laptops)
     assert len(lake.content()) >= 8
     assert {task["Task Info"]["Executor ID"] for task in cluster.events("TaskEnd")} == {"0", "1"}
     assert addresses == {"0100007F"}
