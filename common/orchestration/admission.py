@@ -26,13 +26,14 @@ def left_out(days: Sequence[date], logs: Logs) -> tuple[date, ...]:
     """The days of these whose arrivals are there and must not be used: they failed, or were not validated since."""
     if not days:
         return ()
-    judged = verdicts.read(logs.run, ARRIVALS, list(days))
+    arrived = sorted(_arrived(logs, days).intersection(days))
+    judged = verdicts.read(logs.run, ARRIVALS, arrived)
     admitted = {ds for ds, verdict in judged.items() if verdict.success and stands(ARRIVALS, verdict, logs)}
-    return tuple(day for day in days if day not in admitted and day in _arrived(logs, days))
+    return tuple(day for day in arrived if day not in admitted)
 
 
 def _arrived(logs: Logs, days: Sequence[date]) -> set[date]:
-    """The days of these that were cleaned, at least in part, or of which raw holds rows."""
+    """The days, of these and later ones, that were cleaned, at least in part, or of which raw holds rows."""
     run, found = logs.run, set[date]()
     raw, processed = layout.raw(run.contract), layout.processed(run.contract)
     for table in (raw, processed):

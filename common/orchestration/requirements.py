@@ -38,29 +38,25 @@ def _has_rows(run: Run, name: str) -> bool:
     return bool(delta_log.files(run.path(table), ds=[str(run.ds)]))
 
 
-def require_usable(run: Run, name: str) -> None:
-    """Raises unless the day was made, has every column of the contract, and did not fail its validation."""
+def require_usable(run: Run, name: str) -> Verdict | None:
+    """Raises unless the day was made, has every column of the contract, and did not fail its validation, if it had any."""
     require_made(run, name)
     job, layout = STAGES[name]
     _require_columns(run, job, layout(run.contract))
     verdict = _standing_verdict(run, name)
     if verdict and not verdict.success:
         raise _refused(run, name, verdict)
+    return verdict
 
 
 def require_passed(run: Run, name: str) -> Verdict:
     """The gate's verdict on the day's rows as they are; raises unless it has passed them."""
-    require_made(run, name)
-    job, layout = STAGES[name]
-    _require_columns(run, job, layout(run.contract))
-    verdict = _standing_verdict(run, name)
+    verdict = require_usable(run, name)
     if verdict is None:
         raise SourceMissingError(
             f"{name} of {run.contract.name} {run.ds}: the rows have not been validated since they were last written; "
             f"run: {_validate(run, name)}"
         )
-    if not verdict.success:
-        raise _refused(run, name, verdict)
     return verdict
 
 

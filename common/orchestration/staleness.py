@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import takewhile
@@ -41,7 +42,7 @@ def is_current(stage: Stage, run: Run, state: State | None) -> bool:
     """Whether the day was made by the code and from the sources as they are now, at the versions that the run has fixed."""
     if state is None or state.facts.get("code") != run.code or state.facts.get("source", "") != run.source:
         return False
-    return not is_stale(stage, run.ds, state, Logs(run))
+    return _leaves_out(state, run.left_out) and not is_stale(stage, run.ds, state, Logs(run))
 
 
 def is_stale(stage: Stage, ds: date, state: State, logs: Logs) -> bool:
@@ -52,10 +53,12 @@ def is_stale(stage: Stage, ds: date, state: State, logs: Logs) -> bool:
         return True
     if any(_moved(watch, state, logs) for watch in stage.sources(contract, ds)):
         return True
-    if any(_gone(table, state, logs) for table in stage.beside(contract)):
-        return True
-    left_out = admission.left_out(stage.arrivals(contract, ds), logs)
-    return bool([str(day) for day in left_out] != state.facts.get("left_out", []))
+    return any(_gone(table, state, logs) for table in stage.beside(contract))
+
+
+def _leaves_out(state: State, days: Iterable[date]) -> bool:
+    """Whether the day was made without the arrivals of just these days."""
+    return bool(state.facts.get("left_out", []) == [str(day) for day in days])
 
 
 def _moved(watch: Watch, state: State, logs: Logs) -> bool:
@@ -113,6 +116,10 @@ def stale_days(run: Run, everything: bool = False) -> list[date]:
                     continue
                 seen.add(day)
                 state = stage.state(commit, day)
-                if state is None or is_stale(stage, day, state, logs):
+                if (
+                    state is None
+                    or is_stale(stage, day, state, logs)
+                    or not _leaves_out(state, admission.left_out(stage.arrivals(contract, day), logs))
+                ):
                     stale.add(day)
     return sorted(stale)

@@ -91,10 +91,10 @@ def read(run: Run, table: str, days: list[date]) -> dict[date, Verdict]:
     newest = delta_log.version(uri)
     known = _known(uri, newest, delta_log.table_id(uri, newest), table)
     if missing := [day for day in days if day not in known]:
-        known |= dict.fromkeys(missing)
         rows = small_tables.read_slice(uri, {"ds": missing, "table": [table]}, version=newest).to_pylist()
-        known |= {row["ds"]: Verdict(**row) for row in rows}
-        known |= {day: _before_0_2(run, table, day) for day in missing if known[day] is None}
+        found = {row["ds"]: Verdict(**row) for row in rows}
+        # In one step, because the threads of a backfill share what is known.
+        known |= {day: found.get(day) or _before_0_2(run, table, day) for day in missing}
     return {day: verdict for day in days if (verdict := known[day])}
 
 

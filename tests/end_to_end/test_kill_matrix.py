@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-import jobs.datasets
 from tests.conftest import ROOT
 from tests.model.expected import Record
 from tests.model.world import STEPS, World, day_of, write_dataset
 from tests.support.boundaries import boundaries
+from tests.support.datasets import datasets_in
 from tests.support.play_lake import PlayLake
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -35,20 +35,20 @@ class Boundary:
 
 
 @pytest.fixture
-def world(tmp_path: Path, spark: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(tmp_path: Path, spark: object) -> Iterator[World]:
     """A day that corrects, moves, repeats and loses records of the day before, and brings late and refused ones."""
     write_dataset(tmp_path / "datasets")
-    monkeypatch.setattr(jobs.datasets, "__path__", [*jobs.datasets.__path__, str(tmp_path / "datasets")])
-    world = World(PlayLake(tmp_path / "clean", "sales"))
-    known = [Record("a", 1, 10, 0, 1), Record("b", 2, 20, 0, 1), Record("c", 1, 5, 0, 1)]
-    world.land(0, *known)
-    world.whole_day(0)
-    world.land(1, Record("a", 1, 11, 0, 2), Record("b", 2, 20, 0, 1), Record("c", 1, 6, 1, 1), Record("d", 1, 7, 1, 1))
-    late = [f"late,2,3,{day_of(0)}T05:00:00Z", f"x,1,-1,{day_of(1)}T01:00:00Z"]
-    world.lake.land_bytes(day_of(1), "\n".join(["key,user,amount,time", *late, ""]).encode(), "late.csv")
-    yield world
-    for module in [name for name in sys.modules if name.startswith("jobs.datasets.sales")]:
-        del sys.modules[module]
+    with datasets_in(tmp_path / "datasets"):
+        world = World(PlayLake(tmp_path / "clean", "sales"))
+        known = [Record("a", 1, 10, 0, 1), Record("b", 2, 20, 0, 1), Record("c", 1, 5, 0, 1)]
+        world.land(0, *known)
+        world.whole_day(0)
+        world.land(
+            1, Record("a", 1, 11, 0, 2), Record("b", 2, 20, 0, 1), Record("c", 1, 6, 1, 1), Record("d", 1, 7, 1, 1)
+        )
+        late = [f"late,2,3,{day_of(0)}T05:00:00Z", f"x,1,-1,{day_of(1)}T01:00:00Z"]
+        world.lake.land_bytes(day_of(1), "\n".join(["key,user,amount,time", *late, ""]).encode(), "late.csv")
+        yield world
 
 
 def every_boundary(world: World, folder: Path) -> list[Boundary]:

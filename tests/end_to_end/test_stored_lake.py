@@ -1,6 +1,5 @@
 """A lake that version 0.1 wrote, before anything moved: three days of sales, published and pinned. It is read and continued."""
 
-import sys
 import tarfile
 from collections.abc import Iterator
 from datetime import date
@@ -8,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-import jobs.datasets
 from common.lake import pins
 from common.orchestration import staleness
 from jobs.reproduce import REPRODUCE
 from tests.model.world import CONTRACT, write_dataset
+from tests.support.datasets import datasets_in
 from tests.support.play_lake import PlayLake
 from tests.support.tables_as_text import assert_rows
 
@@ -30,16 +29,14 @@ PUBLISHED = """
 
 
 @pytest.fixture
-def old(tmp_path: Path, spark: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayLake]:
+def old(tmp_path: Path, spark: object) -> Iterator[PlayLake]:
     with tarfile.open(STORED) as archive:
         archive.extractall(tmp_path, filter="data")
     whole_number = 'type="long", minimum=0, maximum=9999'
     assert whole_number in CONTRACT
     write_dataset(tmp_path / "datasets", CONTRACT.replace(whole_number, 'type="decimal(8,2)", minimum=0'))
-    monkeypatch.setattr(jobs.datasets, "__path__", [*jobs.datasets.__path__, str(tmp_path / "datasets")])
-    yield PlayLake(tmp_path, "sales")
-    for module in [name for name in sys.modules if name.startswith("jobs.datasets.sales")]:
-        del sys.modules[module]
+    with datasets_in(tmp_path / "datasets"):
+        yield PlayLake(tmp_path, "sales")
 
 
 def stale(lake: PlayLake) -> list[str]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import random
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import jobs.datasets
 from tests.model.expected import LATENESS, Record
 from tests.model.world import POISON, STEPS, World, write_dataset
+from tests.support.datasets import datasets_in
 from tests.support.play_lake import PlayLake
 
 DAYS = 4
@@ -21,12 +20,10 @@ Event = tuple[str, tuple[Any, ...], dict[str, Any]]
 
 
 @pytest.fixture
-def world(tmp_path: Path, spark: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(tmp_path: Path, spark: object) -> Iterator[World]:
     write_dataset(tmp_path / "datasets")
-    monkeypatch.setattr(jobs.datasets, "__path__", [*jobs.datasets.__path__, str(tmp_path / "datasets")])
-    yield World(PlayLake(tmp_path, "sales"))
-    for module in [name for name in sys.modules if name.startswith("jobs.datasets.sales")]:
-        del sys.modules[module]
+    with datasets_in(tmp_path / "datasets"):
+        yield World(PlayLake(tmp_path, "sales"))
 
 
 class Chance:
