@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import islice, takewhile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -19,6 +19,9 @@ from pyarrow import fs
 
 from common.errors import UnsupportedTableError
 from common.lake.files import is_local, list_files, local_path, locate
+
+if TYPE_CHECKING:
+    from pyarrow.dataset import Dataset
 
 USER_METADATA = "userMetadata"
 NO_TABLE = -1
@@ -75,6 +78,16 @@ def plainly_readable(table: DeltaTable, uri: str) -> DeltaTable:
             "read. Remove them with Delta's ALTER TABLE … DROP FEATURE, or restore an earlier version of the table."
         )
     return table
+
+
+def dataset(table: DeltaTable) -> Dataset:
+    """The table's rows for Arrow, opened with Arrow's own file system.
+
+    deltalake's is written in Python: a thread of it that outlives the interpreter aborts the process.
+    """
+    system, path = locate(table.table_uri)
+    opened: Dataset = table.to_pyarrow_dataset(filesystem=fs.SubTreeFileSystem(path, system))
+    return opened
 
 
 def exists(uri: str) -> bool:

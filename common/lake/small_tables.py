@@ -59,7 +59,7 @@ def read_slice(path: str, where: Slice, columns: list[str] | None = None, versio
 def _rows(stored: DeltaTable, where: Slice, columns: list[str] | None = None) -> pa.Table:
     conditions = [pc.field(name).isin(list(values)) for name, values in where.items()]
     chosen = reduce(lambda one, other: one & other, conditions)
-    return stored.to_pyarrow_table(filters=chosen, columns=columns)
+    return delta_log.dataset(stored).to_table(filter=chosen, columns=columns)
 
 
 def _ordered(rows: pa.Table, table: Table) -> pa.Table:

@@ -78,7 +78,7 @@ class TableSnapshot:
         from pyarrow.dataset import get_partition_keys
 
         fragments: dict[str, list[Any]] = {}
-        for fragment in self.table.to_pyarrow_dataset().get_fragments():
+        for fragment in delta_log.dataset(self.table).get_fragments():
             keys = get_partition_keys(fragment.partition_expression) if self._columns else {}
             fragments.setdefault(self._part(keys), []).append(fragment)
         return fragments

@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
-from pyarrow import fs
 
 from common.contracts import layout
 from common.errors import SourceMissingError
@@ -19,7 +18,6 @@ from common.features.definition import Definition
 from common.lake import content_hash, delta_log, table_properties
 from common.lake.commit_metadata import arrow_commit, with_snapshot
 from common.lake.delta_log import Commit, TableLog
-from common.lake.files import locate
 from common.lake.locks import committing
 from common.lake.slices import Replacement, replace_slice
 from common.lake.small_tables import read_slice
@@ -169,7 +167,5 @@ def _is_news(facts: dict[str, Any], theirs: dict[str, Any] | None) -> bool:
 def _stream(days: Sequence[ValidatedDay]) -> pa.RecordBatchReader:
     """Stream the days' rows with Arrow, because `deltalake` cannot read while it writes."""
     first = days[0]
-    system, path = locate(first.run.path(layout.features(first.run.contract)))
     table = DeltaTable(first.run.path(layout.features(first.run.contract)), version=first.version)
-    dataset = table.to_pyarrow_dataset(filesystem=fs.SubTreeFileSystem(path, system))
-    return dataset.scanner(filter=pc.field("ds").isin([day.run.ds for day in days])).to_reader()
+    return delta_log.dataset(table).scanner(filter=pc.field("ds").isin([day.run.ds for day in days])).to_reader()

@@ -32,7 +32,7 @@ def fitted(manifest: dict[str, Any]) -> Fitted:
 
 def read_delta(uri: str) -> pa.Table:
     """Read a Delta table, sorted by entity and time."""
-    rows = delta_log.plainly_readable(DeltaTable(uri), uri).to_pyarrow_table()
+    rows = delta_log.dataset(delta_log.plainly_readable(DeltaTable(uri), uri)).to_table()
     return rows.sort_by([(rows.column_names[0], "ascending"), (TIME, "ascending")])
 
 

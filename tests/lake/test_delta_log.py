@@ -7,9 +7,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from pyarrow.fs import SubTreeFileSystem
 
 from common.lake import delta_log
 from common.lake.delta_log import TableLog
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -54,3 +57,14 @@ def test_commits_between_two_versions(table: Path) -> None:
     (table / "_delta_log" / f"{2:020}.json").unlink()
     assert between(2, 3) == [3]
     assert between(1, 3) is None, "the log does not reach back that far"
+
+
+def test_rows_are_read_by_arrow_alone(table: Path) -> None:
+    """A thread of deltalake's own file system, which is written in Python, could abort the process as it ends."""
+    rows = delta_log.dataset(DeltaTable(table))
+    assert rows.to_table().num_rows == 4
+    assert isinstance(rows.filesystem, SubTreeFileSystem)
+    elsewhere = {
+        str(path.relative_to(ROOT)) for path in (ROOT / "common").rglob("*.py") if "to_pyarrow_" in path.read_text()
+    }
+    assert elsewhere == {"common/lake/delta_log.py"}
