@@ -18,7 +18,8 @@ from common.days import day_range
 from common.errors import UnbalancedBooksError
 from common.lake import delta_log, spark_tables
 from common.lake.decisions import Decision, decide
-from common.lake.merge import DELETE, INSERT, UPDATE, DesiredSlice
+from common.lake.difference import DELETE, INSERT, UPDATE
+from common.lake.merge import DesiredSlice
 from common.runtime.run import Run
 
 ORIGIN = "superseded_table"

@@ -6,10 +6,13 @@ the last one, and fails one that meets another in the same moment, wherever the 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from deltalake import CommitProperties, DeltaTable, Transaction
 
 from common.contracts.layout import Table
 from common.errors import PipelineError
@@ -53,13 +56,31 @@ class Decision:
         self._require_committed(run)
         self.number += 1
 
+    def opened(self) -> DeltaTable:
+        """The table, for a commit that `deltalake` makes; raises if somebody has decided since.
+
+        deltalake refuses a transaction that meets another, but not one whose number is too low.
+        """
+        table = delta_log.open_table(self.uri)
+        if table is None or (table.transaction_version(self.app) or 0) != self.number:
+            raise self._overtaken()
+        return table
+
+    def in_properties(self, commit: CommitProperties) -> CommitProperties:
+        """The same for one commit of `deltalake` to the table that was `opened`."""
+        number = Transaction(self.app, self.number + 1, int(time.time() * 1000))
+        return CommitProperties(commit.custom_metadata, app_transactions=[number])
+
     def _require_committed(self, run: Run) -> None:
         for commit in TableLog(self.uri):
             if commit.version <= self.version:
                 break
             if commit.books.get("run_id") == run.run_id and commit.books.get("decision") == self.books["decision"]:
                 return
-        raise DecidedMeanwhileError(
+        raise self._overtaken()
+
+    def _overtaken(self) -> DecidedMeanwhileError:
+        return DecidedMeanwhileError(
             f"{self.uri}: another run has changed what this one had looked at, so it committed nothing; expected no other "
             "writer of these days. Run it again."
         )

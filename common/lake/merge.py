@@ -1,44 +1,26 @@
-"""Make a slice of a table equal to the desired rows: compute the difference, then apply it in one MERGE."""
+"""Make a slice of a table equal to the desired rows: compute the difference, then apply it in one commit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from delta.tables import DeltaTable
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from common.contracts.layout import Table
-from common.lake import delta_log
-from common.lake.commit_metadata import spark_commit
+from common.lake import arrow_merge, delta_log, spark_merge
+from common.lake.commit_metadata import arrow_commit
 from common.lake.decisions import Decision, decide
+from common.lake.difference import ACTION, ALL, Difference, difference, measured, to_insert
 from common.lake.locks import committing
-from common.lake.spark_tables import (
-    BROADCAST_ROWS,
-    Slice,
-    conform,
-    create,
-    empty_rows,
-    materialize,
-    partition_filter,
-    read_partitions,
-    retry_on_conflict,
-    values_as_text,
-)
+from common.lake.spark_tables import Slice, create, read_partitions, retry_on_conflict, values_as_text
 from common.runtime.run import Change
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
-
-ACTION = "action"
-ROWS_A_FILE = 500_000
-ROWS_A_TASK = 50_000
-INSERT, UPDATE, DELETE = "insert", "update", "delete"
-ALL = (INSERT, UPDATE, DELETE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +29,8 @@ class DesiredSlice:
 
     `existing` are the stored rows that `desired` stands for: the whole slice, unless the caller knows better; `decision` was
     then taken before they were read. `new` says that nothing stored has the identity of any desired row, and that what is
-    stored stays. `size` is the number of desired rows, where that is known: if they are new and the slice is exactly theirs,
-    they need not be counted.
+    stored stays. `size` is the number of desired rows, where that is known: if they are new, many, and the slice is exactly
+    theirs, they are written without being counted again.
     """
 
     table: Table
@@ -67,7 +49,7 @@ class DesiredSlice:
 
 
 def converge(run: Run, goal: DesiredSlice, books: Mapping[str, Any]) -> Change:
-    """Make the slice equal to the desired rows in one MERGE, with the books in its commit.
+    """Make the slice equal to the desired rows in one commit, with the books in it.
 
     Nothing is committed when nothing changes, unless the day's books changed. On a conflict the difference is computed
     again; a caller that passes a decision must retry itself.
@@ -81,110 +63,41 @@ def converge(run: Run, goal: DesiredSlice, books: Mapping[str, Any]) -> Change:
 
 def _converge_once(run: Run, goal: DesiredSlice, books: Mapping[str, Any]) -> Change:
     goal = replace(goal, decision=goal.decision or decide(run, goal.table, goal.scope))
-    blank = goal.existing is None and not delta_log.files(run.path(goal.table), **values_as_text(goal.where))
-    if goal.new or blank:
-        diff = _to_insert(goal.desired, goal.table)
-        if goal.size is not None:
+    diff = _difference(run, goal)
+    if not diff.change.rows:
+        return keep_books(run, goal.table, books)
+    first, *_ = goal.table.partition
+    books = {**books, "touched": [str(value) for value in diff.touched[first]]}
+    way = arrow_merge if arrow_merge.fits(run, diff) else spark_merge
+    return replace(diff.change, version=way.apply(run, diff, books))
+
+
+def _difference(run: Run, goal: DesiredSlice) -> Difference:
+    assert goal.decision is not None
+    table, decision = goal.table, goal.decision
+    blank = not delta_log.files(run.path(table), **values_as_text(goal.where))
+    if goal.new or (blank and goal.existing is None):
+        rows = to_insert(goal.desired, table)
+        if goal.size == 0 or (goal.size or 0) > arrow_merge.SMALL_ROWS:
             partitions = [dict(zip(goal.where, values, strict=True)) for values in product(*goal.where.values())]
-            return _commit(run, goal, diff, Change(inserted=goal.size, partitions=partitions), books)
+            change = Change(inserted=goal.size or 0, partitions=partitions)
+            return Difference(table=table, rows=rows, change=change, decision=decision, blank=blank)
     else:
-        stored = goal.existing if goal.existing is not None else read_partitions(run, goal.table, goal.where)
-        diff = difference(goal.desired, stored, goal.table).where(F.col(ACTION).isin(*goal.actions))
-    diff, change = _materialized(diff, goal.table)
-    return _commit(run, goal, diff, change, books)
-
-
-def _to_insert(rows: DataFrame, table: Table) -> DataFrame:
-    return conform(rows, table).withColumn(ACTION, F.lit(INSERT))
-
-
-def _commit(run: Run, goal: DesiredSlice, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> Change:
-    if change.rows:
-        first, *_ = goal.table.partition
-        books = {**books, "touched": sorted({str(partition[first]) for partition in change.partitions})}
-        apply_difference(run, goal, diff, change, books)
-        change.version = delta_log.version(run.path(goal.table))
-        return change
-    return keep_books(run, goal.table, books)
+        stored = goal.existing if goal.existing is not None else read_partitions(run, table, goal.where)
+        rows = difference(goal.desired, stored, table).where(F.col(ACTION).isin(*goal.actions))
+    rows, change, size = measured(rows, table)
+    return Difference(table=table, rows=rows, change=change, decision=decision, bytes=size, blank=blank)
 
 
 def keep_books(run: Run, table: Table, books: Mapping[str, Any]) -> Change:
     """A commit without rows, unless the table says already what the books say."""
     if not _books_changed(run, table, books):
         return Change()
-    _commit_books(run, table, books)
+    table_now = delta_log.open_table(run.path(table))
+    assert table_now is not None
+    commit = arrow_commit(run, {**books, "touched": []})
+    table_now.create_write_transaction([], "append", table_now.schema(), commit_properties=commit)
     return Change(delta_log.version(run.path(table)))
-
-
-def difference(desired: DataFrame, stored: DataFrame, table: Table) -> DataFrame:
-    """The rows to insert, update and delete; a row to delete has its identity only."""
-    ours = desired.withColumn("_ours", fingerprint(table.payload))
-    theirs = stored.select(*table.identity, fingerprint(table.payload).alias("_theirs"))
-    action = (
-        F.when(F.col("_theirs").isNull(), INSERT)
-        .when(F.col("_ours").isNull(), DELETE)
-        .when(F.col("_ours") != F.col("_theirs"), UPDATE)
-    )
-    joined = ours.join(theirs, on=table.identity, how="full_outer").withColumn(ACTION, action)
-    return joined.where(F.col(ACTION).isNotNull()).select(*table.names, ACTION)
-
-
-def fingerprint(columns: Sequence[str]) -> Column:
-    """A hash of the values and of which are null: Spark's hash alone skips nulls."""
-    return F.xxhash64(*columns, *[F.isnull(name) for name in columns])
-
-
-def _materialized(diff: DataFrame, table: Table) -> tuple[DataFrame, Change]:
-    """Compute the difference once and count its rows."""
-    times = {f"{action}s": F.count_if(F.col(ACTION) == action) for action in ALL}
-    diff, seen = materialize(diff, partitions=F.collect_set(F.struct(*table.partition)), **times)
-    partitions = [row.asDict() for row in seen["partitions"]]
-    return diff, Change(-1, seen["inserts"], seen["updates"], seen["deletes"], partitions)
-
-
-def apply_difference(run: Run, goal: DesiredSlice, diff: DataFrame, change: Change, books: Mapping[str, Any]) -> None:
-    table = goal.table
-    target = DeltaTable.forPath(run.spark, run.path(table)).alias("t")
-    # Name every touched partition, also those that only gain rows: Delta detects conflicts by them.
-    touched: Slice = {name: sorted({partition[name] for partition in change.partitions}) for name in table.partition}
-    same_row = reduce(lambda one, other: one & other, [F.col(f"t.{n}") == F.col(f"s.{n}") for n in table.identity])
-    condition = partition_filter(touched, "t.") & same_row
-    if change.updated or change.deleted:
-        # Rows to insert match nothing, so leave them out of the join.
-        condition = condition & (F.col(f"s.{ACTION}") != INSERT)
-    elif "arrived" in table.names:
-        # New rows can only match rows of the same arrival: statistics then skip the files of other days.
-        condition = condition & (F.col("t.arrived") == F.lit(run.ds))
-    diff = _in_files(diff, change.rows)
-    if (change.updated or change.deleted) and change.rows <= BROADCAST_ROWS:
-        # Spark has no size estimate for checkpointed rows, so broadcast them explicitly.
-        diff = F.broadcast(diff)
-    merge = target.merge(diff.alias("s"), condition)
-    values: dict[str, str | Column] = {name: F.col(f"s.{name}") for name in table.names}
-    if change.deleted:
-        merge = merge.whenMatchedDelete(F.col(f"s.{ACTION}") == DELETE)
-    if change.updated:
-        merge = merge.whenMatchedUpdate(F.col(f"s.{ACTION}") == UPDATE, values)
-    if change.inserted:
-        merge = merge.whenNotMatchedInsert(F.col(f"s.{ACTION}") == INSERT, values)
-    assert goal.decision is not None
-    # Signed first: the decision's number is set only for the commit itself.
-    with spark_commit(run, {**books, **goal.decision.books}), goal.decision.commit(run):
-        merge.execute()
-
-
-def _in_files(rows: DataFrame, count: int) -> DataFrame:
-    """One task per file to write: one file, unless there are rows enough for all cores. Coalesces without a shuffle."""
-    cores = rows.sparkSession.sparkContext.defaultParallelism
-    return rows.coalesce(max(-(-count // ROWS_A_FILE), min(cores, count // ROWS_A_TASK), 1))
-
-
-def _commit_books(run: Run, table: Table, books: Mapping[str, Any]) -> None:
-    """A commit without rows. Delta skips an empty commit, so this one carries a transaction id of the day."""
-    path = run.path(table)
-    mark = {"txnAppId": f"books of {run.job} {run.ds}", "txnVersion": str(delta_log.version(path) + 1)}
-    with spark_commit(run, {**books, "touched": []}):
-        empty_rows(run.spark, table).write.format("delta").mode("append").options(**mark).save(path)
 
 
 def _books_changed(run: Run, table: Table, books: Mapping[str, Any]) -> bool:

@@ -56,9 +56,9 @@ def replace_slice(
     return False
 
 
-def slice_predicate(where: Slice) -> str:
+def slice_predicate(where: Slice, prefix: str = "") -> str:
     """For `deltalake`. Pass dates and declared names only, never input of a user or of the data."""
-    return " AND ".join(f"{name} IN ({', '.join(repr(str(value)) for value in where[name])})" for name in where)
+    return " AND ".join(f"{prefix}{name} IN ({', '.join(repr(str(value)) for value in where[name])})" for name in where)
 
 
 def _create(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from delta import exceptions
-from delta.tables import DeltaTable
+from deltalake import DeltaTable, Field, Schema
+from deltalake.exceptions import CommitFailedError, DeltaError
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StructType
@@ -19,7 +20,7 @@ from pyspark.sql.types import ArrayType, StructType
 from common.contracts.layout import Columns, Table
 from common.errors import ColumnMismatchError, ContractViolationError
 from common.lake import delta_log, table_properties
-from common.lake.commit_metadata import spark_commit
+from common.lake.commit_metadata import arrow_commit, spark_commit
 from common.lake.decisions import DecidedMeanwhileError
 from common.lake.locks import committing
 
@@ -42,6 +43,7 @@ CONFLICTS = (
     exceptions.DeltaConcurrentModificationException,
     exceptions.MetadataChangedException,
     DecidedMeanwhileError,
+    CommitFailedError,
 )
 # Paths are literal: a name may hold characters that a glob would expand.
 LITERAL_PATHS = {"__globPaths__": "false"}
@@ -169,27 +171,41 @@ def add_new_columns(run: Run, table: Table) -> None:
             "table away, and run its days again."
         )
     if changed:
-        _write_schema(run, table, mode="overwrite", overwriteSchema="true")
-    elif len(now) > len(before):
-        _write_schema(run, table, mode="append", mergeSchema="true")
+        _overwrite_schema(run, table)
+    elif added := [name for name in now if name not in before]:
+        _add_columns(run, table, added)
 
 
-def _write_schema(run: Run, table: Table, mode: str, **options: str) -> None:
-    writer = empty_rows(run.spark, table).write.format("delta").mode(mode).partitionBy(*table.partition)
+def _overwrite_schema(run: Run, table: Table) -> None:
+    writer = empty_rows(run.spark, table).write.format("delta").mode("overwrite").partitionBy(*table.partition)
     with committing(run.settings.lake, table.path), spark_commit(run, {"touched": []}):
-        writer.options(**options).save(run.path(table))
+        writer.option("overwriteSchema", "true").save(run.path(table))
+
+
+def _add_columns(run: Run, table: Table, names: Sequence[str]) -> None:
+    fields = [Field.from_json(_schema(run.spark, table.columns)[name].json()) for name in names]
+    with committing(run.settings.lake, table.path):
+        stored = delta_log.open_table(run.path(table))
+        assert stored is not None
+        stored.alter.add_columns(fields, commit_properties=arrow_commit(run, {"touched": []}))
 
 
 def _make(run: Run, table: Table) -> None:
+    path = run.path(table)
     with committing(run.settings.lake, table.path):
-        delta_log.remove_empty(run.path(table))
-        builder = DeltaTable.createIfNotExists(run.spark).location(run.path(table)).partitionedBy(*table.partition)
-        for name, type_ in table.columns:
-            builder = builder.addColumn(name, type_)
-        for name, value in table_properties.of_spark_table(table).items():
-            builder = builder.property(name, value)
-        with spark_commit(run, {"touched": []}):
-            builder.execute()
+        delta_log.remove_empty(path)
+        try:
+            DeltaTable.create(
+                path,
+                Schema.from_json(_schema(run.spark, table.columns).json()),
+                partition_by=[*table.partition],
+                configuration=table_properties.of_spark_table(table),
+                commit_properties=arrow_commit(run, {"touched": []}),
+            )
+        except DeltaError:
+            # Another machine may have made it meanwhile.
+            if not delta_log.exists(path):
+                raise
 
 
 def _as_stored(columns: Mapping[str, Any]) -> StructType:

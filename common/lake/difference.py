@@ -1,0 +1,79 @@
+"""What has to change in a slice of a table so that it holds the desired rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, StringType
+
+from common.contracts.layout import Table
+from common.lake import spark_tables
+from common.lake.decisions import Decision
+from common.runtime.run import Change
+
+ACTION = "action"
+INSERT, UPDATE, DELETE = "insert", "update", "delete"
+ALL = (INSERT, UPDATE, DELETE)
+ELEMENT_BYTES = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """The rows to insert, update and delete, each with its action; a row to delete has its identity only."""
+
+    table: Table
+    rows: DataFrame
+    change: Change
+    decision: Decision
+    bytes: int | None = None  # of the rows' values; None if not measured
+    blank: bool = False  # the partitions that it touches hold no rows yet
+
+    @property
+    def touched(self) -> dict[str, list[Any]]:
+        """The partitions by column, also those that only gain rows: Delta detects conflicts by them."""
+        partitions = self.change.partitions
+        return {name: sorted({partition[name] for partition in partitions}) for name in self.table.partition}
+
+
+def to_insert(rows: DataFrame, table: Table) -> DataFrame:
+    return spark_tables.conform(rows, table).withColumn(ACTION, F.lit(INSERT))
+
+
+def difference(desired: DataFrame, stored: DataFrame, table: Table) -> DataFrame:
+    """The rows to insert, update and delete; a row to delete has its identity only."""
+    ours = desired.withColumn("_ours", fingerprint(table.payload))
+    theirs = stored.select(*table.identity, fingerprint(table.payload).alias("_theirs"))
+    action = (
+        F.when(F.col("_theirs").isNull(), INSERT)
+        .when(F.col("_ours").isNull(), DELETE)
+        .when(F.col("_ours") != F.col("_theirs"), UPDATE)
+    )
+    joined = ours.join(theirs, on=table.identity, how="full_outer").withColumn(ACTION, action)
+    return joined.where(F.col(ACTION).isNotNull()).select(*table.names, ACTION)
+
+
+def fingerprint(columns: Sequence[str]) -> Column:
+    """A hash of the values and of which are null: Spark's hash alone skips nulls."""
+    return F.xxhash64(*columns, *[F.isnull(name) for name in columns])
+
+
+def measured(rows: DataFrame, table: Table) -> tuple[DataFrame, Change, int]:
+    """Compute the difference once; count its rows and the bytes of their texts and lists."""
+    times = {f"{action}s": F.count_if(F.col(ACTION) == action) for action in ALL}
+    partitions = F.collect_set(F.struct(*table.partition))
+    rows, seen = spark_tables.materialize(rows, partitions=partitions, bytes=_bytes(rows), **times)
+    touched = [row.asDict() for row in seen["partitions"]]
+    return rows, Change(-1, seen["inserts"], seen["updates"], seen["deletes"], touched), seen["bytes"]
+
+
+def _bytes(rows: DataFrame) -> Column:
+    sizes = [F.octet_length(field.name) for field in rows.schema if isinstance(field.dataType, StringType)]
+    sizes += [F.size(field.name) * ELEMENT_BYTES for field in rows.schema if isinstance(field.dataType, ArrayType)]
+    return spark_tables.sum_or_zero(
+        reduce(lambda one, other: one + other, [F.coalesce(size, F.lit(0)) for size in sizes])
+    )

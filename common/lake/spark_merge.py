@@ -1,0 +1,71 @@
+"""Apply a difference of any size with Spark: a new slice by one literal replacement, every other one by MERGE."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from delta.tables import DeltaTable
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from common.lake import delta_log
+from common.lake.commit_metadata import spark_commit
+from common.lake.difference import ACTION, DELETE, INSERT, UPDATE, Difference
+from common.lake.slices import slice_predicate
+from common.lake.spark_tables import BROADCAST_ROWS, partition_filter
+
+if TYPE_CHECKING:
+    from common.runtime.run import Run
+
+ROWS_A_FILE = 500_000
+ROWS_A_TASK = 50_000
+
+
+def apply(run: Run, diff: Difference, books: Mapping[str, Any]) -> int:
+    """Return the version that was made."""
+    rows = _in_files(diff.rows, diff.change.rows)
+    # Signed first: the decision's number is set only for the commit itself.
+    with spark_commit(run, {**books, **diff.decision.books}), diff.decision.commit(run):
+        if diff.blank:
+            _replace(run, diff, rows)
+        else:
+            _merge(run, diff, rows)
+    return delta_log.version(run.path(diff.table))
+
+
+def _replace(run: Run, diff: Difference, rows: DataFrame) -> None:
+    writer = rows.drop(ACTION).write.format("delta").mode("overwrite").partitionBy(*diff.table.partition)
+    writer.option("replaceWhere", slice_predicate(diff.touched)).save(run.path(diff.table))
+
+
+def _merge(run: Run, diff: Difference, rows: DataFrame) -> None:
+    table, change = diff.table, diff.change
+    target = DeltaTable.forPath(run.spark, run.path(table)).alias("t")
+    same_row = reduce(lambda one, other: one & other, [F.col(f"t.{n}") == F.col(f"s.{n}") for n in table.identity])
+    condition = partition_filter(diff.touched, "t.") & same_row
+    if change.updated or change.deleted:
+        # Rows to insert match nothing, so leave them out of the join.
+        condition = condition & (F.col(f"s.{ACTION}") != INSERT)
+    elif "arrived" in table.names:
+        # New rows can only match rows of the same arrival: statistics then skip the files of other days.
+        condition = condition & (F.col("t.arrived") == F.lit(run.ds))
+    if (change.updated or change.deleted) and change.rows <= BROADCAST_ROWS:
+        # Spark has no size estimate for checkpointed rows, so broadcast them explicitly.
+        rows = F.broadcast(rows)
+    merge = target.merge(rows.alias("s"), condition)
+    values: dict[str, str | Column] = {name: F.col(f"s.{name}") for name in table.names}
+    if change.deleted:
+        merge = merge.whenMatchedDelete(F.col(f"s.{ACTION}") == DELETE)
+    if change.updated:
+        merge = merge.whenMatchedUpdate(F.col(f"s.{ACTION}") == UPDATE, values)
+    if change.inserted:
+        merge = merge.whenNotMatchedInsert(F.col(f"s.{ACTION}") == INSERT, values)
+    merge.execute()
+
+
+def _in_files(rows: DataFrame, count: int) -> DataFrame:
+    """One task per file to write: one file, unless there are rows enough for all cores. Coalesces without a shuffle."""
+    cores = rows.sparkSession.sparkContext.defaultParallelism
+    return rows.coalesce(max(-(-count // ROWS_A_FILE), min(cores, count // ROWS_A_TASK), 1))
