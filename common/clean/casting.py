@@ -28,31 +28,30 @@ EXACT_NUMBER = rf"^[+-]?(\d+\.?\d{{0,{WIDEST_SCALE}}}0*|\.\d{{1,{WIDEST_SCALE}}}
 POWER = r"^[+-]?(\d+\.?\d*|\.\d+)[eE]([+-]?\d{1,4})$"
 NOT_ZERO = r"^[^eE]*[1-9]"
 NO_YEARS = (1, 9999)
-# The reason of records whose key is a placeholder, shared by more records a day than any real one has corrections.
-TOO_MANY_VERSIONS = "too_many_versions"
+KEY_REASON = "key_reason"
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
-def cast_rows(rows: DataFrame, contract: Contract, ds: date, crowded: DataFrame | None = None) -> DataFrame:
+def cast_rows(rows: DataFrame, contract: Contract, ds: date, refused_keys: DataFrame | None = None) -> DataFrame:
     """Replaces each text by its typed value, and adds `event_date` and `reasons` (empty for accepted rows).
 
-    `crowded` are keys whose rows are all refused.
+    `refused_keys` are keys whose rows are all refused, each with its `key_reason`.
     """
     names = [column.name for column in contract.columns]
     received = rows.withColumnsRenamed({name: f"_sent_{name}" for name in names})
     texts = received.withColumns({f"_text_{column.name}": trimmed(column) for column in contract.columns})
     wide = texts.withColumns({column.name: typed(column, contract.zone) for column in contract.columns})
     wide = wide.withColumn("event_date", event_date(contract, ds))
-    refusals = [objection for column in contract.columns for objection in objections(column)]
+    refusals: list[Objection] = [objection for column in contract.columns for objection in objections(column)]
     refusals += [*placeholder_objections(contract), *lateness_objections(contract, ds)]
-    if crowded is not None:
-        marked = F.broadcast(crowded.withColumn("_crowded", F.lit(True)))
-        wide = wide.join(marked, list(contract.key), "left")
-        refusals.append((F.col("_crowded"), TOO_MANY_VERSIONS))
+    if refused_keys is not None:
+        wide = wide.join(F.broadcast(refused_keys), list(contract.key), "left")
+        refusals.append((F.col(KEY_REASON).isNotNull(), F.col(KEY_REASON)))
     refused = F.col("_refused")
     # Most rows are accepted: compute nothing else for them.
     checked = wide.withColumn("_refused", reduce(or_, [F.coalesce(when, F.lit(False)) for when, _ in refusals]))
-    reasons = F.array_compact(F.array(*[F.when(when, F.lit(reason)) for when, reason in refusals]))
+    named = [F.when(when, reason if isinstance(reason, SparkColumn) else F.lit(reason)) for when, reason in refusals]
+    reasons = F.array_compact(F.array(*named))
     sent = F.to_json(F.struct(*[F.col(f"_sent_{name}").alias(name) for name in names]), {"ignoreNullFields": "false"})
     checked = checked.withColumns(
         {
@@ -61,7 +60,7 @@ def cast_rows(rows: DataFrame, contract: Contract, ds: date, crowded: DataFrame 
         }
     )
     return checked.drop(
-        "_refused", "_crowded", *(f"{prefix}{name}" for name in names for prefix in ("_text_", "_sent_"))
+        "_refused", KEY_REASON, *(f"{prefix}{name}" for name in names for prefix in ("_text_", "_sent_"))
     )
 
 
@@ -130,7 +129,7 @@ def event_date(contract: Contract, ds: date) -> SparkColumn:
     return F.to_date(F.col(contract.event_time)) if contract.event_time else F.lit(ds)
 
 
-Objection = tuple[SparkColumn, str]  # the condition, and the reason code of the rows that meet it
+Objection = tuple[SparkColumn, SparkColumn | str]  # the condition, and the reason code of the rows that meet it
 
 
 def objections(column: Column) -> list[Objection]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from common.clean.settlement import settle_day
-from common.clean.typed_day import TypedDay
+from common.clean.typed_day import TypedDay, type_day
 from common.contracts import layout
 from common.contracts.layout import Table
 from common.lake.commit_metadata import beside
@@ -28,6 +28,9 @@ def commit_day(run: Run, day: TypedDay) -> CleanedDay:
     """
     processed, superseded = layout.processed(run.contract), layout.superseded(run.contract)
     settled = settle_day(day)
+    if settled.moved is not None:
+        day = type_day(run, settled.moved)
+        settled = settle_day(day)
     counts = settled.counts(day)
     for table in (superseded, processed):
         create(run, table)

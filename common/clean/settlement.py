@@ -9,20 +9,20 @@ from functools import cached_property
 from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
+from common.clean import stored_versions
 from common.clean.as_of import known_on, settle
+from common.clean.casting import KEY_REASON
+from common.clean.stored_versions import FURTHER, MOVED_TOO_FAR, ORIGIN
 from common.clean.typed_day import TypedDay
 from common.contracts import layout
 from common.contracts.entity import DROP
 from common.contracts.layout import Table
-from common.days import day_range
 from common.errors import UnbalancedBooksError
-from common.lake import delta_log, spark_tables
+from common.lake import spark_tables
 from common.lake.decisions import Decision, decide
 from common.lake.difference import DELETE, INSERT, UPDATE
 from common.lake.merge import DesiredSlice
 from common.runtime.run import Run
-
-ORIGIN = "superseded_table"
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,9 @@ class SettledDay:
     contested: int  # number of rows in `settled`
     stored: DataFrame  # the stored rows of the day's keys, with their table
     stored_arrivals: list[tuple[str, date]]  # table and arrival day of the stored rows
+    moved: (
+        DataFrame | None
+    )  # keys with a stored row that is too far away to be corrected, and the reason to refuse them
     decisions: dict[str, Decision]  # by table, taken before the stored rows were read
 
     def current(self) -> list[DesiredSlice]:
@@ -74,8 +77,9 @@ class SettledDay:
         return self._against_stored(layout.superseded(self.run.contract), rows)
 
     def later_arrivals(self) -> list[date]:
-        """Days after ds whose records this run settled again: their counts may have changed."""
-        return sorted({day for _, day in self.stored_arrivals if day > self.run.ds})
+        """Days after ds with records of the day's keys: their counts may have changed, or what is too far to be corrected."""
+        stored = {day for _, day in self.stored_arrivals if day > self.run.ds}
+        return sorted({*stored, *stored_versions.days_with_moved_records(self.run, self.own_dates)})
 
     @property
     def _current(self) -> DataFrame:
@@ -99,7 +103,7 @@ class SettledDay:
 
     @property
     def _reach(self) -> spark_tables.Slice:
-        return _reach(self.run, self.own_dates)
+        return stored_versions.reach(self.run, self.own_dates)
 
     def _against_stored(self, table: Table, rows: DataFrame) -> DesiredSlice:
         stored = self.stored.where(F.col(ORIGIN) == F.lit(table.path))
@@ -174,53 +178,28 @@ def settle_day(day: TypedDay) -> SettledDay:
     decisions = {
         table.path: decide(run, table, "keys") for table in (layout.processed(contract), layout.superseded(contract))
     }
-    own_dates = _own_dates(run)
+    own_dates = stored_versions.own_event_dates(run)
+    too_far = stored_versions.too_far(run)
     stored, seen = spark_tables.materialize(
-        _stored(run, versions, own_dates), arrivals=F.collect_set(F.struct(ORIGIN, "arrived"))
+        stored_versions.of_keys(run, versions, own_dates),
+        arrivals=F.collect_set(F.struct(ORIGIN, "arrived")),
+        too_far=F.count_if(too_far),
     )
-    others = stored.where(F.col("arrived") != F.lit(run.ds))
+    moved = stored.where(too_far).select(*key, F.lit(MOVED_TOO_FAR).alias(KEY_REASON)).distinct()
+    others = stored.where((F.col("arrived") != F.lit(run.ds)) & (F.col(ORIGIN) != F.lit(FURTHER)))
     twice = day.repeated.groupBy(*key).count().where("count > 1").select(*key)
     keys = spark_tables.broadcast_if_small(twice.unionByName(others.select(*key)).distinct())
     contested = versions.join(keys, key, "left_semi").unionByName(others.drop(ORIGIN))
     settled, size = spark_tables.materialize(settle(contested, contract, run.ds), versions=F.count(F.lit(1)))
     alone = versions.join(keys, key, "left_anti")
     return SettledDay(
-        run, own_dates, alone, settled, size["versions"], stored, [tuple(row) for row in seen["arrivals"]], decisions
+        run=run,
+        own_dates=own_dates,
+        alone=alone,
+        settled=settled,
+        contested=size["versions"],
+        stored=stored,
+        stored_arrivals=[tuple(row) for row in seen["arrivals"]],
+        moved=moved if seen["too_far"] else None,
+        decisions=decisions,
     )
-
-
-def _reach(run: Run, own_dates: list[date]) -> spark_tables.Slice:
-    """The event dates of rows that a day which runs again can change."""
-    days = run.contract.lateness_days
-    return {"event_date": sorted({*day_range(run.ds, 2 * days, days), *own_dates})}
-
-
-def _stored(run: Run, versions: DataFrame, own_dates: list[date]) -> DataFrame:
-    """The stored versions of the day's keys, read from the event dates that lateness allows."""
-    contract = run.contract
-    days = contract.lateness_days
-    where = _reach(run, own_dates) if own_dates else {"event_date": day_range(run.ds, days, days)}
-    current, aside = layout.processed(contract), layout.superseded(contract)
-    known = spark_tables.read_partitions(run, current, where).withColumn(ORIGIN, F.lit(current.path))
-    replaced = spark_tables.read_partitions(run, aside, where).withColumn(ORIGIN, F.lit(aside.path))
-    every = replaced.unionByName(known, allowMissingColumns=True)
-    key = F.xxhash64(*contract.key)
-    keys = versions.select(key.alias("_key"))
-    if own_dates:
-        mine = (F.col("arrived") == F.lit(run.ds)) | (F.col("superseded") == F.lit(run.ds))
-        keys = keys.union(every.where(mine).select(key))
-    # Join on an 8-byte hash of the key; a key that only collides settles to what it already is.
-    return every.withColumn("_key", key).join(keys, "_key", "left_semi").drop("_key")
-
-
-def _own_dates(run: Run) -> list[date]:
-    """The event dates whose file statistics allow rows that arrived, or were superseded, on this day.
-
-    Of all event dates: the day may have run when the contract allowed more lateness than it does now.
-    """
-    found = set()
-    for table in (layout.processed(run.contract), layout.superseded(run.contract)):
-        for file in delta_log.files(run.path(table)):
-            if any(file.covers(column, str(run.ds)) for column in table.stats):
-                found.add(date.fromisoformat(file.partition["event_date"]))
-    return sorted(day for day in found if day <= run.ds)

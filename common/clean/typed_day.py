@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from common.clean import transforms
-from common.clean.casting import cast_rows
+from common.clean.casting import KEY_REASON, cast_rows
 from common.contracts import layout
 from common.contracts.contract import LINE
 from common.lake import spark_tables
@@ -17,8 +17,9 @@ from common.lake.merge import DesiredSlice
 from common.lake.spark_tables import record_hash
 from common.runtime.run import Run
 
-# Distinct accepted records that a key may have on one day.
+# Distinct accepted records that a key may have on one day. Beyond, it is a placeholder: no real record is corrected so often.
 MAX_VERSIONS = 1_000
+TOO_MANY_VERSIONS = "too_many_versions"
 
 
 @dataclass(frozen=True)
@@ -47,19 +48,21 @@ class TypedDay:
         return spark_tables.conform(versions, layout.superseded(contract))
 
 
-def type_day(run: Run) -> TypedDay:
-    """Casts the day's raw records, refuses those that break the contract, and counts copies."""
-    day = _type_records(run)
+def type_day(run: Run, refused_keys: DataFrame | None = None) -> TypedDay:
+    """Casts the day's raw records, refuses those that break the contract or have a refused key, and counts copies."""
+    day = _type_records(run, refused_keys)
     crowded = _crowded_keys(day)
-    return day if crowded is None else _type_records(run, crowded)
+    if crowded is None:
+        return day
+    return _type_records(run, crowded if refused_keys is None else crowded.unionByName(refused_keys))
 
 
-def _type_records(run: Run, crowded: DataFrame | None = None) -> TypedDay:
+def _type_records(run: Run, refused_keys: DataFrame | None) -> TypedDay:
     contract = run.contract
     rows_in = Observation()
     raw = spark_tables.read_partitions(run, layout.raw(contract), {"ds": [run.ds]}).drop("ds")
     observed = raw.observe(rows_in, spark_tables.sum_or_zero("copies").alias("rows_in"))
-    records = cast_rows(observed, contract, run.ds, crowded)
+    records = cast_rows(observed, contract, run.ds, refused_keys)
     accepted = F.size("reasons") == 0
     if contract.key == LINE:
         records = one_row_a_line(records, accepted)
@@ -101,7 +104,7 @@ def _crowded_keys(day: TypedDay) -> DataFrame | None:
     key = day.run.contract.key
     crowded = day.repeated.groupBy(*key).count().where(F.col("count") > MAX_VERSIONS).select(*key)
     crowded, size = spark_tables.materialize(crowded, keys=F.count(F.lit(1)))
-    return crowded if size["keys"] else None
+    return crowded.withColumn(KEY_REASON, F.lit(TOO_MANY_VERSIONS)) if size["keys"] else None
 
 
 def one_row_a_line(records: DataFrame, accepted: Column) -> DataFrame:

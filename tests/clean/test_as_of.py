@@ -99,3 +99,45 @@ def test_a_key_with_too_many_versions_is_no_key(lake: PlayLake, monkeypatch: pyt
     ]
     assert all('"n/a"' in row["record"] and row["file"] for row in lake.rows("quarantine"))
     assert_rows(lake.rows("processed"), "transaction_id | purchase_amount\na | 2.00\nb | 1.00")
+
+
+@pytest.mark.parametrize("order", [("2026-01-05", "2026-01-16"), ("2026-01-16", "2026-01-05")])
+def test_a_correction_that_moves_an_event_too_far_is_refused(lake: PlayLake, order: tuple[str, str]) -> None:
+    """Further than lateness allows (7 days), within a window (30 days): both rows would count."""
+    for ds in order:
+        lake.land(ds, f"transaction_id | timestamp\nmoved | {ds}T10:00:00Z\nof {ds} | {ds}T10:00:00Z")
+        lake.ingest(ds)
+        line = lake.clean(ds)
+    if line["stale"]:
+        assert line["stale"] == [order[0]]
+        lake.clean(order[0])
+    assert line["stale"] or order[0] < order[1]
+    rows = "transaction_id | event_date\nmoved | 2026-01-05\nof 2026-01-05 | 2026-01-05\nof 2026-01-16 | 2026-01-16"
+    assert_rows(lake.rows("processed"), rows)
+    (refused,) = lake.rows("quarantine")
+    assert (str(refused["ds"]), refused["reasons"]) == ("2026-01-16", ["moved_too_far"])
+    assert '"2026-01-16T10:00:00Z"' in refused["record"]
+    assert lake.clean("2026-01-16")["outcome"] == "nothing"
+
+
+def test_a_key_that_comes_back_after_the_longest_window_is_another_event(lake: PlayLake) -> None:
+    for ds in ("2026-01-05", "2026-03-05"):
+        lake.land(ds, f"transaction_id | timestamp\na | {ds}T10:00:00Z")
+        lake.ingest(ds)
+        lake.clean(ds)
+    assert_rows(lake.rows("processed"), "transaction_id | event_date\na | 2026-01-05\na | 2026-03-05")
+    assert lake.rows("quarantine") == []
+
+
+def test_a_record_that_moved_too_far_counts_once_the_old_one_is_withdrawn(lake: PlayLake) -> None:
+    for ds in ("2026-01-05", "2026-01-16"):
+        lake.land(
+            ds, f"transaction_id | timestamp\nmoved | {ds}T10:00:00Z\nother | 2026-01-{int(ds[-2:]) - 1:02}T10:00:00Z"
+        )
+        lake.ingest(ds)
+        lake.clean(ds)
+    lake.land("2026-01-05", "transaction_id | timestamp\nother | 2026-01-04T10:00:00Z")
+    lake.ingest("2026-01-05")
+    assert lake.clean("2026-01-05")["stale"] == ["2026-01-16"]
+    lake.clean("2026-01-16")
+    assert_rows(lake.rows("processed"), "transaction_id | event_date\nmoved | 2026-01-16\nother | 2026-01-04")

@@ -150,7 +150,7 @@ def test_a_first_day_that_fails_does_not_bind_the_contract(lake: PlayLake) -> No
 
     lake.land(DAY, "transaction_id\na")
     run_day(INGEST, written(lake, type_="int", derived=too_large))
-    with pytest.raises(Exception, match="TASK_WRITE_FAILED"):
+    with pytest.raises(Exception, match="CAST_OVERFLOW"):
         run_day(CLEAN, written(lake, "clean", type_="int", derived=too_large))
     assert run_day(CLEAN, written(lake, "clean", derived=cents))["outcome"] == "done"
     assert_rows(lake.rows("processed"), "transaction_id | cents\na | 1000")

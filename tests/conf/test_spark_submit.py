@@ -35,7 +35,7 @@ def spark(folder: Path, script: str) -> None:
 def test_the_warnings_of_java_and_spark_are_left_out(command: Path, tmp_path: Path) -> None:
     noise = "; ".join(f"echo '{line}' >&2" for line in NOISE)
     spark(tmp_path, f"{noise}; echo 'ingest: WARNING: 2 rows' >&2; printf 'no UTF-8 \\xff\\n' >&2; echo '{{}}'; exit 3")
-    done = subprocess.run([command], capture_output=True, check=False, timeout=30)
+    done = subprocess.run([command], capture_output=True, check=False, timeout=120)
     assert done.returncode == 3
     assert done.stdout == b"{}\n"
     assert done.stderr == b"ingest: WARNING: 2 rows\nno UTF-8 \xff\n"
@@ -43,7 +43,7 @@ def test_the_warnings_of_java_and_spark_are_left_out(command: Path, tmp_path: Pa
 
 def test_a_similar_line_of_a_job_is_shown(command: Path, tmp_path: Path) -> None:
     spark(tmp_path, f"echo 'job: {NOISE[0]}' >&2")
-    done = subprocess.run([command], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([command], capture_output=True, text=True, check=True, timeout=120)
     assert done.stderr == f"job: {NOISE[0]}\n"
 
 
@@ -55,5 +55,5 @@ def test_the_last_words_of_a_stopped_job_are_shown(command: Path, tmp_path: Path
     )
     assert process.stderr and process.stderr.readline() == "started\n"
     os.killpg(process.pid, number)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert (process.returncode, said) == (130, "stopped\n")

@@ -1,0 +1,90 @@
+"""The stored versions that bear on a day's records: those of their keys, on the event dates that they can reach."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from common.contracts import layout
+from common.contracts.contract import LINE
+from common.days import day_range
+from common.lake import delta_log, spark_tables
+from common.runtime.run import Run
+
+ORIGIN = "superseded_table"
+FURTHER = "further"  # as the origin of a current row on an event date that the day's records can't reach
+MOVED_TOO_FAR = "moved_too_far"
+
+
+def reach(run: Run, own_dates: list[date]) -> spark_tables.Slice:
+    """The event dates of rows that a day which runs again can change."""
+    days = run.contract.lateness_days
+    return {"event_date": sorted({*day_range(run.ds, 2 * days, days), *own_dates})}
+
+
+def of_keys(run: Run, versions: DataFrame, own_dates: list[date]) -> DataFrame:
+    """The stored versions of the day's keys, each with its table: from the event dates that lateness allows, and further."""
+    contract = run.contract
+    days = contract.lateness_days
+    where = reach(run, own_dates) if own_dates else {"event_date": day_range(run.ds, days, days)}
+    current, aside = layout.processed(contract), layout.superseded(contract)
+    known = spark_tables.read_partitions(run, current, where).withColumn(ORIGIN, F.lit(current.path))
+    replaced = spark_tables.read_partitions(run, aside, where).withColumn(ORIGIN, F.lit(aside.path))
+    every = replaced.unionByName(known, allowMissingColumns=True)
+    if further := _further_dates(run, where["event_date"]):
+        names = [*contract.key, "event_date", "arrived"]
+        rows = spark_tables.read_partitions(run, current, {"event_date": further}).select(*names)
+        every = every.unionByName(rows.withColumn(ORIGIN, F.lit(FURTHER)), allowMissingColumns=True)
+    key = F.xxhash64(*contract.key)
+    keys = versions.select(key.alias("_key"))
+    if own_dates:
+        mine = (F.col("arrived") == F.lit(run.ds)) | (F.col("superseded") == F.lit(run.ds))
+        keys = keys.union(every.where(mine).select(key))
+    # Join on an 8-byte hash of the key; a key that only collides settles to what it already is.
+    return every.withColumn("_key", key).join(keys, "_key", "left_semi").drop("_key")
+
+
+def too_far(run: Run) -> Column:
+    """Stored rows that no record of the day can replace: it would stand beside them, and the event would count twice."""
+    if run.contract.event_time is None:
+        return F.lit(False)
+    since = F.lit(run.ds - timedelta(days=run.contract.lateness_days))
+    current = F.col(ORIGIN).isin(layout.processed(run.contract).path, FURTHER)
+    return current & (F.col("arrived") < F.lit(run.ds)) & (F.col("event_date") < since)
+
+
+def days_with_moved_records(run: Run, own_dates: list[date]) -> list[date]:
+    """Later days with records that moved too far from a stored row, which may be one that this run takes back."""
+    if not own_dates:
+        return []
+    later: spark_tables.Slice = {"ds": [day for day in _further_dates(run, []) if day > run.ds], "job": ["clean"]}
+    refused = spark_tables.read_partitions(run, layout.quarantine(run.contract), later)
+    moved = refused.where(F.array_contains("reasons", MOVED_TOO_FAR)).select("ds").distinct()
+    return [row["ds"] for row in moved.collect()]
+
+
+def _further_dates(run: Run, near: Sequence[date | str]) -> list[date]:
+    """The other event dates that a window can count together with the day's: of these, keys alone are read.
+
+    A key that is made from the line itself never moves.
+    """
+    beyond = run.contract.features.window_days - 1
+    if beyond < 0 or run.contract.key == LINE:
+        return []
+    return sorted({*day_range(run.ds, beyond + run.contract.lateness_days, beyond)} - {*near})
+
+
+def own_event_dates(run: Run) -> list[date]:
+    """The event dates whose file statistics allow rows that arrived, or were superseded, on this day.
+
+    Of all event dates: the day may have run when the contract allowed more lateness than it does now.
+    """
+    found = set()
+    for table in (layout.processed(run.contract), layout.superseded(run.contract)):
+        for file in delta_log.files(run.path(table)):
+            if any(file.covers(column, str(run.ds)) for column in table.stats):
+                found.add(date.fromisoformat(file.partition["event_date"]))
+    return sorted(day for day in found if day <= run.ds)
