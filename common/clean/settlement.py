@@ -79,7 +79,7 @@ class SettledDay:
     def later_arrivals(self) -> list[date]:
         """Days after ds with records of the day's keys: their counts may have changed, or what is too far to be corrected."""
         stored = {day for _, day in self.stored_arrivals if day > self.run.ds}
-        return sorted({*stored, *stored_versions.days_with_moved_records(self.run, self.own_dates)})
+        return sorted({*stored, *stored_versions.days_with_moved_records(self.run)})
 
     @property
     def _current(self) -> DataFrame:

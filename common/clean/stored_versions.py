@@ -56,14 +56,16 @@ def too_far(run: Run) -> Column:
     return current & (F.col("arrived") < F.lit(run.ds)) & (F.col("event_date") < since)
 
 
-def days_with_moved_records(run: Run, own_dates: list[date]) -> list[date]:
-    """Later days with records that moved too far from a stored row, which may be one that this run takes back."""
-    if not own_dates:
+def days_with_moved_records(run: Run) -> list[date]:
+    """Later days with records that moved too far from a stored row, which may be one that this run replaces or takes back."""
+    table = layout.quarantine(run.contract)
+    days = [str(day) for day in _further_dates(run, []) if day > run.ds]
+    written = {file.partition["ds"] for file in delta_log.files(run.path(table), ds=days, job=["clean"])}
+    if not written:
         return []
-    later: spark_tables.Slice = {"ds": [day for day in _further_dates(run, []) if day > run.ds], "job": ["clean"]}
-    refused = spark_tables.read_partitions(run, layout.quarantine(run.contract), later)
-    moved = refused.where(F.array_contains("reasons", MOVED_TOO_FAR)).select("ds").distinct()
-    return [row["ds"] for row in moved.collect()]
+    where: spark_tables.Slice = {"ds": [date.fromisoformat(day) for day in sorted(written)], "job": ["clean"]}
+    refused = spark_tables.read_partitions(run, table, where).where(F.array_contains("reasons", MOVED_TOO_FAR))
+    return [row["ds"] for row in refused.select("ds").distinct().collect()]
 
 
 def _further_dates(run: Run, near: Sequence[date | str]) -> list[date]:

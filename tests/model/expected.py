@@ -32,7 +32,14 @@ class Version:
 
 
 def versions(landed: Mapping[int, Iterable[Record]]) -> set[Version]:
-    return {Version(record, day) for day, records in landed.items() for record in records}
+    """What is accepted, day by day: all but the records whose key still stands on a date that they can't correct any more."""
+    accepted: set[Version] = set()
+    for day in sorted(landed):
+        before = {version.record for version, ended in superseded(accepted).items() if ended is None}
+        oldest = day - LATENESS
+        standing = {each.key for each in before if oldest - WINDOW < each.event < oldest}
+        accepted |= {Version(record, day) for record in landed[day] if record.key not in standing}
+    return accepted
 
 
 def superseded(stored: set[Version]) -> dict[Version, int | None]:
@@ -64,8 +71,8 @@ def known(stored: set[Version], day: int) -> set[Version]:
 def features(landed: Mapping[int, Iterable[Record]], refused: set[int], day: int) -> dict[int, tuple[int, int]]:
     """By user the sum and the number of the purchases in the window, from the days that the gate passes."""
     found: dict[int, list[int]] = defaultdict(list)
-    admitted = {ds: records for ds, records in landed.items() if ds not in refused}
-    for version in known(versions(admitted), day):
+    admitted = {version for version in versions(landed) if version.arrived not in refused}
+    for version in known(admitted, day):
         if day - WINDOW < version.record.event <= day:
             found[version.record.user].append(version.record.amount)
     return {user: (sum(amounts), len(amounts)) for user, amounts in found.items()}

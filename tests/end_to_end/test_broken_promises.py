@@ -1,0 +1,179 @@
+"""The code is broken on purpose, once for each promise in tests/README.md: the test that is named there must fail."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+# The test of the promise, the file that keeps it, what stands there, and what breaks it.
+BREAKS = [
+    (
+        "jobs/test_clean.py::test_clean_twice_changes_nothing_at_all",
+        "common/lake/difference.py",
+        'F.col("_ours") != F.col("_theirs"), UPDATE',
+        'F.col("_ours").isNotNull(), UPDATE',
+    ),
+    (
+        "lake/test_merge.py::test_a_foreign_change_is_noticed_and_repaired",
+        "common/orchestration/staleness.py",
+        "    if any(changes_rows(commit, lambda each",
+        "    if False and any(changes_rows(commit, lambda each",
+    ),
+    (
+        "jobs/test_clean.py::test_books_that_do_not_balance_stop_the_day",
+        "common/clean/settlement.py",
+        'if sum(out.values()) != counts["rows_in"]:',
+        'if sum(out.values()) > counts["rows_in"]:',
+    ),
+    (
+        "jobs/test_clean.py::test_all_reasons_of_a_record_are_listed",
+        "common/clean/casting.py",
+        "F.array_compact(F.array(*named))",
+        "F.slice(F.array_compact(F.array(*named)), 1, 1)",
+    ),
+    (
+        "model/test_sequences.py::test_any_sequence_heals_to_what_the_model_says",
+        "common/orchestration/staleness.py",
+        "return then is None or logs.changed(\n        watch.table",
+        "return then is None or False and logs.changed(\n        watch.table",
+    ),
+    (
+        "jobs/test_state.py::test_a_clean_killed_after_its_last_commit_still_names_the_stale_day",
+        "common/orchestration/staleness.py",
+        "return then is None or logs.changed(\n        watch.table",
+        "return then is None or False and logs.changed(\n        watch.table",
+    ),
+    (
+        "jobs/test_state.py::test_features_made_while_an_earlier_day_is_cleaned_are_stale",
+        "common/lake/commit_metadata.py",
+        '"sources": run.at,',
+        '"sources": {path: delta_log.version(f"{run.settings.lake}/{path}") for path in run.at},',
+    ),
+    (
+        "lake/test_two_machines.py::test_a_decision_is_refused_once_another_was_committed",
+        "common/lake/decisions.py",
+        "            if commit.version <= self.version:\n                break",
+        "            return",
+    ),
+    (
+        "lake/test_merge.py::test_two_drivers_without_shared_locks_leave_each_row_once",
+        "common/lake/decisions.py",
+        "CommitProperties(commit.custom_metadata, app_transactions=[number])",
+        "CommitProperties(commit.custom_metadata)",
+    ),
+    (
+        "clean/test_as_of.py::test_a_correction_that_moves_an_event_too_far_is_refused",
+        "common/clean/stored_versions.py",
+        "    if run.contract.event_time is None:\n        return F.lit(False)",
+        "    return F.lit(False)",
+    ),
+    (
+        "lake/test_merge.py::test_a_large_difference_is_written_by_spark_and_a_small_one_without",
+        "common/lake/arrow_merge.py",
+        ".when_matched_update(values, f\"s.{ACTION} = '{UPDATE}'\")",
+        "",
+    ),
+    (
+        "jobs/test_features.py::test_a_replayed_day_uses_only_what_was_known_then",
+        "common/clean/as_of.py",
+        'return (F.col("arrived") <= F.lit(ds)) & (',
+        "return F.lit(True) | (",
+    ),
+    (
+        "jobs/test_leakcheck.py::test_no_example_changes_with_rows_after_its_label",
+        "common/training/as_of_join.py",
+        'F.date_add(ds, 1).cast("timestamp")',
+        'ds.cast("timestamp")',
+    ),
+    (
+        "jobs/test_leakcheck.py::test_nothing_outside_train_changes_what_is_fitted",
+        "common/training/build.py",
+        'rows.where(F.col(SPLIT) == "train").drop(SPLIT)',
+        "rows.drop(SPLIT)",
+    ),
+    (
+        "jobs/test_publish.py::test_a_polling_reader_never_sees_an_unvalidated_row",
+        "common/quality/gate.py",
+        "if result.severity == Severity.ERROR or result.problem]",
+        "if False]",
+    ),
+    (
+        "jobs/test_admission.py::test_windows_leave_out_what_the_gate_refused",
+        "common/orchestration/admission.py",
+        "    if not days:\n        return ()",
+        "    return ()",
+    ),
+    (
+        "jobs/test_publish.py::test_any_publication_of_a_day_is_reproducible",
+        "common/published/reproduce.py",
+        'replace(run, at=facts["sources"], left_out=left_out)',
+        "replace(run, left_out=left_out)",
+    ),
+    (
+        "end_to_end/test_stored_lake.py::test_its_days_are_looked_at_once_and_stay_as_they_are",
+        "common/orchestration/verdicts.py",
+        'if not kept or "table_id" in kept:',
+        "if True:",
+    ),
+    (
+        "lake/test_merge.py::test_a_day_reads_only_its_own_partitions",
+        "common/lake/spark_tables.py",
+        "delta_log.partition_files(uri, at, **values_as_text(where))",
+        "delta_log.partition_files(uri, at)",
+    ),
+    (
+        "lake/test_merge.py::test_everyone_can_read_every_table",
+        "common/lake/table_properties.py",
+        '"delta.enableDeletionVectors": "false"',
+        '"delta.enableDeletionVectors": "true"',
+    ),
+    (
+        "lake/test_foreign_features.py::test_a_feature_that_changes_what_files_mean_is_refused",
+        "common/lake/delta_log.py",
+        'HARMLESS = frozenset({"timestampNtz",',
+        'HARMLESS = frozenset({"deletionVectors", "typeWidening", "timestampNtz",',
+    ),
+]
+
+
+@pytest.mark.parametrize(("promise", "file", "kept", "broken"), BREAKS, ids=[promise for promise, *_ in BREAKS])
+def test_without_the_code_that_keeps_it_the_promise_fails(
+    tmp_path: Path, promise: str, file: str, kept: str, broken: str
+) -> None:
+    for folder in ("common", "jobs", "conf", "tests"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    text = (tmp_path / file).read_text()
+    assert text.count(kept) == 1, f"{file} no longer says: {kept}"
+    (tmp_path / file).write_text(text.replace(kept, broken))
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        f"tests/{promise}",
+        "-q",
+        "-x",
+        "-o",
+        "addopts=",
+        "-p",
+        "no:cacheprovider",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=1200)
+    assert done.returncode == 1, f"the test passed all the same:\n{done.stdout[-2000:]}"
+    assert "1 failed" in done.stdout
+
+
+def test_every_promise_is_broken() -> None:
+    promises = [line for line in (ROOT / "tests/README.md").read_text().splitlines() if "::test_" in line]
+    broken = {promise for promise, *_ in BREAKS}
+    missing = [line for line in promises if not any(promise in line for promise in broken)]
+    assert [line for line in missing if "test_kill_matrix" not in line] == []
