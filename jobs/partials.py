@@ -37,7 +37,7 @@ def bring_up_to_date(run: Run) -> None:
     """Updates the partials of every day in the window that was cleaned since they were made."""
     if not run.contract.features.window_days:
         return
-    days = day_range(run.ds, run.contract.features.window_days - 1)
+    days = day_range(run.ds, run.contract.features.days_back)
     made = staleness.days_made(stages.CLEAN, run, days[0]) | _arrived(run)
     for day in sorted(made & {*days} - {*run.left_out}):
         run_day(PARTIALS, replace(run, ds=day, full_refresh=run.full_refresh and day == run.ds), quiet=True)

@@ -73,8 +73,8 @@ def _further_dates(run: Run, near: Sequence[date | str]) -> list[date]:
 
     A key that is made from the line itself never moves.
     """
-    beyond = run.contract.features.window_days - 1
-    if beyond < 0 or run.contract.key == LINE:
+    beyond = run.contract.features.days_back
+    if run.contract.event_time is None or run.contract.key == LINE:
         return []
     return sorted({*day_range(run.ds, beyond + run.contract.lateness_days, beyond)} - {*near})
 

@@ -84,6 +84,11 @@ class Features:
         """The longest window in days; 0 for a snapshot table."""
         return max((feature.rule.days for feature in self.columns if isinstance(feature.rule, Windowed)), default=0)
 
+    @property
+    def days_back(self) -> int:
+        """How many days before ds a feature looks at."""
+        return max(0, self.window_days - 1)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:

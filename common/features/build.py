@@ -80,7 +80,7 @@ def newest_partials(run: Run) -> DataFrame:
     """Return the newest partial that had arrived by ds, for each entity and event date of the window."""
     features = run.contract.features
     key = [features.entity, "event_date"]
-    days = day_range(run.ds, features.window_days - 1)
+    days = day_range(run.ds, features.days_back)
     admitted = [day for day in days if day not in run.left_out]
     partials = spark_tables.read_partitions(run, layout.partials(run.contract), {"ds": admitted})
     partials = partials.where(F.col("event_date") >= F.lit(days[0]))

@@ -95,10 +95,6 @@ def _events(contract: Contract, ds: date, days_back: int) -> list[Watch]:
     return [Watch(table, matters) for table in (layout.processed(contract), layout.superseded(contract))]
 
 
-def _days_back(contract: Contract) -> int:
-    return max(0, contract.features.window_days - 1)
-
-
 def _resettled(commit: Commit, contract: Contract, ds: date) -> bool:
     """Whether the clean of an earlier day may have turned one of this day's records into a duplicate."""
     resettled = commit.books.get("resettled")
@@ -124,8 +120,8 @@ PARTIALS = Stage(
 FEATURES = Stage(
     "features",
     layout.features,
-    lambda contract, ds: _events(contract, ds, _days_back(contract)),
-    arrivals=lambda contract, ds: day_range(ds, _days_back(contract) + contract.lateness_days),
+    lambda contract, ds: _events(contract, ds, contract.features.days_back),
+    arrivals=lambda contract, ds: day_range(ds, contract.features.days_back + contract.lateness_days),
 )
 PUBLISH = Publication("publish", layout.published, lambda contract, ds: [Watch(layout.features(contract), _of_day(ds))])
 

@@ -104,7 +104,7 @@ def stale_days(run: Run, everything: bool = False) -> list[date]:
     asked = (stages.CLEAN, stages.FEATURES, stages.PUBLISH)
     tables = {table.path: table for stage in asked for table in source_tables(stage, run)}
     logs = Logs(with_snapshot(run, list(tables.values())))
-    reach = timedelta(days=max(0, contract.features.window_days - 1) + contract.lateness_days)
+    reach = timedelta(days=contract.features.days_back + contract.lateness_days)
     first, last = (date.min, date.max) if everything else (run.ds, run.ds + reach)
     stale: set[date] = set()
     for stage in asked:

@@ -42,7 +42,7 @@ def explain(lake: str, view: View, entity: str, ds: date) -> Lineage:
 
 def _events(lake: str, contract: Contract, facts: dict[str, Any], entity: Any, ds: date) -> pa.Table:
     """The entity's rows in the window at the versions that were read, by the same rule as `common.clean.as_of`."""
-    days = day_range(ds, max(0, contract.features.window_days - 1))
+    days = day_range(ds, contract.features.days_back)
     of_entity = pc.field(contract.features.entity) == pc.scalar(entity)
     current, superseded = (
         _read(lake, table, facts["sources"], days, of_entity)

@@ -38,10 +38,10 @@ def reproduce(run: Run) -> Outcome:
     left_out = tuple(map(date.fromisoformat, facts.get("left_out", [])))
     past_run = replace(run, at=facts["sources"], left_out=left_out)
     _require_sources(past_run)
-    window = run.contract.features.window_days
+    features = run.contract.features
     fresh = (
-        partials.aggregate(past_run, rows_known(past_run, day_range(run.ds, window - 1), run.ds), [])
-        if window
+        partials.aggregate(past_run, rows_known(past_run, day_range(run.ds, features.days_back), run.ds), [])
+        if features.window_days
         else None
     )
     rows, counts = build.build_features(past_run, fresh)
@@ -57,7 +57,7 @@ def reproduce(run: Run) -> Outcome:
 
 
 def _require_sources(run: Run) -> None:
-    dates = [str(day) for day in day_range(run.ds, max(0, run.contract.features.window_days - 1))]
+    dates = [str(day) for day in day_range(run.ds, run.contract.features.days_back)]
     for table in build.source_tables(run.contract):
         version = run.at.get(table.path, NO_TABLE)
         if version != NO_TABLE:
