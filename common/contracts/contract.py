@@ -65,8 +65,8 @@ class Feature:
     rule: Aggregate
 
     def __post_init__(self) -> None:
-        fits = isinstance(self.rule, Aggregate)
-        require(fits, f"feature {self.name!r}: {self.rule!r} is no aggregate; expected one like Count(7)")
+        fits, what = isinstance(self.rule, Aggregate), f"feature {self.name!r}: {self.rule!r}"
+        require(fits, f"{what} is no aggregate; expected one like Count(7)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,11 +228,8 @@ class Contract:
     def _check_quality(self, subject: str) -> None:
         self._columns_exist("references", [reference.column for reference in self.references])
         features = [feature.name for feature in self.features.columns]
-        hint = did_you_mean(self.label or "", features)
-        require(
-            self.label in (None, *features),
-            f"{subject}: label {self.label!r}{hint} is not among the features {features}",
-        )
+        label = f"{subject}: label {self.label!r}{did_you_mean(self.label or '', features)}"
+        require(self.label in (None, *features), f"{label} is not among the features {features}")
         for rule in self.rules:
             hint = did_you_mean(rule.table, TABLES)
             require(

@@ -1,7 +1,7 @@
 """A decision and its commit are one: Delta refuses the commit if somebody else has decided since.
 
-Each commit of a decision raises the number of a Delta transaction. Delta skips a transaction whose number is not higher than
-the last one, and fails one that meets another in the same moment, wherever the other writer runs.
+Each commit of a decision raises the number of a Delta transaction. Spark skips a transaction whose number is not higher than
+the last one, and Delta refuses one that meets another in the same moment, wherever the other writer runs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from deltalake import CommitProperties, DeltaTable, Transaction
@@ -17,7 +18,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from common.contracts.layout import Table
 from common.errors import PipelineError
 from common.lake import delta_log
-from common.lake.delta_log import TableLog
+from common.lake.delta_log import Commit, TableLog
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
@@ -37,6 +38,7 @@ class Decision:
     uri: str
     app: str
     version: int
+    table_id: str
     number: int
 
     @property
@@ -45,7 +47,7 @@ class Decision:
 
     @contextmanager
     def commit(self, run: Run) -> Iterator[None]:
-        """For one commit of this run; raises if Delta skipped it."""
+        """For one commit that this run's Spark session makes; raises if it was skipped."""
         run.spark.conf.set(APP, self.app)
         run.spark.conf.set(NUMBER, str(self.number + 1))
         try:
@@ -53,16 +55,18 @@ class Decision:
         finally:
             run.spark.conf.unset(APP)
             run.spark.conf.unset(NUMBER)
-        self._require_committed(run)
-        self.number += 1
+        self.require_committed(run)
 
     def opened(self) -> DeltaTable:
-        """The table, for a commit that `deltalake` makes; raises if somebody has decided since.
+        """The table, for a commit that `deltalake` makes; raises if somebody has decided since, or changed it from outside.
 
         deltalake refuses a transaction that meets another, but not one whose number is too low.
         """
         table = delta_log.open_table(self.uri)
-        if table is None or (table.transaction_version(self.app) or 0) != self.number:
+        if table is None or number_of(table, self.app) != self.number:
+            raise self._overtaken()
+        another = self.table_id not in ("", str(table.metadata().id))  # without an id, there was no table yet
+        if another or not all(commit.ours for commit in self._since()):
             raise self._overtaken()
         return table
 
@@ -71,13 +75,16 @@ class Decision:
         number = Transaction(self.app, self.number + 1, int(time.time() * 1000))
         return CommitProperties(commit.custom_metadata, app_transactions=[number])
 
-    def _require_committed(self, run: Run) -> None:
-        for commit in TableLog(self.uri):
-            if commit.version <= self.version:
-                break
+    def require_committed(self, run: Run) -> int:
+        """Return the version that the commit made; raise if it made none, or if another run was quicker."""
+        for commit in self._since():
             if commit.books.get("run_id") == run.run_id and commit.books.get("decision") == self.books["decision"]:
-                return
+                self.number += 1
+                return commit.version
         raise self._overtaken()
+
+    def _since(self) -> Iterator[Commit]:
+        return takewhile(lambda commit: commit.version > self.version, TableLog(self.uri))
 
     def _overtaken(self) -> DecidedMeanwhileError:
         return DecidedMeanwhileError(
@@ -88,7 +95,13 @@ class Decision:
 
 def decide(run: Run, table: Table, scope: str) -> Decision:
     """`scope` names what the decision looks at within the table: decisions of other scopes never meet it."""
-    uri = run.path(table)
-    return Decision(
-        uri, f"decisions on {scope}", delta_log.version(uri), delta_log.transaction(uri, f"decisions on {scope}")
-    )
+    uri, app = run.path(table), f"decisions on {scope}"
+    stored = delta_log.open_table(uri)
+    if stored is None:
+        return Decision(uri, app, delta_log.NO_TABLE, "", 0)
+    return Decision(uri, app, stored.version(), str(stored.metadata().id), number_of(stored, app))
+
+
+def number_of(table: DeltaTable, app: str) -> int:
+    """The number of the last transaction of an application on the table; 0 if there is none."""
+    return table.transaction_version(app) or 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,7 +17,7 @@ from deltalake.exceptions import DeltaError
 from pyarrow import fs
 
 from common.errors import UnsupportedTableError
-from common.lake.files import is_local, list_files, local_path, locate
+from common.lake.files import is_local, list_files, locate
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
@@ -97,22 +96,10 @@ def exists(uri: str) -> bool:
     return bool(DeltaTable.is_deltatable(uri))
 
 
-def remove_empty(uri: str) -> None:
-    """Remove the log that a killed creation left without a commit: Delta takes the folder for a broken table."""
-    if is_local(uri) and not exists(uri):
-        shutil.rmtree(local_path(uri) / "_delta_log", ignore_errors=True)
-
-
 def version(uri: str) -> int:
     """The newest version, from the file names in the log alone; NO_TABLE if there is no table."""
     names = (VERSION.match(file.base_name) for file in list_files(f"{uri}/_delta_log"))
     return max((int(name[1]) for name in names if name), default=NO_TABLE)
-
-
-def transaction(uri: str, app: str) -> int:
-    """The number of the last Delta transaction of an application on the table; 0 if there is none."""
-    table = open_table(uri)
-    return (table.transaction_version(app) or 0) if table else 0
 
 
 def columns(uri: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ ELEMENT_BYTES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
+class SliceDifference:
     """The rows to insert, update and delete, each with its action; a row to delete has its identity only."""
 
     table: Table
@@ -30,7 +30,11 @@ class Difference:
     change: Change
     decision: Decision
     bytes: int | None = None  # of the rows' values; None if not measured
-    blank: bool = False  # the partitions that it touches hold no rows yet
+
+    @property
+    def skips_other_arrivals(self) -> bool:
+        """New rows can only match rows of the same arrival: statistics then skip the files of other days."""
+        return "arrived" in self.table.names and not self.change.updated and not self.change.deleted
 
     @property
     def touched(self) -> dict[str, list[Any]]:

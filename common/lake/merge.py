@@ -14,7 +14,7 @@ from common.contracts.layout import Table
 from common.lake import arrow_merge, delta_log, spark_merge
 from common.lake.commit_metadata import arrow_commit
 from common.lake.decisions import Decision, decide
-from common.lake.difference import ACTION, ALL, Difference, difference, measured, to_insert
+from common.lake.difference import ACTION, ALL, SliceDifference, difference, measured, to_insert
 from common.lake.locks import committing
 from common.lake.spark_tables import Slice, create, read_partitions, retry_on_conflict, values_as_text
 from common.runtime.run import Change
@@ -72,21 +72,21 @@ def _converge_once(run: Run, goal: DesiredSlice, books: Mapping[str, Any]) -> Ch
     return replace(diff.change, version=way.apply(run, diff, books))
 
 
-def _difference(run: Run, goal: DesiredSlice) -> Difference:
+def _difference(run: Run, goal: DesiredSlice) -> SliceDifference:
     assert goal.decision is not None
     table, decision = goal.table, goal.decision
-    blank = not delta_log.files(run.path(table), **values_as_text(goal.where))
-    if goal.new or (blank and goal.existing is None):
+    blank = goal.existing is None and not delta_log.files(run.path(table), **values_as_text(goal.where))
+    if goal.new or blank:
         rows = to_insert(goal.desired, table)
         if goal.size == 0 or (goal.size or 0) > arrow_merge.SMALL_ROWS:
             partitions = [dict(zip(goal.where, values, strict=True)) for values in product(*goal.where.values())]
             change = Change(inserted=goal.size or 0, partitions=partitions)
-            return Difference(table=table, rows=rows, change=change, decision=decision, blank=blank)
+            return SliceDifference(table=table, rows=rows, change=change, decision=decision)
     else:
         stored = goal.existing if goal.existing is not None else read_partitions(run, table, goal.where)
         rows = difference(goal.desired, stored, table).where(F.col(ACTION).isin(*goal.actions))
     rows, change, size = measured(rows, table)
-    return Difference(table=table, rows=rows, change=change, decision=decision, bytes=size, blank=blank)
+    return SliceDifference(table=table, rows=rows, change=change, decision=decision, bytes=size)
 
 
 def keep_books(run: Run, table: Table, books: Mapping[str, Any]) -> Change:

@@ -12,9 +12,9 @@ from pyspark.sql import functions as F
 
 from common.lake import delta_log
 from common.lake.commit_metadata import spark_commit
-from common.lake.difference import ACTION, DELETE, INSERT, UPDATE, Difference
+from common.lake.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference
 from common.lake.slices import slice_predicate
-from common.lake.spark_tables import BROADCAST_ROWS, partition_filter
+from common.lake.spark_tables import BROADCAST_ROWS, partition_filter, values_as_text
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
@@ -23,24 +23,24 @@ ROWS_A_FILE = 500_000
 ROWS_A_TASK = 50_000
 
 
-def apply(run: Run, diff: Difference, books: Mapping[str, Any]) -> int:
+def apply(run: Run, diff: SliceDifference, books: Mapping[str, Any]) -> int:
     """Return the version that was made."""
     rows = _in_files(diff.rows, diff.change.rows)
     # Signed first: the decision's number is set only for the commit itself.
     with spark_commit(run, {**books, **diff.decision.books}), diff.decision.commit(run):
-        if diff.blank:
-            _replace(run, diff, rows)
-        else:
+        if delta_log.files(run.path(diff.table), **values_as_text(diff.touched)):
             _merge(run, diff, rows)
+        else:
+            _replace(run, diff, rows)
     return delta_log.version(run.path(diff.table))
 
 
-def _replace(run: Run, diff: Difference, rows: DataFrame) -> None:
+def _replace(run: Run, diff: SliceDifference, rows: DataFrame) -> None:
     writer = rows.drop(ACTION).write.format("delta").mode("overwrite").partitionBy(*diff.table.partition)
     writer.option("replaceWhere", slice_predicate(diff.touched)).save(run.path(diff.table))
 
 
-def _merge(run: Run, diff: Difference, rows: DataFrame) -> None:
+def _merge(run: Run, diff: SliceDifference, rows: DataFrame) -> None:
     table, change = diff.table, diff.change
     target = DeltaTable.forPath(run.spark, run.path(table)).alias("t")
     same_row = reduce(lambda one, other: one & other, [F.col(f"t.{n}") == F.col(f"s.{n}") for n in table.identity])
@@ -48,8 +48,7 @@ def _merge(run: Run, diff: Difference, rows: DataFrame) -> None:
     if change.updated or change.deleted:
         # Rows to insert match nothing, so leave them out of the join.
         condition = condition & (F.col(f"s.{ACTION}") != INSERT)
-    elif "arrived" in table.names:
-        # New rows can only match rows of the same arrival: statistics then skip the files of other days.
+    elif diff.skips_other_arrivals:
         condition = condition & (F.col("t.arrived") == F.lit(run.ds))
     if (change.updated or change.deleted) and change.rows <= BROADCAST_ROWS:
         # Spark has no size estimate for checkpointed rows, so broadcast them explicitly.

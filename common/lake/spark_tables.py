@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -22,6 +23,7 @@ from common.errors import ColumnMismatchError, ContractViolationError
 from common.lake import delta_log, table_properties
 from common.lake.commit_metadata import arrow_commit, spark_commit
 from common.lake.decisions import DecidedMeanwhileError
+from common.lake.files import is_local, local_path
 from common.lake.locks import committing
 
 if TYPE_CHECKING:
@@ -193,7 +195,7 @@ def _add_columns(run: Run, table: Table, names: Sequence[str]) -> None:
 def _make(run: Run, table: Table) -> None:
     path = run.path(table)
     with committing(run.settings.lake, table.path):
-        delta_log.remove_empty(path)
+        _remove_empty(path)
         try:
             DeltaTable.create(
                 path,
@@ -206,6 +208,12 @@ def _make(run: Run, table: Table) -> None:
             # Another machine may have made it meanwhile.
             if not delta_log.exists(path):
                 raise
+
+
+def _remove_empty(path: str) -> None:
+    """Remove the log that a killed creation left without a commit: Delta takes the folder for a broken table."""
+    if is_local(path) and not delta_log.exists(path):
+        shutil.rmtree(local_path(path) / "_delta_log", ignore_errors=True)
 
 
 def _as_stored(columns: Mapping[str, Any]) -> StructType:

@@ -27,8 +27,9 @@ def statistics(columns: Sequence[str]) -> dict[str, str]:
 def of_spark_table(table: Table) -> dict[str, str]:
     """No deletion vectors: plain readers refuse them."""
     days = table.retention_days
-    no_vectors = {"delta.enableDeletionVectors": "false"}
-    return {**file_retention(days), **log_retention(days), **statistics(table.stats), **no_vectors}
+    # Spark's own interval; deltalake would write a checkpoint every hundred commits, and readers read the log since.
+    settings = {"delta.enableDeletionVectors": "false", "delta.checkpointInterval": "10"}
+    return {**file_retention(days), **log_retention(days), **statistics(table.stats), **settings}
 
 
 def of_published_table(table: Table, entity: str) -> dict[str, str]:

@@ -25,7 +25,7 @@ from common.contracts import layout
 from common.errors import LakeNotWritableError, LockedError
 from common.lake import arrow_merge, delta_log, merge, spark_tables
 from common.lake.commit_metadata import arrow_commit
-from common.lake.difference import Difference, difference, fingerprint
+from common.lake.difference import SliceDifference, difference, fingerprint
 from common.lake.locks import hold
 from common.lake.merge import DesiredSlice
 from common.maintenance import compaction
@@ -289,7 +289,7 @@ def test_two_drivers_without_shared_locks_leave_each_row_once(lake: PlayLake, mo
     lake.ingest(NEXT)
     both, met, original = threading.Barrier(2, timeout=120), set(), arrow_merge.apply
 
-    def together(run: Run, wish: Difference, *rest: Any) -> int:
+    def together(run: Run, wish: SliceDifference, *rest: Any) -> int:
         if (run.run_id, wish.table.path) not in met:
             met.add((run.run_id, wish.table.path))
             both.wait()
@@ -344,7 +344,7 @@ def test_compacting_under_a_running_job_loses_no_row(lake: PlayLake, monkeypatch
         monkeypatch.setattr(module, "committing", lambda lake, table: nullcontext())
     original, packed = arrow_merge.apply, []
 
-    def packed_meanwhile(run: Run, wish: Difference, *rest: Any) -> int:
+    def packed_meanwhile(run: Run, wish: SliceDifference, *rest: Any) -> int:
         if wish.table.path == "processed/transactions" and not packed:
             with ThreadPoolExecutor(1) as elsewhere:
                 packed.extend(elsewhere.submit(lake.compact, "2026-01-08").result()["packed"])
