@@ -223,7 +223,7 @@ def _printable_json(line: dict[str, Any]) -> str:
 
 
 def _for_chat(text: str) -> str:
-    """As Slack wants it, and what speaks its format: no link, no mention and no markup comes from data."""
+    """Escaped for Slack and what speaks its format, so that data can make no link, mention or markup."""
     return html.escape(text, quote=False).replace("@", "@\u200b")
 
 

@@ -40,7 +40,7 @@ def whole_range(name: str, how: Daily) -> None:
 
 
 @task(doc_md="The days that the events name.")
-def told(**context: Any) -> list[dict[str, str]]:
+def days_named(**context: Any) -> list[dict[str, str]]:
     days = days_of(context["triggering_asset_events"])
     if not days:
         raise AirflowFailException('the event names no day; send it with the extra {"ds": "YYYY-MM-DD"}')
@@ -59,7 +59,7 @@ def on_landing(name: str, how: Daily) -> None:
         doc_md=docs.of_landed(name),
         tags={"landed", name},
     ):
-        TriggerDagRunOperator.partial(task_id="run", trigger_dag_id=name, logical_date=None).expand(conf=told())
+        TriggerDagRunOperator.partial(task_id="run", trigger_dag_id=name, logical_date=None).expand(conf=days_named())
 
 
 for _name, _how in schedule().datasets.items():

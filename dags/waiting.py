@@ -71,7 +71,7 @@ class Wait(BaseOperator):
             return
         message = (
             f"{self.dataset} of {self.ds} has not landed: nothing came within {self.minutes:g} minutes, or not all; expected "
-            "at least one file in its landing folder, and no more changes. When it has come, clear the run, and the day runs."
+            "at least one file in its landing folder, and no more changes. Once the files are there, clear the run."
         )
         if self.missing == "skip":
             telling.late(context, message)

@@ -23,7 +23,7 @@ ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 PLAIN_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 WIDEST_SCALE = 18
 WIDEST = f"decimal(38,{WIDEST_SCALE})"
-# What that type holds without rounding. Zeros behind are no digits that could be lost.
+# What that type holds without rounding; trailing zeros do not count.
 EXACT_NUMBER = rf"^[+-]?(\d+\.?\d{{0,{WIDEST_SCALE}}}0*|\.\d{{1,{WIDEST_SCALE}}}0*)$"
 POWER = r"^[+-]?(\d+\.?\d*|\.\d+)[eE]([+-]?\d{1,4})$"
 NOT_ZERO = r"^[^eE]*[1-9]"

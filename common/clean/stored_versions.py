@@ -69,10 +69,7 @@ def days_with_moved_records(run: Run) -> list[date]:
 
 
 def _further_dates(run: Run, near: Sequence[date | str]) -> list[date]:
-    """The other event dates that a window can count together with the day's: of these, keys alone are read.
-
-    A key that is made from the line itself never moves.
-    """
+    """The event dates beyond lateness that share a window with the day's; only keys are read. A LINE key never moves."""
     beyond = run.contract.features.days_back
     if run.contract.event_time is None or run.contract.key == LINE:
         return []

@@ -31,7 +31,7 @@ OF_A_RECORD = (
 )
 
 
-# The datasets whose functions return what is declared, kept so that no other one gets their id.
+# The datasets that were checked, kept alive so that their id() is not used again.
 _declared: dict[int, Dataset] = {}
 
 
@@ -39,7 +39,7 @@ class TransformError(UsageError):
     """A transform fails, or does not return what its contract declares."""
 
 
-# What faulty code raises, and not a machine that fails.
+# Errors that point to the dataset's code, not to the machine.
 FAULTS = (AnalysisException, AttributeError, LookupError, NameError, TypeError, ValueError)
 
 # Leaves of a plan that hold no data.

@@ -64,7 +64,9 @@ class Column:
         self._check_number_format(subject)
         text = f"trimmed{' and lower-cased' * self.lower}"
         unreachable = [v for v in self.values if v != v.strip() or (self.lower and v != v.lower())]
-        require(not unreachable, f"{subject}: values {unreachable} never match, as text is {text}; declare them so")
+        require(
+            not unreachable, f"{subject}: values {unreachable} can never match, because text is {text}; declare them so"
+        )
 
     def _check_number_format(self, subject: str) -> None:
         formatted = self.decimal != "." or bool(self.thousands)
@@ -72,7 +74,10 @@ class Column:
         require(self.decimal in MARKS, f"{subject}: decimal {self.decimal!r} is unknown; expected one of {MARKS}")
         marks = ("", *MARKS, " ", "'", "_", "\u00a0", "\u202f")
         allowed = self.thousands in marks and self.thousands != self.decimal
-        require(allowed, f"{subject}: thousands {self.thousands!r}; expected another than decimal's, of {marks}")
+        require(
+            allowed,
+            f"{subject}: thousands {self.thousands!r} is not allowed; expected one of {marks}, and not decimal's",
+        )
         whole = self.base_type in ("int", "long")
         require(whole or not self.integral, f"{subject}: integral is for int and long, not {self.type}")
 

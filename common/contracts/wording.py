@@ -40,7 +40,9 @@ def type_fault(type_: Any) -> str:
         digits, after = int(match[1]), int(match[2])
         fits = 1 <= digits <= 38 and after <= digits
         return (
-            "" if fits else f"type {type_!r} is not possible; expected 1 to 38 digits, of which {after} after the point"
+            ""
+            if fits
+            else f"type {type_!r} is not possible; expected 1 to 38 digits, and at most that many after the point"
         )
     return "" if type_ in TYPE_NAMES else f"type {type_!r} is unknown{_type_meant(type_)}; {accepted}"
 

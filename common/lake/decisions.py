@@ -1,4 +1,4 @@
-"""A decision and its commit are one: Delta refuses the commit if somebody else has decided since.
+"""Delta refuses our commit if another writer has committed since we read the rows that it depends on.
 
 Each commit of a decision raises the number of a Delta transaction. Spark skips a transaction whose number is not higher than
 the last one, and Delta refuses one that meets another in the same moment, wherever the other writer runs.

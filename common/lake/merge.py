@@ -27,10 +27,9 @@ if TYPE_CHECKING:
 class DesiredSlice:
     """What a slice of a table should hold.
 
-    `existing` are the stored rows that `desired` stands for: the whole slice, unless the caller knows better; `decision` was
-    then taken before they were read. `new` says that nothing stored has the identity of any desired row, and that what is
-    stored stays. `size` is the number of desired rows, where that is known: if they are new, many, and the slice is exactly
-    theirs, they are written without being counted again.
+    - `existing`: the stored rows to compare with (default: the slice); take `decision` before reading them.
+    - `new`: no desired row is stored yet, and the stored ones stay.
+    - `size`: the number of desired rows, if known; many new rows are then not counted again.
     """
 
     table: Table
@@ -90,7 +89,7 @@ def _difference(run: Run, goal: DesiredSlice) -> SliceDifference:
 
 
 def keep_books(run: Run, table: Table, books: Mapping[str, Any]) -> Change:
-    """A commit without rows, unless the table says already what the books say."""
+    """Commit the books without rows, unless the last commit already has them."""
     if not _books_changed(run, table, books):
         return Change()
     table_now = delta_log.open_table(run.path(table))
@@ -101,7 +100,7 @@ def keep_books(run: Run, table: Table, books: Mapping[str, Any]) -> Change:
 
 
 def _books_changed(run: Run, table: Table, books: Mapping[str, Any]) -> bool:
-    """Whether the day's last commit does not say already what it was made from, and what it counts."""
+    """Whether the day's last commit lacks these sources or counts."""
     if not table.keeps_books or "counts" not in books:
         return False
     if run.renews:

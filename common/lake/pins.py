@@ -101,7 +101,7 @@ def verify(lake: str, name: str) -> Pin:
         )
     if hash_parts(hashes) != pinned.hash:
         raise ContractViolationError(
-            f"pin {name}: its days are what they were, but its own hash isn't; {_file(lake, name)} was changed"
+            f"pin {name}: the rows are as they were pinned, but {_file(lake, name)} was edited; restore it, or release the pin"
         )
     return pinned
 

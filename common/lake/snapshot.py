@@ -171,7 +171,11 @@ def _whole(uri: str, version: int, present: set[str]) -> bool:
 
 def _gone(uri: str, version: int, why: str) -> SourceMissingError:
     versions = readable_versions(uri)
-    available = f"There are {_ranges(versions)}." if versions else "No version is whole any more."
+    available = (
+        f"There are {_ranges(versions)}."
+        if versions
+        else "No version is whole any more: restore its files from a copy, or run its days again."
+    )
     return SourceMissingError(f"{uri} has no version {version} ({why}). {available}")
 
 

@@ -168,9 +168,9 @@ def add_new_columns(run: Run, table: Table) -> None:
     ]
     if changed and delta_log.files(path):
         raise ContractViolationError(
-            f"{table.path} is not what its contract says: {'; '.join(changed)}. Nothing was written to it. Keep declaring a "
-            "column that no longer comes, as one that is not required; give one of another type another name; or move the "
-            "table away, and run its days again."
+            f"{table.path} is not what its contract says: {'; '.join(changed)}. Nothing was written to it. If a column "
+            "no longer comes, keep it with required=False; if its type changed, give it a new name; or move the table away, "
+            "and run its days again."
         )
     if changed:
         _overwrite_schema(run, table)

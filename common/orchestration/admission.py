@@ -23,7 +23,7 @@ def stands(name: str, verdict: Verdict, logs: Logs) -> bool:
 
 
 def left_out(days: Sequence[date], logs: Logs) -> tuple[date, ...]:
-    """The days of these whose arrivals are there and must not be used: they failed, or were not validated since."""
+    """Those of the days whose arrivals must not be used: validation failed, or their rows changed after it."""
     if not days:
         return ()
     arrived = sorted(_arrived(logs, days).intersection(days))

@@ -34,7 +34,7 @@ class Logs:
         return delta_log.table_id(self.run.path(table), newest), newest
 
     def changed(self, table: Table, then: tuple[str, int], matters: Matters) -> bool:
-        """Whether a commit that matters lies between then and now; also if it is another table, or nobody can know."""
+        """Whether a commit that matters came since, the table was made anew, or the log no longer says."""
         (table_id, version), (now_id, now) = then, self.now(table)
         if version != NO_TABLE and table_id != now_id:
             return True

@@ -93,7 +93,7 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
         )
         if run.left_out and not quiet:
             run.log.warning(
-                "made without the arrivals of %s, which the gate has not passed; once it has, this day is stale",
+                "made without the arrivals of %s, which have not passed validation; once they have, this day is stale",
                 ", ".join(line["left_out"]),
             )
         if line["stale"] and not quiet:

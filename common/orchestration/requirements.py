@@ -77,9 +77,9 @@ def _standing_verdict(run: Run, name: str) -> Verdict | None:
 
 def _refused(run: Run, name: str, verdict: Verdict) -> ContractViolationError:
     return ContractViolationError(
-        f"{name} of {run.contract.name} {run.ds} failed its validation ({', '.join(verdict.failed[:3])}), so nothing may be "
-        f"made of it, and readers keep what they have. Fix the source and run the day again; if only the contract was "
-        f"fixed, run first: {_validate(run, name)}"
+        f"{name} of {run.contract.name} {run.ds} failed its validation ({', '.join(verdict.failed[:3])}), so later steps "
+        "do not read it, and readers keep the last published version. Fix the source and run the day again; if only the "
+        f"contract changed, run first: {_validate(run, name)}"
     )
 
 

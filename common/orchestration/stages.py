@@ -84,7 +84,7 @@ def _of_day(ds: date) -> Matters:
 def _events(contract: Contract, ds: date, days_back: int) -> list[Watch]:
     """Commits by days up to ds that touched one of the event dates from `days_back` days before ds."""
     dates = frozenset(day_range(ds, days_back))
-    # A commit that does not say what it touched may have touched whatever its arrival day may hold.
+    # A commit that does not say what it touched may have touched any event date that its arrival day can hold.
     arrivals = frozenset(day_range(ds, days_back + contract.lateness_days))
 
     def matters(commit: Commit) -> bool:

@@ -77,8 +77,8 @@ def explain_rejection(settings: Settings) -> Iterator[None]:
         yield
     except Py4JError as error:
         raise ClusterUnavailableError(
-            f"the cluster at {settings.spark['spark.master']} answers, but did not take this run: does it have another "
-            f"secret than {settings.secret_file}, or another version of Spark?"
+            f"the cluster at {settings.spark['spark.master']} answers, but refused this run; expected the same "
+            f"secret and version of Spark. Compare {settings.secret_file} with the cluster's secret, and both versions."
         ) from error
 
 
@@ -91,7 +91,7 @@ def await_executor(spark: SparkSession, settings: Settings) -> None:
             spark.stop()
             raise ClusterUnavailableError(
                 f"the cluster at {settings.spark['spark.master']} gave no executor within "
-                f"{settings.lock_wait_seconds:g} s: its workers are gone, too small, or busy with other runs; its web "
-                "page says which."
+                f"{settings.lock_wait_seconds:g} s: its workers are gone, too small, or busy with other runs. Look at "
+                "its web page; start workers, or wait for the other runs."
             )
         time.sleep(0.05)

@@ -17,7 +17,7 @@ MEANING = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
-    # Java says what the lower case of a letter is: the other library takes half a second to start.
+    # Java's case mappings: the other library takes half a second to load.
     "spark.sql.icu.caseMappings.enabled": "false",
     "spark.databricks.delta.retentionDurationCheck.enabled": "true",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
@@ -56,7 +56,7 @@ def _shared(settings: Settings, app: str) -> SparkSession:
 
 
 def _started(settings: Settings, app: str) -> SparkSession:
-    # The JVM first: PySpark starts one with all of a session's settings on its command line, the secret among them.
+    # The JVM first: otherwise PySpark puts every setting on its command line, the secret among them.
     SparkContext._ensure_initialized()
     if not is_standalone(settings):
         return _builder(settings, app).getOrCreate()

@@ -58,8 +58,8 @@ def _require_rows(run: Run, listing: SourceListing, raw: Table) -> None:
         empty = sorted(row["file"] for row in held.collect())
     if empty:
         raise ContractViolationError(
-            f"{listing.place} has no rows in {', '.join(empty)}, and {raw.path} holds rows for {run.ds}: they were kept. "
-            "Land the day again; take a file away whose rows are to go, or declare empty_day_wipes in the contract."
+            f"{listing.place} has no rows in {', '.join(empty)}, but {raw.path} already holds rows for {run.ds}: they were "
+            "kept. Send the files again; delete a file whose rows should go, or declare empty_day_wipes=True."
         )
 
 
@@ -130,7 +130,7 @@ def read_day(run: Run, source: Source, listing: SourceListing) -> IngestedDay:
     if seen["lines"] != listing.records:
         raise UnbalancedBooksError(
             f"the source counted {listing.records} records for {run.ds}, reading accounts for {seen['lines']}; "
-            "nothing was committed. Was a file changed meanwhile? Run again."
+            "nothing was committed. A file probably changed during the run: run again."
         )
     drift: dict[str, list[str]] = {unit.name: list(unit.extra) for unit in listing.units if unit.extra}
     for file, extra in sorted(seen["extra"]):

@@ -73,7 +73,7 @@ class TextFile:
             if len(tail) > self._longest:
                 raise RefusedFileError(
                     f"line {number} has more than {self._longest} characters; expected one record a line. "
-                    "Has the file the line ends and the format that its name says?"
+                    "Check its line ends, and that its format is the one of its name."
                 )
             yield lines
         tail += self._decode(decoder, b"", offset)

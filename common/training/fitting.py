@@ -29,10 +29,16 @@ def columns_read(steps: Sequence[Step]) -> tuple[str, ...]:
     removed: dict[str, str] = {}
     for step in steps:
         for name in (*step.reads, *step.removes):
-            require(name not in removed, f"{step.name} needs {name}, which {removed.get(name)} has removed")
+            require(
+                name not in removed,
+                f"{step.name} needs {name}, which {removed.get(name)} has removed; put it before that step",
+            )
         for name in step.writes:
             fresh = name in step.reads or name not in present
-            require(fresh, f"{step.name} would overwrite {name}, which comes from {present.get(name)}")
+            require(
+                fresh,
+                f"{step.name} would overwrite {name}, which comes from {present.get(name)}; give its column another name",
+            )
         needed |= dict.fromkeys(name for name in step.reads if name not in present)
         present = {**dict.fromkeys(step.reads, "the table"), **present, **dict.fromkeys(step.writes, step.name)}
         present = {name: by for name, by in present.items() if name not in step.removes}

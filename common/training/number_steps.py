@@ -48,7 +48,7 @@ class Log(NumberStep):
     def transform(self, numbers: Numbers, params: Params) -> Numbers:
         if low := int(np.count_nonzero(numbers <= -1)):
             raise ContractViolationError(
-                f"{self.name}: found {low} of -1 or less, expected more than -1; Clip them first"
+                f"{self.name}: found {low} values of -1 or less; expected values above -1; add a Clip step before it"
             )
         return step_base.log1p(numbers)
 
@@ -68,10 +68,13 @@ class Clip(NumberStep):
             not (bounds and self.quantiles),
             f"{self.name}: both bounds {bounds} and quantiles {self.quantiles}; declare one",
         )
-        require(all(math.isfinite(bound) for bound in bounds), f"{self.name}: bounds {bounds} are not finite")
-        require(bounds == sorted(bounds), f"{self.name}: low {self.low} is above high {self.high}")
+        require(
+            all(math.isfinite(bound) for bound in bounds),
+            f"{self.name}: bounds {bounds} are not finite; expected finite numbers",
+        )
+        require(bounds == sorted(bounds), f"{self.name}: low {self.low} is above high {self.high}; swap them")
         low, high = self.quantiles or (0, 1)
-        require(0 <= low < high <= 1, f"{self.name}: quantiles {low} and {high} do not rise within 0..1")
+        require(0 <= low < high <= 1, f"{self.name}: quantiles {low} and {high}; expected 0 <= low < high <= 1")
 
     def fit(self, columns: Columns) -> Params:
         return super().fit(columns) if self.quantiles else {"low": self.low, "high": self.high}

@@ -39,17 +39,27 @@ class Impute(InPlaceStep):
     fallback: Literal["median", "mean", "missing"] = field(default="median", kw_only=True, metadata=step_base.ADDED)
 
     def __post_init__(self) -> None:
-        require(self.by in ("median", "mean", "constant"), f"{self.name}: by {self.by}, not median, mean or constant")
-        require((self.by == "constant") == (self.value is not None), f"{self.name}: by {self.by}, value {self.value}")
-        require(not (self.by == "constant" and self.group), f"{self.name}: by constant, and by group {self.group}")
-        known = self.fallback in ("median", "mean", "missing")
-        require(known, f"{self.name}: fallback {self.fallback}, not median, mean or missing")
         require(
-            self.fallback == "median" or self.group is not None,
-            f"{self.name}: fallback {self.fallback} is for groups, and no group is declared",
+            self.by in ("median", "mean", "constant"),
+            f"{self.name}: by {self.by!r} is unknown; expected median, mean or constant",
         )
         require(
-            self.group not in (self.column, *self.writes), f"{self.name}: group {self.group} is the column it fills"
+            (self.by == "constant") == (self.value is not None),
+            f"{self.name}: by {self.by!r} with value {self.value}; expected a value for by='constant' alone",
+        )
+        require(
+            not (self.by == "constant" and self.group),
+            f"{self.name}: by constant and by group {self.group}; declare one of them",
+        )
+        known = self.fallback in ("median", "mean", "missing")
+        require(known, f"{self.name}: fallback {self.fallback!r} is unknown; expected median, mean or missing")
+        require(
+            self.fallback == "median" or self.group is not None,
+            f"{self.name}: fallback {self.fallback} is for groups, but no group is declared; declare one",
+        )
+        require(
+            self.group not in (self.column, *self.writes),
+            f"{self.name}: group {self.group} is the column it fills; name another",
         )
 
     def __repr__(self) -> str:

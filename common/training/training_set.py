@@ -87,10 +87,16 @@ class Split:
             self.by_time or self.seed is not None, "split: neither days nor a seed is declared; declare one or both"
         )
         ends = (self.train_until, self.val_until)
-        require(ends.count(None) != 1, f"split: train_until {ends[0]} and val_until {ends[1]} go together")
+        require(
+            ends.count(None) != 1,
+            f"split: train_until {ends[0]} and val_until {ends[1]} go together; declare both or neither",
+        )
         if self.train_until and self.val_until:
-            require(self.train_until <= self.val_until, f"split: train_until {ends[0]} is after val_until {ends[1]}")
-        require(abs(sum(self.shares) - 1) < 1e-9, f"split: shares {self.shares} do not add up to 1")
+            require(
+                self.train_until <= self.val_until,
+                f"split: train_until {ends[0]} is after val_until {ends[1]}; swap them",
+            )
+        require(abs(sum(self.shares) - 1) < 1e-9, f"split: shares {self.shares} do not add up to 1; correct them")
 
     @property
     def by_time(self) -> bool:

@@ -130,7 +130,7 @@ def test_a_webhook_gets_text_without_markup(tmp_path: Path, monkeypatch: pytest.
     assert said["message"] == HOSTILE.message, "fields are data, not text"
 
 
-def test_the_log_of_alerts_is_safe_on_a_terminal_and_for_the_user_alone(tmp_path: Path) -> None:
+def test_the_log_of_alerts_is_private_and_safe_to_print(tmp_path: Path) -> None:
     tell(HOSTILE, receivers(tmp_path))
     log = tmp_path / "logs" / "alerts.log"
     assert log.read_text().removesuffix("\n").isprintable()

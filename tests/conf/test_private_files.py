@@ -72,7 +72,7 @@ def test_a_home_of_an_earlier_version_becomes_private(project: Path) -> None:
     assert mode(project / "data/airflow") == "0o700"
 
 
-def test_a_container_keeps_its_passwords_private_and_its_jobs_umask(project: Path) -> None:
+def test_a_container_keeps_passwords_private_and_the_umask(project: Path) -> None:
     home = project / "home/airflow"
     run(project, "conf/docker/airflow-part api-server", 0o022, AIRFLOW_HOME=str(home), AIRFLOW_ADMIN_PASSWORD="x")
     run(project, "conf/docker/airflow-part scheduler", 0o022, AIRFLOW_HOME=str(home), SPARK_SECRET="x")

@@ -46,7 +46,7 @@ def contract(**declared: Any) -> Contract:
         ({"minimum": 0, "above": 0}, "both minimum and above"),
         ({"type": "string", "maximum": 9}, "range.*string"),
         ({"values": ("a",)}, "strings.*long"),
-        ({"type": "string", "lower": True, "values": ("Food",)}, "Food.*never match"),
+        ({"type": "string", "lower": True, "values": ("Food",)}, "Food.*can never match"),
         ({"formats": ("dd.MM.yyyy",)}, "formats.*long"),
     ],
 )

@@ -262,7 +262,7 @@ def test_the_promises_are_numbers_with_units() -> None:
 
 
 def test_the_pages_are_written_with_their_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["contract_page", "--out", str(tmp_path)])
+    monkeypatch.setattr("sys.argv", ["page", "--out", str(tmp_path)])
     page.main()
     assert {path.name for path in tmp_path.iterdir()} >= {"churn.md", "churn.odcs.yaml", "transactions.odcs.yaml"}
     assert OpenDataContractStandard.from_file(str(tmp_path / "churn.odcs.yaml")) == odcs.document(SNAPSHOT)

@@ -46,7 +46,7 @@ BREAKS = [
         "return then is None or False and logs.changed(\n        watch.table",
     ),
     (
-        "jobs/test_state.py::test_a_clean_killed_after_its_last_commit_still_names_the_stale_day",
+        "jobs/test_state.py::test_a_clean_killed_at_its_end_still_names_the_stale_day",
         "common/orchestration/staleness.py",
         "return then is None or logs.changed(\n        watch.table",
         "return then is None or False and logs.changed(\n        watch.table",
@@ -76,7 +76,7 @@ BREAKS = [
         "    return F.lit(False)",
     ),
     (
-        "lake/test_merge.py::test_a_large_difference_is_written_by_spark_and_a_small_one_without",
+        "lake/test_merge.py::test_spark_and_deltalake_write_the_same_tables",
         "common/lake/arrow_merge.py",
         ".when_matched_update(values, f\"s.{ACTION} = '{UPDATE}'\")",
         "",

@@ -56,7 +56,7 @@ def test_windows_leave_out_what_the_gate_refused(second_refused: PlayLake, caplo
     with caplog.at_level(logging.WARNING):
         line = lake.day(THIRD)["features"]
     assert line["left_out"] == [SECOND]
-    assert f"made without the arrivals of {SECOND}, which the gate has not passed" in caplog.text
+    assert f"made without the arrivals of {SECOND}, which have not passed validation" in caplog.text
     assert spent(lake, THIRD) == [(1, 3, "33.00")], "the first day's rows as they were, and nothing of the second"
     assert stale(lake) == []
     assert lake.features(THIRD)["left_out"] == [SECOND]
@@ -134,7 +134,7 @@ def test_a_day_that_never_ran_has_no_features(lake: PlayLake) -> None:
         lake.run(PUBLISH, FIRST)
 
 
-def test_a_publication_says_what_it_left_out_and_can_be_made_again(second_refused: PlayLake) -> None:
+def test_a_publication_says_what_it_left_out(second_refused: PlayLake) -> None:
     from jobs.reproduce import REPRODUCE
 
     lake = second_refused

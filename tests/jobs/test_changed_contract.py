@@ -49,7 +49,7 @@ def test_a_new_contract_column_is_null_in_older_rows(two_days: PlayLake) -> None
     assert [row["purchases_30d"] for row in lake.feature_rows(THIRD)] == [4]
 
 
-def test_a_record_that_is_sent_again_after_a_column_came_beats_no_correction(lake: PlayLake) -> None:
+def test_a_replay_after_a_new_column_beats_no_correction(lake: PlayLake) -> None:
     first = {"transaction_id": "a", "timestamp": f"{FIRST}T10:00:00Z"}
     lake.land(FIRST, "transaction_id | purchase_amount\na | 1")
     lake.day(FIRST)

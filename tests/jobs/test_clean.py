@@ -190,7 +190,7 @@ def test_clean_twice_changes_nothing_at_all(lake: PlayLake) -> None:
     assert lake.state() == before
 
 
-def test_a_day_that_runs_again_under_less_lateness_takes_back_what_is_too_late_now(lake: PlayLake) -> None:
+def test_less_lateness_takes_back_what_is_too_late_now(lake: PlayLake) -> None:
     late, later = "2026-01-09", "2026-01-10"
     clean(lake, DAY, "transaction_id | purchase_amount\na | 1\nb | 1")
     clean(

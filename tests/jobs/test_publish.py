@@ -74,7 +74,9 @@ def test_a_failed_day_keeps_the_published_rows(lake: PlayLake) -> None:
     spoil(lake, NEXT)
     with pytest.raises(ContractViolationError, match="weekend_share_30d"):
         lake.validate(NEXT, "features")
-    with pytest.raises(ContractViolationError, match="nothing may be made of it, and readers keep what they have"):
+    with pytest.raises(
+        ContractViolationError, match="later steps do not read it, and readers keep the last published version"
+    ):
         lake.run(PUBLISH, NEXT)
     assert_rows(seen(lake), f"ds | user_id\n{DAY} | 1")
 
@@ -103,7 +105,7 @@ def test_a_range_is_published_in_one_version_or_not_at_all(lake: PlayLake) -> No
     assert lake.run(PUBLISH, DAY)["outcome"] == "nothing"
 
 
-def test_machines_without_a_common_lock_publish_different_days_at_a_time(lake: PlayLake) -> None:
+def test_two_machines_publish_different_days_at_once(lake: PlayLake) -> None:
     days = (DAY, NEXT, AFTER)
     for ds in days:
         land(lake, ds, f"transaction_id\n{ds}")
@@ -116,7 +118,7 @@ def test_machines_without_a_common_lock_publish_different_days_at_a_time(lake: P
     assert sorted(str(row["ds"]) for row in seen(lake)) == [DAY, NEXT, AFTER]
 
 
-def test_a_day_is_not_published_over_newer_features_of_another_machine(lake: PlayLake) -> None:
+def test_a_day_is_not_published_over_newer_features(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id | purchase_amount\na | 10.00")
     lake.validate(DAY, "features")
 

@@ -30,7 +30,7 @@ def stale(lake: PlayLake) -> list[str]:
     return [str(day) for day in staleness.all_stale(lake.dataset, settings)]
 
 
-def test_a_clean_killed_after_its_last_commit_still_names_the_stale_day(two_days: PlayLake) -> None:
+def test_a_clean_killed_at_its_end_still_names_the_stale_day(two_days: PlayLake) -> None:
     assert stale(two_days) == []
     two_days.land(FIRST, "transaction_id\na\nc")
     two_days.ingest(FIRST)
@@ -78,7 +78,7 @@ def test_days_are_made_again_when_a_table_was_moved_away(two_days: PlayLake, kin
     assert stale(two_days) == []
 
 
-def test_a_day_is_looked_at_again_when_the_log_of_its_source_was_cleared(two_days: PlayLake) -> None:
+def test_a_day_is_looked_at_again_when_its_source_log_is_gone(two_days: PlayLake) -> None:
     """The log no longer says whether the rows have moved."""
     two_days.land("2026-01-07", "transaction_id\nc")
     two_days.day("2026-01-07")

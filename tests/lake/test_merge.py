@@ -41,7 +41,7 @@ COLUMNS = "ds date, job string, file string, record_hash string, copies long, re
 
 
 @pytest.mark.parametrize("small_rows", [arrow_merge.SMALL_ROWS, 0])
-def test_a_large_difference_is_written_by_spark_and_a_small_one_without(
+def test_spark_and_deltalake_write_the_same_tables(
     lake: PlayLake, small_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A new slice, rows beside others, an update, a delete and counts alone: both ways leave the same rows and books."""

@@ -54,7 +54,7 @@ def keep(lake: PlayLake, day: int, rows: int, code: object = "test", table: str 
         ([(5, 2)], [(5, 1), (5, 3), (6, 4)], {"5 processed": 9, "6 processed": 4}),
     ],
 )
-def test_a_writer_on_another_machine_loses_nothing_and_repeats_nothing(
+def test_two_writers_lose_nothing_and_repeat_nothing(
     tmp_path: Path, before: list[tuple[int, int]], others: list[tuple[int, int]], expected: dict[str, int]
 ) -> None:
     lake = PlayLake(tmp_path)
@@ -64,14 +64,14 @@ def test_a_writer_on_another_machine_loses_nothing_and_repeats_nothing(
     assert stored(lake) == expected
 
 
-def test_a_slice_that_another_machine_has_just_written_is_not_written_again(tmp_path: Path) -> None:
+def test_a_slice_that_was_just_written_is_not_written_again(tmp_path: Path) -> None:
     lake = PlayLake(tmp_path)
     keep(lake, 5, 2)
     keep(lake, 5, 9, OtherMachine(partial(keep, lake, 5, 9)))
     assert (stored(lake), lake.table("profiles/transactions").version()) == ({"5 processed": 9}, 1)
 
 
-def test_a_table_that_others_never_stop_writing_fails_without_a_change(tmp_path: Path) -> None:
+def test_a_table_under_constant_writes_fails_without_a_change(tmp_path: Path) -> None:
     lake = PlayLake(tmp_path)
     keep(lake, 5, 0)
     with pytest.raises(CommitFailedError):

@@ -33,7 +33,7 @@ PAIRS = [
 ]
 
 
-def test_each_pair_of_jobs_on_two_machines_leaves_what_the_model_says(
+def test_each_pair_of_jobs_at_once_leaves_what_the_model_says(
     tmp_path: Path, spark: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     refused: list[str] = []

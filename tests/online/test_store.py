@@ -309,7 +309,7 @@ def test_a_table_that_was_made_anew_replaces_a_newer_version(store: Store) -> No
     assert (told(store), store.facts("sales_v1")["table_id"]) == ("1:1", "b")
 
 
-def test_the_version_is_compared_in_the_step_that_switches_readers(store: Store) -> None:
+def test_the_version_is_compared_as_readers_are_switched(store: Store) -> None:
     generation = store.begin("sales_v1")
     store.publish("sales_v1", generation, encode({"version": 7, "table_id": "a"}))
     with pytest.raises(LockedError, match="holds version 7"):

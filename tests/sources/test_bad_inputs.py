@@ -10,7 +10,7 @@ import pytest
 from common.contracts.aggregates import Pick
 from common.contracts.contract import Column, Contract, Feature, Features
 from common.sources.landing import Landing
-from tests.support.bad_inputs import FILES, BadFile
+from tests.support.bad_inputs import FILES, BadInput
 
 DS = date(2026, 1, 5)
 NOTES = Contract(
@@ -27,7 +27,7 @@ NOTES = Contract(
 
 
 @pytest.mark.parametrize("bad", FILES, ids=lambda bad: bad.what)
-def test_a_bad_file_becomes_what_the_table_says(tmp_path: Path, bad: BadFile) -> None:
+def test_a_bad_file_becomes_what_the_table_says(tmp_path: Path, bad: BadInput) -> None:
     landing = Landing(NOTES, str(tmp_path), DS)
     Path(landing.folder).mkdir(parents=True)
     Path(landing.folder, bad.name).write_bytes(bad.content)
