@@ -414,7 +414,7 @@ def test_a_ratio_without_a_divisor_is_the_declared_value() -> None:
 
 CONTRADICTIONS: list[tuple[Callable[[], Step], str]] = [
     (lambda: Impute("x", by="most"), "by 'most' is unknown"),  # type: ignore[arg-type]
-    (lambda: Impute("x", by="mean", value=3), "by mean, value 3"),
+    (lambda: Impute("x", by="mean", value=3), "by 'mean' with value 3"),
     (lambda: Impute("x", by="constant"), "by 'constant' with value None"),
     (lambda: Impute("x", by="constant", value=3, group="g"), "by constant and by group g"),
     (lambda: Impute("x", by="mean", fallback="mean"), "fallback mean is for groups"),
