@@ -56,7 +56,12 @@ class Chance:
         }
         if not refused:
             self.sent += records.values()
-        return "land", (day, *records.values()), {"refused": True} if refused else {}
+        # As many that nothing can move or correct: at most half of a good day is refused, and more than half of a bad one.
+        own = [self.own_record(day, number, refused) for number in range(len(records))]
+        return "land", (day, *records.values(), *own), {"refused": True} if refused else {}
+
+    def own_record(self, day: int, number: int, refused: bool) -> Record:
+        return Record(f"own {day} {number}", 1, 1 + (POISON if refused else 0), day, 0)
 
     def record(self, day: int, refused: bool) -> Record:
         """New, a correction, or one that was sent before."""

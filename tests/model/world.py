@@ -45,7 +45,7 @@ CONTRACT = Contract(
     event_time="time",
     winner=("time",),
     lateness_days=2,
-    refused_share=0.3,
+    refused_share=0.5,
     freshness=Freshness(hours=1000),
     drift=None,
     features=Features(
