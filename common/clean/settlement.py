@@ -55,6 +55,7 @@ class SettledDay:
             size=size,
             new=True,
             decision=self.decisions[table.path],
+            after=self._aside_first(table),
         )
         if not self._has_stored(table):
             return [fresh]
@@ -109,7 +110,19 @@ class SettledDay:
         stored = self.stored.where(F.col(ORIGIN) == F.lit(table.path))
         desired, existing = spark_tables.conform(rows, table), spark_tables.conform(stored, table)
         decision = self.decisions[table.path]
-        return DesiredSlice(table=table, where=self._reach, desired=desired, existing=existing, decision=decision)
+        return DesiredSlice(
+            table=table,
+            where=self._reach,
+            desired=desired,
+            existing=existing,
+            decision=decision,
+            after=self._aside_first(table),
+        )
+
+    def _aside_first(self, table: Table) -> Decision | None:
+        """Every clean commits to superseded first: of two that have looked at the same rows, one then writes nothing at all."""
+        aside = layout.superseded(self.run.contract)
+        return None if table == aside else self.decisions[aside.path]
 
     @cached_property
     def _tally(self) -> Row:

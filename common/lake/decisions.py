@@ -18,6 +18,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from common.contracts.layout import Table
 from common.errors import PipelineError
 from common.lake import delta_log
+from common.lake.commit_metadata import arrow_commit
 from common.lake.delta_log import Commit, TableLog
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Decision:
     version: int
     table_id: str
     number: int
+    committed: bool = False  # whether the run has raised the number
 
     @property
     def books(self) -> dict[str, str]:
@@ -75,11 +77,21 @@ class Decision:
         number = Transaction(self.app, self.number + 1, int(time.time() * 1000))
         return CommitProperties(commit.custom_metadata, app_transactions=[number])
 
+    def claim(self, run: Run) -> None:
+        """Raise the number in a commit without rows, unless the run has raised it: who decided before can't commit any more."""
+        if self.committed:
+            return
+        table = self.opened()
+        commit = self.in_properties(arrow_commit(run, {**self.books, "touched": []}))
+        table.create_write_transaction([], "append", table.schema(), commit_properties=commit)
+        self.require_committed(run)
+
     def require_committed(self, run: Run) -> int:
         """Return the version that the commit made; raise if it made none, or if another run was quicker."""
         for commit in self._since():
             if commit.books.get("run_id") == run.run_id and commit.books.get("decision") == self.books["decision"]:
                 self.number += 1
+                self.committed = True
                 return commit.version
         raise self._overtaken()
 

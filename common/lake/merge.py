@@ -29,6 +29,7 @@ class DesiredSlice:
 
     - `existing`: the stored rows to compare with (default: the slice); take `decision` before reading them.
     - `new`: no desired row is stored yet, and the stored ones stay.
+    - `after`: a decision on another table that has to be committed first, if only by raising its number.
     - `size`: the number of desired rows, if known; many new rows are then not counted again.
     """
 
@@ -40,6 +41,7 @@ class DesiredSlice:
     new: bool = False
     actions: tuple[str, ...] = ALL
     decision: Decision | None = None
+    after: Decision | None = None
 
     @property
     def scope(self) -> str:
@@ -67,6 +69,8 @@ def _converge_once(run: Run, goal: DesiredSlice, books: Mapping[str, Any]) -> Ch
         return keep_books(run, goal.table, books)
     first, *_ = goal.table.partition
     books = {**books, "touched": [str(value) for value in diff.touched[first]]}
+    if goal.after:
+        goal.after.claim(run)
     way = arrow_merge if arrow_merge.fits(run, diff) else spark_merge
     return replace(diff.change, version=way.apply(run, diff, books))
 

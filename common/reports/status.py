@@ -25,7 +25,6 @@ STEPS = ("ingest", "validate-raw", "clean", "validate-processed", "features", "v
 DISPENSABLE = ("versions", "seconds", "late", "duplicates", "features")
 # Table versions may take several lines of this width.
 VERSIONS_WIDTH = 32
-LONGEST_FAILURE = 600
 WIDEST = 1 << 16
 IN_A_FILE = 150
 
@@ -127,7 +126,7 @@ def _failures(days: Sequence[DayStatus]) -> Grid:
     grid.add_column("last failure", style="red", overflow="fold")
     for day in days:
         # The message may quote data, so it is plain text, never markup.
-        grid.add_row(day.ds, Text(printable(" ".join(day.failure.split()))[:LONGEST_FAILURE]))
+        grid.add_row(day.ds, Text(printable(" ".join(day.failure.split()))))
     return grid
 
 

@@ -112,13 +112,20 @@ class _Records:
     def _take_plain(self, lines: list[str], batch: ParsedBlock) -> None:
         texts = [text for line in lines if (text := line.removesuffix("\r"))]
         delimiters = self._width - 1
-        whole = [text for text in texts if text.count(batch.delimiter) == delimiters and len(text) <= self._longest]
+        whole = [
+            text
+            for text in texts
+            if text.count(batch.delimiter) == delimiters and len(text) <= self._longest and "\r" not in text
+        ]
         batch.lines += len(texts)
         batch.plain += whole
         if len(whole) < len(texts):
             for text in texts:
                 if len(text) > self._longest:
                     batch.refuse("too_long", text[: self._longest])
+                elif "\r" in text:
+                    # Some readers end a record here, others do not.
+                    batch.refuse("carriage_return", text)
                 elif (count := text.count(batch.delimiter)) != delimiters:
                     batch.refuse_width(count + 1, self._width, text)
 
@@ -186,6 +193,10 @@ def csv_header(line: str, delimiter: str, shown: Shown = list) -> list[str]:
     fields = parse_record(line, delimiter)
     if fields is None:
         raise RefusedFileError(f"its header has broken quoting: {shown([line[:200]])}")
+    if "\r" in line:
+        raise RefusedFileError(
+            f"its header holds a carriage return: {shown([line[:200]])}; expected lines that end with LF or CRLF"
+        )
     return [name.strip() for name in fields]
 
 

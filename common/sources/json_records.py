@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from common.sources.text_records import Lines, ParsedBlock, RefusedFileError, Shown, is_blank
+from common.contracts.column import Column
+from common.sources.text_records import Lines, ParsedBlock, RefusedFileError, Shown, decimal_marks, is_blank
 
 
 def require_json_lines(first: str, shown: Shown = list) -> None:
@@ -15,7 +16,7 @@ def require_json_lines(first: str, shown: Shown = list) -> None:
     try:
         array = isinstance(json.loads(text), list)
     except json.JSONDecodeError as error:
-        array = text.startswith("[") or error.pos >= len(text)
+        array = text.startswith("[") or error.pos >= len(text) or error.msg.startswith("Unterminated string")
     except (ValueError, RecursionError):
         array = False
     if array:
@@ -26,10 +27,17 @@ def require_json_lines(first: str, shown: Shown = list) -> None:
 
 
 def json_batches(
-    blocks: Lines, wanted: Sequence[str], rename: Callable[[list[str]], list[str]], longest: int
+    blocks: Lines,
+    wanted: Sequence[str],
+    rename: Callable[[list[str]], list[str]],
+    longest: int,
+    declared: Sequence[Column],
 ) -> Iterator[ParsedBlock]:
-    """Parses one object per line, keeping each value as the text in the file."""
-    known = set(wanted)
+    """Parses one object per line, keeping each value as the text in the file.
+
+    A number gets the decimal mark that its column declares, as its text is read with it later.
+    """
+    known, marks = set(wanted), decimal_marks(declared)
     for block in blocks:
         batch = ParsedBlock()
         for line in block:
@@ -43,16 +51,14 @@ def json_batches(
             if problem:
                 batch.refuse(problem, line.removesuffix("\r"))
                 continue
-            batch.rows.append([fields.get(name) for name in wanted])
+            batch.rows.append([_as_text(fields.get(name), marks.get(name, ".")) for name in wanted])
             batch.extra |= fields.keys() - known
         yield batch
 
 
-def _json_object(
-    line: str, known: set[str], rename: Callable[[list[str]], list[str]]
-) -> tuple[str, dict[str, str | None]]:
+def _json_object(line: str, known: set[str], rename: Callable[[list[str]], list[str]]) -> tuple[str, dict[str, Any]]:
     try:
-        pairs = json.loads(line, object_pairs_hook=_Pairs, parse_float=str, parse_int=str, parse_constant=str)
+        pairs = json.loads(line, object_pairs_hook=_Pairs, parse_float=_Number, parse_int=_Number, parse_constant=str)
     except (ValueError, RecursionError):
         return "not_json", {}
     if not isinstance(pairs, _Pairs):
@@ -64,7 +70,7 @@ def _json_object(
         return "nested_value", {}
     if "\\u" in line and not _is_text("".join(map(str, [*fields, *fields.values()]))):
         return "half_a_character", {}
-    return "", {name: _as_text(value) for name, value in fields.items()}
+    return "", fields
 
 
 def _is_text(value: str) -> bool:
@@ -76,11 +82,17 @@ def _is_text(value: str) -> bool:
     return True
 
 
+class _Number(str):
+    """The text of a number, to be told from a text that looks like one."""
+
+
 class _Pairs(list[tuple[str, Any]]):
     """An object's pairs, kept as a list so that a repeated name is noticed."""
 
 
-def _as_text(value: Any) -> str | None:
+def _as_text(value: Any, mark: str) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, _Number):
+        return value.replace(".", mark)
     return value if value is None else str(value)

@@ -200,11 +200,11 @@ class Landing:
         return tuple(column.name for column in self.contract.columns if column.name not in names)
 
     def _blocks(self, file: LandedFile, columns: list[str]) -> Iterator[ParsedBlock]:
-        source = self.contract.source
+        source, declared = self.contract.source, self.contract.columns
         with self._open_text(file.name) as stream:
             blocks = self._text(stream).blocks()
             if file.format == "json":
-                yield from json_batches(blocks, columns, self._contract_names, source.longest_record)
+                yield from json_batches(blocks, columns, self._contract_names, source.longest_record, declared)
                 return
             line, rest = split_header(blocks)
             if line is not None:
@@ -216,7 +216,7 @@ class Landing:
             with self._parquet(file.name) as parquet:
                 names = self._contract_names(list(parquet.schema_arrow.names))
                 for batch in parquet.iter_batches(batch_size=ROWS_A_BATCH):
-                    yield parquet_batch(file.name, batch.rename_columns(names), columns)
+                    yield parquet_batch(file.name, batch.rename_columns(names), columns, self.contract.columns)
             return
         for block in self._blocks(file, columns):
             for start in range(0, len(block.rows), ROWS_A_BATCH):

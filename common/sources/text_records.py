@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from common.contracts.column import Column
+
 CHUNK = 4 << 20
 # A line beyond this, and beyond the declared longest record, refuses its file, so that memory stays bounded.
 LONGEST_LINE = 4 * CHUNK
@@ -89,6 +91,11 @@ class TextFile:
             raise RefusedFileError(
                 f"byte {at} is not {self._encoding}; convert the file, or declare its encoding"
             ) from None
+
+
+def decimal_marks(columns: Sequence[Column]) -> dict[str, str]:
+    """The decimal marks of the columns that declare one."""
+    return {column.name: column.decimal for column in columns if column.decimal != "."}
 
 
 def is_blank(line: str) -> bool:

@@ -39,7 +39,7 @@ def inspect_csv(content: bytes | str) -> int:
 
 def read_json(content: str, wanted: tuple[str, ...] = ("a", "b")) -> ParsedBlock:
     lines = TextFile(io.BytesIO(content.encode()), "utf-8", LONGEST).blocks()
-    return together(json_batches(lines, wanted, list, LONGEST))
+    return together(json_batches(lines, wanted, list, LONGEST, []))
 
 
 def together(batches: object) -> ParsedBlock:
@@ -309,6 +309,6 @@ def test_times_of_parquet_read_as_those_of_text() -> None:
         (pa.timestamp("ms"), "2026-01-05 10:00:00.250"),
     ):
         batch = pa.RecordBatch.from_arrays([pa.array([at, None], type_)], names=["at"])
-        assert parquet_batch("f", batch, ["at"]).column("at").to_pylist() == [text, None], type_
+        assert parquet_batch("f", batch, ["at"], []).column("at").to_pylist() == [text, None], type_
     finer = pa.RecordBatch.from_arrays([pa.array([1], pa.timestamp("ns"))], names=["at"])
-    assert parquet_batch("f", finer, ["at"]).column("at").to_pylist() == ["1970-01-01 00:00:00.000000001"]
+    assert parquet_batch("f", finer, ["at"], []).column("at").to_pylist() == ["1970-01-01 00:00:00.000000001"]

@@ -54,7 +54,8 @@ FILES = (
     BadInput("tabs instead of commas in the rows", "a.csv", csv("1\tx\t2\n"), problems="too_few_fields"),
     BadInput("a trailing delimiter", "a.csv", csv("1,x,2,\n"), problems="too_many_fields"),
     # Line ends.
-    BadInput("carriage returns alone", "a.csv", csv("1,x,2\r3,,4\r"), problems="too_many_fields"),
+    BadInput("carriage returns alone", "a.csv", csv("1,x,2\r3,,4\r"), problems="carriage_return"),
+    BadInput("carriage returns alone, also behind the header", "a.csv", b"id,text,number\r1,x,2\r", refused="carriage return"),
     BadInput("CRLF", "a.csv", csv("1,x,2\r\n3,,4\r\n"), ids="1 3"),
     BadInput("a Unicode line separator", "a.csv", csv("1,x\u2028y,2\n"), ids="1"),
     BadInput("a form feed and a NEL", "a.csv", csv("1,x\x0c\x85y,2\n"), ids="1"),
