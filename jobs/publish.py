@@ -17,7 +17,9 @@ def main(run: Run) -> Outcome:
 def publish_online(days: list[Run]) -> Outcome:
     """Publishes, then loads the latest rows into the online store in one step."""
     from common.online import serving
+    from common.online.connect import open_store
 
+    open_store(days[0].settings.online)  # raises before anything is published, if there can be no such store
     outcome = publish.publish(days)
     loaded = serving.load_online(days[0])
     return Outcome("done" if loaded["online"] else outcome.outcome, {**outcome.counts, **loaded}, outcome.written)

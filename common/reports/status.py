@@ -12,13 +12,13 @@ from rich.text import Text
 
 from common.contracts import datasets
 from common.errors import exit_on_error
-from common.lake.files import list_files
 from common.orchestration import run_log, staleness
 from common.orchestration.day_counts import SHOWN, day_count
 from common.orchestration.run_log import RunRecord
 from common.printable import printable
 from common.runtime.command_line import CommandLine
 from common.runtime.settings import load_settings
+from common.sources.landing_files import landed_states
 
 STEPS = ("ingest", "validate-raw", "clean", "validate-processed", "features", "validate-features", "publish", "compact")
 # What a narrow console has no room for, the least needed first.
@@ -78,8 +78,8 @@ def landed_since(landing: str, dataset: str, days: Sequence[DayStatus]) -> list[
     changed = []
     for day in days:
         ingested = day.records["ingest"].at if "ingest" in day.records else ""
-        files = list_files(f"{landing}/{dataset}/ds={day.ds}", recursive=True)
-        if ingested and any(file.mtime and file.mtime > datetime.fromisoformat(ingested) for file in files):
+        files = landed_states(f"{landing}/{dataset}/ds={day.ds}") if ingested else {}
+        if any(changed_at > datetime.fromisoformat(ingested).timestamp() for _, changed_at in files.values()):
             changed.append(day.ds)
     return changed
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
-from common.lake.files import list_files, locate, read_json
+from common.lake.files import read_json
+from common.sources.landing_files import landed_states
 
 MANIFEST = ".json"
 FORM = '{"files": [{"name": "a.csv", "size": 1024}]}, sizes in bytes'
@@ -13,10 +13,7 @@ FORM = '{"files": [{"name": "a.csv", "size": 1024}]}, sizes in bytes'
 
 def sizes(folder: str) -> dict[str, int]:
     """Every file below the folder, also hidden ones, with its size; none if the folder may not be read."""
-    _, base = locate(folder)
-    with suppress(PermissionError):
-        return {file.path[len(base) + 1 :]: file.size for file in list_files(folder, recursive=True)}
-    return {}
+    return {name: size for name, (size, _) in landed_states(folder).items()}
 
 
 def missing(folder: str, marker: str) -> list[str]:

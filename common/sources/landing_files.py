@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from common.lake.files import is_local, list_files, local_path, locate
 
@@ -44,6 +45,29 @@ def landed_files(folder: str) -> list[LandedFile]:
     return sorted(files, key=lambda file: file.name)
 
 
+def landed_states(folder: str) -> dict[str, tuple[int, float]]:
+    """Size and time of change of every file below the folder, also hidden ones. Links are not followed."""
+    if is_local(folder):
+        return dict(_states(str(local_path(folder)), ""))
+    _, base = locate(folder)
+    files = list_files(folder, recursive=True)
+    return {file.path[len(base) + 1 :]: (file.size, (file.mtime_ns or 0) / 1e9) for file in files}
+
+
+def _states(base: str, below: str) -> Iterator[tuple[str, tuple[int, float]]]:
+    try:
+        entries = [] if Path(base).is_symlink() else sorted(os.scandir(f"{base}/{below}"), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        name = os.fsencode(f"{below}/{entry.name}" if below else entry.name).decode(errors="backslashreplace")
+        if entry.is_dir(follow_symlinks=False):
+            yield from _states(base, f"{below}/{entry.name}" if below else entry.name)
+        elif entry.is_file(follow_symlinks=False):
+            about = entry.stat(follow_symlinks=False)
+            yield name, (about.st_size, about.st_mtime)
+
+
 def _remote(folder: str) -> Iterator[LandedFile]:
     _, base = locate(folder)
     for file in list_files(folder, recursive=True):
@@ -53,6 +77,10 @@ def _remote(folder: str) -> Iterator[LandedFile]:
 
 
 def _local(base: str, below: str) -> Iterator[LandedFile]:
+    day = Path(base)
+    if day.is_symlink() or day.is_file():
+        yield LandedFile(day.name, "it is a link or a file; expected a folder with the day's files")
+        return
     try:
         entries = sorted(os.scandir(f"{base}/{below}"), key=lambda entry: entry.name)
     except FileNotFoundError:

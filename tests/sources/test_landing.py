@@ -16,7 +16,9 @@ from common.contracts.aggregates import Pick
 from common.contracts.contract import Column, Contract, Feature, Features, Files
 from common.errors import ContractDeclarationError, SourceMissingError
 from common.runtime.settings import ROOT
+from common.sources import completeness
 from common.sources.landing import Landing
+from common.sources.landing_files import landed_files
 
 DS = date(2026, 1, 5)
 ORDERS = Contract(
@@ -66,6 +68,27 @@ def test_links_are_refused_and_never_followed(folder: Path, tmp_path: Path) -> N
     problems = refused(folder)
     assert sorted(problems) == ["dangling.csv", "loop", "passwd.jsonl"]
     assert all("it is a link, and links are not followed" in problem for problem in problems.values())
+
+
+def test_links_are_not_followed_to_see_whether_a_day_has_changed(folder: Path) -> None:
+    (folder / "a.csv").write_text("1234")
+    for name in ("loop", "round"):
+        (folder / name).symlink_to(folder)
+    (folder / os.fsdecode(b"caf\xe9.csv")).write_text("12")
+    assert completeness.sizes(str(folder)) == {"good.csv": 23, "a.csv": 4, "caf\\xe9.csv": 2}
+
+
+def test_a_day_that_is_a_link_or_a_file_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.csv").write_text("1234")
+    for day in (tmp_path / "linked", tmp_path / "file"):
+        if day.name == "linked":
+            day.symlink_to(tmp_path / "elsewhere")
+        else:
+            day.write_text("1234")
+        (found,) = landed_files(str(day))
+        assert (found.name, "expected a folder" in found.refused) == (day.name, True)
+        assert completeness.sizes(str(day)) == {}
 
 
 def test_what_is_no_file_is_refused_by_name(folder: Path) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import tempfile
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.contracts.column import Column
 from common.sources import text_records
 from common.sources.arrow_batches import parquet_batch, plain_batch
 from common.sources.csv_records import MOST_NAMES, check_header, count_csv_lines, csv_batches, csv_header
@@ -239,7 +241,7 @@ def test_an_unknown_nested_json_value_is_left_out() -> None:
     assert (block.rows, block.extra, block.refused) == ([("1", "2")], {"more", "tags"}, [])
 
 
-@pytest.mark.parametrize("first", ["[", '[{"a": 1},', '[{"a": 1}]', "{", '{"a": 1,', '{"a":'])
+@pytest.mark.parametrize("first", ["[", '[{"a": 1},', '[{"a": 1}]', "{", '{"a": 1,', '{"a":', '{"a": "'])
 def test_a_json_value_over_several_lines_refuses_its_file(first: str) -> None:
     with pytest.raises(RefusedFileError, match="expected JSON lines, one object a line"):
         require_json_lines(first)
@@ -298,6 +300,30 @@ def test_a_line_is_refused_for_the_same_reason_at_any_position(chunk: int) -> No
         ("too_few_fields", '"1"'),
         ("too_few_fields", '"1"'),
     ]
+
+
+def test_a_number_gets_the_decimal_mark_that_its_column_declares() -> None:
+    """Only a text is written in the source's format: 12.345 with a decimal comma would be read as 12345."""
+    declared = [Column(name="a", type="decimal(9,3)", description="An amount", decimal=",", thousands=".")]
+    lines = TextFile(io.BytesIO(b'{"a": 12.345, "b": 1.5}\n{"a": "1.234,5"}\n'), "utf-8", LONGEST).blocks()
+    assert together(json_batches(lines, ("a", "b"), list, LONGEST, declared)).rows == [
+        ("12,345", "1.5"),
+        ("1.234,5", None),
+    ]
+    for numbers in (pa.array([12.345]), pa.array([Decimal("12.345")])):
+        batch = pa.RecordBatch.from_arrays([numbers], names=["a"])
+        assert parquet_batch("f", batch, ["a"], declared).column("a").to_pylist() == ["12,345"]
+
+
+@pytest.mark.parametrize("content", ["a,b\n1,2\r3,4\n", "a,b\n1\r,2\n", "a,b\n1,2\r\r\n"])
+def test_a_carriage_return_within_a_record_refuses_it(content: str) -> None:
+    block = read_csv(content)
+    assert (block.rows, [problem for problem, _ in block.refused]) == ([], ["carriage_return"])
+
+
+def test_a_file_with_carriage_returns_alone_is_refused() -> None:
+    with pytest.raises(RefusedFileError, match="header holds a carriage return.*LF or CRLF"):
+        inspect_csv("a,b\r1,2\r3,4\r")
 
 
 def test_times_of_parquet_read_as_those_of_text() -> None:
