@@ -11,8 +11,6 @@ import pytest
 
 from tests.conftest import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-
 # The test of the promise, the file that keeps it, what stands there, and what breaks it.
 BREAKS = [
     (
@@ -144,6 +142,8 @@ BREAKS = [
 ]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("promise", "file", "kept", "broken"), BREAKS, ids=[promise for promise, *_ in BREAKS])
 def test_without_the_code_that_keeps_it_the_promise_fails(
     tmp_path: Path, promise: str, file: str, kept: str, broken: str
