@@ -114,6 +114,6 @@ def test_an_incompatible_change_is_refused_with_what_to_do(
     before = lake.table("processed/transactions").version()
     with pytest.raises(ContractViolationError, match=said) as refused:
         lake.clean(SECOND, full_refresh=True)
-    assert "give one of another type another name" in str(refused.value)
+    assert "if its type changed, give it a new name" in str(refused.value)
     assert refused.value.exit_code == 3
     assert lake.table("processed/transactions").version() == before

@@ -163,7 +163,7 @@ def test_an_empty_file_beside_good_ones_removes_no_rows(lake: PlayLake) -> None:
     path.write_text(HEADER)
     before = lake.state()
     with pytest.raises(
-        ContractViolationError, match=r"no rows in 2\.csv, and raw/transactions holds rows.*they were kept"
+        ContractViolationError, match=r"no rows in 2\.csv, but raw/transactions already holds rows.*they were kept"
     ):
         lake.ingest(DAY)
     assert lake.state() == before
