@@ -290,7 +290,7 @@ def test_a_driver_without_the_secret_is_refused_with_the_reason(cluster: Cluster
     cluster.secret_file.write_text("guessed\n")
     code, line, said = ended(cluster.submit(lake, ROOT / "jobs" / "ingest.py", "churn"))
     assert (code, line["error"]) == (1, "ClusterUnavailableError"), said
-    assert f"another secret than {cluster.secret_file}" in line["message"]
+    assert f"Compare {cluster.secret_file} with the cluster's secret" in line["message"]
     assert cluster.executors() == []
 
 
