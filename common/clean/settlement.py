@@ -36,9 +36,7 @@ class SettledDay:
     contested: int  # number of rows in `settled`
     stored: DataFrame  # the stored rows of the day's keys, with their table
     stored_arrivals: list[tuple[str, date]]  # table and arrival day of the stored rows
-    moved: (
-        DataFrame | None
-    )  # keys with a stored row that is too far away to be corrected, and the reason to refuse them
+    moved: DataFrame | None  # keys with a stored row too far away to be corrected, and the reason to refuse them
     decisions: dict[str, Decision]  # by table, taken before the stored rows were read
 
     def current(self) -> list[DesiredSlice]:

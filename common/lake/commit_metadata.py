@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from deltalake import CommitProperties
+from deltalake import CommitProperties, DeltaTable
 
 from common.lake import delta_log
 from common.runtime.code_version import code_revision, lock_revision
@@ -75,6 +75,10 @@ def spark_commit(run: Run, books: Mapping[str, Any]) -> Iterator[None]:
 def arrow_commit(run: Run, books: Mapping[str, Any] | None = None) -> CommitProperties:
     """The same for a commit that `deltalake` makes."""
     return unsigned_commit({**signature(run), **(books or {})})
+
+
+def commit_without_rows(table: DeltaTable, commit: CommitProperties) -> None:
+    table.create_write_transaction([], "append", table.schema(), commit_properties=commit)
 
 
 def unsigned_commit(facts: Mapping[str, Any]) -> CommitProperties:

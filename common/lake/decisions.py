@@ -18,7 +18,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from common.contracts.layout import Table
 from common.errors import PipelineError
 from common.lake import delta_log
-from common.lake.commit_metadata import arrow_commit
+from common.lake.commit_metadata import arrow_commit, commit_without_rows
 from common.lake.delta_log import Commit, TableLog
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Decision:
             return
         table = self.opened()
         commit = self.in_properties(arrow_commit(run, {**self.books, "touched": []}))
-        table.create_write_transaction([], "append", table.schema(), commit_properties=commit)
+        commit_without_rows(table, commit)
         self.require_committed(run)
 
     def require_committed(self, run: Run) -> int:

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from common.contracts.layout import Table
 from common.lake import arrow_merge, delta_log, spark_merge
-from common.lake.commit_metadata import arrow_commit
+from common.lake.commit_metadata import arrow_commit, commit_without_rows
 from common.lake.decisions import Decision, decide
 from common.lake.difference import ACTION, ALL, SliceDifference, difference, measured, to_insert
 from common.lake.locks import committing
@@ -96,10 +96,9 @@ def keep_books(run: Run, table: Table, books: Mapping[str, Any]) -> Change:
     """Commit the books without rows, unless the last commit already has them."""
     if not _books_changed(run, table, books):
         return Change()
-    table_now = delta_log.open_table(run.path(table))
-    assert table_now is not None
-    commit = arrow_commit(run, {**books, "touched": []})
-    table_now.create_write_transaction([], "append", table_now.schema(), commit_properties=commit)
+    stored = delta_log.open_table(run.path(table))
+    assert stored is not None
+    commit_without_rows(stored, arrow_commit(run, {**books, "touched": []}))
     return Change(delta_log.version(run.path(table)))
 
 

@@ -41,14 +41,15 @@ class LandedFile:
 
 def landed_files(folder: str) -> list[LandedFile]:
     """Sorted by name. Names that begin with . or _ are left out: markers, and files that are still being written."""
-    files = _local(str(local_path(folder)), "") if is_local(folder) else _remote(folder)
+    files = _day(local_path(folder)) if is_local(folder) else _remote(folder)
     return sorted(files, key=lambda file: file.name)
 
 
 def landed_states(folder: str) -> dict[str, tuple[int, float]]:
     """Size and time of change of every file below the folder, also hidden ones. Links are not followed."""
     if is_local(folder):
-        return dict(_states(str(local_path(folder)), ""))
+        day = local_path(folder)
+        return {} if day.is_symlink() else dict(_states(str(day), ""))
     _, base = locate(folder)
     files = list_files(folder, recursive=True)
     return {file.path[len(base) + 1 :]: (file.size, (file.mtime_ns or 0) / 1e9) for file in files}
@@ -56,16 +57,26 @@ def landed_states(folder: str) -> dict[str, tuple[int, float]]:
 
 def _states(base: str, below: str) -> Iterator[tuple[str, tuple[int, float]]]:
     try:
-        entries = [] if Path(base).is_symlink() else sorted(os.scandir(f"{base}/{below}"), key=lambda entry: entry.name)
+        entries = _entries(base, below)
     except OSError:
         return
-    for entry in entries:
-        name = os.fsencode(f"{below}/{entry.name}" if below else entry.name).decode(errors="backslashreplace")
+    for name, entry in entries:
         if entry.is_dir(follow_symlinks=False):
-            yield from _states(base, f"{below}/{entry.name}" if below else entry.name)
+            yield from _states(base, name)
         elif entry.is_file(follow_symlinks=False):
             about = entry.stat(follow_symlinks=False)
-            yield name, (about.st_size, about.st_mtime)
+            yield _escaped(name), (about.st_size, about.st_mtime)
+
+
+def _entries(base: str, below: str) -> list[tuple[str, os.DirEntry[str]]]:
+    """What lies in a folder, sorted, each with its name below the day's folder."""
+    entries = sorted(os.scandir(f"{base}/{below}"), key=lambda entry: entry.name)
+    return [(f"{below}/{entry.name}" if below else entry.name, entry) for entry in entries]
+
+
+def _escaped(name: str) -> str:
+    """A name that need not be UTF-8, as it can be shown."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _remote(folder: str) -> Iterator[LandedFile]:
@@ -76,28 +87,31 @@ def _remote(folder: str) -> Iterator[LandedFile]:
             yield _of_format(name)
 
 
+def _day(folder: Path) -> Iterator[LandedFile]:
+    if folder.is_symlink() or folder.is_file():
+        yield LandedFile(folder.name, "it is a link or a file; expected a folder with the day's files")
+    else:
+        yield from _local(str(folder), "")
+
+
 def _local(base: str, below: str) -> Iterator[LandedFile]:
-    day = Path(base)
-    if day.is_symlink() or day.is_file():
-        yield LandedFile(day.name, "it is a link or a file; expected a folder with the day's files")
-        return
     try:
-        entries = sorted(os.scandir(f"{base}/{below}"), key=lambda entry: entry.name)
+        entries = _entries(base, below)
     except FileNotFoundError:
         return
     except PermissionError:
         yield LandedFile(below or ".", "the folder may not be read by this user; change its permissions")
         return
-    for entry in entries:
+    for name, entry in entries:
         if not _is_hidden(entry.name):
-            yield from _entry(base, f"{below}/{entry.name}" if below else entry.name, entry)
+            yield from _entry(base, name, entry)
 
 
 def _entry(base: str, name: str, entry: os.DirEntry[str]) -> Iterator[LandedFile]:
     mode = entry.stat(follow_symlinks=False).st_mode
     problem = next((why for is_kind, why in NO_FILES.items() if is_kind(mode)), "")
     if not _is_text(name):
-        yield LandedFile(os.fsencode(name).decode(errors="backslashreplace"), "its name is not UTF-8; rename it")
+        yield LandedFile(_escaped(name), "its name is not UTF-8; rename it")
     elif problem:
         yield LandedFile(name, problem)
     elif stat.S_ISREG(mode):
