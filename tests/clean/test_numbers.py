@@ -107,7 +107,7 @@ def test_a_whole_number_may_be_written_as_a_float(spark: SparkSession) -> None:
     [
         ({"type": "string", "decimal": ","}, "are for numbers"),
         ({"type": "double", "decimal": ";"}, "decimal ';' is unknown"),
-        ({"type": "double", "decimal": ",", "thousands": ","}, "another than decimal's"),
+        ({"type": "double", "decimal": ",", "thousands": ","}, "not decimal's"),
         ({"type": "double", "integral": True}, "integral is for int and long"),
     ],
 )

@@ -230,7 +230,7 @@ def test_a_publication_records_its_run_and_inputs(lake: PlayLake) -> None:
     assert books["inputs"]["winner"] == "timestamp"
     assert books["transforms"]["measure"].startswith("def measure(rows: DataFrame) -> DataFrame:\n    return rows.with")
     assert facts["counts"] == {"entity_days": 1, "features": 1}
-    assert facts["sources"] == {"processed/transactions": 1, "superseded/transactions": 0}
+    assert facts["sources"] == {"processed/transactions": 1, "superseded/transactions": 1}
     assert facts["rows"] == 1
     assert facts["validation"]["rules"] == facts["validation"]["passed"] > 5
     assert facts["run_id"].startswith(f"run of features {DAY}")
