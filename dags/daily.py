@@ -10,8 +10,8 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup, chain, task
 from common.contracts import datasets
 from dags import docs, telling
 from dags.assets import published
-from dags.day import DAY, asked, day, in_ranges
 from dags.pools import pool
+from dags.run_day import DAY, asked, day, in_ranges
 from dags.schedule import Daily, schedule, settings
 from dags.submit import JobOperator
 from dags.waiting import Wait

@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from dags import docs, telling
-from dags.day import DAY, asked, day
+from dags.run_day import DAY, asked, day
 from dags.schedule import schedule
 from dags.submit import JobOperator
 

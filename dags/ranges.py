@@ -10,8 +10,8 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from dags import docs, telling
 from dags.assets import landing, published
-from dags.day import asked, days_of
 from dags.pools import pool
+from dags.run_day import asked, days_of
 from dags.schedule import Daily, schedule
 from dags.submit import JobOperator
 

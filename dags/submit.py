@@ -18,7 +18,7 @@ from common.errors import ContractViolationError, SourceMissingError, UsageError
 from common.printable import printable
 from common.runtime.settings import ROOT
 from dags import telling
-from dags.day import DAY
+from dags.run_day import DAY
 from dags.schedule import ENV
 
 # What a later task, or a person, may want to know. No message (it may name a place), no example (it may be personal).

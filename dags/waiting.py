@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from dags import telling
-from dags.day import DAY
+from dags.run_day import DAY
 from dags.schedule import Daily
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from dags.day import asked, day, days_before, days_of, in_ranges
+from dags.run_day import asked, day, days_before, days_of, in_ranges
 
 
 @dataclass

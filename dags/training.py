@@ -6,7 +6,7 @@ from airflow.sdk import DAG
 
 from dags import docs, telling
 from dags.assets import published
-from dags.day import asked, day, days_before
+from dags.run_day import asked, day, days_before
 from dags.schedule import Training, schedule
 from dags.submit import JobOperator
 
