@@ -137,13 +137,17 @@ def features(contract: Contract) -> Table:
         (feature.name, feature.rule.type(lambda name: type_of(contract, name))) for feature in contract.features.columns
     )
     return Table(
-        path=f"features/{contract.name}/v{contract.features.version}",
+        path=features_path(contract.name, contract.features.version),
         columns=(("ds", "date"), (entity, type_of(contract, entity)), *columns),
         key=(entity,),
         partition=("ds",),
         retention_days=contract.retention_days,
         keeps_books=True,
     )
+
+
+def features_path(dataset: str, version: int) -> str:
+    return f"features/{dataset}/v{version}"
 
 
 def published(contract: Contract) -> Table:

@@ -69,7 +69,7 @@ class Publication(Stage):
         facts = commit.books.get("days", {}).get(str(ds)) if commit.books.get("job") == self.job else None
         if facts is None:
             return None
-        path = f"features/{commit.books['dataset']}/v{commit.books['feature_version']}"
+        path = layout.features_path(commit.books["dataset"], commit.books["feature_version"])
         ids = {path: facts["features_id"]} if "features_id" in facts else {}
         return State(commit, {"sources": {path: facts["features_version"]}, "source_ids": ids})
 

@@ -33,7 +33,7 @@ _unclaimed = threading.Lock()
 def open_session(settings: Settings, app: str) -> SparkSession:
     """Return this thread's session; threads need their own because commit metadata is a session option."""
     if not hasattr(_own, "session"):
-        shared = _shared(settings, app)
+        shared = shared_session(settings, app)
         first = _unclaimed.acquire(blocking=False)
         _own.session = shared if first else shared.newSession()
     session: SparkSession = _own.session
@@ -45,12 +45,12 @@ def begin_session(settings: Settings, app: str) -> None:
 
     def begin() -> None:
         with suppress(Exception):  # open_session raises it again
-            _shared(settings, app)
+            shared_session(settings, app)
 
     threading.Thread(target=begin, daemon=True).start()
 
 
-def _shared(settings: Settings, app: str) -> SparkSession:
+def shared_session(settings: Settings, app: str) -> SparkSession:
     with _starting:
         return _started(settings, app)
 

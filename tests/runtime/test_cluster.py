@@ -10,7 +10,7 @@ from pyspark import SparkContext
 
 from common.errors import ClusterUnavailableError
 from common.runtime import cluster
-from common.runtime.session import _shared
+from common.runtime.session import shared_session
 from common.runtime.settings import ROOT, Settings, load_settings
 
 
@@ -61,7 +61,7 @@ def test_a_session_starts_its_jvm_without_the_secret(tmp_path: Path, monkeypatch
     monkeypatch.setattr(SparkContext, "_gateway", None)
     monkeypatch.setattr("pyspark.core.context.launch_gateway", launch)
     with socket.create_server(("127.0.0.1", 0)) as master, pytest.raises(InterruptedError):
-        _shared(settings(f"spark://127.0.0.1:{master.getsockname()[1]}", str(tmp_path / "secret")), "test")
+        shared_session(settings(f"spark://127.0.0.1:{master.getsockname()[1]}", str(tmp_path / "secret")), "test")
     assert known == [None]
 
 

@@ -167,7 +167,7 @@ def test_dictionary_columns_of_parquet_are_read(folder: Path) -> None:
     assert rows(folder) == [("1", "FR"), ("2", "DE"), ("3", None), ("4", "FR")]
 
 
-def test_a_day_with_a_marker_is_complete_once_the_marker_is_there(folder: Path) -> None:
+def test_a_day_is_complete_once_its_marker_is_there(folder: Path) -> None:
     day = landing(folder, complete="_SUCCESS")
     with pytest.raises(SourceMissingError, match=r"is not complete: _SUCCESS \(1 missing\)") as error:
         day.holds()
