@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from common.contracts.contract import Contract
+from common.days import days_between
 from common.quality.profiles import DISTINCT_ERROR, SCHEMA, Profile
 from common.reports import svg
 from common.reports.status import STEPS, DayStatus
@@ -70,7 +71,9 @@ class DatasetReport:
         return "passed" if record and record.done else "none", ""
 
     def state(self, day: str) -> str:
-        """Return the worst state of the day; a rule that could not be checked counts as failed."""
+        """Return the worst state of the day; a rule that could not be checked counts as failed, a closed day as none."""
+        if day in self.days and self.days[day].closed:
+            return "none"
         states = {*(self.step(day, step)[0] for step in STEPS), *(track.cells[day]["state"] for track in self.on(day))}
         return "failed" if "unable" in states else min(states, key=STATES.index)
 
@@ -84,7 +87,9 @@ class DatasetReport:
 
     @property
     def days_behind(self) -> int:
-        return (date.fromisoformat(self.latest) - date.fromisoformat(self.newest)).days
+        """Return how many days came after the newest one; closed days are not missing."""
+        shown = days_between(*map(date.fromisoformat, (self.newest, self.latest)))
+        return sum(not self.contract.is_closed(day) for day in shown[1:])
 
     @property
     def undone(self) -> list[str]:

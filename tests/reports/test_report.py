@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from deltalake import write_deltalake
 
 from common.contracts import datasets
+from common.days import days_between
 from common.lake.files import write_json
 from common.quality import gx
 from common.quality.profiles import SCHEMA
@@ -221,6 +223,19 @@ def test_a_day_without_runs_is_not_shown_as_good(lake: Path) -> None:
     assert "Nothing has run since 7 Jan: 2 days behind" in seen
     assert "Not yet run on 9 Jan: validate-raw, clean," in seen
     assert "✓ All good" not in seen
+
+
+def test_closed_days_are_neither_behind_nor_undone(lake: Path) -> None:
+    friday, saturday, monday = "2026-01-09", "2026-01-10", "2026-01-12"
+    ran(lake, friday, *report.STEPS)
+    closed = {"job": "ingest", "outcome": "closed", "counts": {}, "seconds": 0.1}
+    write_json(f"{lake}/runs/transactions/ingest/{saturday}.json", {"line": closed, "failure": None})
+    window = [str(day) for day in days_between(date(2026, 1, 9), date(2026, 1, 12))]
+    shown = report.dataset_report(str(lake), "transactions", window, monday)
+    assert (shown.newest, shown.days_behind, shown.undone) == (friday, 3, [])
+    weekends_off = replace(shown, contract=replace(shown.contract, closed=("sat", "sun")))
+    assert (weekends_off.days_behind, weekends_off.verdict) == (1, "warned")
+    assert replace(weekends_off, latest=saturday).verdict == "passed"
 
 
 def test_unchecked_rows_are_shown_separately(lake: Path) -> None:
