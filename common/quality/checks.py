@@ -118,16 +118,19 @@ def _share(prefix: str, counts: tuple[int, int], limit: float, severity: Severit
 
 
 def volume_of(run: Run) -> CheckResult:
-    """Check the day's row count. Without enough history it passes, and `limit` says why."""
-    rule, counts = run.contract.volume, volume.landed(run)
-    count, band = counts.get(run.ds), volume.usual(run.contract.volume, counts, run.ds)
+    """Check the day's row count. On a closed day and without enough history it passes, and `limit` says why."""
+    contract, rule, counts = run.contract, run.contract.volume, volume.landed(run)
+    count = counts.get(run.ds)
+    band = None if contract.is_closed(run.ds) else volume.usual(rule, counts, run.ds)
     return CheckResult(
         kind="volume",
         expectation=f"RowsToBeAsUsual(weeks={rule.weeks}, share={rule.share:g})",
         severity=rule.severity,
         success=band is None or count is None or band[0] <= count <= band[1],
         observed=count,
-        limit=[round(bound) for bound in band] if band and count is not None else volume.unknown(rule, counts, run.ds),
+        limit=[round(bound) for bound in band]
+        if band and count is not None
+        else volume.unknown(contract, counts, run.ds),
     )
 
 

@@ -7,6 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from common.contracts import layout
+from common.contracts.contract import Contract
 from common.contracts.expectations import Volume
 from common.lake import delta_log
 from common.lake.delta_log import Commit
@@ -23,19 +24,20 @@ LONGEST = 10_000
 
 
 def landed(run: Run) -> dict[date, int]:
-    """Return the record counts of the day and its baseline days, from the newest commit of each.
+    """Return the record counts of the day and its baseline days that are not closed, from the newest commit of each.
 
     Reads commits backwards until all days are found. Stops at commits older than the first of these days, because no
     day is ingested before it begins.
     """
-    days = {run.ds, *same_weekdays(run.contract.volume, run.ds)}
+    baseline = [day for day in same_weekdays(run.contract.volume, run.ds) if not run.contract.is_closed(day)]
+    days = {run.ds, *baseline}
     path, reach = run.path(layout.raw(run.contract)), len(days) * 7 * COMMITS_A_DAY
     while True:
         commits = delta_log.commits(path, reach)
         counts = _by_day(commits)
         exhausted = len(commits) < reach or reach >= LONGEST or commits[-1].at.date() < min(days)
         if exhausted or days <= counts.keys():
-            return counts
+            return {day: count for day, count in counts.items() if day in days}
         reach = min(LONGEST, reach * 4)
 
 
@@ -67,9 +69,11 @@ def usual(rule: Volume, counts: dict[date, int], ds: date) -> tuple[float, float
     return middle - reach, middle + reach
 
 
-def unknown(rule: Volume, counts: dict[date, int], ds: date) -> str:
+def unknown(contract: Contract, counts: dict[date, int], ds: date) -> str:
     """Return why the day has no expected band."""
+    if contract.is_closed(ds):
+        return "none: the source is closed on this day"
     if ds not in counts:
         return "unknown: the books of this day are too far back"
-    weeks = sum(day in counts for day in same_weekdays(rule, ds))
+    weeks = sum(day in counts for day in same_weekdays(contract.volume, ds))
     return f"unknown: not enough history, {weeks} of {ENOUGH} such weekdays"

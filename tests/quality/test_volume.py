@@ -109,6 +109,18 @@ def test_a_day_without_enough_history_passes_and_says_so(tmp_path: Path, monkeyp
     assert found.limit == "unknown: not enough history, 1 of 2 such weekdays"
 
 
+def test_closed_days_are_not_judged_and_no_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    holidays = (MONDAY - timedelta(weeks=1), MONDAY)
+    lake = PlayLake(tmp_path).with_contract(closed=holidays)
+    mondays_since = [MONDAY + timedelta(weeks=week) for week in range(-3, 1)]
+    commits = [(day, day, 3 if day in holidays else 100) for day in mondays_since]
+    found, _ = judged(lake, monkeypatch, MONDAY, *commits)
+    assert (found.success, found.limit) == (True, "none: the source is closed on this day")
+    later = MONDAY + timedelta(weeks=1)
+    found, _ = judged(lake, monkeypatch, later, *commits, (later, later, 40))
+    assert (found.success, found.observed, found.limit) == (False, 40, [70, 130])
+
+
 def test_impossible_rules_are_refused_when_declared() -> None:
     with pytest.raises(ContractDeclarationError, match="1 weeks are too few"):
         Volume(weeks=1)
