@@ -58,8 +58,8 @@ BREAKS = [
     (
         "lake/test_two_machines.py::test_a_decision_is_refused_once_another_was_committed",
         "common/lake/decisions.py",
-        "            if commit.version <= self.version:\n                break",
-        "            return",
+        "        raise self._overtaken()\n\n    def _since",
+        "        return self.version\n\n    def _since",
     ),
     (
         "lake/test_merge.py::test_two_drivers_without_shared_locks_leave_each_row_once",

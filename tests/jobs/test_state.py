@@ -46,10 +46,11 @@ def test_a_clean_killed_at_its_end_still_names_the_stale_day(two_days: PlayLake)
 
 def test_features_made_while_an_earlier_day_is_cleaned_are_stale(lake: PlayLake) -> None:
     """They read the tables as they were at their start, and their commit says so."""
-    lake.land(SECOND, "transaction_id\nb")
-    lake.ingest(SECOND)
-    lake.clean(SECOND)
-    lake.land(FIRST, "transaction_id\na")
+    for ds, name in ((FIRST, "a"), (SECOND, "b")):
+        lake.land(ds, f"transaction_id\n{name}")
+        lake.ingest(ds)
+        lake.clean(ds)
+    lake.land(FIRST, "transaction_id\na\nc")
     lake.ingest(FIRST)
 
     def meanwhile(run: Run) -> Outcome:
@@ -60,7 +61,7 @@ def test_features_made_while_an_earlier_day_is_cleaned_are_stale(lake: PlayLake)
     assert stale(lake) == [SECOND]
     assert lake.features(SECOND)["outcome"] == "done"
     assert stale(lake) == []
-    assert_rows(lake.feature_rows(SECOND), "purchases_7d\n2")
+    assert_rows(lake.feature_rows(SECOND), "purchases_7d\n3")
     assert lake.features(SECOND)["outcome"] == "nothing"
 
 
