@@ -8,8 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.contracts.column import Column
-from common.sources.text_records import ParsedBlock, count_lines, decimal_marks
+from common.sources.text_records import ParsedBlock, count_lines
 
 
 def record_batch(name: str, values: list[Any], columns: list[str], count: int) -> pa.RecordBatch:
@@ -43,29 +42,6 @@ def refused_batch(name: str, batch: ParsedBlock, columns: list[str]) -> pa.Recor
         [*([None] * len(batch.refused)), *extra],
         [*lines, further, *([0] * len(batch.extra))],
     )
-
-
-def parquet_batch(name: str, batch: pa.RecordBatch, columns: list[str], declared: Sequence[Column]) -> pa.RecordBatch:
-    """A number gets the decimal mark that its column declares, as its text is read with it later."""
-    count, present, marks = batch.num_rows, set(batch.schema.names), decimal_marks(declared)
-    fields = [
-        _as_text(batch.column(column), marks.get(column, ".")) if column in present else pa.nulls(count, pa.string())
-        for column in columns
-    ]
-    return _batch(name, fields, columns, count)
-
-
-def _as_text(column: pa.Array, mark: str) -> pa.Array:
-    """The text that a CSV would have. Nanoseconds become microseconds if none is lost; otherwise casting refuses the value."""
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
-        return pc.replace_substring(pc.cast(column, pa.string()), ".", mark)
-    if not pa.types.is_timestamp(column.type):
-        return pc.cast(column, pa.string())
-    utc = column.cast(pa.int64()).cast(pa.timestamp(column.type.unit))
-    text = pc.replace_substring_regex(utc.cast(pa.string()), r"(\.\d{6})000$", r"\1")
-    return pc.binary_join_element_wise(text, "Z", "") if column.type.tz else text
 
 
 def _batch(

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from common.contracts.contract import Column, Contract
+from common.contracts.contract import Contract
 from common.contracts.sensitive import shown_names
 from common.errors import SourceMissingError
 from common.lake.files import locate
 from common.sources import completeness
-from common.sources.arrow_batches import parquet_batch, plain_batch, record_batch, refused_batch
+from common.sources.arrow_batches import plain_batch, record_batch, refused_batch
 from common.sources.csv_records import check_header, count_csv_lines, csv_batches, csv_header
 from common.sources.json_records import json_batches, require_json_lines
 from common.sources.landing_files import LandedFile, landed_files
+from common.sources.parquet_batches import can_be, parquet_batches
 from common.sources.source import Source, SourceListing, SourceUnit
 from common.sources.text_records import ParsedBlock, RefusedFileError, TextFile, count_lines, split_header
 
@@ -214,9 +215,10 @@ class Landing:
     def batches(self, file: LandedFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
         if file.format == "parquet":
             with self._parquet(file.name) as parquet:
-                names = self._contract_names(list(parquet.schema_arrow.names))
+                names, contract = self._contract_names(list(parquet.schema_arrow.names)), self.contract
                 for batch in parquet.iter_batches(batch_size=ROWS_A_BATCH):
-                    yield parquet_batch(file.name, batch.rename_columns(names), columns, self.contract.columns)
+                    rows, longest = batch.rename_columns(names), contract.source.longest_record
+                    yield from parquet_batches(file.name, rows, columns, contract.columns, longest)
             return
         for block in self._blocks(file, columns):
             for start in range(0, len(block.rows), ROWS_A_BATCH):
@@ -226,24 +228,6 @@ class Landing:
                 yield plain_batch(file.name, block, columns)
             if block.refused or block.extra or block.lines != block.records:
                 yield refused_batch(file.name, block, columns)
-
-
-def can_be(type_: pa.DataType, column: Column) -> bool:
-    """Whether a Parquet type converts to the contract's type without guessing."""
-    if pa.types.is_dictionary(type_):
-        type_ = type_.value_type
-    text = pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_null(type_)
-    fits = {
-        "string": pa.types.is_integer(type_),
-        "int": pa.types.is_integer(type_),
-        "long": pa.types.is_integer(type_),
-        "decimal": pa.types.is_integer(type_) or pa.types.is_decimal(type_) or pa.types.is_floating(type_),
-        "double": pa.types.is_integer(type_) or pa.types.is_decimal(type_) or pa.types.is_floating(type_),
-        "boolean": pa.types.is_boolean(type_),
-        "date": pa.types.is_date(type_),
-        "timestamp": pa.types.is_timestamp(type_) or pa.types.is_date(type_),
-    }
-    return bool(text or fits[column.base_type])
 
 
 def open_source(run: Run) -> Source:

@@ -167,6 +167,19 @@ def test_dictionary_columns_of_parquet_are_read(folder: Path) -> None:
     assert rows(folder) == [("1", "FR"), ("2", "DE"), ("3", None), ("4", "FR")]
 
 
+def test_a_row_of_parquet_is_refused_beyond_the_longest_record(folder: Path) -> None:
+    """As a line of text is, and with its beginning as the record."""
+    (folder / "good.csv").unlink()
+    countries = ["FR", "x" * 30, "\u00e9" * 29, "D\nE"]
+    pq.write_table(pa.table({"InvoiceNo": [1, 2, 3, 4], "country": countries}), folder / "part.parquet")
+    assert rows(folder, longest_record=30) == [("1", "FR"), ("3", "\u00e9" * 29), ("4", "D\nE")]
+    day = landing(folder, longest_record=30)
+    found = pa.Table.from_batches(day.batches(day.files()[0], ["invoice", "country"])).to_pylist()
+    refusals = [(row["problem"], row["record"]) for row in found if row["problem"]]
+    assert refusals == [("too_long", '{"invoice": "2", "country": "xxxxxxxxxxx"}'[:30])]
+    assert sum(row["lines"] for row in found) == day.holds().records == 4
+
+
 def test_a_day_is_complete_once_its_marker_is_there(folder: Path) -> None:
     day = landing(folder, complete="_SUCCESS")
     with pytest.raises(SourceMissingError, match=r"is not complete: _SUCCESS \(1 missing\)") as error:

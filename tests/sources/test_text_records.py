@@ -3,6 +3,7 @@
 import csv
 import io
 import tempfile
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,9 +17,10 @@ from hypothesis import strategies as st
 
 from common.contracts.column import Column
 from common.sources import text_records
-from common.sources.arrow_batches import parquet_batch, plain_batch
+from common.sources.arrow_batches import plain_batch
 from common.sources.csv_records import MOST_NAMES, check_header, count_csv_lines, csv_batches, csv_header
 from common.sources.json_records import json_batches, require_json_lines
+from common.sources.parquet_batches import parquet_batches
 from common.sources.text_records import ParsedBlock, RefusedFileError, TextFile, split_header
 
 LONGEST = 300_000
@@ -42,6 +44,11 @@ def inspect_csv(content: bytes | str) -> int:
 def read_json(content: str, wanted: tuple[str, ...] = ("a", "b")) -> ParsedBlock:
     lines = TextFile(io.BytesIO(content.encode()), "utf-8", LONGEST).blocks()
     return together(json_batches(lines, wanted, list, LONGEST, []))
+
+
+def parquet_texts(batch: pa.RecordBatch, name: str, declared: Sequence[Column] = ()) -> list[str | None]:
+    (whole,) = parquet_batches("f", batch, [name], declared, LONGEST)
+    return whole.column(name).to_pylist()  # type: ignore[no-any-return]
 
 
 def together(batches: object) -> ParsedBlock:
@@ -312,7 +319,7 @@ def test_a_number_gets_the_decimal_mark_that_its_column_declares() -> None:
     ]
     for numbers in (pa.array([12.345]), pa.array([Decimal("12.345")])):
         batch = pa.RecordBatch.from_arrays([numbers], names=["a"])
-        assert parquet_batch("f", batch, ["a"], declared).column("a").to_pylist() == ["12,345"]
+        assert parquet_texts(batch, "a", declared) == ["12,345"]
 
 
 @pytest.mark.parametrize("content", ["a,b\n1,2\r3,4\n", "a,b\n1\r,2\n", "a,b\n1,2\r\r\n"])
@@ -335,6 +342,6 @@ def test_times_of_parquet_read_as_those_of_text() -> None:
         (pa.timestamp("ms"), "2026-01-05 10:00:00.250"),
     ):
         batch = pa.RecordBatch.from_arrays([pa.array([at, None], type_)], names=["at"])
-        assert parquet_batch("f", batch, ["at"], []).column("at").to_pylist() == [text, None], type_
+        assert parquet_texts(batch, "at") == [text, None], type_
     finer = pa.RecordBatch.from_arrays([pa.array([1], pa.timestamp("ns"))], names=["at"])
-    assert parquet_batch("f", finer, ["at"], []).column("at").to_pylist() == ["1970-01-01 00:00:00.000000001"]
+    assert parquet_texts(finer, "at") == ["1970-01-01 00:00:00.000000001"]

@@ -1,0 +1,81 @@
+"""Rows of a Parquet file as text batches, under the rules of the text formats: declared types, marks and longest record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import reduce
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from common.contracts.column import Column
+from common.sources.arrow_batches import record_batch, refused_batch
+from common.sources.text_records import ParsedBlock, decimal_marks
+
+
+def can_be(type_: pa.DataType, column: Column) -> bool:
+    """Whether a Parquet type converts to the contract's type without guessing."""
+    if pa.types.is_dictionary(type_):
+        type_ = type_.value_type
+    text = pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_null(type_)
+    fits = {
+        "string": pa.types.is_integer(type_),
+        "int": pa.types.is_integer(type_),
+        "long": pa.types.is_integer(type_),
+        "decimal": pa.types.is_integer(type_) or pa.types.is_decimal(type_) or pa.types.is_floating(type_),
+        "double": pa.types.is_integer(type_) or pa.types.is_decimal(type_) or pa.types.is_floating(type_),
+        "boolean": pa.types.is_boolean(type_),
+        "date": pa.types.is_date(type_),
+        "timestamp": pa.types.is_timestamp(type_) or pa.types.is_date(type_),
+    }
+    return bool(text or fits[column.base_type])
+
+
+def parquet_batches(
+    name: str, batch: pa.RecordBatch, columns: list[str], declared: Sequence[Column], longest: int
+) -> Iterator[pa.RecordBatch]:
+    """A row whose texts together are longer than the longest record is refused, as a line of text is.
+
+    A number gets the decimal mark that its column declares, as its text is read with it later.
+    """
+    count, present, marks = batch.num_rows, set(batch.schema.names), decimal_marks(declared)
+    fields = [
+        _as_text(batch.column(column), marks.get(column, ".")) if column in present else pa.nulls(count, pa.string())
+        for column in columns
+    ]
+    rows = pa.RecordBatch.from_arrays(fields, names=columns)
+    long = pc.greater(_sizes(fields), longest)
+    good = rows.filter(pc.invert(long))
+    yield record_batch(name, good.columns, columns, good.num_rows)
+    if good.num_rows < count:
+        yield refused_batch(name, _too_long(rows.filter(long), longest), columns)
+
+
+def _sizes(fields: list[pa.Array]) -> pa.Array:
+    """The characters of each row."""
+    lengths = [pc.fill_null(pc.utf8_length(field), 0).cast(pa.int64()) for field in fields]
+    return reduce(pc.add, lengths)
+
+
+def _too_long(rows: pa.RecordBatch, longest: int) -> ParsedBlock:
+    """A row has no text of its own: its fields are shown as JSON, cut at the longest record as a line is."""
+    cut = [pc.utf8_slice_codeunits(field, 0, longest) for field in rows.columns]
+    shown = pa.RecordBatch.from_arrays(cut, names=rows.schema.names)
+    block = ParsedBlock(lines=rows.num_rows)
+    for row in shown.to_pylist():
+        block.refuse("too_long", json.dumps(row, ensure_ascii=False)[:longest])
+    return block
+
+
+def _as_text(column: pa.Array, mark: str) -> pa.Array:
+    """The text that a CSV would have. Nanoseconds become microseconds if none is lost; otherwise casting refuses the value."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+        return pc.replace_substring(pc.cast(column, pa.string()), ".", mark)
+    if not pa.types.is_timestamp(column.type):
+        return pc.cast(column, pa.string())
+    utc = column.cast(pa.int64()).cast(pa.timestamp(column.type.unit))
+    text = pc.replace_substring_regex(utc.cast(pa.string()), r"(\.\d{6})000$", r"\1")
+    return pc.binary_join_element_wise(text, "Z", "") if column.type.tz else text
