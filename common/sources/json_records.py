@@ -8,6 +8,7 @@ from typing import Any
 
 from common.contracts.column import Column
 from common.sources.text_records import Lines, ParsedBlock, RefusedFileError, Shown, decimal_marks, is_blank
+from common.sources.unknown_names import UnknownNames
 
 
 def require_json_lines(first: str, shown: Shown = list) -> None:
@@ -26,6 +27,33 @@ def require_json_lines(first: str, shown: Shown = list) -> None:
         )
 
 
+class _Records:
+    """Puts the lines of one file into blocks."""
+
+    def __init__(
+        self,
+        wanted: Sequence[str],
+        rename: Callable[[list[str]], list[str]],
+        longest: int,
+        declared: Sequence[Column],
+    ) -> None:
+        self._wanted, self._known, self._rename, self._longest = wanted, set(wanted), rename, longest
+        self._marks = decimal_marks(declared)
+        self.unknown = UnknownNames()
+
+    def take(self, line: str, batch: ParsedBlock) -> None:
+        batch.lines += 1
+        problem, fields = self._fields(line)
+        if problem:
+            batch.refuse(problem, line[: self._longest].removesuffix("\r"))
+            return
+        batch.rows.append([_as_text(fields.get(name), self._marks.get(name, ".")) for name in self._wanted])
+        self.unknown.add(fields.keys() - self._known)
+
+    def _fields(self, line: str) -> tuple[str, dict[str, Any]]:
+        return ("too_long", {}) if len(line) > self._longest else _json_object(line, self._known, self._rename)
+
+
 def json_batches(
     blocks: Lines,
     wanted: Sequence[str],
@@ -37,23 +65,14 @@ def json_batches(
 
     A number gets the decimal mark that its column declares, as its text is read with it later.
     """
-    known, marks = set(wanted), decimal_marks(declared)
+    records = _Records(wanted, rename, longest, declared)
     for block in blocks:
         batch = ParsedBlock()
         for line in block:
-            if is_blank(line):
-                continue
-            batch.lines += 1
-            if len(line) > longest:
-                batch.refuse("too_long", line[:longest])
-                continue
-            problem, fields = _json_object(line, known, rename)
-            if problem:
-                batch.refuse(problem, line.removesuffix("\r"))
-                continue
-            batch.rows.append([_as_text(fields.get(name), marks.get(name, ".")) for name in wanted])
-            batch.extra |= fields.keys() - known
+            if not is_blank(line):
+                records.take(line, batch)
         yield batch
+    yield ParsedBlock(extra=set(records.unknown.shown()))
 
 
 def _json_object(line: str, known: set[str], rename: Callable[[list[str]], list[str]]) -> tuple[str, dict[str, Any]]:

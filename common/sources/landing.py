@@ -25,6 +25,7 @@ from common.sources.landing_files import LandedFile, landed_files
 from common.sources.parquet_batches import can_be, parquet_batches
 from common.sources.source import Source, SourceListing, SourceUnit
 from common.sources.text_records import ParsedBlock, RefusedFileError, TextFile, count_lines, split_header
+from common.sources.unknown_names import UnknownNames
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -195,7 +196,7 @@ class Landing:
         return shown_names(self.contract, names)
 
     def _unknown(self, names: list[str]) -> tuple[str, ...]:
-        return tuple(sorted(set(names) - {column.name for column in self.contract.columns}))
+        return UnknownNames(sorted(set(names) - {column.name for column in self.contract.columns})).shown()
 
     def _absent(self, names: list[str]) -> tuple[str, ...]:
         return tuple(column.name for column in self.contract.columns if column.name not in names)

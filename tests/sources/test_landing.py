@@ -153,6 +153,12 @@ def test_names_match_in_any_case_where_it_is_declared(folder: Path) -> None:
     assert "lacks ['invoice']" in refused(folder)["good.csv"]
 
 
+def test_of_a_wide_header_a_few_unknown_names_are_shown(folder: Path) -> None:
+    (folder / "good.csv").write_text(",".join(["InvoiceNo", *(f"n{number:03}" for number in range(500))]) + "\n")
+    (unit,) = landing(folder).holds().good
+    assert unit.extra == (*(f"n{number:03}" for number in range(20)), "… and 480 more")
+
+
 def test_two_columns_never_come_from_one_source() -> None:
     column = Column(name="other", source="INVOICENO", type="string", description="Clash.")
     with pytest.raises(ContractDeclarationError, match="several columns come from"):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import tempfile
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,6 +23,7 @@ from common.sources.csv_records import MOST_NAMES, check_header, count_csv_lines
 from common.sources.json_records import json_batches, require_json_lines
 from common.sources.parquet_batches import parquet_batches
 from common.sources.text_records import ParsedBlock, RefusedFileError, TextFile, split_header
+from common.sources.unknown_names import MOST_COUNTED, MOST_SHOWN
 
 LONGEST = 300_000
 
@@ -261,6 +263,17 @@ def test_a_first_line_that_is_only_wrong_refuses_itself(first: str) -> None:
 
 def test_unknown_json_names_are_reported() -> None:
     assert read_json('{"a": 1, "z": 2}').extra == {"z"}
+
+
+def test_of_many_unknown_json_names_a_few_are_shown() -> None:
+    lines = [json.dumps({f"n{number:05}": 1, "a": 2}) for number in range(MOST_COUNTED + 100)]
+    for count, number in ((20, ""), (30, "… and 10 more"), (len(lines), "… and at least 4,980 more")):
+        names = [f"n{place:05}" for place in range(MOST_SHOWN)]
+        assert sorted(read_json("\n".join(lines[:count])).extra) == [*names, *filter(None, [number])]
+
+
+def test_a_long_unknown_json_name_is_cut() -> None:
+    assert read_json(json.dumps({"a": 1, "z" * 50_000: 2})).extra == {"z" * 100}
 
 
 @given(st.lists(st.tuples(cells, cells), max_size=20))
