@@ -10,6 +10,9 @@ from common.contracts.column import Column
 from common.sources.text_records import Lines, ParsedBlock, RefusedFileError, Shown, decimal_marks, is_blank
 from common.sources.unknown_names import UnknownNames
 
+# A line that ends so leaves a value open in which an object may stand on the next line.
+GOES_ON = (",", ":", "[")
+
 
 def require_json_lines(first: str, shown: Shown = list) -> None:
     """Refuses a file whose first line goes on in the next: what its other lines hold are parts, not records."""
@@ -28,7 +31,7 @@ def require_json_lines(first: str, shown: Shown = list) -> None:
 
 
 class _Records:
-    """Puts the lines of one file into blocks."""
+    """Puts the lines of one file into blocks, and knows whether a value goes on in the next line."""
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class _Records:
     ) -> None:
         self._wanted, self._known, self._rename, self._longest = wanted, set(wanted), rename, longest
         self._marks = decimal_marks(declared)
+        self._goes_on = False
         self.unknown = UnknownNames()
 
     def take(self, line: str, batch: ParsedBlock) -> None:
@@ -51,7 +55,13 @@ class _Records:
         self.unknown.add(fields.keys() - self._known)
 
     def _fields(self, line: str) -> tuple[str, dict[str, Any]]:
-        return ("too_long", {}) if len(line) > self._longest else _json_object(line, self._known, self._rename)
+        part = self._goes_on
+        problem, fields = (
+            ("too_long", {}) if len(line) > self._longest else _json_object(line, self._known, self._rename)
+        )
+        if text := line.rstrip():
+            self._goes_on = problem in ("not_json", "too_long") and text.endswith(GOES_ON)
+        return problem or ("part_of_a_value" if part else ""), fields
 
 
 def json_batches(
@@ -63,7 +73,8 @@ def json_batches(
 ) -> Iterator[ParsedBlock]:
     """Parses one object per line, keeping each value as the text in the file.
 
-    A number gets the decimal mark that its column declares, as its text is read with it later.
+    A number gets the decimal mark that its column declares, as its text is read with it later. An object behind a line that
+    is not complete is a part of that line's value, and no record.
     """
     records = _Records(wanted, rename, longest, declared)
     for block in blocks:
