@@ -13,18 +13,22 @@ from common.contracts.column import Column
 from common.sources.arrow_batches import record_batch, refused_batch
 from common.sources.text_records import ParsedBlock, decimal_marks
 
+EXACT_BELOW = 2**53  # a float holds every smaller whole number
+
 
 def can_be(type_: pa.DataType, column: Column) -> bool:
     """Whether a Parquet type converts to the contract's type without guessing."""
     if pa.types.is_dictionary(type_):
         type_ = type_.value_type
     text = pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_null(type_)
+    whole = pa.types.is_integer(type_)
+    number = whole or pa.types.is_decimal(type_) or pa.types.is_floating(type_)
     fits = {
-        "string": pa.types.is_integer(type_),
-        "int": pa.types.is_integer(type_),
-        "long": pa.types.is_integer(type_),
-        "decimal": pa.types.is_integer(type_) or pa.types.is_decimal(type_) or pa.types.is_floating(type_),
-        "double": pa.types.is_integer(type_) or pa.types.is_decimal(type_) or pa.types.is_floating(type_),
+        "string": whole,
+        "int": number if column.integral else whole,
+        "long": number if column.integral else whole,
+        "decimal": number,
+        "double": number,
         "boolean": pa.types.is_boolean(type_),
         "date": pa.types.is_date(type_),
         "timestamp": pa.types.is_timestamp(type_) or pa.types.is_date(type_),
@@ -40,8 +44,11 @@ def parquet_batches(
     A number gets the decimal mark that its column declares, as its text is read with it later.
     """
     count, present, marks = batch.num_rows, set(batch.schema.names), decimal_marks(declared)
+    integral = {column.name for column in declared if column.integral}
     fields = [
-        _as_text(batch.column(column), marks.get(column, ".")) if column in present else pa.nulls(count, pa.string())
+        _as_text(batch.column(column), marks.get(column, "."), column in integral)
+        if column in present
+        else pa.nulls(count, pa.string())
         for column in columns
     ]
     rows = pa.RecordBatch.from_arrays(fields, names=columns)
@@ -68,14 +75,23 @@ def _too_long(rows: pa.RecordBatch, longest: int) -> ParsedBlock:
     return block
 
 
-def _as_text(column: pa.Array, mark: str) -> pa.Array:
+def _as_text(column: pa.Array, mark: str, integral: bool) -> pa.Array:
     """The text that a CSV would have. Nanoseconds become microseconds if none is lost; otherwise casting refuses the value."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
-        return pc.replace_substring(pc.cast(column, pa.string()), ".", mark)
+        text = pc.replace_substring(pc.cast(column, pa.string()), ".", mark)
+        return _whole_text(column, text) if integral and pa.types.is_floating(column.type) else text
     if not pa.types.is_timestamp(column.type):
         return pc.cast(column, pa.string())
     utc = column.cast(pa.int64()).cast(pa.timestamp(column.type.unit))
     text = pc.replace_substring_regex(utc.cast(pa.string()), r"(\.\d{6})000$", r"\1")
     return pc.binary_join_element_wise(text, "Z", "") if column.type.tz else text
+
+
+def _whole_text(column: pa.Array, text: pa.Array) -> pa.Array:
+    """A whole number without an exponent, unless the float may have rounded it."""
+    numbers = column.cast(pa.float64())
+    whole = pc.and_(pc.equal(pc.trunc(numbers), numbers), pc.less(pc.abs(numbers), EXACT_BELOW))
+    digits = pc.if_else(whole, numbers, None).cast(pa.int64()).cast(pa.string())
+    return pc.coalesce(digits, text)

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,8 +20,10 @@ from common.runtime.settings import ROOT
 from common.sources import completeness
 from common.sources.landing import Landing
 from common.sources.landing_files import landed_files
+from common.sources.parquet_batches import can_be, parquet_batches
 
 DS = date(2026, 1, 5)
+ROUNDED = "9.007199254740992e+15"
 ORDERS = Contract(
     name="orders",
     description="Orders.",
@@ -184,6 +187,24 @@ def test_a_row_of_parquet_is_refused_beyond_the_longest_record(folder: Path) -> 
     refusals = [(row["problem"], row["record"]) for row in found if row["problem"]]
     assert refusals == [("too_long", '{"invoice": "2", "country": "xxxxxxxxxxx"}'[:30])]
     assert sum(row["lines"] for row in found) == day.holds().records == 4
+
+
+@pytest.mark.parametrize(
+    ("numbers", "texts"),
+    [
+        (pa.array([17850.0, None, 1e15, 17850.5, 2.0**53]), ["17850", None, "1" + "0" * 15, "17850.5", ROUNDED]),
+        (pa.array([17850.0, -3.0, 1e20], pa.float32()), ["17850", "-3", "1e+20"]),
+        (pa.array([Decimal("17850.00")]), ["17850.00"]),
+    ],
+)
+def test_integral_columns_of_parquet_may_be_floats(numbers: pa.Array, texts: list[str | None]) -> None:
+    """A whole number that the float may have rounded keeps its exponent, and is refused as not_long."""
+    column = Column(name="a", type="long", description="A number.", integral=True)
+    batch = pa.RecordBatch.from_arrays([numbers], names=["a"])
+    (found,) = parquet_batches("f", batch, ["a"], [column], 1000)
+    assert found.column("a").to_pylist() == texts
+    assert can_be(numbers.type, column)
+    assert not can_be(numbers.type, replace(column, integral=False))
 
 
 def test_a_day_is_complete_once_its_marker_is_there(folder: Path) -> None:
