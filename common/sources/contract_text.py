@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from common.contracts.contract import LINE
+from common.contracts.contract import LINE, Files
 from common.errors import UsageError
 from common.names import NAME
-from common.sources.guess import Guess, Sample, event_time_of, guess_columns, keys_of, read_sample
+from common.sources.first_rows import Sample, read_sample
+from common.sources.guess import Guess, event_time_of, guess_columns, keys_of
 
 PERSONAL = re.compile(r"(^|_)(name|email|mail|phone|mobile|address|street|birth\w*|iban|ssn|passport)($|_)")
 TRANSFORMS = '''"""What is particular to {name}: pure functions of rows."""
@@ -149,6 +150,8 @@ def _column(column: Guess, key: tuple[str, ...], event_time: str | None) -> Iter
     yield f'            type="{column.type}",'
     if required:
         yield "            required=True,"
+    if column.integral:
+        yield "            integral=True,"
     if column.numbers and min(column.numbers) >= 0:
         yield "            minimum=0,"
     if column.values and column.name not in key:
@@ -188,6 +191,8 @@ def _time(event_time: str | None) -> list[str]:
 def _source(sample: Sample) -> list[str]:
     declared = [f"delimiter={_quoted(sample.delimiter)}"] if sample.delimiter != "," else []
     declared += [f'encoding="{sample.encoding}"'] if sample.encoding != "utf-8" else []
+    if sample.longest > Files.longest_record:
+        declared.append(f"longest_record={2 * sample.longest:_}")
     return [f"    source=Files({', '.join(declared)}),"] if declared else []
 
 

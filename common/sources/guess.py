@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import combinations, islice
-from pathlib import Path
-from typing import Any, TextIO
+from itertools import combinations
 
 from common.contracts.column import RESERVED
-from common.errors import UsageError
 from common.names import LONGEST_NAME
+from common.sources.first_rows import Sample
 
-MOST_ROWS = 100_000
 MOST_VALUES = 12  # of a column that is taken for a category
 TYPES_BY_FORM = (
     ("boolean", r"true|false"),
-    ("long", r"-?(0|[1-9]\d{0,17})"),
+    ("long", r"-?(0|[1-9]\d{0,17})(\.0)?"),
     ("decimal", r"-?(0|[1-9]\d*)(\.\d+)?"),
     ("double", r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?"),
     ("date", r"\d{4}-\d\d-\d\d"),
@@ -38,16 +32,6 @@ FORMATS = (
     ("timestamp", "%m/%d/%Y %H:%M", "M/d/yyyy H:mm"),
     ("timestamp", "%m/%d/%Y %H:%M:%S", "M/d/yyyy H:mm:ss"),
 )
-Texts = dict[str, list[str | None]]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The rows of a file as text, by column, and how the file is written."""
-
-    columns: Texts
-    delimiter: str = ","
-    encoding: str = "utf-8"
 
 
 @dataclass(frozen=True)
@@ -77,6 +61,11 @@ class Guess:
         return self.type.partition("(")[0]
 
     @property
+    def integral(self) -> bool:
+        """Whole numbers that are written as 17850.0, as happens to those with gaps."""
+        return self.base_type in ("int", "long") and any(text.endswith(".0") for text in self.known)
+
+    @property
     def numbers(self) -> list[float]:
         return [float(text) for text in self.known] if self.base_type in ("int", "long", "double", "decimal") else []
 
@@ -87,78 +76,6 @@ class Guess:
         few = 1 < len(distinct) <= MOST_VALUES and len(self.known) >= 3 * len(distinct)
         plain = all(re.fullmatch(r"[\w .,:/+-]{1,40}", value) for value in distinct)
         return tuple(distinct) if self.type == "string" and few and plain else ()
-
-
-def read_sample(file: Path) -> Sample:
-    """The first rows of a CSV, JSON lines or Parquet file; CSV and JSON lines may be gzipped."""
-    if not file.is_file():
-        raise UsageError(f"{file} is not a file; name a CSV, JSON lines or Parquet file")
-    kind = file.name.removesuffix(".gz").rpartition(".")[2].lower()
-    readers: dict[str, Callable[[Path], Sample]] = {"parquet": _parquet, "jsonl": _json, "ndjson": _json, "csv": _csv}
-    if kind not in readers:
-        raise UsageError(f"{file}: files ending in .{kind} are not read; expected .csv, .jsonl, .ndjson or .parquet")
-    try:
-        sample = readers[kind](file)
-    except (OSError, ValueError, csv.Error) as error:
-        raise UsageError(f"{file} can't be read: {error}") from None
-    if not sample.columns:
-        raise UsageError(f"{file} has no columns; expected a header and some rows")
-    return sample
-
-
-def _open(file: Path, encoding: str) -> TextIO:
-    if file.suffix == ".gz":
-        return gzip.open(file, "rt", encoding=encoding, newline="")
-    return file.open(encoding=encoding, newline="")
-
-
-def _csv(file: Path) -> Sample:
-    try:
-        return _csv_as(file, "utf-8-sig")
-    except UnicodeDecodeError:
-        return _csv_as(file, "latin-1")
-
-
-def _csv_as(file: Path, encoding: str) -> Sample:
-    with _open(file, encoding) as lines:
-        head = lines.readline()
-        lines.seek(0)
-        delimiter = max(",;\t|", key=head.count)
-        rows = csv.reader(lines, delimiter=delimiter)
-        names = next(rows, [])
-        records = [row for row in islice(rows, MOST_ROWS) if len(row) == len(names)]
-    columns = {name: [row[place] for row in records] for place, name in enumerate(names)}
-    return Sample(_trimmed(columns), delimiter, "utf-8" if encoding == "utf-8-sig" else encoding)
-
-
-def _json(file: Path) -> Sample:
-    with _open(file, "utf-8") as lines:
-        records = [json.loads(line, parse_float=str) for line in islice(lines, MOST_ROWS) if line.strip()]
-    if not all(isinstance(record, dict) for record in records):
-        raise UsageError(f"{file} holds lines that are no JSON objects; expected one object a line")
-    names = dict.fromkeys(name for record in records for name in record)
-    return Sample(_trimmed({name: [_text(record.get(name)) for record in records] for name in names}))
-
-
-def _parquet(file: Path) -> Sample:
-    from pyarrow import parquet
-
-    with parquet.ParquetFile(file) as rows:
-        first = next(rows.iter_batches(MOST_ROWS), None)
-        columns = first.to_pydict() if first is not None else {name: [] for name in rows.schema_arrow.names}
-    return Sample(_trimmed({name: [_text(value) for value in values] for name, values in columns.items()}))
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value if value is None or isinstance(value, str) else str(value)
-
-
-def _trimmed(columns: dict[str, list[Any]]) -> Texts:
-    return {name: [(text or "").strip() or None for text in texts] for name, texts in columns.items()}
 
 
 def guess_columns(sample: Sample) -> list[Guess]:
@@ -203,7 +120,7 @@ def _is_date(text: str, pattern: str) -> bool:
 def _sized(type_: str, texts: list[str]) -> str:
     """An int where all fit and repeat, like ages; a decimal with room for larger ones."""
     if type_ == "long":
-        small = all(abs(int(text)) < 1_000_000 for text in texts)
+        small = all(abs(int(text.removesuffix(".0"))) < 1_000_000 for text in texts)
         return "int" if small and len({*texts}) < len(texts) else "long"
     if type_ != "decimal":
         return type_

@@ -19,7 +19,8 @@ from common.contracts.aggregates import Count, Pick, Sum
 from common.contracts.check_dataset import faults_of
 from common.contracts.contract import LINE, Contract
 from common.sources.contract_text import contract_text
-from common.sources.guess import Sample, event_time_of, guess_columns, keys_of
+from common.sources.first_rows import Sample
+from common.sources.guess import event_time_of, guess_columns, keys_of
 from jobs.new_dataset import main
 from tests.support.play_lake import PlayLake
 
@@ -31,6 +32,7 @@ ORDERS = """InvoiceNo;CustomerID;Country;Quantity;UnitPrice;InvoiceDate;Gift;ema
 536369;13047;France;3;4.95;13.12.2025 10:15;true;c@example.org;
 536370;12583;France;24;3.75;13.12.2025 11:45;false;d@example.org;
 """
+WIDE = ",".join(f"n{number}" for number in range(40_000))
 
 
 @pytest.fixture
@@ -124,6 +126,24 @@ def test_a_parquet_file_is_read_too(folder: Path, tmp_path: Path) -> None:
     assert columns == {"id": "long", "column_ds": "date", "big": "decimal(12,1)"}
 
 
+def test_whole_numbers_with_a_fraction_of_zero_are_integral(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "orders.json"
+    file.write_text('{"id": 1, "customer": 17850.0}\n{"id": 2, "customer": null}\n')
+    columns = {column.name: (column.type, column.integral) for column in new(folder, file).columns}
+    assert columns == {"id": ("long", False), "customer": ("long", True)}
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_sample_with_a_very_long_field_is_read(folder: Path, tmp_path: Path, ending: str) -> None:
+    """The contract declares a longest record in which the sample can be ingested."""
+    note = "x" * 1_200_000
+    file = tmp_path / f"orders.{ending}"
+    file.write_text(f"id,note\n1,{note}\n2,y\n" if ending == "csv" else json.dumps({"id": 1, "note": note}))
+    contract = new(folder, file)
+    assert 1_200_000 < contract.source.longest_record < 3_000_000
+    assert contract.column("note").type == "string"
+
+
 def test_two_columns_together_can_be_the_key() -> None:
     columns = guess_columns(Sample({"shop": ["1", "1", "2"], "line": ["1", "2", "1"], "note": ["a", "a", "a"]}))
     assert keys_of(columns) == [("shop", "line")]
@@ -144,7 +164,9 @@ def test_events_that_nothing_identifies_are_known_by_their_line(folder: Path, tm
         (["007", "012"], "string"),
         (["1", "2", "2"], "int"),
         (["12345678901", "1"], "long"),
+        (["17850.0", "13047", None], "long"),
         (["1.5", "20"], "decimal(12,1)"),
+        (["2.00", "1.00"], "decimal(12,2)"),
         (["1e5", "2.5"], "double"),
         (["2026-01-05", "2026-01-06"], "date"),
         (["2026-01-05T10:00:00Z", "2026-01-06 11:00"], "timestamp"),
@@ -179,8 +201,11 @@ def test_an_existing_dataset_is_never_overwritten(
         ("orders", "a.xlsx", b"", "files ending in .xlsx are not read"),
         ("orders", "a.csv", b"", "has no columns"),
         ("orders", "a.jsonl", b"nonsense\n", "can't be read"),
-        ("orders", "a.jsonl", b"[1]\n", "no JSON objects"),
+        ("orders", "a.jsonl", b"7\n", "no JSON objects"),
+        ("orders", "a.json", b'[\n{"id": 1}\n]\n', "expected JSON lines"),
         ("orders", "a.parquet", b"nonsense", "can't be read"),
+        ("orders", "a.csv", WIDE.encode() + b"\n", "it has 40,000 columns; expected at most 5,000"),
+        ("orders", "a.json", json.dumps(dict.fromkeys(WIDE.split(","), 1)).encode(), "it has 40,000 columns"),
     ],
 )
 def test_what_cannot_be_guessed_from_is_told(
