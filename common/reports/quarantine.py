@@ -7,7 +7,9 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
@@ -15,7 +17,7 @@ from common.contracts import datasets, layout
 from common.contracts.contract import Contract
 from common.contracts.layout import FILE_REFUSED
 from common.contracts.sensitive import MASK
-from common.days import parse_day, parse_days
+from common.days import latest_day, parse_day, parse_days
 from common.errors import exit_on_error
 from common.lake import delta_log, small_tables
 from common.printable import printable
@@ -80,7 +82,18 @@ def by_reason(rows: Sequence[dict[str, Any]], contract: Contract, unmasked: bool
 
 def refused_record(row: dict[str, Any], reason: str, contract: Contract, unmasked: bool) -> RefusedRecord:
     field, value = _offending(row["record"] or "", reason, contract, unmasked)
-    return RefusedRecord(str(row["ds"]), row["file"] or "", field, value, row["record"] or "")
+    day = _utc_day(value.strip("'"), contract.zone) if reason.endswith(":after_ds") else None
+    advised = f"{value}, land it under {day}" if day and day <= latest_day() else value
+    return RefusedRecord(str(row["ds"]), row["file"] or "", field, advised, row["record"] or "")
+
+
+def _utc_day(text: str, zone: str) -> date | None:
+    """The day of an ISO 8601 time in UTC; a time without a zone is in the contract's."""
+    try:
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC).date()
+    except (ValueError, OverflowError):
+        return None
 
 
 def with_lines(refusals: Sequence[Refusal], landing: str, contract: Contract) -> list[Refusal]:

@@ -34,6 +34,22 @@ def test_rows_landed_a_day_too_early_name_the_right_day() -> None:
     assert refusal.words.endswith("1 record, 2026-01-05  (land a row under the day, in UTC, of its event time)")
 
 
+@pytest.mark.parametrize(
+    ("time", "zone", "day"),
+    [
+        ("2026-01-05T23:30:00-02:00", "UTC", "2026-01-06"),
+        ("2026-01-05 20:30:00", "America/New_York", "2026-01-06"),
+        ("9999-12-31T00:00:00Z", "UTC", ""),
+        ("6.1.2026", "UTC", ""),
+    ],
+)
+def test_an_event_after_its_day_names_the_day_to_land_it_under(time: str, zone: str, day: str) -> None:
+    record = row("timestamp:after_ds", record=f'{{"timestamp":"{time}"}}')
+    ((refusal),) = quarantine.by_reason([record], replace(CONTRACT, zone=zone))
+    advice = f", land it under {day}" if day else ""
+    assert refusal.examples[0].words == f"2026-01-05  a.csv  timestamp = '{time}'{advice}"
+
+
 def test_a_record_with_two_reasons_is_listed_under_both() -> None:
     found = quarantine.by_reason([row("age:over_120", "user_id:missing")], CONTRACT)
     assert [(refusal.reason, refusal.records) for refusal in found] == [("age:over_120", 1), ("user_id:missing", 1)]
