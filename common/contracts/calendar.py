@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from inspect import signature
 
 from common.errors import require
 
@@ -14,6 +15,10 @@ Closed = tuple[str | date, ...] | Callable[[date], bool]
 
 def check_closed(subject: str, closed: Closed) -> None:
     if callable(closed):
+        require(
+            _takes_one_day(closed), f"{subject}: closed={getattr(closed, '__name__', closed)} can't be called with one "
+            "argument, the date; expected a function like lambda day: day.weekday() > 4"
+        )  # fmt: skip
         return
     unknown = [day for day in closed if not isinstance(day, date) and day not in WEEKDAYS and not _is_date(day)]
     require(
@@ -26,6 +31,14 @@ def is_closed(closed: Closed, day: date) -> bool:
     if callable(closed):
         return closed(day)
     return day in closed or str(day) in closed or WEEKDAYS[day.weekday()] in closed
+
+
+def _takes_one_day(closed: Callable[[date], bool]) -> bool:
+    try:
+        signature(closed).bind(date.min)
+    except TypeError:
+        return False
+    return True
 
 
 def _is_date(text: str) -> bool:

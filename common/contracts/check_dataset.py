@@ -40,7 +40,7 @@ def faults_of(name: str) -> list[str]:
     def attempt(part: Callable[[], Any]) -> None:
         try:
             part()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             where, words = faults.place(error), faults.in_words(error)
             if not _follows_from(found, error, where):
                 note(f"{where}: {words}" if where else words)
@@ -60,7 +60,7 @@ def faults_of(name: str) -> list[str]:
     return sorted(found, key=_file_and_line)
 
 
-def _follows_from(found: list[str], error: Exception, where: str) -> bool:
+def _follows_from(found: list[str], error: BaseException, where: str) -> bool:
     """Whether a declaration that went on after a fault stumbled over it."""
     cause = error.__cause__ if isinstance(error, ContractDeclarationError) else error
     if cause is None or isinstance(cause, ContractDeclarationError | SyntaxError):
@@ -82,7 +82,8 @@ def _check_contract(name: str, collect: Callable[[str], None]) -> None:
     tree = _Arguments(file, collect).visit(source_code.parsed(file))
     module = ModuleType(f"{faults.PACKAGE}.{name}.contract")
     module.__file__, module.__package__ = str(file), f"{faults.PACKAGE}.{name}"
-    exec(compile(tree, str(file), "exec"), module.__dict__)  # noqa: S102
+    with faults.prints_to_stderr():
+        exec(compile(tree, str(file), "exec"), module.__dict__)  # noqa: S102
     declared = faults.attribute(module, "CONTRACT")
     if not isinstance(declared, Contract):
         collect(f"{faults.shown(file)}: CONTRACT is a {type(declared).__name__}; expected a Contract")

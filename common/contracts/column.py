@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from common.contracts.number_types import NUMERIC
+from common.contracts.patterns import format_fault, pattern_fault
 from common.contracts.wording import require_tuples, type_fault
 from common.errors import require
 from common.names import NAME
@@ -61,6 +62,9 @@ class Column:
         )
         dated = self.base_type in ("date", "timestamp")
         require(dated or not self.formats, f"{subject}: formats are for dates and timestamps, not {self.type}")
+        require(not (fault := pattern_fault(self.pattern or "")), f"{subject}: {fault}")
+        for text in self.formats:
+            require(not (fault := format_fault(text)), f"{subject}: {fault}")
         self._check_number_format(subject)
         text = f"trimmed{' and lower-cased' * self.lower}"
         unreachable = [v for v in self.values if v != v.strip() or (self.lower and v != v.lower())]

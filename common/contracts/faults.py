@@ -6,7 +6,9 @@ import importlib
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from traceback import walk_tb
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 PACKAGE = "jobs.datasets"
 # What a mistake in Python raises. Errors of Spark itself are not the dataset's fault, except those of its analysis.
 MISTAKES = (ArithmeticError, AttributeError, ImportError, LookupError, NameError, TypeError, ValueError)
+_one_stdout = threading.RLock()
 _UNKNOWN_ARGUMENT = re.compile(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'")
 _MISSING_ARGUMENT = re.compile(r"(\w+)\.__init__\(\) missing \d+ required (?:keyword-only|positional) arguments?: (.*)")
 
@@ -34,11 +37,19 @@ def folders() -> list[Path]:
 def imported(module: str) -> ModuleType:
     """Import a module of a dataset; whatever it raises is a ContractDeclarationError with file and line."""
     try:
-        return importlib.import_module(module)
-    except Exception as error:
+        with prints_to_stderr():
+            return importlib.import_module(module)
+    except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and error.name == module:
             raise ContractDeclarationError(f"{shown(file_of(module))} is missing; write it") from None
         raise ContractDeclarationError(f"{place(error) or shown(file_of(module))}: {in_words(error)}") from error
+
+
+@contextmanager
+def prints_to_stderr() -> Iterator[None]:
+    """For a dataset's own code: stdout is for the JSON line. One thread at a time, as all have the same stdout."""
+    with _one_stdout, redirect_stdout(sys.stderr):
+        yield
 
 
 def attribute(module: ModuleType, name: str) -> Any:
@@ -76,11 +87,13 @@ def _analysis(error: Any, columns: list[str]) -> str:
     return f"column {name!r} is unknown{hint}; the rows have {', '.join(columns)}"
 
 
-def in_words(error: Exception) -> str:
+def in_words(error: BaseException) -> str:
     """What a mistake is, without Python's own words where we have better ones."""
     text = str(error)
     if isinstance(error, ContractDeclarationError):
         return text
+    if isinstance(error, SystemExit):
+        return "it ends Python with sys.exit or exit(); a declaration must only declare, so remove the call"
     if isinstance(error, SyntaxError):
         return f"{error.msg}: {error.text.strip()}" if error.text else str(error.msg)
     if match := _UNKNOWN_ARGUMENT.search(text):

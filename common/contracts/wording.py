@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterable
 from dataclasses import fields
@@ -85,8 +84,9 @@ def rule_faults(rule: Rule) -> list[str]:
 
 
 def is_encoding(name: str) -> bool:
+    """Whether Python knows a codec of that name that reads text, as base64 does not."""
     try:
-        codecs.lookup(name)
+        b"text".decode(name, "replace")
     except LookupError:
         return False
     return True

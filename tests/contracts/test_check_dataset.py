@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from common.contracts import datasets
 from common.contracts.check_dataset import faults_of
 from common.errors import UsageError
 from tests.support.visits import spoil
@@ -79,6 +80,34 @@ def test_of_an_unknown_type_nothing_else_is_told(visits: Path) -> None:
     assert [fault.partition(";")[0] for fault in faults_of("visits")] == [
         "visits/contract.py:12: column 'minutes': type 'float' is unknown (did you mean double?)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("formats=(", 'formats=("%d.%m.%Y", ', "format '%d.%m.%Y' is unknown: '%', 'Y'; expected Spark's letters"),
+        ("formats=(", 'formats=("dd.MM.yyyy\'T", ', "has a single quote that is not closed"),
+        ('"The visitor\'s name"', '"Who", pattern="[a-z"', "pattern '[a-z' is no regular expression"),
+        ("lateness_days=2", 'lateness_days=2, source=Files(encoding="base64")', "encoding 'base64' is unknown"),
+        ("CONTRACT = ", "exit()\nCONTRACT = ", "visits/contract.py:5: it ends Python with sys.exit or exit()"),
+    ],
+)  # fmt: skip
+def test_what_only_spark_would_refuse_is_told(visits: Path, old: str, new: str, told: str) -> None:
+    spoil(visits / "contract.py", "import Column,", "import Column, Files,")
+    spoil(visits / "contract.py", old, new)
+    assert told in " ".join(faults_of("visits"))
+
+
+def test_a_pattern_may_name_the_classes_of_java(visits: Path) -> None:
+    spoil(visits / "contract.py", '"The visitor\'s name"', r'"Who", pattern=r"[\p{L} ]+"')
+    assert faults_of("visits") == []
+
+
+def test_what_a_contract_prints_is_not_on_stdout(visits: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spoil(visits / "contract.py", "CONTRACT = ", "print('declared')\nCONTRACT = ")
+    assert faults_of("visits") == []
+    datasets.load("visits")
+    assert "declared" not in capsys.readouterr().out
 
 
 def test_a_fault_of_the_training_module_is_told(visits: Path) -> None:

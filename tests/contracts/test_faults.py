@@ -36,6 +36,8 @@ def fault() -> str:
         ("contract.py", "Count(3)", "Cuont(3)", "visits/contract.py:{line}: NameError: name 'Cuont' is not defined"),
         ("contract.py", "import Count, Max", "import Cuont, Max", "visits/contract.py:{line}: ImportError: cannot import name"),
         ("contract.py", 'type="long"', 'type="number"', "visits/contract.py:{line}: column 'visit_id': type 'number'"),
+        ("contract.py", "CONTRACT = ", "import sys\nsys.exit()\nCONTRACT = ", "contract.py:6: it ends Python with sys.exit"),
+        ("contract.py", "refused_share=0.5", "closed=lambda: True", "closed=<lambda> can't be called with one argument"),
         ("contract.py", 'name="visits"', 'name="visit"', "visits/contract.py: the folder 'visits' declares"),
         ("contract.py", "CONTRACT = ", "CONTRAKT = ", "visits/contract.py defines no CONTRACT (did you mean CONTRAKT?)"),
         ("transforms.py", "/ 60", "/ ", "visits/transforms.py:{line}: invalid syntax"),

@@ -1,0 +1,31 @@
+"""What is wrong with a regular expression or a date format, before Spark sees it."""
+
+from __future__ import annotations
+
+import re
+
+# The letters that Spark's datetime patterns know.
+LETTERS = frozenset("GyMLdQqEDaHhKkmsSVzOXx")
+# Java's classes by name, such as \p{L}, which Python's regular expressions lack.
+_JAVA_CLASS = re.compile(r"\\[pP](\{\w+\}|\w)")
+
+
+def pattern_fault(pattern: str) -> str:
+    """What keeps a pattern from being a regular expression; empty if nothing."""
+    try:
+        re.compile(_JAVA_CLASS.sub(r"\\w", pattern))
+    except re.error as error:
+        return f"pattern {pattern!r} is no regular expression: {error}; correct it"
+    return ""
+
+
+def format_fault(text: str) -> str:
+    """What keeps a text from being a date format of Spark; empty if nothing."""
+    advice = "expected Spark's letters, like yyyy-MM-dd HH:mm:ss, and other letters in single quotes"
+    if text.count("'") % 2:
+        return f"format {text!r} has a single quote that is not closed; {advice}"
+    bare = re.sub(r"'[^']*'", "", text)
+    unknown = sorted({letter for letter in bare if letter in "%#{}" or (letter.isalpha() and letter not in LETTERS)})
+    if unknown or not LETTERS.intersection(bare):
+        return f"format {text!r} is unknown{': ' + ', '.join(map(repr, unknown)) if unknown else ''}; {advice}"
+    return ""
