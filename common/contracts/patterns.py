@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+import warnings
 
 # The letters that Spark's datetime patterns know.
 LETTERS = frozenset("GyMLdQqEDaHhKkmsSVzOXx")
-# Java's classes by name, such as \p{L}, which Python's regular expressions lack.
-_JAVA_CLASS = re.compile(r"\\[pP](\{\w+\}|\w)")
+# What Java's regular expressions, which Spark uses, may have and Python's lack: \p{L}, \z, (?<name>...).
+JAVA_ONLY = ("bad escape", "unknown extension")
 
 
 def pattern_fault(pattern: str) -> str:
     """What keeps a pattern from being a regular expression; empty if nothing."""
     try:
-        re.compile(_JAVA_CLASS.sub(r"\\w", pattern))
+        with warnings.catch_warnings():  # of what Java reads in another way: [a-z&&[^b]]
+            warnings.simplefilter("ignore", FutureWarning)
+            re.compile(pattern)
     except re.error as error:
-        return f"pattern {pattern!r} is no regular expression: {error}; correct it"
+        if not error.msg.startswith(JAVA_ONLY):
+            return f"pattern {pattern!r} is no regular expression: {error}; correct it"
     return ""
 
 

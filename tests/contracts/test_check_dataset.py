@@ -98,8 +98,9 @@ def test_what_only_spark_would_refuse_is_told(visits: Path, old: str, new: str, 
     assert told in " ".join(faults_of("visits"))
 
 
-def test_a_pattern_may_name_the_classes_of_java(visits: Path) -> None:
-    spoil(visits / "contract.py", '"The visitor\'s name"', r'"Who", pattern=r"[\p{L} ]+"')
+@pytest.mark.parametrize("pattern", [r"[\p{L} ]+", r"\A\d+\z", "(?<first>[a-z&&[^b]])"])
+def test_a_pattern_is_one_of_java(visits: Path, pattern: str) -> None:
+    spoil(visits / "contract.py", '"The visitor\'s name"', f'"Who", pattern=r"{pattern}"')
     assert faults_of("visits") == []
 
 
