@@ -117,9 +117,9 @@ BREAKS = [
     ),
     (
         "end_to_end/test_stored_lake.py::test_its_days_are_looked_at_once_and_stay_as_they_are",
-        "common/orchestration/staleness.py",
-        "return then is None or logs.changed(\n        watch.table",
-        "return then is not None and logs.changed(\n        watch.table",
+        "common/orchestration/job.py",
+        "run = replace(run, renews=True)",
+        "run = replace(run, renews=False)",
     ),
     (
         "lake/test_merge.py::test_a_day_reads_only_its_own_partitions",
