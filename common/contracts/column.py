@@ -62,9 +62,8 @@ class Column:
         )
         dated = self.base_type in ("date", "timestamp")
         require(dated or not self.formats, f"{subject}: formats are for dates and timestamps, not {self.type}")
-        require(not (fault := pattern_fault(self.pattern or "")), f"{subject}: {fault}")
-        for text in self.formats:
-            require(not (fault := format_fault(text)), f"{subject}: {fault}")
+        for fault in (pattern_fault(self.pattern or ""), *map(format_fault, self.formats)):
+            require(not fault, f"{subject}: {fault}")
         self._check_number_format(subject)
         text = f"trimmed{' and lower-cased' * self.lower}"
         unreachable = [v for v in self.values if v != v.strip() or (self.lower and v != v.lower())]

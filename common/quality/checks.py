@@ -120,8 +120,7 @@ def _share(prefix: str, counts: tuple[int, int], limit: float, severity: Severit
 def volume_of(run: Run) -> CheckResult:
     """Check the day's row count. On a closed day and without enough history it passes, and `limit` says why."""
     contract, rule, counts = run.contract, run.contract.volume, volume.landed(run)
-    count = counts.get(run.ds)
-    band = None if contract.is_closed(run.ds) else volume.usual(rule, counts, run.ds)
+    count, band = counts.get(run.ds), volume.usual(rule, counts, run.ds)
     return CheckResult(
         kind="volume",
         expectation=f"RowsToBeAsUsual(weeks={rule.weeks}, share={rule.share:g})",

@@ -24,14 +24,16 @@ LONGEST = 10_000
 
 
 def landed(run: Run) -> dict[date, int]:
-    """Return the record counts of the day and its baseline days that are not closed, from the newest commit of each.
+    """Return the record counts of the day and its baseline days, from the newest commit of each.
 
+    A closed day is no baseline and has none.
     Reads commits backwards until all days are found. Stops at commits older than the first of these days, because no
     day is ingested before it begins.
     """
-    baseline = [day for day in same_weekdays(run.contract.volume, run.ds) if not run.contract.is_closed(day)]
-    days = {run.ds, *baseline}
-    path, reach = run.path(layout.raw(run.contract)), len(days) * 7 * COMMITS_A_DAY
+    contract = run.contract
+    open_days = [day for day in same_weekdays(contract.volume, run.ds) if not contract.is_closed(day)]
+    days = {run.ds} if contract.is_closed(run.ds) else {run.ds, *open_days}
+    path, reach = run.path(layout.raw(contract)), len(days) * 7 * COMMITS_A_DAY
     while True:
         commits = delta_log.commits(path, reach)
         counts = _by_day(commits)

@@ -53,10 +53,11 @@ def parquet_batches(
     ]
     rows = pa.RecordBatch.from_arrays(fields, names=columns)
     long = pc.greater(_sizes(fields), longest)
-    good = rows.filter(pc.invert(long))
+    refused = rows.filter(long)
+    good = rows.filter(pc.invert(long)) if refused.num_rows else rows
     yield record_batch(name, good.columns, columns, good.num_rows)
-    if good.num_rows < count:
-        yield refused_batch(name, _too_long(rows.filter(long), longest), columns)
+    if refused.num_rows:
+        yield refused_batch(name, _too_long(refused, longest), columns)
 
 
 def _sizes(fields: list[pa.Array]) -> pa.Array:
