@@ -13,9 +13,8 @@ DEMO_DAYS := 2026-01-01..2026-01-14
 TYPED := LAKE LANDING DATASET DS FROM TO REPROCESS NAME CONFIRM AIRFLOW_PORT COMPOSE DEMO_DAYS
 $(foreach name,$(TYPED),$(if $(filter undefined,$(origin $(name))),,$(eval override export $(name) := $$(value $(name)))))
 PYTHON := .venv/bin/python
-# Small data, many short queries: interpret them instead of compiling, with one task and small pages.
-SMALL := .venv/bin/spark-submit --conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN \
-	--conf spark.sql.shuffle.partitions=1 --conf spark.default.parallelism=1 --conf spark.buffer.pageSize=128k
+# Small data, many short queries: one task and small pages.
+SMALL := .venv/bin/spark-submit --conf spark.sql.shuffle.partitions=1 --conf spark.default.parallelism=1 --conf spark.buffer.pageSize=128k
 # Many days in one session: Java's optimising compiler pays off if it compiles only what runs often.
 MANY_DAYS := --conf "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=4 \
 	-XX:Tier4InvocationThreshold=20000 -XX:Tier4MinInvocationThreshold=5000 -XX:Tier4CompileThreshold=40000"

@@ -22,6 +22,7 @@ from common.lake import spark_tables
 from common.lake.decisions import Decision, decide
 from common.lake.difference import DELETE, INSERT, UPDATE
 from common.lake.merge import DesiredSlice
+from common.runtime import plan_size
 from common.runtime.run import Run
 
 
@@ -31,9 +32,9 @@ class SettledDay:
 
     run: Run
     own_dates: list[date]  # event dates with rows that an earlier run of this day may have stored
-    alone: DataFrame  # versions whose key has no other version
-    settled: DataFrame  # all versions of the keys that have several
-    contested: int  # number of rows in `settled`
+    alone: DataFrame  # versions whose key has no other version; of a small day all are in `settled`
+    settled: DataFrame  # all versions of the other keys
+    replaced: int  # number of rows in `settled` that a better one replaced
     stored: DataFrame  # the stored rows of the day's keys, with their table
     stored_arrivals: list[tuple[str, date]]  # table and arrival day of the stored rows
     moved: DataFrame | None  # keys with a stored row too far away to be corrected, and the reason to refuse them
@@ -63,7 +64,7 @@ class SettledDay:
         ]
 
     def set_aside(self) -> list[DesiredSlice]:
-        some = self.contested or self._has_stored(layout.superseded(self.run.contract))
+        some = self.replaced or self._has_stored(layout.superseded(self.run.contract))
         return [replace(self._aside, actions=(INSERT, UPDATE))] if some else []
 
     def taken_back(self) -> list[DesiredSlice]:
@@ -198,19 +199,29 @@ def settle_day(day: TypedDay) -> SettledDay:
     )
     moved = stored.where(too_far).select(*key, F.lit(MOVED_TOO_FAR).alias(KEY_REASON)).distinct()
     others = stored.where((F.col("arrived") != F.lit(run.ds)) & (F.col(ORIGIN) != F.lit(FURTHER)))
-    twice = day.repeated.groupBy(*key).count().where("count > 1").select(*key)
-    keys = spark_tables.broadcast_if_small(twice.unionByName(others.select(*key)).distinct())
-    contested = versions.join(keys, key, "left_semi").unionByName(others.drop(ORIGIN))
-    settled, size = spark_tables.materialize(settle(contested, contract, run.ds), versions=F.count(F.lit(1)))
-    alone = versions.join(keys, key, "left_anti")
+    alone, contested = _uncontested(day, others.select(*key))
+    settled, size = spark_tables.materialize(
+        settle(contested.unionByName(others.drop(ORIGIN)), contract, run.ds),
+        replaced=F.count_if(F.col("superseded").isNotNull()),
+    )
     return SettledDay(
         run=run,
         own_dates=own_dates,
         alone=alone,
         settled=settled,
-        contested=size["versions"],
+        replaced=size["replaced"],
         stored=stored,
         stored_arrivals=[tuple(row) for row in seen["arrivals"]],
         moved=moved if seen["too_far"] else None,
         decisions=decisions,
     )
+
+
+def _uncontested(day: TypedDay, stored_keys: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """The day's versions whose key has no other version, which need no settling, and the rest: of a small day, all."""
+    key, versions = list(day.run.contract.key), day.versions
+    if plan_size.is_small(day.run.spark):
+        return versions.limit(0), versions
+    twice = day.repeated.groupBy(*key).count().where("count > 1").select(*key)
+    keys = spark_tables.broadcast_if_small(twice.unionByName(stored_keys).distinct())
+    return versions.join(keys, key, "left_anti"), versions.join(keys, key, "left_semi")

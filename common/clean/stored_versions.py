@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from common.contracts import layout
 from common.contracts.contract import LINE
 from common.days import day_range
-from common.lake import delta_log, spark_tables
+from common.lake import data_files, spark_tables
 from common.runtime.run import Run
 
 ORIGIN = "superseded_table"
@@ -60,7 +60,7 @@ def days_with_moved_records(run: Run) -> list[date]:
     """Later days with records that moved too far from a stored row, which may be one that this run replaces or takes back."""
     table = layout.quarantine(run.contract)
     days = [str(day) for day in _further_dates(run, []) if day > run.ds]
-    written = {file.partition["ds"] for file in delta_log.files(run.path(table), ds=days, job=["clean"])}
+    written = {file.partition["ds"] for file in data_files.files(run.path(table), ds=days, job=["clean"])}
     if not written:
         return []
     where: spark_tables.Slice = {"ds": [date.fromisoformat(day) for day in sorted(written)], "job": ["clean"]}
@@ -81,9 +81,7 @@ def own_event_dates(run: Run) -> list[date]:
 
     Of all event dates: the day may have run when the contract allowed more lateness than it does now.
     """
-    found = set()
+    found = set[str]()
     for table in (layout.processed(run.contract), layout.superseded(run.contract)):
-        for file in delta_log.files(run.path(table)):
-            if any(file.covers(column, str(run.ds)) for column in table.stats):
-                found.add(date.fromisoformat(file.partition["event_date"]))
-    return sorted(day for day in found if day <= run.ds)
+        found |= data_files.values_covering(run.path(table), "event_date", table.stats, str(run.ds))
+    return sorted(day for day in map(date.fromisoformat, found) if day <= run.ds)

@@ -15,6 +15,7 @@ from common.contracts.contract import LINE
 from common.lake import spark_tables
 from common.lake.merge import DesiredSlice
 from common.lake.spark_tables import record_hash
+from common.lake.split_rows import split_rows
 from common.runtime.run import Run
 
 # Distinct accepted records that a key may have on one day. Beyond, it is a placeholder: no real record is corrected so often.
@@ -74,27 +75,25 @@ def _type_records(run: Run, refused_keys: DataFrame | None) -> TypedDay:
             "record_hash": F.when(accepted, record_hash(values)).otherwise(F.col("record_hash")),
         }
     )
-    rows, seen = spark_tables.materialize(
+    split = split_rows(
         records,
+        F.when(accepted, F.xxhash64(*contract.key)),
         refused=F.count_if(~accepted),
         quarantined=spark_tables.sum_or_zero(F.when(~accepted, F.col("copies"))),
         copies=spark_tables.sum_or_zero(F.when(accepted, F.col("copies") - 1)),
     )
-    alone, same_key = spark_tables.split_unique(rows, F.when(accepted, F.xxhash64(*contract.key)))
-    names = [name for name in rows.columns if name != "copies"]
+    counts = {**rows_in.get, **split.measures, "repeated": 0}
+    if split.alike is None:
+        return TypedDay(run, split.alone, split.alone.limit(0), counts)
+    names = [name for name in split.alike.columns if name != "copies"]
     repeated, duplicates = spark_tables.materialize(
-        same_key.groupBy(*names).agg(F.sum("copies").alias("copies"), F.count(F.lit(1)).alias("_records")),
+        split.alike.groupBy(*names).agg(F.sum("copies").alias("copies"), F.count(F.lit(1)).alias("_records")),
         records=spark_tables.sum_or_zero(F.col("_records") - 1),
         repeated=F.count(F.lit(1)),
     )
     repeated = repeated.drop("_records")
-    counts = {
-        **rows_in.get,
-        **seen,
-        "copies": seen["copies"] + duplicates["records"],
-        "repeated": duplicates["repeated"],
-    }
-    return TypedDay(run, alone.unionByName(repeated), repeated, counts)
+    counts |= {"copies": counts["copies"] + duplicates["records"], "repeated": duplicates["repeated"]}
+    return TypedDay(run, split.alone.unionByName(repeated), repeated, counts)
 
 
 def _crowded_keys(day: TypedDay) -> DataFrame | None:

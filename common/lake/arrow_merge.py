@@ -11,10 +11,10 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.table import TableMerger
 
 from common.errors import LakeNotWritableError
-from common.lake import delta_log
+from common.lake import data_files
 from common.lake.commit_metadata import arrow_commit
+from common.lake.data_files import DataFile
 from common.lake.decisions import DecidedMeanwhileError
-from common.lake.delta_log import DataFile
 from common.lake.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference
 from common.lake.slices import slice_predicate
 from common.lake.spark_tables import values_as_text
@@ -35,7 +35,7 @@ def fits(run: Run, diff: SliceDifference) -> bool:
 
 
 def _files_to_read(run: Run, diff: SliceDifference) -> list[DataFile]:
-    files = delta_log.files(run.path(diff.table), **values_as_text(diff.touched))
+    files = data_files.files(run.path(diff.table), **values_as_text(diff.touched))
     return [file for file in files if file.covers("arrived", str(run.ds))] if diff.skips_other_arrivals else files
 
 

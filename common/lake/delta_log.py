@@ -11,7 +11,6 @@ from functools import lru_cache
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from pyarrow import fs
@@ -102,28 +101,22 @@ def version(uri: str) -> int:
     return max((int(name[1]) for name in names if name), default=NO_TABLE)
 
 
-def columns(uri: str) -> dict[str, Any]:
-    """The columns of the newest version with their types in Spark's JSON form; none without a table."""
-    return _columns(open_table(uri))
-
-
-def _columns(table: DeltaTable | None) -> dict[str, Any]:
-    fields = [] if table is None else json.loads(table.schema().to_json())["fields"]
-    return {field["name"]: field["type"] for field in fields}
-
-
 def table_id(uri: str, at: int | None = None) -> str:
     """The id that tells a table from another one at the same place; empty without a table."""
     newest = version(uri) if at is None else at
-    if newest == NO_TABLE:
-        return ""
-    stamps = [_stamp(file) for file in list_files(f"{uri}/_delta_log") if file.base_name == f"{newest:020}.json"]
-    return _table_id(uri, newest, *stamps[:1])
+    return "" if newest == NO_TABLE else _table_id(uri, newest, stamp(uri, newest))
 
 
 @lru_cache(maxsize=CACHED_COMMITS)
-def _table_id(uri: str, at: int, _stamped: str = "") -> str:
+def _table_id(uri: str, at: int, _stamped: str) -> str:
     return str(DeltaTable(uri, version=at).metadata().id)
+
+
+def stamp(uri: str, at: int) -> str:
+    """Tells the commit of a version from that of another table at the same place; empty if it is no longer in the log."""
+    found = locate(f"{uri}/_delta_log/{at:020}.json")
+    file = found[0].get_file_info(found[1])
+    return _stamp(file) if file.type == fs.FileType.File else ""
 
 
 def _stamp(file: fs.FileInfo) -> str:
@@ -204,46 +197,3 @@ def newest_commit(uri: str, job: str, ds: str | None = None) -> Commit | None:
         if commit.books.get("job") == job and ds in (None, commit.books.get("ds")):
             return commit
     return None
-
-
-@dataclass(frozen=True)
-class DataFile:
-    """A live data file, as the log describes it."""
-
-    path: str
-    bytes: int
-    partition: dict[str, str]
-    facts: dict[str, Any]
-
-    def covers(self, column: str, value: str) -> bool:
-        """Whether the file's statistics allow a row with that value."""
-        low, high = self.facts.get(f"min.{column}"), self.facts.get(f"max.{column}")
-        return low is None or high is None or str(low) <= value <= str(high)
-
-
-@dataclass(frozen=True)
-class PartitionFiles:
-    """The live data files of some partitions, and the columns of their table."""
-
-    files: list[DataFile]
-    columns: dict[str, Any]
-
-
-def partition_files(uri: str, at: int | None = None, /, **partition: list[str]) -> PartitionFiles:
-    """The files with those partition values, of the newest version or of `at`."""
-    table = open_table(uri, at)
-    rows = [] if table is None else pa.table(table.get_add_actions(flatten=True)).to_pylist()
-    every = [_file(row) for row in rows]
-    matching = [file for file in every if all(file.partition[name] in values for name, values in partition.items())]
-    return PartitionFiles(matching, _columns(table))
-
-
-def files(uri: str, at: int | None = None, /, **partition: list[str]) -> list[DataFile]:
-    return partition_files(uri, at, **partition).files
-
-
-def _file(row: dict[str, Any]) -> DataFile:
-    partition = {
-        name.removeprefix("partition."): str(value) for name, value in row.items() if name.startswith("partition.")
-    }
-    return DataFile(row["path"], row["size_bytes"], partition, row)

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from common.contracts.layout import Table
-from common.lake import arrow_merge, delta_log, spark_merge
+from common.lake import arrow_merge, data_files, delta_log, spark_merge
 from common.lake.commit_metadata import arrow_commit, commit_without_rows
 from common.lake.decisions import Decision, decide
 from common.lake.difference import ACTION, ALL, SliceDifference, difference, measured, to_insert
@@ -78,7 +78,7 @@ def _converge_once(run: Run, goal: DesiredSlice, books: Mapping[str, Any]) -> Ch
 def _difference(run: Run, goal: DesiredSlice) -> SliceDifference:
     assert goal.decision is not None
     table, decision = goal.table, goal.decision
-    blank = goal.existing is None and not delta_log.files(run.path(table), **values_as_text(goal.where))
+    blank = goal.existing is None and not data_files.files(run.path(table), **values_as_text(goal.where))
     if goal.new or blank:
         rows = to_insert(goal.desired, table)
         if goal.size == 0 or (goal.size or 0) > arrow_merge.SMALL_ROWS:

@@ -10,7 +10,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from common.lake import delta_log
+from common.lake import data_files, delta_log
 from common.lake.commit_metadata import spark_commit
 from common.lake.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference
 from common.lake.slices import slice_predicate
@@ -28,7 +28,7 @@ def apply(run: Run, diff: SliceDifference, books: Mapping[str, Any]) -> int:
     rows = _in_files(diff.rows, diff.change.rows)
     # Signed first: the decision's number is set only for the commit itself.
     with spark_commit(run, {**books, **diff.decision.books}), diff.decision.commit(run):
-        if delta_log.files(run.path(diff.table), **values_as_text(diff.touched)):
+        if data_files.files(run.path(diff.table), **values_as_text(diff.touched)):
             _merge(run, diff, rows)
         else:
             _replace(run, diff, rows)

@@ -20,11 +20,12 @@ from pyspark.sql.types import ArrayType, StructType
 
 from common.contracts.layout import Columns, Table
 from common.errors import ColumnMismatchError, ContractViolationError
-from common.lake import delta_log, table_properties
+from common.lake import data_files, delta_log, table_properties
 from common.lake.commit_metadata import arrow_commit, spark_commit
 from common.lake.decisions import DecidedMeanwhileError
 from common.lake.files import is_local, local_path
 from common.lake.locks import committing
+from common.runtime import plan_size
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
@@ -63,12 +64,13 @@ def read_partitions(run: Run, table: Table, where: Slice) -> DataFrame:
     Delta's own reader starts three Spark jobs to learn the same from the log, which a small day feels.
     """
     uri, at = run.path(table), run.at.get(table.path)
-    partitions = None if at == delta_log.NO_TABLE else delta_log.partition_files(uri, at, **values_as_text(where))
+    partitions = None if at == delta_log.NO_TABLE else data_files.partition_files(uri, at, **values_as_text(where))
     if partitions is None or not partitions.files:
         return empty_rows(run.spark, table)
     schema = _as_stored(partitions.columns)
     reader = run.spark.read.schema(schema).options(basePath=uri, **LITERAL_PATHS)
-    return reader.parquet(*[f"{uri}/{unquote(file.path)}" for file in partitions.files]).select(schema.names)
+    rows = reader.parquet(*[f"{uri}/{unquote(file.path)}" for file in partitions.files]).select(schema.names)
+    return plan_size.by_size(rows, sum(file.bytes for file in partitions.files))
 
 
 def empty_rows(spark: SparkSession, table: Table) -> DataFrame:
@@ -96,15 +98,6 @@ def broadcast_if_small(rows: DataFrame) -> DataFrame:
     """Materializes the rows; if they are few, broadcasts them instead of shuffling what they are joined with."""
     rows, measures = materialize(rows, count=F.count(F.lit(1)))
     return F.broadcast(rows) if measures["count"] <= BROADCAST_ROWS else rows
-
-
-def split_unique(rows: DataFrame, alike: Column) -> tuple[DataFrame, DataFrame]:
-    """Splits materialized rows into those whose `alike` value is unique (most rows: never shuffled) and the rest."""
-    hashed = rows.withColumn("_alike", alike)
-    repeated = hashed.where(F.col("_alike").isNotNull()).groupBy("_alike").count().where("count > 1").select("_alike")
-    repeated = broadcast_if_small(repeated)
-    alone, others = (hashed.join(repeated, "_alike", kind).drop("_alike") for kind in ("left_anti", "left_semi"))
-    return alone, others
 
 
 def conform(rows: DataFrame, table: Table) -> DataFrame:
@@ -159,14 +152,14 @@ def add_new_columns(run: Run, table: Table) -> None:
     path = run.path(table)
     if not delta_log.exists(path):
         return
-    before = {field.name: field.dataType.simpleString() for field in _as_stored(delta_log.columns(path))}
+    before = {field.name: field.dataType.simpleString() for field in _as_stored(data_files.columns(path))}
     now = {field.name: field.dataType.simpleString() for field in _schema(run.spark, table.columns)}
     changed = [
         f"{name} is {type_} in the table, but {now.get(name, 'not')} in the contract"
         for name, type_ in before.items()
         if now.get(name) != type_
     ]
-    if changed and delta_log.files(path):
+    if changed and data_files.files(path):
         raise ContractViolationError(
             f"{table.path} is not what its contract says: {'; '.join(changed)}. Nothing was written to it. If a column "
             "no longer comes, keep it with required=False; if its type changed, give it a new name; or move the table away, "

@@ -11,9 +11,9 @@ from deltalake import DeltaTable
 from common.contracts import layout
 from common.contracts.layout import Table
 from common.days import day_range
-from common.lake import delta_log
+from common.lake import data_files, delta_log
 from common.lake.commit_metadata import arrow_commit
-from common.lake.delta_log import DataFile
+from common.lake.data_files import DataFile
 from common.lake.locks import committing
 from common.runtime.run import Outcome, Run
 
@@ -59,7 +59,7 @@ def crowded(run: Run) -> list[CrowdedPartition]:
 
 def _crowds(run: Run, table: Table, where: dict[str, list[str]], settled: list[date]) -> list[CrowdedPartition]:
     groups: dict[tuple[tuple[str, str], ...], list[DataFile]] = {}
-    for file in delta_log.files(run.path(table), **where):
+    for file in data_files.files(run.path(table), **where):
         groups.setdefault(tuple(file.partition.items()), []).append(file)
     crowds = [CrowdedPartition(table, dict(partition), files) for partition, files in groups.items()]
     return [crowd for crowd in crowds if _pays(crowd, _large_bytes(run), settled)]
@@ -84,7 +84,7 @@ def pack(run: Run, crowd: CrowdedPartition) -> dict[str, Any]:
         DeltaTable(uri).optimize.compact(chosen, target_size=_large_bytes(run), commit_properties=arrow_commit(run))
     after = [
         file
-        for file in delta_log.files(uri, **{name: [value] for name, value in crowd.partition.items()})
+        for file in data_files.files(uri, **{name: [value] for name, value in crowd.partition.items()})
         if file.partition == crowd.partition
     ]
     line = {

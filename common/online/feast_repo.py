@@ -22,7 +22,7 @@ from common.contracts import datasets, layout
 from common.contracts.contract import Contract
 from common.days import parse_day
 from common.errors import UsageError, exit_on_error
-from common.lake import delta_log, files, small_tables
+from common.lake import data_files, delta_log, files, small_tables
 from common.online import connect
 from common.online.feast_templates import DEFINITIONS, ENTITY, FIELD, GENERATED, SETTINGS, STORE, VIEW
 from common.online.serving import DAYS
@@ -111,7 +111,7 @@ def export(lake: str, contract: Contract, out: Path) -> tuple[int, int]:
     folder.mkdir(parents=True, exist_ok=True)
     version = delta_log.version(table)
     days: dict[str, list[str]] = {}
-    for file in delta_log.files(table, version):
+    for file in data_files.files(table, version):
         days.setdefault(file.partition["ds"], []).append(file.path)
     days = {day: sorted(paths) for day, paths in days.items()}
     # Data files are immutable: a day with the same files has the same rows.

@@ -7,7 +7,7 @@ from datetime import date
 
 from common.contracts import layout
 from common.contracts.layout import STAGES
-from common.lake import delta_log
+from common.lake import data_files
 from common.orchestration import verdicts
 from common.orchestration.changes import Logs, changes_day
 from common.orchestration.verdicts import Verdict
@@ -43,5 +43,5 @@ def _arrived(logs: Logs, days: Sequence[date]) -> set[date]:
             ):
                 found |= set(commit.days)
     if not logs.of(raw).whole:
-        found |= {date.fromisoformat(file.partition["ds"]) for file in delta_log.files(run.path(raw))}
+        found |= {date.fromisoformat(day) for day in data_files.partition_values(run.path(raw), "ds")}
     return found

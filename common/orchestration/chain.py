@@ -10,7 +10,7 @@ from datetime import date
 
 from common.contracts import layout
 from common.errors import SourceMissingError
-from common.lake import delta_log
+from common.lake import data_files
 from common.orchestration import interruption
 from common.orchestration.day_counts import day_count
 from common.orchestration.job import ChainStep, Line, run_day
@@ -117,7 +117,7 @@ def _run_steps(steps: list[ChainStep], run: Run, results: list[StepResult], star
 
 def _was_ingested(run: Run) -> bool:
     """Landing files may be gone: a stale day is then rebuilt from raw."""
-    return bool(delta_log.files(run.path(layout.raw(run.contract)), ds=[str(run.ds)]))
+    return bool(data_files.files(run.path(layout.raw(run.contract)), ds=[str(run.ds)]))
 
 
 def missed(run: Run, error: SourceMissingError) -> Line:

@@ -11,7 +11,7 @@ from typing import Any
 
 from common.contracts import layout
 from common.errors import PipelineError, advice
-from common.lake import delta_log
+from common.lake import data_files
 from common.lake.locks import hold
 from common.orchestration import interruption, run_log, staleness
 from common.orchestration.stages import Stage, State
@@ -118,7 +118,7 @@ def _unchanged(run: Run, state: State, started: float, level: int) -> Line:
 def is_closed(run: Run) -> bool:
     """Whether the contract expects nothing on this day, and nothing came all the same."""
     raw = layout.raw(run.contract)
-    return run.contract.is_closed(run.ds) and not delta_log.files(run.path(raw), ds=[str(run.ds)])
+    return run.contract.is_closed(run.ds) and not data_files.files(run.path(raw), ds=[str(run.ds)])
 
 
 def run_together(job: Job, days: list[Run]) -> Line:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.contracts.layout import STAGES, Table
 from common.errors import ContractViolationError, SourceMissingError
-from common.lake import delta_log
+from common.lake import data_files
 from common.lake.delta_log import TableLog
 from common.orchestration import admission, stages, staleness, verdicts
 from common.orchestration.changes import Logs
@@ -33,9 +33,9 @@ def _has_rows(run: Run, name: str) -> bool:
         return False
     if name == "processed":
         return any(
-            file.covers("arrived", str(run.ds)) for file in delta_log.files(run.path(table), event_date=[str(run.ds)])
+            file.covers("arrived", str(run.ds)) for file in data_files.files(run.path(table), event_date=[str(run.ds)])
         )
-    return bool(delta_log.files(run.path(table), ds=[str(run.ds)]))
+    return bool(data_files.files(run.path(table), ds=[str(run.ds)]))
 
 
 def require_usable(run: Run, name: str) -> Verdict | None:
@@ -61,7 +61,7 @@ def require_passed(run: Run, name: str) -> Verdict:
 
 
 def _require_columns(run: Run, job: str, table: Table) -> None:
-    stored = delta_log.columns(run.path(table))
+    stored = data_files.columns(run.path(table))
     lacking = [column for column in table.names if column not in stored] if stored else []
     if lacking:
         raise ContractViolationError(

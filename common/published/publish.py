@@ -15,7 +15,7 @@ from common.contracts import layout
 from common.errors import SourceMissingError
 from common.features import definition
 from common.features.definition import Definition
-from common.lake import content_hash, delta_log, table_properties
+from common.lake import content_hash, data_files, delta_log, table_properties
 from common.lake.commit_metadata import arrow_commit, with_snapshot
 from common.lake.delta_log import Commit, TableLog
 from common.lake.locks import committing
@@ -75,7 +75,7 @@ def publish(days: Sequence[Run]) -> Outcome:
     with committing(run.settings.lake, table.path):
         facts = {str(day.run.ds): day.facts for day in ready}
         # Skip reading the log for new days: it only grows, and no commit holds them.
-        seen = delta_log.files(uri, ds=list(facts)) or not all(day["rows"] for day in facts.values())
+        seen = data_files.files(uri, ds=list(facts)) or not all(day["rows"] for day in facts.values())
         before = facts_by_day(uri) if seen else {}
         changed = [day for day in ready if _differs(facts[str(day.run.ds)], before.get(str(day.run.ds))) or _moved(day)]
         counts = {"published": len(changed), "rows": sum(day["rows"] for day in facts.values())}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from common.contracts.expectations import Drift
 from common.days import day_range
-from common.lake import delta_log, training_manifests
+from common.lake import data_files, training_manifests
 from common.orchestration import verdicts
 from common.quality import distances, profiles
 from common.quality.profiles import EVERYBODY, Profile
@@ -62,8 +62,8 @@ def _reference_profiles(run: Run, name: str, rule: Drift) -> list[Profile]:
     if burn_in:
         # The weekdays in a window repeat weekly, so compare with the same weekday only.
         days = [run.ds - timedelta(weeks=back) for back in range(max(1, rule.days // 7), 0, -1)]
-    stored = delta_log.files(run.path(profiles.table_of(run.contract)))
-    first = min((date.fromisoformat(file.partition["ds"]) for file in stored), default=run.ds)
+    stored = data_files.partition_values(run.path(profiles.table_of(run.contract)), "ds")
+    first = date.fromisoformat(stored[0]) if stored else run.ds
     if days[0] < first + timedelta(days=burn_in):
         return []
     # A day with only warnings still counts as a reference.

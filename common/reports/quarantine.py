@@ -19,7 +19,7 @@ from common.contracts.layout import FILE_REFUSED
 from common.contracts.sensitive import MASK
 from common.days import latest_day, parse_day, parse_days
 from common.errors import exit_on_error
-from common.lake import delta_log, small_tables
+from common.lake import data_files, small_tables
 from common.printable import printable
 from common.quality import masking
 from common.reports.landing_lines import find_lines
@@ -132,7 +132,7 @@ def _offending(record: str, reason: str, contract: Contract, unmasked: bool) -> 
 def show_refused(dataset: str, ds: str | None, lake: str, landing: str, unmasked: bool = False) -> None:
     contract = datasets.load(dataset).contract
     path = f"{lake}/{layout.quarantine(contract).path}"
-    days = parse_days(ds) if ds else sorted({parse_day(file.partition["ds"]) for file in delta_log.files(path)})
+    days = parse_days(ds) if ds else [parse_day(day) for day in data_files.partition_values(path, "ds")]
     rows = small_tables.read_slice(path, {"ds": days}).to_pylist()
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     if not rows:

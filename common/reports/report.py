@@ -19,7 +19,7 @@ from common.contracts import datasets
 from common.contracts.contract import TABLES
 from common.days import LONGEST_RANGE, day_range, latest_day, parse_day, require_begun
 from common.errors import SourceMissingError, UsageError, exit_on_error
-from common.lake import delta_log, small_tables
+from common.lake import data_files, small_tables
 from common.lake.files import is_local, list_files, local_path, read_json
 from common.orchestration import run_log
 from common.quality import gx
@@ -73,7 +73,7 @@ def reasons(lake: str, dataset: str, window: Sequence[str]) -> dict[str, list[in
 def profile(lake: str, dataset: str, window: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
     """Return the newest profiled day and its columns, each with its means by label."""
     uri = f"{lake}/profiles/{dataset}"
-    day = max((file.partition["ds"] for file in delta_log.files(uri, ds=list(window))), default="")
+    day = max((file.partition["ds"] for file in data_files.files(uri, ds=list(window))), default="")
     rows = small_tables.read_slice(uri, {"ds": _dates([day])}).to_pylist() if day else []
     means: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
     for row in rows:

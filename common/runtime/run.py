@@ -74,10 +74,13 @@ class Run:
 
     @cached_property
     def spark(self) -> SparkSession:
-        """Starts on first use: a run with nothing to do never pays for Spark."""
+        """Starts on first use: a run with nothing to do never pays for Spark. Its data counts as small until it reads more."""
+        from common.runtime.plan_size import begin_small
         from common.runtime.session import open_session
 
-        return open_session(self.settings, self._app)
+        session = open_session(self.settings, self._app)
+        begin_small(session)
+        return session
 
     def begin_spark(self) -> None:
         from common.runtime.session import begin_session

@@ -12,9 +12,10 @@ from pyspark.sql import functions as F
 from common.contracts import layout
 from common.contracts.layout import FILE_REFUSED, Table
 from common.errors import ContractViolationError, SourceMissingError, UnbalancedBooksError
-from common.lake import delta_log, spark_tables
+from common.lake import data_files, spark_tables
 from common.lake.merge import DesiredSlice
 from common.lake.spark_tables import record_hash
+from common.lake.split_rows import split_rows
 from common.runtime.run import Change, Outcome, Run
 from common.sources.source import Source, SourceListing
 
@@ -46,7 +47,7 @@ def require_usable(run: Run, listing: SourceListing) -> SourceListing:
 def _require_rows(run: Run, listing: SourceListing, raw: Table) -> None:
     """Raises if a file lost all its rows: an empty file is no proof that they were wrong."""
     empty = [unit.name for unit in listing.good if not unit.records]
-    if not empty or not delta_log.files(run.path(raw), ds=[str(run.ds)]):
+    if not empty or not data_files.files(run.path(raw), ds=[str(run.ds)]):
         return
     if listing.records:
         held = (
@@ -109,23 +110,24 @@ def read_day(run: Run, source: Source, listing: SourceListing) -> IngestedDay:
     columns = [column.name for column in run.contract.columns]
     read = source.read(run.spark, listing.good)
     accepted, quarantined = F.col("problem").isNull(), F.col("problem") != ""
-    read, seen = spark_tables.materialize(
+    split = split_rows(
         read.withColumn("record_hash", record_hash(columns)),
+        F.xxhash64("file", "problem", "record", "extra", "record_hash"),
         accepted=F.count_if(accepted),
         quarantined=F.count_if(quarantined),
         lines=spark_tables.sum_or_zero("lines"),
         extra=F.collect_set(F.when(F.col("extra").isNotNull(), F.struct("file", "extra"))),
     )
-    names = [name for name in read.columns if name != "lines"]
-    alone, alike = spark_tables.split_unique(
-        read.select(names), F.xxhash64("file", "problem", "record", "extra", "record_hash")
-    )
-    several, copies = spark_tables.materialize(
-        alike.groupBy(*names).agg(F.count(F.lit(1)).alias("copies")),
-        accepted=spark_tables.sum_or_zero(F.when(accepted, F.col("copies") - 1)),
-        quarantined=spark_tables.sum_or_zero(F.when(quarantined, F.col("copies") - 1)),
-    )
-    records = alone.withColumn("copies", F.lit(1)).unionByName(several)
+    seen, copies = split.measures, {"accepted": 0, "quarantined": 0}
+    names = [name for name in split.alone.columns if name != "lines"]
+    records = split.alone.select(*names).withColumn("copies", F.lit(1).cast("long"))
+    if split.alike is not None:
+        several, copies = spark_tables.materialize(
+            split.alike.groupBy(*names).agg(F.count(F.lit(1)).alias("copies")),
+            accepted=spark_tables.sum_or_zero(F.when(accepted, F.col("copies") - 1)),
+            quarantined=spark_tables.sum_or_zero(F.when(quarantined, F.col("copies") - 1)),
+        )
+        records = records.unionByName(several)
     different = {f"different_{name}": seen[name] - copies[name] for name in copies}
     if seen["lines"] != listing.records:
         raise UnbalancedBooksError(

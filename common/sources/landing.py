@@ -17,6 +17,7 @@ from common.contracts.contract import Contract
 from common.contracts.sensitive import shown_names
 from common.errors import SourceMissingError
 from common.lake.files import locate
+from common.runtime import plan_size
 from common.sources import completeness
 from common.sources.arrow_batches import plain_batch, record_batch, refused_batch
 from common.sources.csv_records import check_header, count_csv_lines, csv_batches, csv_header
@@ -107,7 +108,8 @@ class Landing:
 
         fields = ", ".join(f"`{name}` string" for name in columns)
         schema = f"file string, problem string, record string, extra string, lines bigint, {fields}"
-        return spark.range(0, len(files), 1, max(1, len(files))).mapInArrow(read_unit, schema)
+        records = spark.range(0, len(files), 1, max(1, len(files))).mapInArrow(read_unit, schema)
+        return plan_size.by_size(records, sum(self.sizes.get(unit.name, 0) for unit in units))
 
     def _open_raw(self, name: str) -> Any:
         system, base = locate(self.folder)

@@ -124,8 +124,8 @@ BREAKS = [
     (
         "lake/test_merge.py::test_a_day_reads_only_its_own_partitions",
         "common/lake/spark_tables.py",
-        "delta_log.partition_files(uri, at, **values_as_text(where))",
-        "delta_log.partition_files(uri, at)",
+        "data_files.partition_files(uri, at, **values_as_text(where))",
+        "data_files.partition_files(uri, at)",
     ),
     (
         "lake/test_merge.py::test_everyone_can_read_every_table",

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from common.contracts import layout
 from common.errors import UnsupportedTableError
-from common.lake import delta_log, small_tables, snapshot, spark_tables
+from common.lake import data_files, delta_log, small_tables, snapshot, spark_tables
 from common.training import store
 from tests.support.play_lake import PlayLake
 
@@ -38,7 +38,7 @@ def test_a_feature_that_changes_what_files_mean_is_refused(lake: PlayLake, spark
     run = lake.plan("clean", str(DAY))
     reads: list[Callable[[], object]] = [
         lambda: spark_tables.read_partitions(run, layout.raw(lake.contract), {"ds": [DAY]}).collect(),
-        lambda: delta_log.partition_files(uri, ds=[str(DAY)]),
+        lambda: data_files.partition_files(uri, ds=[str(DAY)]),
         lambda: small_tables.read_slice(uri, {"ds": [DAY]}),
         lambda: snapshot.open_version(uri, 1),
         lambda: store.read_delta(uri),

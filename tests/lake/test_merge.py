@@ -23,7 +23,7 @@ from pyspark.sql import SparkSession
 from common.clean.as_of import rows_known
 from common.contracts import layout
 from common.errors import LakeNotWritableError, LockedError
-from common.lake import arrow_merge, delta_log, merge, spark_tables
+from common.lake import arrow_merge, data_files, delta_log, merge, spark_tables
 from common.lake.commit_metadata import arrow_commit
 from common.lake.difference import SliceDifference, difference, fingerprint
 from common.lake.locks import hold
@@ -380,5 +380,5 @@ def test_a_corrupt_data_file_fails_loudly_and_by_name(lake: PlayLake) -> None:
 
 def test_a_file_covers_values_between_its_minimum_and_maximum(lake: PlayLake) -> None:
     two_days(lake)
-    files = delta_log.files(str(lake.root / "lake" / "processed" / "transactions"), event_date=[DAY])
+    files = data_files.files(str(lake.root / "lake" / "processed" / "transactions"), event_date=[DAY])
     assert [(file.covers("arrived", DAY), file.covers("arrived", NEXT)) for file in files] == [(True, False)]

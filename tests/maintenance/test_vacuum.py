@@ -8,7 +8,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from common.contracts import layout
-from common.lake import content_hash, delta_log, pins
+from common.lake import content_hash, data_files, pins
 from common.maintenance import compaction, vacuum
 from common.maintenance.compaction import CrowdedPartition
 from common.runtime.run import Run
@@ -48,7 +48,7 @@ def needed_bytes(uri: str, versions: list[int]) -> int:
 
 def compact(run: Run, day: date) -> None:
     table, partition = layout.published(run.contract), {"ds": str(day)}
-    compaction.pack(run, CrowdedPartition(table, partition, delta_log.files(run.path(table), ds=[str(day)])))
+    compaction.pack(run, CrowdedPartition(table, partition, data_files.files(run.path(table), ds=[str(day)])))
 
 
 def test_a_pin_survives_many_merges_and_other_files_are_removed(

@@ -1,0 +1,136 @@
+"""The live data files of a table, as its log lists them: read once a version, and picked before they become objects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from common.lake import delta_log
+
+# Tables of one run, and a version or two of each.
+CACHED_VERSIONS = 32
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A live data file, as the log describes it."""
+
+    path: str
+    bytes: int
+    partition: dict[str, str]
+    facts: dict[str, Any]
+
+    def covers(self, column: str, value: str) -> bool:
+        """Whether the file's statistics allow a row with that value."""
+        low, high = self.facts.get(f"min.{column}"), self.facts.get(f"max.{column}")
+        return low is None or high is None or str(low) <= value <= str(high)
+
+
+@dataclass(frozen=True)
+class PartitionFiles:
+    """The live data files of some partitions, and the columns of their table with their types in Spark's JSON form."""
+
+    files: list[DataFile]
+    columns: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Version:
+    """What the log says of one version of a table."""
+
+    added: pa.Table
+    columns: dict[str, Any]
+
+    def files(self, partition: dict[str, list[str]]) -> list[DataFile]:
+        added = self.added
+        for name, values in partition.items():
+            added = added.filter(pc.is_in(_as_text(added, name), pa.array(values, pa.string())))
+        return [_file(row) for row in added.to_pylist()]
+
+
+_NO_TABLE = _Version(pa.table({}), {})
+
+
+def partition_files(uri: str, at: int | None = None, /, **partition: list[str]) -> PartitionFiles:
+    """The files with those partition values, of the newest version or of `at`."""
+    version = _version(uri, at)
+    return PartitionFiles(version.files(partition) if version.added.num_rows else [], version.columns)
+
+
+def files(uri: str, at: int | None = None, /, **partition: list[str]) -> list[DataFile]:
+    return partition_files(uri, at, **partition).files
+
+
+def columns(uri: str) -> dict[str, Any]:
+    """The columns of the newest version with their types in Spark's JSON form; none without a table."""
+    return _version(uri, None).columns
+
+
+def partition_values(uri: str, name: str) -> list[str]:
+    """The values of that partition column with a live file, sorted."""
+    added = _version(uri, None).added
+    return sorted(pc.unique(_as_text(added, name)).to_pylist()) if added.num_rows else []
+
+
+def values_covering(uri: str, name: str, columns: Sequence[str], value: str) -> set[str]:
+    """The values of a partition column with a file whose statistics allow that value in one of the columns."""
+    added = _version(uri, None).added
+    if not added.num_rows:
+        return set()
+    may = [_may_hold(added, column, value) for column in columns]
+    chosen = added.filter(_any(may)) if may else added.slice(0, 0)
+    return set(_as_text(chosen, name).to_pylist())
+
+
+def _may_hold(added: pa.Table, column: str, value: str) -> pa.ChunkedArray:
+    low, high = f"min.{column}", f"max.{column}"
+    if low not in added.column_names or high not in added.column_names:
+        return pa.chunked_array([pa.array([True] * added.num_rows)])
+    least, most = added[low].cast(pa.string()), added[high].cast(pa.string())
+    within = pc.and_(pc.less_equal(least, value), pc.greater_equal(most, value))
+    return pc.fill_null(within, True)
+
+
+def _any(conditions: list[pa.ChunkedArray]) -> pa.ChunkedArray:
+    first, *others = conditions
+    for other in others:
+        first = pc.or_(first, other)
+    return first
+
+
+def _as_text(added: pa.Table, name: str) -> pa.ChunkedArray:
+    return added[f"partition.{name}"].cast(pa.string())
+
+
+def _version(uri: str, at: int | None) -> _Version:
+    newest = delta_log.version(uri) if at is None else at
+    if newest == delta_log.NO_TABLE:
+        return _NO_TABLE
+    stamped = delta_log.stamp(uri, newest)
+    return _stamped_version(uri, newest, stamped) if stamped else _read(uri, newest)
+
+
+@lru_cache(maxsize=CACHED_VERSIONS)
+def _stamped_version(uri: str, at: int, _stamped: str) -> _Version:
+    return _read(uri, at)
+
+
+def _read(uri: str, at: int) -> _Version:
+    table = delta_log.open_table(uri, at)
+    if table is None:
+        return _NO_TABLE
+    fields = json.loads(table.schema().to_json())["fields"]
+    return _Version(pa.table(table.get_add_actions(flatten=True)), {field["name"]: field["type"] for field in fields})
+
+
+def _file(row: dict[str, Any]) -> DataFile:
+    partition = {
+        name.removeprefix("partition."): str(value) for name, value in row.items() if name.startswith("partition.")
+    }
+    return DataFile(row["path"], row["size_bytes"], partition, row)

@@ -1,0 +1,42 @@
+"""How Spark plans: what a small day costs is its plans and tasks, not its rows; what a large day costs is its rows."""
+
+from __future__ import annotations
+
+from pyspark import SparkConf
+from pyspark.sql import DataFrame, SparkSession
+
+# Compiling a plan takes longer than interpreting it over few rows, and the dates in it make each day's new to the compiler.
+INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+ONE_TASK_BYTES = 4 << 20
+
+
+SMALL = "pipeline.small"
+
+
+def is_small(session: SparkSession) -> bool:
+    return session.conf.get(SMALL, "false") == "true"
+
+
+def begin_small(session: SparkSession) -> None:
+    """Take data for small until a large slice is read, unless spark-submit's options say how to plan."""
+    session.conf.set(SMALL, "true")
+    submitted = SparkConf()
+    for name, value in INTERPRETED.items():
+        if not submitted.contains(name):
+            session.conf.set(name, value)
+
+
+def by_size(rows: DataFrame, stored_bytes: int) -> DataFrame:
+    """Few rows in one task, as Spark plans no shuffle behind a single partition; after many, plans are compiled."""
+    if stored_bytes <= ONE_TASK_BYTES:
+        return rows.coalesce(1)
+    _begin_large(rows.sparkSession)
+    return rows
+
+
+def _begin_large(session: SparkSession) -> None:
+    session.conf.set(SMALL, "false")
+    submitted = SparkConf()
+    for name in INTERPRETED:
+        if not submitted.contains(name):
+            session.conf.unset(name)
