@@ -106,6 +106,9 @@ def exit_on_error() -> Iterator[None]:
     except PipelineError as error:
         print(printable(error), file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        print(printable(f"a file or an address can't be used: {error}"), file=sys.stderr)
+        sys.exit(PipelineError.exit_code)
 
 
 _COLLECTOR: ContextVar[Callable[[str], None] | None] = ContextVar("collector", default=None)

@@ -150,7 +150,8 @@ def show_refused(dataset: str, ds: str | None, lake: str, landing: str, unmasked
 @exit_on_error()
 def main() -> None:
     parser = CommandLine(prog="python -m common.reports.quarantine", description=__doc__)
-    parser.add_argument("--dataset", required=True)
+    parser.with_help("make quarantine DATASET=NAME", "make quarantine DATASET=NAME DS=2026-01-05 UNMASKED=1")
+    parser.add_argument("--dataset", required=True, help="the dataset: a folder name in jobs/datasets")
     parser.add_argument("--ds", help="a day or a range A..B (default: every day)")
     parser.add_argument("--unmasked", action="store_true", help="show sensitive values too, to who may see them")
     arguments = parser.parse_args()

@@ -16,8 +16,8 @@ from pyarrow import parquet
 import jobs.datasets
 from common.contracts import datasets
 from common.contracts.aggregates import Count, Pick, Sum
-from common.contracts.check_dataset import faults_of
 from common.contracts.contract import LINE, Contract
+from common.reports.check_dataset import faults_of
 from common.sources.contract_text import contract_text
 from common.sources.first_rows import Sample
 from common.sources.guess import event_time_of, guess_columns, keys_of

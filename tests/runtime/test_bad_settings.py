@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 import jobs.datasets
-from common.contracts import page
 from common.errors import UsageError
 from common.lake import pins, training_manifests
 from common.orchestration.cli import parser, run_job
 from common.reader import cli
-from common.reports import gx_docs, quarantine, report, status
+from common.reports import contract_pages, gx_docs, quarantine, report, status
 from common.runtime.locations import require_present
 from jobs.datasets.churn import baseline
 from jobs.ingest import INGEST
@@ -46,6 +45,7 @@ COMMANDS: dict[str, tuple[Callable[[], object], list[str]]] = {
     "report": (report.main, []),
     "quarantine": (quarantine.main, ["--dataset", "churn"]),
     "docs": (gx_docs.main, []),
+    "contracts": (contract_pages.main, []),
     "baseline": (baseline.main, []),
 }
 READER = {
@@ -96,7 +96,7 @@ def test_the_flags_of_a_job_are_checked(
 
 
 @pytest.mark.parametrize(("name", "value"), [("SPARK", "notjson"), ("SPARK", "[1]"), ("LOCK_WAIT_SECONDS", "soon")])
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "contracts"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_setting_of_another_form_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture, command: str, name: str, value: str
 ) -> None:
@@ -107,7 +107,7 @@ def test_a_setting_of_another_form_is_named(
 
 def test_a_folder_of_datasets_must_exist(monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path) -> None:
     monkeypatch.setattr(jobs.datasets, "__path__", [*jobs.datasets.__path__, "/nowhere"])
-    for main, words in (COMMANDS["a job"], COMMANDS["status"], (page.main, [f"--out={tmp_path}"])):
+    for main, words in (COMMANDS["a job"], COMMANDS["status"], (contract_pages.main, [f"--out={tmp_path}"])):
         assert "DATASETS names ['/nowhere']" in refused(monkeypatch, capsys, main, *words)
 
 
