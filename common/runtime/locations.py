@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from common.errors import UsageError
+from common.printable import is_text
 
 REMOTE = ("s3", "s3a", "abfs", "abfss", "hdfs")
 FORMS = "a folder, or a URI such as file:///path or s3://bucket/path"
@@ -18,6 +19,8 @@ def resolve(name: str, uri: str, base: Path) -> str:
     uri = uri.strip()
     if not uri or "\0" in uri:
         raise _refused(name, uri, "names nothing")
+    if not is_text(uri):
+        raise _refused(name, uri, "holds bytes that are not UTF-8")
     scheme = _SCHEME.fullmatch(uri)
     if scheme:
         _require_supported(name, uri, *scheme.groups(""))

@@ -66,6 +66,17 @@ def test_every_program_names_the_option_that_was_meant(
     assert f"{option} is no option of this command (did you mean {'--lake' if words else '--version'}?)" in said
 
 
+@pytest.mark.parametrize("word", ["a\udcff", "a\ufffd"], ids=["as Python keeps it", "as Java replaces it"])
+@pytest.mark.parametrize("module", PROGRAMS)
+def test_no_program_takes_bytes_that_are_not_utf8(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, module: str, word: str
+) -> None:
+    code, _, said = run(monkeypatch, capsys, module, word)
+    assert code == 2
+    (line,) = said.splitlines()
+    assert "holds bytes that are not UTF-8" in line
+
+
 @pytest.mark.parametrize(
     ("raised", "code", "said"),
     [
