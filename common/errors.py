@@ -57,6 +57,10 @@ class LakeNotWritableError(PipelineError):
     """The lake has no space left, or denies write access."""
 
 
+class StorageUnreachableError(PipelineError):
+    """No lake or landing folder answers at a remote address."""
+
+
 class UnsupportedTableError(PipelineError):
     """Another program has given a table features that we would misread."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from common.errors import SourceMissingError, exit_on_error
+from common.errors import SourceMissingError, UsageError, exit_on_error
 from common.lake.files import is_local, local_path
 from common.printable import printable
 from common.quality import gx
@@ -23,7 +23,9 @@ def main() -> None:
     parser.with_help("make docs", "LAKE=/data/lake make docs")
     parser.parse_args()
     lake = load_settings("local").lake
-    if not is_local(lake) or not (local_path(lake) / "gx").exists():
+    if not is_local(lake):
+        raise UsageError(f"{lake} is no local folder; Great Expectations keeps its pages in a local lake only")
+    if not (local_path(lake) / "gx").exists():
         raise SourceMissingError(f"{lake} holds no results of Great Expectations; run jobs/validate.py on it first")
     print(printable(build_docs(local_path(lake))))
 
