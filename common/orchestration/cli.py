@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from common.contracts import datasets
-from common.days import FORM, parse_days, require_begun
+from common.days import FORM, begun_days
 from common.errors import PipelineError, SourceMissingError, UsageError, advice
 from common.orchestration import interruption
 from common.orchestration.chain import check_declarations, missed, run_chain
@@ -138,8 +138,7 @@ def _print_and_exit(code: int, line: Line) -> NoReturn:
 def plan(job: str, arguments: dict[str, Any]) -> list[Run]:
     """Return one run per day from the parsed arguments, without reading or writing the lake."""
     options = dict(arguments)
-    days = parse_days(options.pop("ds"), options.pop("long_range"))
-    require_begun(days)
+    days = begun_days(options.pop("ds"), options.pop("long_range"))
     roots = {name: _absolute(name, options.pop(name)) for name in ("lake", "landing")}
     settings = load_settings(options.pop("env"), **roots)
     dataset = datasets.load(options.pop("dataset"))

@@ -17,7 +17,7 @@ from common.contracts import datasets, layout
 from common.contracts.contract import Contract
 from common.contracts.layout import FILE_REFUSED
 from common.contracts.sensitive import MASK
-from common.days import latest_day, parse_day, parse_days
+from common.days import begun_days, latest_day, parse_day
 from common.errors import exit_on_error
 from common.lake import delta_log, small_tables
 from common.printable import printable
@@ -132,7 +132,7 @@ def _offending(record: str, reason: str, contract: Contract, unmasked: bool) -> 
 def show_refused(dataset: str, ds: str | None, lake: str, landing: str, unmasked: bool = False) -> None:
     contract = datasets.load(dataset).contract
     path = f"{lake}/{layout.quarantine(contract).path}"
-    days = parse_days(ds) if ds else sorted({parse_day(file.partition["ds"]) for file in delta_log.files(path)})
+    days = begun_days(ds) if ds else sorted({parse_day(file.partition["ds"]) for file in delta_log.files(path)})
     rows = small_tables.read_slice(path, {"ds": days}).to_pylist()
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     if not rows:

@@ -137,6 +137,27 @@ def test_names_and_numbers_of_the_reader_are_checked(
     assert READER[words] in refused(monkeypatch, capsys, main, *words.split(), f"--lake={tmp_path / 'lake'}")
 
 
+@pytest.mark.parametrize("ds", ["2962-01-05", "2962-01-04..2962-01-05"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a job", ["--dataset=churn"]),
+        ("quarantine", ["--dataset=churn"]),
+        ("features", ["show", "shop"]),
+        ("features", ["get", "shop", "--out=x.csv"]),
+        ("features", ["diff", "shop", "0", "1"]),
+        ("features", ["why", "shop", "--entity=1"]),
+    ],
+)
+def test_a_day_in_the_future_is_refused_everywhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path, name: str, words: list[str], ds: str
+) -> None:
+    publish(tmp_path / "lake", "ds | user_id | spend\n2026-01-01 | 1 | 10.00", "shop/v1")
+    monkeypatch.setenv("LAKE", str(tmp_path / "lake"))
+    main, _ = COMMANDS[name]
+    assert "2962-01-05 is in the future" in refused(monkeypatch, capsys, main, *words, f"--ds={ds}")
+
+
 def test_the_reader_shows_an_error_escaped(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.setenv("LAKE", "/etc/passwd")
     assert cli.main(["show", "a\x1b[2J"]) == 2
