@@ -114,11 +114,10 @@ dataset: environment ## a new dataset, its contract guessed from a file: NAME=..
 		$(PYTHON) -m jobs.new_dataset "$$NAME" --from "$$FROM"
 
 check: environment ## everything that is wrong with the datasets' contracts, or with one: DATASET=...
-	@$(PYTHON) -m common.contracts.check_dataset $${DATASET:+"$$DATASET"}
+	@$(PYTHON) -m common.reports.check_dataset $${DATASET:+"$$DATASET"}
 
 contracts: environment ## a page for every contract, and each as ODCS, beside the lake
-	@case "$$LAKE" in *://*) folder=data;; *) folder=$$(dirname "$$LAKE");; esac; \
-		$(PYTHON) -m common.contracts.page --out "$$folder/contracts"
+	@$(PYTHON) -m common.reports.contract_pages
 
 report: environment ## one HTML page of 30 days, to the newest or to DS=..., beside the lake: volumes, rules, drift, profiles
 	@$(PYTHON) -m common.reports.report $${DS:+--ds "$$DS"}

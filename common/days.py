@@ -41,6 +41,13 @@ def parse_days(text: str, long_range: bool = False) -> list[date]:
     return days_between(start, end)
 
 
+def begun_days(text: str, long_range: bool = False) -> list[date]:
+    """Parse a day or a range, of which something may have landed already."""
+    days = parse_days(text, long_range)
+    require_begun(days)
+    return days
+
+
 def latest_day(now: datetime | None = None) -> date:
     """Return the newest day that has begun somewhere on Earth."""
     return ((now or datetime.now(UTC)) + EARLIEST_ZONE).date()

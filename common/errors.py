@@ -57,6 +57,10 @@ class LakeNotWritableError(PipelineError):
     """The lake has no space left, or denies write access."""
 
 
+class StorageUnreachableError(PipelineError):
+    """No lake or landing folder answers at a remote address."""
+
+
 class UnsupportedTableError(PipelineError):
     """Another program has given a table features that we would misread."""
 
@@ -106,6 +110,9 @@ def exit_on_error() -> Iterator[None]:
     except PipelineError as error:
         print(printable(error), file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        print(printable(f"a file or an address can't be used: {error}"), file=sys.stderr)
+        sys.exit(PipelineError.exit_code)
 
 
 _COLLECTOR: ContextVar[Callable[[str], None] | None] = ContextVar("collector", default=None)

@@ -9,5 +9,10 @@ def printable(value: object) -> str:
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 
+def is_text(text: str) -> bool:
+    """Whether it came from UTF-8. Python keeps other bytes as lone surrogates; Java, and so spark-submit, writes U+FFFD."""
+    return not any(character == "\ufffd" or "\ud800" <= character <= "\udfff" for character in text)
+
+
 def _escaped(character: str) -> str:
     return character if character.isprintable() else repr(character)[1:-1]

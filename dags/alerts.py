@@ -30,6 +30,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from common.printable import printable
+from common.runtime.private_files import keep_private
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 5.0  # for all receivers together, which are called in parallel
@@ -145,9 +146,9 @@ def _attempts(alert: Alert, receivers: Receivers) -> list[_Attempt]:
 def _write(alert: Alert, path: Path) -> None:
     line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **_plain(asdict(alert))}
     path.parent.mkdir(parents=True, exist_ok=True)
-    # For this user alone. A single unbuffered write keeps the lines of several processes apart.
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "ab", buffering=0) as file:
+    keep_private(path)
+    # A single unbuffered write keeps the lines of several processes apart.
+    with path.open("ab", buffering=0) as file:
         file.write(f"{_printable_json(line)}\n".encode())
 
 

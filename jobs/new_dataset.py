@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from common.contracts.faults import folders, shown
 from common.errors import exit_on_error
+from common.printable import printable
+from common.runtime.command_line import CommandLine
 from common.sources.contract_text import write_dataset
 
 
 @exit_on_error()
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="jobs/new_dataset.py", description=__doc__, allow_abbrev=False)
+    parser = CommandLine(prog="python -m jobs.new_dataset", description=__doc__)
+    parser.with_help(
+        "make dataset NAME=orders FROM=orders.csv", ".venv/bin/python -m jobs.new_dataset orders --from orders.csv"
+    )
     parser.add_argument("name", help="the dataset's name: lower case letters, digits and _")
     parser.add_argument("--from", dest="file", type=Path, required=True, metavar="FILE", help="a file with some rows")
     parser.add_argument("--out", type=Path, help="the folder of datasets (default: jobs/datasets)")
     arguments = parser.parse_args(argv)
     folder = write_dataset(arguments.name, arguments.file, arguments.out or folders()[0])
-    print(f"{shown(folder)}: read and correct contract.py, then: make check DATASET={arguments.name}")
+    print(f"{printable(shown(folder))}: read and correct contract.py, then: make check DATASET={arguments.name}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from tests.support.datasets import datasets_in
 from tests.support.play_lake import PlayLake
+from tests.support.visits import write_visits
 
 # A slow machine must not fail a test.
 hypothesis_settings.register_profile("unhurried", deadline=None)
@@ -68,3 +70,11 @@ def churn(tmp_path: Path, two_days: Path) -> PlayLake:
     """Two published days of a small customer base."""
     shutil.copytree(two_days, tmp_path, dirs_exist_ok=True)
     return PlayLake(tmp_path, "churn")
+
+
+@pytest.fixture
+def visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of a third dataset, which a test may spoil; paths in messages are relative to the folder above."""
+    monkeypatch.chdir(tmp_path)
+    with datasets_in(tmp_path):
+        yield write_visits(tmp_path)

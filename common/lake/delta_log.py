@@ -16,7 +16,7 @@ from deltalake.exceptions import DeltaError
 from pyarrow import fs
 
 from common.errors import UnsupportedTableError
-from common.lake.files import is_local, list_files, locate
+from common.lake.files import list_files, locate
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
@@ -90,9 +90,7 @@ def dataset(table: DeltaTable) -> Dataset:
 
 def exists(uri: str) -> bool:
     """Whether the table has a commit; a run that was killed while it created the table leaves an empty log."""
-    if is_local(uri):
-        return version(uri) != NO_TABLE
-    return bool(DeltaTable.is_deltatable(uri))
+    return version(uri) != NO_TABLE
 
 
 def version(uri: str) -> int:

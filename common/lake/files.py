@@ -10,13 +10,18 @@ from typing import Any
 
 from pyarrow import fs
 
+from common.lake.reach import require_reachable
+
 LOOKS = 6
 
 
 def locate(uri: str) -> tuple[fs.FileSystem, str]:
     if "://" not in uri:
         return fs.LocalFileSystem(), uri
-    located: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(uri.replace("s3a://", "s3://", 1))
+    uri = uri.replace("s3a://", "s3://", 1)
+    if not is_local(uri):
+        require_reachable(uri)
+    located: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(uri)
     return located
 
 

@@ -7,7 +7,6 @@ import Feast.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from common.lake import data_files, delta_log, files, small_tables
 from common.online import connect
 from common.online.feast_templates import DEFINITIONS, ENTITY, FIELD, GENERATED, SETTINGS, STORE, VIEW
 from common.online.serving import DAYS
+from common.runtime.command_line import CommandLine
 from common.runtime.settings import ROOT, load_settings
 
 # A row of ds holds what was known at the end of ds. An earlier timestamp would leak the future.
@@ -158,7 +158,8 @@ def write(contracts: Sequence[Contract], out: Path, address: str) -> None:
 
 @exit_on_error()
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m common.online.feast_repo", description=__doc__)
+    parser = CommandLine(prog="python -m common.online.feast_repo", description=__doc__)
+    parser.with_help(".venv/bin/python -m common.online.feast_repo --out data/feast")
     parser.add_argument("--lake", help="where the tables are (default: as in conf/local.yml)")
     parser.add_argument("--out", type=Path, required=True, help="the folder to write the repository to")
     arguments = parser.parse_args()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from abc import abstractmethod
@@ -15,6 +14,7 @@ from urllib.parse import quote
 from common.errors import LockedError
 from common.online.row_codec import Pair, decode
 from common.online.store import Store, unreachable
+from common.runtime.private_files import close_to_others, keep_private
 
 PROJECT = Path(__file__).resolve().parents[2]
 WAIT_SECONDS = 30
@@ -157,8 +157,10 @@ class SqliteStore(SqlStore):
         try:
             if create:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                # SQLite would use the umask; its side files take the mode of this one.
-                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                # SQLite would use the umask; side files that it makes take the mode of this one.
+                keep_private(self.path)
+            for side in ("", "-wal", "-shm"):
+                close_to_others(self.path.with_name(self.path.name + side))
             connection = sqlite3.connect(
                 f"file:{quote(str(self.path))}?mode={'rwc' if create else 'rw'}",
                 uri=True,

@@ -11,11 +11,12 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from common.contracts import datasets
-from common.days import FORM, parse_days, require_begun
+from common.days import FORM, begun_days
 from common.errors import PipelineError, SourceMissingError, UsageError, advice
 from common.orchestration import interruption
 from common.orchestration.chain import check_declarations, missed, run_chain
@@ -90,22 +91,27 @@ def run_chain_job(steps: list[ChainStep], argv: list[str] | None = None) -> NoRe
 def _run_and_exit(
     name: str, work: Callable[[dict[str, Any]], Line], arguments: argparse.ArgumentParser, argv: list[str] | None
 ) -> NoReturn:
-    with interruption.signals_interrupt():
+    # Standard output is for the JSON line. What anything else prints, a dataset's own code as well, goes to standard error.
+    output = sys.stdout
+    with interruption.signals_interrupt(), redirect_stdout(sys.stderr):
         started = time.monotonic()
-        code, line = _run(name, work, arguments, argv)
+        code, line = _run(name, work, lambda: _options(arguments, argv, output))
         line["seconds"] = round(time.monotonic() - started, 1)
-        _print_and_exit(code, line)
+        _print_and_exit(code, line, output)
 
 
-def _run(
-    name: str, work: Callable[[dict[str, Any]], Line], arguments: argparse.ArgumentParser, argv: list[str] | None
-) -> tuple[int, Line]:
+def _options(arguments: argparse.ArgumentParser, argv: list[str] | None, output: TextIO) -> dict[str, Any]:
+    with redirect_stdout(output):  # for --help
+        return vars(arguments.parse_args(argv))
+
+
+def _run(name: str, work: Callable[[dict[str, Any]], Line], parse: Callable[[], dict[str, Any]]) -> tuple[int, Line]:
     line: Line = {"job": name, "outcome": "failed"}
     code = 1
     try:
         listen()
         jvm.leave_interrupts_to_python()
-        options = vars(arguments.parse_args(argv))
+        options = parse()
         line |= {"dataset": options["dataset"], "ds": options["ds"]}
         line = interruption.run_beside(lambda: work(options))
         code = SourceMissingError.exit_code if line.get("missing") else 0
@@ -127,9 +133,9 @@ def _run(
     return code, line
 
 
-def _print_and_exit(code: int, line: Line) -> NoReturn:
+def _print_and_exit(code: int, line: Line, output: TextIO) -> NoReturn:
     sys.stderr.flush()
-    print(json.dumps(line, default=str), flush=True)
+    print(json.dumps(line, default=str), file=output, flush=True)
     if line["outcome"] == "interrupted":
         os._exit(code)  # other threads are still at work
     sys.exit(code)
@@ -138,8 +144,7 @@ def _print_and_exit(code: int, line: Line) -> NoReturn:
 def plan(job: str, arguments: dict[str, Any]) -> list[Run]:
     """Return one run per day from the parsed arguments, without reading or writing the lake."""
     options = dict(arguments)
-    days = parse_days(options.pop("ds"), options.pop("long_range"))
-    require_begun(days)
+    days = begun_days(options.pop("ds"), options.pop("long_range"))
     roots = {name: _absolute(name, options.pop(name)) for name in ("lake", "landing")}
     settings = load_settings(options.pop("env"), **roots)
     dataset = datasets.load(options.pop("dataset"))

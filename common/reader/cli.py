@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from common.days import begun_days
 from common.errors import INTERRUPTED, ContractViolationError, PipelineError
 from common.names import whole_number
 from common.printable import printable
@@ -107,6 +108,8 @@ def main(argv: list[str] | None = None) -> int:
     complete(parser)
     try:
         parser.parse_args(argv, arguments)
+        if ds := getattr(arguments, "ds", None):
+            begun_days(ds, long_range=True)
         output: Output = arguments.run(Lake(lake_uri(arguments.lake)), arguments)
         output.print(arguments.json)
     except PipelineError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 from common.contracts.contract import Contract
 from common.lake.files import is_local, local_path
 from common.sources.csv_records import csv_header, numbered_records, parse_record
+from common.sources.landing_files import format_of
 from common.sources.text_records import Lines, RefusedFileError, TextFile
 
 # A larger file takes too long to read for a few line numbers.
@@ -37,14 +38,14 @@ def find_lines(landing: str, contract: Contract, ds: str, file: str, records: Co
 
 
 def _numbered(path: Path, contract: Contract) -> Numbered:
-    name = path.name.lower().removesuffix(".gz")
-    if not name.endswith((".csv", ".jsonl", ".json")) or not path.is_file() or path.stat().st_size > LARGEST_BYTES:
+    format_ = format_of(path.name)
+    if format_ not in ("csv", "json") or not path.is_file() or path.stat().st_size > LARGEST_BYTES:
         return
     source = contract.source
     opened = gzip.open if path.name.lower().endswith(".gz") else open
     with opened(path, "rb") as stream:
         blocks = TextFile(stream, source.encoding, source.longest_record).blocks()  # type: ignore[arg-type]
-        yield from _csv(blocks, contract) if name.endswith(".csv") else _json(blocks, contract)
+        yield from _csv(blocks, contract) if format_ == "csv" else _json(blocks, contract)
 
 
 def _csv(blocks: Lines, contract: Contract) -> Numbered:

@@ -17,7 +17,7 @@ from common.contracts import datasets, layout
 from common.contracts.contract import Contract
 from common.contracts.layout import FILE_REFUSED
 from common.contracts.sensitive import MASK
-from common.days import latest_day, parse_day, parse_days
+from common.days import begun_days, latest_day, parse_day
 from common.errors import exit_on_error
 from common.lake import data_files, small_tables
 from common.printable import printable
@@ -132,7 +132,7 @@ def _offending(record: str, reason: str, contract: Contract, unmasked: bool) -> 
 def show_refused(dataset: str, ds: str | None, lake: str, landing: str, unmasked: bool = False) -> None:
     contract = datasets.load(dataset).contract
     path = f"{lake}/{layout.quarantine(contract).path}"
-    days = parse_days(ds) if ds else [parse_day(day) for day in data_files.partition_values(path, "ds")]
+    days = begun_days(ds) if ds else [parse_day(day) for day in data_files.partition_values(path, "ds")]
     rows = small_tables.read_slice(path, {"ds": days}).to_pylist()
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     if not rows:
@@ -150,7 +150,8 @@ def show_refused(dataset: str, ds: str | None, lake: str, landing: str, unmasked
 @exit_on_error()
 def main() -> None:
     parser = CommandLine(prog="python -m common.reports.quarantine", description=__doc__)
-    parser.add_argument("--dataset", required=True)
+    parser.with_help("make quarantine DATASET=NAME", "make quarantine DATASET=NAME DS=2026-01-05 UNMASKED=1")
+    parser.add_argument("--dataset", required=True, help="the dataset: a folder name in jobs/datasets")
     parser.add_argument("--ds", help="a day or a range A..B (default: every day)")
     parser.add_argument("--unmasked", action="store_true", help="show sensitive values too, to who may see them")
     arguments = parser.parse_args()

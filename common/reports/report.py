@@ -20,14 +20,16 @@ from common.contracts.contract import TABLES
 from common.days import LONGEST_RANGE, day_range, latest_day, parse_day, require_begun
 from common.errors import SourceMissingError, UsageError, exit_on_error
 from common.lake import data_files, small_tables
-from common.lake.files import is_local, list_files, local_path, read_json
+from common.lake.files import list_files, local_path, read_json
 from common.orchestration import run_log
+from common.printable import printable
 from common.quality import gx
 from common.reports import status, svg
+from common.reports.beside import beside_lake
 from common.reports.dataset_report import STATES, DatasetReport, Track
 from common.reports.status import STEPS
 from common.runtime.command_line import CommandLine
-from common.runtime.settings import CONF, ROOT, load_settings
+from common.runtime.settings import CONF, load_settings
 
 NAME = "report.html"
 # Defaults for keys that a stored result may omit.
@@ -146,26 +148,22 @@ def _latest(ends: Sequence[str], window: Sequence[str], days: int) -> str:
 @exit_on_error()
 def main() -> None:
     parser = CommandLine(prog="python -m common.reports.report", description=__doc__)
+    parser.with_help("make report", ".venv/bin/python -m common.reports.report --ds 2026-01-05 --days 60")
     parser.add_argument("--out", type=Path, help=f"file to write (default: {NAME} beside the lake)")
     parser.add_argument("--ds", help="the last day to show (default: the newest of each dataset)")
     parser.add_argument("--days", type=int, default=30, help="how many days to show (default: 30)")
-    parser.add_argument("--env", default="local")
+    parser.add_argument("--env", default="local", help="read the settings in conf/<env>.yml (default: local)")
     arguments = parser.parse_args()
     if not 1 <= arguments.days <= LONGEST_RANGE:
         raise UsageError(f"--days {arguments.days} is out of range; give a number from 1 to {LONGEST_RANGE}")
     lake = load_settings(arguments.env).lake
     until = parse_day(arguments.ds) if arguments.ds else None
     require_begun([until] if until else [])
-    out: Path = arguments.out or _beside(lake)
+    out: Path = arguments.out or beside_lake(lake) / NAME
     text = render_page(lake, windows_of(lake, until, arguments.days), arguments.days, out)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
-    print(out)
-
-
-def _beside(lake: str) -> Path:
-    """Beside the lake that the page is about; for a lake that is not a local folder, in the project's data."""
-    return (local_path(lake).parent if is_local(lake) else ROOT / "data") / NAME
+    print(printable(out))
 
 
 if __name__ == "__main__":

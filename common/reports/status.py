@@ -137,9 +137,10 @@ def _shown(count: int | None) -> str:
 @exit_on_error()
 def main() -> None:
     parser = CommandLine(prog="python -m common.reports.status", description=__doc__)
+    parser.with_help("make status", ".venv/bin/python -m common.reports.status --dataset NAME --short")
     parser.add_argument("--dataset", choices=datasets.names(), help="only this dataset")
     parser.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
-    parser.add_argument("--env", default="local")
+    parser.add_argument("--env", default="local", help="read the settings in conf/<env>.yml (default: local)")
     parser.add_argument("--short", action="store_true", help="leave out the table versions")
     arguments = parser.parse_args()
     settings = load_settings(arguments.env, lake=arguments.lake)
@@ -159,7 +160,7 @@ def main() -> None:
                 console.print(f"No longer up to date, run again: {', '.join(map(str, stale))}", style="yellow")
             console.print()
         else:
-            console.print(f"{name}: nothing has run yet in {lake}", markup=False)
+            console.print(f"{name}: nothing has run yet in {printable(lake)}", markup=False)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from common.errors import EXIT_CODES, UsageError
 from common.names import did_you_mean
+from common.printable import is_text
 
 PACKAGE = "feature-pipeline"
 
@@ -32,6 +33,11 @@ class CommandLine(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         words = sys.argv[1:] if args is None else list(args)
+        for word in words:
+            if not is_text(word):
+                self.error(
+                    f"{word!r} holds bytes that are not UTF-8, and may mean something else; rename it, or type it anew"
+                )
         if not self._subparsers:
             self._require_known_options(words)
         return super().parse_known_args(words, namespace)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import stat
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from common.errors import UsageError
+from common.printable import is_text
 
 REMOTE = ("s3", "s3a", "abfs", "abfss", "hdfs")
 FORMS = "a folder, or a URI such as file:///path or s3://bucket/path"
+_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?|[0-9a-f.]*:[0-9a-f:.]*")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?(.*)", re.DOTALL)
 
 
@@ -18,6 +21,8 @@ def resolve(name: str, uri: str, base: Path) -> str:
     uri = uri.strip()
     if not uri or "\0" in uri:
         raise _refused(name, uri, "names nothing")
+    if not is_text(uri):
+        raise _refused(name, uri, "holds bytes that are not UTF-8")
     scheme = _SCHEME.fullmatch(uri)
     if scheme:
         _require_supported(name, uri, *scheme.groups(""))
@@ -55,6 +60,18 @@ def _require_supported(name: str, uri: str, scheme: str, slashes: str, rest: str
         raise _refused(name, uri, "has no absolute path after file://")
     if scheme != "file" and rest[:1] in ("", "/"):
         raise _refused(name, uri, "names no bucket or host")
+    if scheme != "file" and ("?" in rest or "#" in rest):
+        raise _refused(name, uri, "has a ? or #, and so can't be a folder")
+    if scheme != "file" and not _is_host(uri):
+        raise _refused(name, uri, "has a bucket, host or port that cannot be")
+
+
+def _is_host(uri: str) -> bool:
+    try:
+        parts = urlsplit(uri)
+        return parts.port != 0 and bool(_HOST.fullmatch(parts.hostname or ""))
+    except ValueError:
+        return False
 
 
 def _expanded(name: str, uri: str) -> Path:

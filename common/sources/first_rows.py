@@ -15,6 +15,7 @@ from typing import Any, TextIO, TypeVar
 from common.errors import UsageError
 from common.sources.csv_records import MOST_NAMES
 from common.sources.json_records import require_json_lines
+from common.sources.landing_files import FORMATS, format_of
 from common.sources.text_records import LONGEST_LINE, RefusedFileError
 
 MOST_ROWS = 100_000
@@ -37,15 +38,12 @@ def read_sample(file: Path) -> Sample:
     """The first rows of a CSV, JSON lines or Parquet file; CSV and JSON lines may be gzipped."""
     if not file.is_file():
         raise UsageError(f"{file} is not a file; name a CSV, JSON lines or Parquet file")
-    kind = file.name.removesuffix(".gz").rpartition(".")[2].lower()
-    readers: dict[str, Callable[[Path], Sample]] = {"parquet": _parquet, "csv": _csv}
-    readers |= dict.fromkeys(("jsonl", "ndjson", "json"), _json)
-    if kind not in readers:
-        raise UsageError(
-            f"{file}: files ending in .{kind} are not read; expected .csv, .jsonl, .json, .ndjson or .parquet"
-        )
+    readers: dict[str, Callable[[Path], Sample]] = {"parquet": _parquet, "csv": _csv, "json": _json}
+    format_ = format_of(file.name)
+    if not format_:
+        raise UsageError(f"{file} ends in none of {', '.join(FORMATS)}; name a file that ingest reads")
     try:
-        sample = readers[kind](file)
+        sample = readers[format_](file)
     except (OSError, ValueError, csv.Error, RefusedFileError) as error:
         raise UsageError(f"{file} can't be read: {error}") from None
     if not sample.columns:
@@ -54,7 +52,7 @@ def read_sample(file: Path) -> Sample:
 
 
 def _open(file: Path, encoding: str) -> TextIO:
-    if file.suffix == ".gz":
+    if file.suffix.lower() == ".gz":
         return gzip.open(file, "rt", encoding=encoding, newline="")
     return file.open(encoding=encoding, newline="")
 

@@ -16,6 +16,9 @@ FORMATS = {
     ".jsonl": "json",
     ".jsonl.gz": "json",
     ".json": "json",
+    ".json.gz": "json",
+    ".ndjson": "json",
+    ".ndjson.gz": "json",
     ".parquet": "parquet",
 }
 NO_FILES = {
@@ -36,7 +39,7 @@ class LandedFile:
 
     @property
     def format(self) -> str:
-        return _format(self.name)
+        return format_of(self.name)
 
 
 def landed_files(folder: str) -> list[LandedFile]:
@@ -116,7 +119,7 @@ def _entry(base: str, name: str, entry: os.DirEntry[str]) -> Iterator[LandedFile
         yield LandedFile(name, problem)
     elif stat.S_ISREG(mode):
         yield _of_format(name)
-    elif _format(name):
+    elif format_of(name):
         yield LandedFile(name, "it is a folder with the name of a file; rename it, or land a file")
     else:
         yield from _local(base, name)
@@ -124,11 +127,12 @@ def _entry(base: str, name: str, entry: os.DirEntry[str]) -> Iterator[LandedFile
 
 def _of_format(name: str) -> LandedFile:
     endings = ", ".join(FORMATS)
-    refused = "" if _format(name) else f"its name ends in none of {endings}; rename it, or take it out of landing"
+    refused = "" if format_of(name) else f"its name ends in none of {endings}; rename it, or take it out of landing"
     return LandedFile(name, refused)
 
 
-def _format(name: str) -> str:
+def format_of(name: str) -> str:
+    """The format that a file's name stands for; empty for a name that is not read."""
     return next((format_ for ending, format_ in FORMATS.items() if name.lower().endswith(ending)), "")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import gzip
 import io
@@ -16,7 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.days import parse_day
-from common.errors import exit_on_error
+from common.errors import UsageError, exit_on_error
+from common.names import did_you_mean, whole_number
+from common.runtime.command_line import CommandLine
 
 FIRST_DAY = "2026-01-01"
 FORMATS = ("csv", "csv.gz", "jsonl", "parquet")
@@ -27,18 +28,23 @@ Generator = Callable[[date, int, int, bool], tuple[Iterator[Row], list[str]]]
 
 @exit_on_error()
 def main(name: str, columns: Sequence[str], generate: Generator, argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m jobs.datasets.{name}.sample", description=f"Landing data of {name}."
-    )
-    parser.add_argument("--days", type=int, default=14)
-    parser.add_argument("--rows", type=int, default=2000, help="rows a day")
+    program = f"python -m jobs.datasets.{name}.sample"
+    parser = CommandLine(prog=program, description=f"Write landing files of {name}, made up from a seed.")
+    parser.with_help(f".venv/bin/{program} --days 16 --out data/landing")
+    parser.add_argument("--days", type=whole_number, default=14, help="how many days (default: 14)")
+    parser.add_argument("--rows", type=whole_number, default=2000, help="rows a day (default: 2000)")
     parser.add_argument("--out", type=Path, required=True, help="the landing folder")
-    parser.add_argument("--start", type=parse_day, default=parse_day(FIRST_DAY))
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--start", type=parse_day, default=parse_day(FIRST_DAY), help=f"first day (default: {FIRST_DAY})"
+    )
+    parser.add_argument("--seed", type=whole_number, default=1, help="another seed makes other rows (default: 1)")
     parser.add_argument("--clean", action="store_true", help="leave out the errors that the sample contains on purpose")
     parser.add_argument("--formats", default=",".join(FORMATS), help="of the files, separated by commas")
     options = parser.parse_args(argv)
     formats = options.formats.split(",")
+    for unknown in [format_ for format_ in formats if format_ not in FORMATS]:
+        known = ", ".join(FORMATS)
+        raise UsageError(f"--formats {unknown!r} is unknown; expected some of: {known}{did_you_mean(unknown, FORMATS)}")
     for number in range(options.days):
         ds = options.start + timedelta(days=number)
         rows, broken = generate(ds, options.rows, options.seed, not options.clean)

@@ -7,6 +7,8 @@ from pathlib import Path
 from common import contracts
 from common.contracts.field_notes import Notes
 from common.contracts.reference import contract_part, examples, section, table
+from common.errors import exit_on_error
+from common.runtime.command_line import CommandLine
 from common.training import steps, training_set
 
 PAGE = Path(contracts.__path__[0]) / "reference.md"
@@ -63,7 +65,11 @@ def page() -> str:
     return "\n".join([contract_part(), *sections, heading, table(("step", "what it does", "example"), rows)])
 
 
+@exit_on_error()
 def main() -> None:
+    parser = CommandLine(prog="python -m common.training.reference", description=__doc__)
+    parser.with_help(".venv/bin/python -m common.training.reference")
+    parser.parse_args()
     PAGE.write_text(page(), encoding="utf-8")
     print(PAGE)
 

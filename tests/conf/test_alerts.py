@@ -138,6 +138,15 @@ def test_the_log_of_alerts_is_private_and_safe_to_print(tmp_path: Path) -> None:
     assert log.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_log_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "alerts.log"
+    log.parent.mkdir()
+    log.touch()
+    log.chmod(0o664)
+    tell(ALERT, receivers(tmp_path))
+    assert (log.stat().st_mode & 0o777, len(lines(tmp_path))) == (0o600, 1)
+
+
 def test_a_long_message_is_cut_for_a_receiver_of_short_ones() -> None:
     text = Alert("failed", "daily", "", "2026-01-05", "x" * 100_000, link="http://here").words
     assert len(text) < 3100

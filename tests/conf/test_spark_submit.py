@@ -57,3 +57,13 @@ def test_the_last_words_of_a_stopped_job_are_shown(command: Path, tmp_path: Path
     os.killpg(process.pid, number)
     _, said = process.communicate(timeout=120)
     assert (process.returncode, said) == (130, "stopped\n")
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8", ""])
+def test_java_reads_arguments_as_utf8_in_any_locale(command: Path, tmp_path: Path, locale: str) -> None:
+    spark(tmp_path, "locale charmap")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
+    done = subprocess.run(
+        [command], env=environment | {"LC_ALL": locale}, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout == "UTF-8\n"

@@ -7,9 +7,9 @@ import pytest
 from common.contracts import layout
 from common.contracts.aggregates import Aggregate, Count, DatePart, FeatureRatio, Mean, Pick, Share, Sum
 from common.contracts.contract import Column, Contract, Feature, Features, Files
-from common.contracts.page import contract_markdown
 from common.contracts.suite import rules_of
 from common.errors import ContractDeclarationError
+from common.reports.contract_pages import contract_markdown
 from jobs.datasets.transactions.contract import CONTRACT
 
 

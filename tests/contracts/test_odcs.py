@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft201909Validator
 from open_data_contract_standard.model import DataQuality, OpenDataContractStandard, SchemaProperty
 
-from common.contracts import datasets, layout, odcs, page
+from common.contracts import datasets, layout, odcs
 from common.contracts.contract import Column, Contract
 from common.contracts.expectations import Freshness, Rule, Severity
 from common.contracts.suite import rules_of
 from common.errors import ContractDeclarationError
+from common.reports import contract_pages
 from jobs.datasets.churn.contract import CONTRACT as SNAPSHOT
 from jobs.datasets.transactions.contract import CONTRACT as EVENTS
 from tests.contracts import odcs_reading
@@ -262,7 +263,7 @@ def test_the_promises_are_numbers_with_units() -> None:
 
 
 def test_the_pages_are_written_with_their_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["page", "--out", str(tmp_path)])
-    page.main()
+    monkeypatch.setattr("sys.argv", ["contract_pages", "--out", str(tmp_path)])
+    contract_pages.main()
     assert {path.name for path in tmp_path.iterdir()} >= {"churn.md", "churn.odcs.yaml", "transactions.odcs.yaml"}
     assert OpenDataContractStandard.from_file(str(tmp_path / "churn.odcs.yaml")) == odcs.document(SNAPSHOT)

@@ -30,6 +30,7 @@ GROUND = {"common", "common.errors", "common.days", "common.names", "common.prin
 FOR_DAGS = ("contracts", "ground")
 FOR_DAGS_TOO = {
     "common.runtime.settings",
+    "common.runtime.private_files",
     "common.runtime.submit_command",
     "common.sources.landing",
     "common.orchestration.staleness",

@@ -16,8 +16,8 @@ from pyarrow import parquet
 import jobs.datasets
 from common.contracts import datasets
 from common.contracts.aggregates import Count, Pick, Sum
-from common.contracts.check_dataset import faults_of
 from common.contracts.contract import LINE, Contract
+from common.reports.check_dataset import faults_of
 from common.sources.contract_text import contract_text
 from common.sources.first_rows import Sample
 from common.sources.guess import event_time_of, guess_columns, keys_of
@@ -198,7 +198,7 @@ def test_an_existing_dataset_is_never_overwritten(
     [
         ("Orders", "a.csv", b"id\n1\n", "'Orders' is not allowed as a name"),
         ("../orders", "a.csv", b"id\n1\n", "is not allowed as a name"),
-        ("orders", "a.xlsx", b"", "files ending in .xlsx are not read"),
+        ("orders", "a.xlsx", b"", "ends in none of .csv, "),
         ("orders", "a.csv", b"", "has no columns"),
         ("orders", "a.jsonl", b"nonsense\n", "can't be read"),
         ("orders", "a.jsonl", b"7\n", "no JSON objects"),

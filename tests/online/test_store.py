@@ -482,6 +482,15 @@ def test_sqlite_is_for_the_user_alone(tmp_path: Path) -> None:
     assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
 
 
+def test_an_sqlite_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path}/online.db"
+    open_store(address).load("sales_v1", "user_id", spends(1), {})
+    for file in tmp_path.iterdir():
+        file.chmod(0o666)
+    open_store(address).load("sales_v1", "user_id", spends(2), {})
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
+
+
 def test_the_address_comes_from_online_where_none_is_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ONLINE", f"sqlite:///{tmp_path}/there.db")
     open_store().load("sales_v1", "user_id", [rows("1:1")], {})

@@ -138,6 +138,29 @@ def test_a_refused_declaration_ends_a_chain_before_it_began(said: Any, tmp_path:
     assert not (tmp_path / "lake").exists()
 
 
+def test_what_a_datasets_code_prints_never_reaches_stdout(
+    visits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (visits / "transforms.py").write_text(
+        'print("when imported")\n\n\ndef derive(rows):\n    print("when it derives")\n    return rows\n\n\n'
+        'def measure(rows):\n    print("when it measures")\n    return rows\n'
+    )
+
+    def main(run: Run) -> Outcome:
+        run.dataset.derive(None)  # type: ignore[arg-type]
+        run.dataset.measure(None)  # type: ignore[arg-type]
+        return Outcome("done")
+
+    steps = [ChainStep(Job("clean", main))]
+    with pytest.raises(SystemExit):
+        run_chain_job(steps, ["--dataset", "visits", "--ds", "2026-01-05", "--lake", str(tmp_path / "lake")])
+    said = capsys.readouterr()
+    (line,) = said.out.splitlines()
+    assert json.loads(line)["outcome"] == "done"
+    for printed in ("when imported", "when it derives", "when it measures"):
+        assert printed in said.err
+
+
 def test_help_exits_with_0(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         run_job(ingest(), argv=["--help"])

@@ -34,9 +34,11 @@ def test_a_record_is_found_by_its_fields_or_its_text(folder: Path) -> None:
     (folder / "a.csv").write_text(CSV)
     (folder / "b.csv.gz").write_bytes(gzip.compress(CSV.encode()))
     (folder / "c.jsonl").write_text(JSON)
+    (folder / "d.NDJSON").write_text(JSON)
     assert lines(folder, "a.csv", SENT, TORN) == {SENT: 4, TORN: 5}, "a quoted field spans two lines"
     assert lines(folder, "b.csv.gz", SENT, TORN) == {SENT: 4, TORN: 5}
     assert lines(folder, "c.jsonl", SENT, TORN) == {SENT: 2, TORN: 3}
+    assert lines(folder, "d.NDJSON", SENT, TORN) == {SENT: 2, TORN: 3}
 
 
 def test_what_is_gone_or_no_text_has_no_line(folder: Path) -> None:

@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 import jobs.datasets
-from common.contracts import page
 from common.errors import UsageError
 from common.lake import pins, training_manifests
 from common.orchestration.cli import parser, run_job
 from common.reader import cli
-from common.reports import gx_docs, quarantine, report, status
+from common.reports import contract_pages, gx_docs, quarantine, report, status
 from common.runtime.locations import require_present
 from jobs.datasets.churn import baseline
 from jobs.ingest import INGEST
@@ -30,11 +29,20 @@ PLACES = {
     "gs://bucket/lake": "of a kind that is not supported",
     "s3://": "names no bucket",
     "s3:///lake": "names no bucket",
+    "s3://bucket:99999/lake": "has a bucket, host or port that cannot be",
+    "s3://a bucket/lake": "has a bucket, host or port that cannot be",
+    "s3://-bucket/lake": "has a bucket, host or port that cannot be",
+    "s3://bucket/lake?region=x": "has a ? or #",
+    "hdfs://host:port/lake": "has a bucket, host or port that cannot be",
+    "gs://x:y": "of a kind that is not supported",
     "file://lake": "no absolute path",
     "/etc/passwd": "is a file",
     "file:///etc/passwd": "is a file",
     "/etc/passwd/lake": "can't be used (Not a directory)",
     "x" * 300: "can't be used (File name too long)",
+    "lake\udcff": "bytes that are not UTF-8",
+    "s3://bucket/\udcff": "bytes that are not UTF-8",
+    "other\ufffd": "bytes that are not UTF-8",
 }
 COMMANDS: dict[str, tuple[Callable[[], object], list[str]]] = {
     "a job": (
@@ -46,6 +54,7 @@ COMMANDS: dict[str, tuple[Callable[[], object], list[str]]] = {
     "report": (report.main, []),
     "quarantine": (quarantine.main, ["--dataset", "churn"]),
     "docs": (gx_docs.main, []),
+    "contracts": (contract_pages.main, []),
     "baseline": (baseline.main, []),
 }
 READER = {
@@ -92,11 +101,11 @@ def test_the_flags_of_a_job_are_checked(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture, flag: str, place: str
 ) -> None:
     main, words = COMMANDS["a job"]
-    assert f"{flag} " in refused(monkeypatch, capsys, main, *words, f"{flag}={place}")
+    assert flag in refused(monkeypatch, capsys, main, *words, f"{flag}={place}")
 
 
 @pytest.mark.parametrize(("name", "value"), [("SPARK", "notjson"), ("SPARK", "[1]"), ("LOCK_WAIT_SECONDS", "soon")])
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "contracts"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_setting_of_another_form_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture, command: str, name: str, value: str
 ) -> None:
@@ -107,7 +116,7 @@ def test_a_setting_of_another_form_is_named(
 
 def test_a_folder_of_datasets_must_exist(monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path) -> None:
     monkeypatch.setattr(jobs.datasets, "__path__", [*jobs.datasets.__path__, "/nowhere"])
-    for main, words in (COMMANDS["a job"], COMMANDS["status"], (page.main, [f"--out={tmp_path}"])):
+    for main, words in (COMMANDS["a job"], COMMANDS["status"], (contract_pages.main, [f"--out={tmp_path}"])):
         assert "DATASETS names ['/nowhere']" in refused(monkeypatch, capsys, main, *words)
 
 
@@ -126,6 +135,27 @@ def test_names_and_numbers_of_the_reader_are_checked(
     publish(tmp_path / "lake", "ds | user_id | spend\n2026-01-01 | 1 | 10.00", "shop/v1")
     main, _ = COMMANDS["features"]
     assert READER[words] in refused(monkeypatch, capsys, main, *words.split(), f"--lake={tmp_path / 'lake'}")
+
+
+@pytest.mark.parametrize("ds", ["2962-01-05", "2962-01-04..2962-01-05"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a job", ["--dataset=churn"]),
+        ("quarantine", ["--dataset=churn"]),
+        ("features", ["show", "shop"]),
+        ("features", ["get", "shop", "--out=x.csv"]),
+        ("features", ["diff", "shop", "0", "1"]),
+        ("features", ["why", "shop", "--entity=1"]),
+    ],
+)
+def test_a_day_in_the_future_is_refused_everywhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path, name: str, words: list[str], ds: str
+) -> None:
+    publish(tmp_path / "lake", "ds | user_id | spend\n2026-01-01 | 1 | 10.00", "shop/v1")
+    monkeypatch.setenv("LAKE", str(tmp_path / "lake"))
+    main, _ = COMMANDS[name]
+    assert "2962-01-05 is in the future" in refused(monkeypatch, capsys, main, *words, f"--ds={ds}")
 
 
 def test_the_reader_shows_an_error_escaped(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:

@@ -1,5 +1,6 @@
 """What ingest makes of a landing folder, without Spark."""
 
+import gzip
 import os
 import subprocess
 import sys
@@ -15,11 +16,12 @@ import pytest
 
 from common.contracts.aggregates import Pick
 from common.contracts.contract import Column, Contract, Feature, Features, Files
-from common.errors import ContractDeclarationError, SourceMissingError
+from common.errors import ContractDeclarationError, SourceMissingError, UsageError
 from common.runtime.settings import ROOT
 from common.sources import completeness
+from common.sources.first_rows import read_sample
 from common.sources.landing import Landing
-from common.sources.landing_files import landed_files
+from common.sources.landing_files import FORMATS, format_of, landed_files
 from common.sources.parquet_batches import can_be, parquet_batches
 
 DS = date(2026, 1, 5)
@@ -51,6 +53,23 @@ def landing(folder: Path, **source: object) -> Landing:
 
 def refused(folder: Path) -> dict[str, str]:
     return {unit.name: unit.refused for unit in landing(folder).holds().bad}
+
+
+@pytest.mark.parametrize("ending", [*FORMATS, ".CSV.GZ", ".NDJSON", ".xlsx", ".parquet.gz", ".csv.zip"])
+def test_a_contract_is_guessed_from_what_landing_reads_alone(folder: Path, ending: str) -> None:
+    texts = {"csv": "InvoiceNo,country\n2,DE\n", "json": '{"InvoiceNo": 2, "country": "DE"}\n'}
+    file, content = folder / f"more{ending}", texts.get(format_of(f"x{ending}"), "").encode()
+    if ending == ".parquet":
+        pq.write_table(pa.table({"InvoiceNo": ["2"], "country": ["DE"]}), file)
+    else:
+        file.write_bytes(gzip.compress(content) if ending.lower().endswith(".gz") else content)
+    if format_of(file.name):
+        assert read_sample(file).columns == {"InvoiceNo": ["2"], "country": ["DE"]}
+        assert sorted(rows(folder)) == [("1", "FR"), ("2", "DE")]
+    else:
+        with pytest.raises(UsageError, match="ends in none of .csv, "):
+            read_sample(file)
+        assert "ends in none of .csv, " in refused(folder)[file.name]
 
 
 def rows(folder: Path, **source: object) -> list[tuple[str | None, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +12,7 @@ from common.errors import exit_on_error
 from common.lake import delta_log, training_manifests
 from common.lake.commit_metadata import unsigned_commit
 from common.lake.slices import Replacement, replace_slice
+from common.runtime.command_line import CommandLine
 from common.runtime.settings import load_settings
 from common.training import store
 from common.training.training_set import TIME
@@ -23,8 +23,9 @@ PREDICTIONS = f"predictions/{NAME}"
 
 @exit_on_error()
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m jobs.datasets.churn.baseline", description=__doc__)
-    parser.add_argument("--lake")
+    parser = CommandLine(prog="python -m jobs.datasets.churn.baseline", description=__doc__)
+    parser.with_help(".venv/bin/python -m jobs.datasets.churn.baseline --lake data/lake")
+    parser.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
     lake = load_settings("local", lake=parser.parse_args().lake).lake
     manifest = training_manifests.manifest(lake, NAME)
     earlier = _earlier_result(f"{lake}/{PREDICTIONS}", manifest["version"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -10,6 +9,7 @@ from pyarrow import csv
 
 from common.days import parse_day
 from common.errors import exit_on_error
+from common.runtime.command_line import CommandLine
 from jobs.datasets.churn.contract import CONTRACT, DAYS_IN_A_MONTH
 
 COLUMNS = {
@@ -28,10 +28,11 @@ COLUMNS = {
 
 @exit_on_error()
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m jobs.datasets.churn.telco", description=__doc__)
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--ds", required=True, type=parse_day)
-    parser.add_argument("--out", required=True, type=Path)
+    parser = CommandLine(prog="python -m jobs.datasets.churn.telco", description=__doc__)
+    parser.with_help(".venv/bin/python -m jobs.datasets.churn.telco telco.csv --ds 2026-01-05 --out data/landing")
+    parser.add_argument("file", type=Path, help="the public file, a CSV")
+    parser.add_argument("--ds", required=True, type=parse_day, help="the day to land it under")
+    parser.add_argument("--out", required=True, type=Path, help="the landing folder")
     options = parser.parse_args()
     rows = csv.read_csv(options.file).select(list(COLUMNS)).rename_columns(list(COLUMNS.values()))
     # The file's tenure is in months.

@@ -1,8 +1,7 @@
-"""Say everything that is wrong with a dataset at once, without Spark: `python -m common.contracts.check_dataset DATASET`."""
+"""Say everything that is wrong with a dataset at once, without Spark: `python -m common.reports.check_dataset DATASET`."""
 
 from __future__ import annotations
 
-import argparse
 import ast
 import re
 import sys
@@ -17,6 +16,7 @@ from common.contracts import aggregates, contract, datasets, expectations, fault
 from common.contracts.contract import Contract
 from common.errors import ContractDeclarationError, UsageError, collecting, exit_on_error
 from common.names import did_you_mean
+from common.runtime.command_line import CommandLine
 
 _PLACE = re.compile(r"(.+?):(\d+): ")
 DECLARATIONS = {
@@ -129,9 +129,10 @@ class _Arguments(ast.NodeTransformer):
 
 @exit_on_error()
 def main() -> None:
-    arguments = argparse.ArgumentParser(prog="python -m common.contracts.check_dataset", description=__doc__)
-    arguments.add_argument("datasets", nargs="*", metavar="DATASET", help="folders in jobs/datasets (default: all)")
-    found = {name: faults_of(name) for name in arguments.parse_args().datasets or datasets.names()}
+    parser = CommandLine(prog="python -m common.reports.check_dataset", description=__doc__)
+    parser.with_help("make check", "make check DATASET=NAME")
+    parser.add_argument("datasets", nargs="*", metavar="DATASET", help="folders in jobs/datasets (default: all)")
+    found = {name: faults_of(name) for name in parser.parse_args().datasets or datasets.names()}
     for name, wrong in found.items():
         print("\n".join(wrong) if wrong else f"{name}: nothing wrong", file=sys.stderr if wrong else sys.stdout)
     sys.exit(UsageError.exit_code if any(found.values()) else 0)

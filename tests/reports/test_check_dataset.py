@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from common.contracts import datasets
-from common.contracts.check_dataset import faults_of
 from common.errors import UsageError
+from common.reports.check_dataset import faults_of
 from tests.support.visits import spoil
 
 
@@ -128,7 +128,7 @@ def test_the_check_ends_with_0_and_one_line_without_spark() -> None:
 import runpy, sys
 sys.argv[1:] = ["churn"]
 try:
-    runpy.run_module("common.contracts.check_dataset", run_name="__main__")
+    runpy.run_module("common.reports.check_dataset", run_name="__main__")
 finally:
     assert "pyspark" not in sys.modules
 """

@@ -1,8 +1,7 @@
-"""Write every contract as a Markdown page and an ODCS document: `python -m common.contracts.page --out FOLDER`."""
+"""Write every contract as a Markdown page and an ODCS document: `python -m common.reports.contract_pages`."""
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from common.contracts import datasets, layout, odcs
@@ -11,6 +10,12 @@ from common.contracts.contract import Column, Contract
 from common.contracts.entity import DROP
 from common.contracts.suite import rules_of
 from common.errors import exit_on_error
+from common.printable import printable
+from common.reports.beside import beside_lake
+from common.runtime.command_line import CommandLine
+from common.runtime.settings import load_settings
+
+NAME = "contracts"
 
 
 def contract_markdown(contract: Contract) -> str:
@@ -76,16 +81,17 @@ def _demands(column: Column) -> str:
 
 @exit_on_error()
 def main() -> None:
-    arguments = argparse.ArgumentParser(prog="python -m common.contracts.page", description=__doc__)
-    arguments.add_argument("--out", type=Path, required=True)
-    folder: Path = arguments.parse_args().out
+    parser = CommandLine(prog="python -m common.reports.contract_pages", description=__doc__)
+    parser.with_help("make contracts", ".venv/bin/python -m common.reports.contract_pages --out data/contracts")
+    parser.add_argument("--out", type=Path, help=f"folder to write to (default: {NAME} beside the lake)")
+    folder: Path = parser.parse_args().out or beside_lake(load_settings("local").lake) / NAME
     folder.mkdir(parents=True, exist_ok=True)
     for name in datasets.names():
         contract = datasets.load(name).contract
         files = {f"{name}.md": contract_markdown(contract), f"{name}.odcs.yaml": odcs.document(contract).to_yaml()}
         for file, text in files.items():
             (folder / file).write_text(text, encoding="utf-8")
-            print(folder / file)
+            print(printable(folder / file))
 
 
 if __name__ == "__main__":

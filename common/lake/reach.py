@@ -1,0 +1,64 @@
+"""Whether a remote address answers, asked once and within bounded time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from urllib.parse import urlsplit
+
+from common.errors import PipelineError, StorageUnreachableError, UsageError
+
+WAIT_SECONDS = 20.0
+ASK_AGAIN_SECONDS = 60.0
+MALFORMED = 2
+# Arrow waits minutes for a server that is silent, and again when the process ends; only a process of its own can be stopped.
+_LOOK = f"""
+import sys
+import pyarrow
+from pyarrow import fs
+try:
+    system, path = fs.FileSystem.from_uri(sys.stdin.read())
+    system.get_file_info(path)
+except pyarrow.ArrowInvalid as error:
+    print(error)
+    sys.exit({MALFORMED})
+except Exception as error:
+    print(error)
+    sys.exit(1)
+"""
+_one_look = threading.Lock()
+_seen: dict[str, tuple[float, PipelineError | None]] = {}
+
+
+def require_reachable(uri: str) -> None:
+    """Raise UsageError if no file system can be at this address, and StorageUnreachableError if none answers there."""
+    host = "{0.scheme}://{0.netloc}".format(urlsplit(uri))
+    with _one_look:
+        at, problem = _seen.get(host, (0.0, None))
+        if host not in _seen or (problem and time.monotonic() - at > ASK_AGAIN_SECONDS):
+            problem = _look(uri, host)
+            _seen[host] = (time.monotonic(), problem)
+    if problem:
+        raise problem
+
+
+def _look(uri: str, host: str) -> PipelineError | None:
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _LOOK], input=uri, capture_output=True, text=True, check=False, timeout=WAIT_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return _unreachable(host, f"no answer within {WAIT_SECONDS:g} s")
+    said = " ".join(done.stdout.split()) or done.stderr.strip().rpartition("\n")[2]
+    if done.returncode == MALFORMED:
+        return UsageError(f"{uri!r} is malformed: {said}. Expected an address such as s3://bucket/path")
+    return _unreachable(host, said) if done.returncode else None
+
+
+def _unreachable(host: str, why: str) -> StorageUnreachableError:
+    return StorageUnreachableError(
+        f"{host} can't be reached: {why}. Nothing was changed. Check the address, the network and the credentials, then run "
+        "again"
+    )
