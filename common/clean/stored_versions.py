@@ -48,7 +48,11 @@ def of_keys(run: Run, versions: DataFrame, own_dates: list[date]) -> DataFrame:
 
 
 def too_far(run: Run) -> Column:
-    """Stored rows that no record of the day can replace: it would stand beside them, and the event would count twice."""
+    """Stored rows that no record of the day can replace: it would stand beside them, and the event would count twice.
+
+    Also rows of an arrival that the gate has refused. Clean judges what arrived, and the gate what is read: a verdict that
+    changes later moves no row. Once that arrival is sent again without the row, this day is stale.
+    """
     if run.contract.event_time is None:
         return F.lit(False)
     since = F.lit(run.ds - timedelta(days=run.contract.lateness_days))
@@ -70,10 +74,10 @@ def days_with_moved_records(run: Run) -> list[date]:
 
 def _further_dates(run: Run, near: Sequence[date | str]) -> list[date]:
     """The event dates beyond lateness that share a window with the day's; only keys are read. A LINE key never moves."""
-    beyond = run.contract.features.days_back
+    beyond = run.contract.features.days_back + run.contract.lateness_days
     if run.contract.event_time is None or run.contract.key == LINE:
         return []
-    return sorted({*day_range(run.ds, beyond + run.contract.lateness_days, beyond)} - {*near})
+    return sorted({*day_range(run.ds, beyond, beyond)} - {*near})
 
 
 def own_event_dates(run: Run) -> list[date]:

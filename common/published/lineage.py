@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -16,9 +17,8 @@ from common.errors import SourceMissingError
 from common.features import definition
 from common.lake import snapshot
 from common.lake.delta_log import NO_TABLE
+from common.published.resettled import SUPERSEDED, without_arrivals
 from common.published.view import View
-
-SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True)
@@ -42,29 +42,35 @@ def explain(lake: str, view: View, entity: str, ds: date) -> Lineage:
 
 def _events(lake: str, contract: Contract, facts: dict[str, Any], entity: Any, ds: date) -> pa.Table:
     """The entity's rows in the window at the versions that were read, by the same rule as `common.clean.as_of`."""
-    days = day_range(ds, contract.features.days_back)
-    of_entity = pc.field(contract.features.entity) == pc.scalar(entity)
-    current, superseded = (
-        _read(lake, table, facts["sources"], days, of_entity)
-        for table in (layout.processed(contract), layout.superseded(contract))
-    )
-    left_out = pa.array(map(date.fromisoformat, facts.get("left_out", [])), pa.date32())
-    if superseded.num_rows:
-        # What only an arrival that was left out has superseded still counted.
-        still = (pc.field(SUPERSEDED) > ds) | pc.field(SUPERSEDED).isin(left_out)
-        replaced = superseded.filter((pc.field("arrived") <= ds) & still).drop_columns([SUPERSEDED])
+    days, lateness = day_range(ds, contract.features.days_back), contract.lateness_days
+    left_out = [date.fromisoformat(day) for day in facts.get("left_out", [])]
+
+    def read(dates: list[date], where: Any) -> pa.Table:
+        return _versions(lake, contract, facts["sources"], dates, where)
+
+    versions = read(days, pc.field(contract.features.entity) == pc.scalar(entity))
+    if not versions.num_rows:
+        return versions
+    if left_out:
+        near = sorted({near for day in days for near in day_range(day, lateness, lateness)})
+        versions = without_arrivals(versions, left_out, contract, partial(read, near))
+    still = pc.field(SUPERSEDED).is_null() | (pc.field(SUPERSEDED) > ds)
+    known = versions.filter((pc.field("arrived") <= ds) & still)
+    order = [contract.event_time or "event_date", *contract.key]
+    return known.drop_columns([SUPERSEDED]).sort_by([(name, "ascending") for name in order])
+
+
+def _versions(lake: str, contract: Contract, sources: dict[str, int], dates: list[date], where: Any) -> pa.Table:
+    """The stored versions, with the day on which each was superseded; none for a current row."""
+    current = _read(lake, layout.processed(contract), sources, dates, where)
+    replaced = _read(lake, layout.superseded(contract), sources, dates, where)
+    if replaced.num_rows:
+        # A clean that was killed between two commits leaves a row in both tables: the one set aside counts.
         identity = ["event_date", *contract.key, "record_hash", "arrived"]
         current = current.join(replaced.select(identity), identity, join_type="left anti")
-        current = pa.concat_tables([current.select(replaced.column_names), replaced])
-    if not current.num_rows:
-        return current
-    known = current.filter((pc.field("arrived") <= ds) & ~pc.field("arrived").isin(left_out))
-    if len(left_out):
-        newest = known.group_by(list(contract.key)).aggregate([("arrived", "max")])
-        newest = newest.rename_columns([*contract.key, "arrived"])
-        known = known.join(newest, [*contract.key, "arrived"], join_type="left semi")
-    order = [contract.event_time or "event_date", *contract.key]
-    return known.sort_by([(name, "ascending") for name in order])
+    if SUPERSEDED not in replaced.column_names:
+        return current.append_column(SUPERSEDED, pa.nulls(current.num_rows, pa.date32()))
+    return pa.concat_tables([current, replaced], promote_options="permissive")
 
 
 def _read(lake: str, table: layout.Table, sources: dict[str, int], days: list[date], where: Any) -> pa.Table:

@@ -76,8 +76,9 @@ def decide(run: Run, results: list[CheckResult]) -> Outcome:
     errors = [result for result in failed if result.severity == Severity.ERROR or result.problem]
     warnings = [result for result in failed if result not in errors]
     verdict = _verdict(run, results, errors, warnings)
-    verdicts.keep(run, verdict)
+    # The verdict comes last: a run that is killed before it leaves a day that is validated again.
     _keep_results(run, verdict, results)
+    verdicts.keep(run, verdict)
     for result in warnings:
         run.log.warning("%s", result.words)
     for result in errors:

@@ -10,6 +10,7 @@ import hashlib
 import html
 import logging
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from copy import copy
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 
 COUNTS = {"result_format": "BOOLEAN_ONLY"}
 PAGE = Path("gx/uncommitted/data_docs/local_site/index.html")
+CONFIGURATION = (
+    "great_expectations.yml",
+    "uncommitted/config_variables.yml",
+    "checkpoints",
+    "expectations",
+    "validation_definitions",
+)
 DETAIL = {"result_format": "BASIC", "partial_unexpected_count": EXAMPLES}
 WHOLE = "day"
 _YAML_LOCK = threading.RLock()
@@ -66,6 +74,28 @@ def file_context(folder: Path) -> Any:
     """Open the context in `folder`/gx; create it if it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     return _quiet(library().get_context(mode="file", project_root_dir=str(folder)))
+
+
+def stored_checkpoint(folder: Path, name: str, rules: list[Rule]) -> tuple[Any, Any]:
+    """Open the context in the folder and the table's checkpoint, both made anew if a killed run left half of a file."""
+    try:
+        context = file_context(folder)
+        return context, checkpoint(context, name, rules)
+    except UsageError:
+        raise
+    except Exception:
+        _remove_configuration(folder)
+    context = file_context(folder)
+    return context, checkpoint(context, name, rules)
+
+
+def _remove_configuration(folder: Path) -> None:
+    """It follows from the contracts. The stored results stay."""
+    for path in [folder / "gx" / name for name in CONFIGURATION]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def passing_context() -> Any:

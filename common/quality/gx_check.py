@@ -36,8 +36,7 @@ def _kept(rows: DataFrame, rules: list[Rule], name: str, lake: str, masked: froz
     try:
         # One context file serves all datasets, so read and change it under a lock.
         with hold(lake, "gx", WAIT_SECONDS):
-            context = gx.file_context(local_path(lake))
-            checkpoint = gx.checkpoint(context, name, rules)
+            context, checkpoint = gx.stored_checkpoint(local_path(lake), name, rules)
         return gx.validate(context, checkpoint, rows, masked)
     except (OSError, errors) as error:
         logging.getLogger("pipeline").warning(

@@ -39,7 +39,9 @@ def timed(command: list[str], **environment: str) -> float:
         check=False,
     )
     if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr.decode()[-2000:]}")
+        # Spark ends with a page of its own messages.
+        said = [line for line in done.stderr.decode().splitlines() if " INFO " not in line]
+        raise SystemExit("\n".join([f"{' '.join(command)} failed:", *said[-20:]]))
     return time.monotonic() - started
 
 

@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 from common.clean import typed_day
 from common.clean.as_of import settle
 from common.contracts import datasets
+from common.published.resettled import superseded_on
 from tests.support.play_lake import PlayLake
 from tests.support.tables_as_text import assert_rows
 
@@ -76,6 +77,14 @@ def test_versions_settle_as_if_each_was_compared_with_each(spark: SparkSession) 
         settled = settle(spark.createDataFrame(versions, COLUMNS), contract, TODAY).collect()
         assert len(settled) == len(versions)
         assert {Version(*row) for row in settled} == by_the_book(versions), f"seed {seed}"
+        # Without Spark, as if what superseded versions today had never come.
+        rows = [dict(zip(settled[0].asDict(), version, strict=True)) for version in versions]
+        ends = superseded_on(rows, [TODAY], contract)
+        wanted = {
+            (each.key, each.event_date, each.record_hash, each.arrived): each.superseded
+            for each in by_the_book(versions)
+        }
+        assert ends == wanted, f"seed {seed}"
 
 
 def test_a_key_with_too_many_versions_is_no_key(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,9 +110,12 @@ def test_a_key_with_too_many_versions_is_no_key(lake: PlayLake, monkeypatch: pyt
     assert_rows(lake.rows("processed"), "transaction_id | purchase_amount\na | 2.00\nb | 1.00")
 
 
-@pytest.mark.parametrize("order", [("2026-01-05", "2026-01-16"), ("2026-01-16", "2026-01-05")])
+@pytest.mark.parametrize(
+    "order", [("2026-01-05", "2026-01-16"), ("2026-01-16", "2026-01-05"), ("2026-02-10", "2026-01-05")]
+)
 def test_a_correction_that_moves_an_event_too_far_is_refused(lake: PlayLake, order: tuple[str, str]) -> None:
     """Further than lateness allows (7 days), within a window (30 days): both rows would count."""
+    later = max(order)
     for ds in order:
         lake.land(ds, f"transaction_id | timestamp\nmoved | {ds}T10:00:00Z\nof {ds} | {ds}T10:00:00Z")
         lake.ingest(ds)
@@ -112,12 +124,12 @@ def test_a_correction_that_moves_an_event_too_far_is_refused(lake: PlayLake, ord
         assert line["stale"] == [order[0]]
         lake.clean(order[0])
     assert line["stale"] or order[0] < order[1]
-    rows = "transaction_id | event_date\nmoved | 2026-01-05\nof 2026-01-05 | 2026-01-05\nof 2026-01-16 | 2026-01-16"
+    rows = f"transaction_id | event_date\nmoved | 2026-01-05\nof 2026-01-05 | 2026-01-05\nof {later} | {later}"
     assert_rows(lake.rows("processed"), rows)
     (refused,) = lake.rows("quarantine")
-    assert (str(refused["ds"]), refused["reasons"]) == ("2026-01-16", ["moved_too_far"])
-    assert '"2026-01-16T10:00:00Z"' in refused["record"]
-    assert lake.clean("2026-01-16")["outcome"] == "nothing"
+    assert (str(refused["ds"]), refused["reasons"]) == (later, ["moved_too_far"])
+    assert f'"{later}T10:00:00Z"' in refused["record"]
+    assert lake.clean(later)["outcome"] == "nothing"
 
 
 def test_a_key_that_comes_back_much_later_is_another_event(lake: PlayLake) -> None:
@@ -129,15 +141,15 @@ def test_a_key_that_comes_back_much_later_is_another_event(lake: PlayLake) -> No
     assert lake.rows("quarantine") == []
 
 
-def test_a_moved_record_counts_once_the_old_one_is_withdrawn(lake: PlayLake) -> None:
-    for ds in ("2026-01-05", "2026-01-16"):
-        lake.land(
-            ds, f"transaction_id | timestamp\nmoved | {ds}T10:00:00Z\nother | 2026-01-{int(ds[-2:]) - 1:02}T10:00:00Z"
-        )
+@pytest.mark.parametrize("later", ["2026-01-16", "2026-02-10"])
+def test_a_moved_record_counts_once_the_old_one_is_withdrawn(lake: PlayLake, later: str) -> None:
+    for ds in ("2026-01-05", later):
+        before = date.fromisoformat(ds) - timedelta(days=1)
+        lake.land(ds, f"transaction_id | timestamp\nmoved | {ds}T10:00:00Z\nof {ds} | {before}T10:00:00Z")
         lake.ingest(ds)
         lake.clean(ds)
-    lake.land("2026-01-05", "transaction_id | timestamp\nother | 2026-01-04T10:00:00Z")
+    lake.land("2026-01-05", "transaction_id | timestamp\nof 2026-01-05 | 2026-01-04T10:00:00Z")
     lake.ingest("2026-01-05")
-    assert lake.clean("2026-01-05")["stale"] == ["2026-01-16"]
-    lake.clean("2026-01-16")
-    assert_rows(lake.rows("processed"), "transaction_id | event_date\nmoved | 2026-01-16\nother | 2026-01-04")
+    assert lake.clean("2026-01-05")["stale"] == [later]
+    lake.clean(later)
+    assert_rows(lake.rows("processed", "transaction_id = 'moved'"), f"transaction_id | event_date\nmoved | {later}")

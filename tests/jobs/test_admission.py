@@ -149,6 +149,50 @@ def test_a_publication_says_what_it_left_out(second_refused: PlayLake) -> None:
     assert [str(amount) for amount in events["purchase_amount"].to_pylist()] == ["10.00", "20.00", "3.00"]
 
 
+def test_why_shows_the_version_that_counted(lake: PlayLake) -> None:
+    """The best version was left out; of the others the newest arrival is not the best one."""
+    versions = ((FIRST, 12, "900.00", 1), (SECOND, 11, "20.00", 2), (THIRD, 10, "30.00", 1))
+    for ds, hour, amount, user in versions:
+        corrected = f"a | {user} | {amount} | {FIRST}T{hour}:00:00Z"
+        own = "\n".join(f"{ds} {user} | {user} | 1.00 | {ds}T08:00:00Z" for user in (1, 2))
+        lake.land(ds, f"transaction_id | user_id | purchase_amount | timestamp\n{corrected}\n{own}")
+        lake.ingest(ds)
+        lake.clean(ds)
+        if ds == FIRST:
+            keep_verdict(lake, FIRST, success=False)
+    assert lake.features(THIRD)["left_out"] == [FIRST]
+    lake.publish(THIRD)
+    for user, wanted in ((1, ["1.00", "1.00"]), (2, ["20.00", "1.00", "1.00"])):
+        found = explain(str(lake.lake_folder), lake.published.at(), str(user), date.fromisoformat(THIRD))
+        assert [str(amount) for amount in found.events["purchase_amount"].to_pylist()] == wanted
+        assert found.row["spend_7d"] == sum(found.events["purchase_amount"].to_pylist())
+
+
+def test_a_record_too_far_from_a_refused_arrival_is_refused_with_it(lake: PlayLake) -> None:
+    """Clean judges what arrived, the gate what is read: a verdict that changes moves no row, and no event counts twice."""
+    later = "2026-01-16"
+    for ds in (FIRST, later):
+        lake.land(ds, f"transaction_id | timestamp\nmoved | {ds}T10:00:00Z\nof {ds} | {ds}T10:00:00Z")
+        lake.ingest(ds)
+        lake.clean(ds)
+        if ds == FIRST:
+            keep_verdict(lake, FIRST, success=False)
+    assert [row["reasons"] for row in lake.rows("quarantine")] == [["moved_too_far"]]
+    assert lake.features(later)["left_out"] == [FIRST]
+    assert_rows(lake.feature_rows(later), "purchases_30d\n1")
+    keep_verdict(lake, FIRST)
+    assert lake.clean(later)["outcome"] == "nothing"
+    lake.features(later)
+    assert_rows(lake.feature_rows(later), "purchases_30d\n3")
+    lake.land(FIRST, f"transaction_id\nof {FIRST}")
+    lake.ingest(FIRST)
+    assert later in lake.clean(FIRST)["stale"]
+    lake.clean(later)
+    lake.features(later)
+    assert_rows(lake.feature_rows(later), "purchases_30d\n3")
+    assert lake.rows("quarantine") == []
+
+
 def test_verdicts_of_0_1_still_admit_their_days(lake: PlayLake) -> None:
     """They lie in files beside the tables, and do not say which table they judged."""
     lake.land(FIRST, "transaction_id\na")

@@ -403,6 +403,13 @@ def test_why_names_the_run_its_sources_and_the_known_events(lake: PlayLake) -> N
         explain(place, lake.published.at(), "3", date.fromisoformat(DAY))
 
 
+def test_why_finds_an_entity_that_has_a_text_as_its_id(churn: PlayLake) -> None:
+    day = date(2026, 1, 6)
+    row, *_ = churn.rows("published", f"ds = '{day}'", "published/churn/v1")
+    found = explain(str(churn.lake_folder), churn.published.at(), row["customer_id"], day)
+    assert_rows(found.events.to_pylist(), f"customer_id\n{row['customer_id']}")
+
+
 def test_rows_that_the_sources_do_not_yield_are_named(lake: PlayLake) -> None:
     land(lake, DAY, "transaction_id\na")
     spoiled = lake.table("features/transactions/v1")

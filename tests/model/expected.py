@@ -5,9 +5,10 @@ A record is (key, user, amount, event day, hour). Days are numbers.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 LATENESS, WINDOW = 2, 3
 
@@ -31,15 +32,36 @@ class Version:
     arrived: int
 
 
-def versions(landed: Mapping[int, Iterable[Record]]) -> set[Version]:
-    """What is accepted, day by day: all but the records whose key still stands on a date that they can't correct any more."""
-    accepted: set[Version] = set()
-    for day in sorted(landed):
-        before = {version.record for version, ended in superseded(accepted).items() if ended is None}
-        oldest = day - LATENESS
-        standing = {each.key for each in before if oldest - WINDOW < each.event < oldest}
-        accepted |= {Version(record, day) for record in landed[day] if record.key not in standing}
-    return accepted
+@dataclass(frozen=True)
+class Arrived:
+    """What was landed, by day: the records, the number of rows that are no records, and what a record may cost."""
+
+    landed: Mapping[int, Sequence[Record]]
+    bad: Mapping[int, int]
+    maximum: int
+
+    @cached_property
+    def versions(self) -> set[Version]:
+        """What is accepted, day by day: no record that costs too much, or whose key stands too far back to be corrected."""
+        accepted: set[Version] = set()
+        for day in sorted(self.landed):
+            before = {version.record for version, ended in superseded(accepted).items() if ended is None}
+            oldest = day - LATENESS
+            standing = {each.key for each in before if oldest - WINDOW < each.event < oldest}
+            good = {each for each in self.landed[day] if each.key not in standing and each.amount <= self.maximum}
+            accepted |= {Version(record, day) for record in good}
+        return accepted
+
+    @cached_property
+    def refused(self) -> set[int]:
+        """The days that the gate stops: more than half of their rows are refused."""
+        accepted = Counter(version.arrived for version in self.versions)
+        rows = {day: len(records) + self.bad.get(day, 0) for day, records in self.landed.items()}
+        return {day for day, count in rows.items() if count - accepted[day] > count / 2}
+
+    @property
+    def admitted(self) -> set[Version]:
+        return {version for version in self.versions if version.arrived not in self.refused}
 
 
 def superseded(stored: set[Version]) -> dict[Version, int | None]:
@@ -68,11 +90,10 @@ def known(stored: set[Version], day: int) -> set[Version]:
     }
 
 
-def features(landed: Mapping[int, Iterable[Record]], refused: set[int], day: int) -> dict[int, tuple[int, int]]:
+def features(arrived: Arrived, day: int) -> dict[int, tuple[int, int]]:
     """By user the sum and the number of the purchases in the window, from the days that the gate passes."""
     found: dict[int, list[int]] = defaultdict(list)
-    admitted = {version for version in versions(landed) if version.arrived not in refused}
-    for version in known(admitted, day):
+    for version in known(arrived.admitted, day):
         if day - WINDOW < version.record.event <= day:
             found[version.record.user].append(version.record.amount)
     return {user: (sum(amounts), len(amounts)) for user, amounts in found.items()}

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from tests.model.expected import LATENESS, Record
-from tests.model.world import POISON, STEPS, World, write_dataset
+from tests.model.world import MOST, POISON, STEPS, World, write_dataset
 from tests.support.datasets import datasets_in
 from tests.support.play_lake import PlayLake
 
-DAYS = 4
+# In a row, and so far apart that a record can move too far to be corrected.
+DAYS = ((0, 1, 2, 3), (0, 1, 3, 5))
 Event = tuple[str, tuple[Any, ...], dict[str, Any]]
 
 
@@ -31,19 +32,20 @@ class Chance:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
+        self.days = self.random.choice(DAYS)
         self.sent: list[Record] = []
 
     def events(self, count: int) -> list[Event]:
         kinds: dict[Callable[[], Event], int] = {
             self.land: 5, self.whole_day: 4, self.run: 3, self.killed: 4, self.meanwhile: 4, self.refresh: 1,
-            self.maintain: 1, self.lose: 1,
+            self.withdraw: 1, self.limit: 1, self.gain_column: 1, self.pin: 1, self.vacuum: 1, self.maintain: 1, self.lose: 1,
         }  # fmt: skip
-        first = [self.land(day) for day in range(2)]
+        first = [self.land(day) for day in self.days[:2]]
         drawn = self.random.choices([*kinds], [*kinds.values()], k=count)
         return first + [draw() for draw in drawn]
 
     def day(self) -> int:
-        return self.random.randrange(DAYS)
+        return self.random.choice(self.days)
 
     def step(self) -> str:
         return self.random.choice([*STEPS])
@@ -91,6 +93,21 @@ class Chance:
 
     def maintain(self) -> Event:
         return "maintain", (self.day(),), {}
+
+    def withdraw(self) -> Event:
+        return "withdraw", (self.day(),), {}
+
+    def limit(self) -> Event:
+        return "limit", (self.random.choice([50, MOST]),), {}
+
+    def gain_column(self) -> Event:
+        return "gain_column", (), {}
+
+    def pin(self) -> Event:
+        return "pin", (f"pin_{self.random.randrange(2)}",), {}
+
+    def vacuum(self) -> Event:
+        return "vacuum", (self.day(),), {}
 
     def lose(self) -> Event:
         return "lose_the_run_log", (), {}

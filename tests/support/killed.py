@@ -11,14 +11,14 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.support.boundaries import boundaries
+from tests.support.boundaries import boundaries, only
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def main(nth: str, job: str, *arguments: str) -> None:
     sys.argv = [f"{job}.py", *arguments]
-    with boundaries({int(nth): lambda _: os.kill(os.getpid(), signal.SIGKILL)}):
+    with boundaries(only(int(nth), lambda: os.kill(os.getpid(), signal.SIGKILL))):
         runpy.run_path(str(ROOT / "jobs" / f"{job}.py"), run_name="__main__")
 
 
