@@ -31,7 +31,8 @@ FOR_DAGS = ("contracts", "ground")
 FOR_DAGS_TOO = {
     "common.runtime.settings",
     "common.runtime.submit_command",
-    "common.sources.landing",
+    "common.sources.opening",
+    "common.sources.source",
     "common.orchestration.staleness",
 }
 
