@@ -124,6 +124,8 @@ class Contract:
         require(self.retention_days > 7, f"{subject}: retention_days {self.retention_days}; expected more than 7")
         self._check_features(subject)
         self._check_quality(subject)
+        misfit = self.source.misfit(self)
+        require(not misfit, f"{subject}: {misfit}")
         entity = self.column(self.features.entity)
         object.__setattr__(self, "columns", columns_of(subject, self.null_entity, entity, self.columns))
 

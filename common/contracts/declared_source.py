@@ -40,6 +40,10 @@ class DeclaredSource:
         """What a period must bring, in words."""
         return "a period that is over, with at least one record"
 
+    def misfit(self, contract: Any) -> str:
+        """What in the contract contradicts the source; empty if nothing."""
+        return ""
+
     def open(self, period: Any) -> Any:
         """Return a `common.sources.source.Source`, which answers for one `Period`."""
         raise NotImplementedError

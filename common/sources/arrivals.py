@@ -123,17 +123,21 @@ class IngestedDay:
 
 def read_day(run: Run, source: Source, listing: SourceListing) -> IngestedDay:
     columns = [column.name for column in run.contract.columns]
-    read = source.read(run.spark, listing)
     accepted, quarantined = F.col("problem").isNull(), F.col("problem") != ""
     checksum = {"checksum": spark_tables.sum_or_zero(_hash())} if run.source == ASKED_ONCE else {}
-    read, seen = spark_tables.materialize(
-        read.withColumn("record_hash", record_hash(columns)),
-        **checksum,
-        accepted=F.count_if(accepted),
-        quarantined=F.count_if(quarantined),
-        lines=spark_tables.sum_or_zero("lines"),
-        extra=F.collect_set(F.when(F.col("extra").isNotNull(), F.struct("file", "extra"))),
-    )
+    try:
+        read, seen = spark_tables.materialize(
+            source.read(run.spark, listing).withColumn("record_hash", record_hash(columns)),
+            **checksum,
+            accepted=F.count_if(accepted),
+            quarantined=F.count_if(quarantined),
+            lines=spark_tables.sum_or_zero("lines"),
+            extra=F.collect_set(F.when(F.col("extra").isNotNull(), F.struct("file", "extra"))),
+        )
+    except Exception as error:
+        if explained := source.explain(error):
+            raise explained from error
+        raise
     listing = _counted(listing, read)
     names = [name for name in read.columns if name != "lines"]
     alone, alike = spark_tables.split_unique(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from common.contracts.contract import Contract
+    from common.errors import PipelineError
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,10 @@ class Source(ABC):
     def changed_after(self, moment: datetime) -> bool:
         """Whether the source says that the period has changed since. No Spark."""
         return False
+
+    def explain(self, error: Exception) -> PipelineError | None:
+        """The error of reading as one that says what to do, if the source knows it."""
+        return None
 
     def close(self) -> None:  # noqa: B027
         """Called once the records are read, or nothing is to be read."""

@@ -145,7 +145,7 @@ def test_a_lost_row_stops_the_day_before_anything_is_written(lake: PlayLake, til
     assert lake.state() == {}
 
 
-def test_the_source_that_the_readme_shows_is_run(lake: PlayLake, tmp_path: Path) -> None:
+def test_the_source_that_the_page_shows_is_run(lake: PlayLake, tmp_path: Path) -> None:
     database = tmp_path / "meters.db"
     write_meters(tmp_path / "datasets", database)
     times = ("2026-01-05T00:00:00+00:00", "2026-01-05T23:59:59+00:00", "2026-01-06T00:00:00+00:00")

@@ -1,4 +1,4 @@
-"""A dataset with a source of its own, as common/sources/README.md shows it: readings of meters in an SQLite database."""
+"""A dataset with a source of its own, as common/sources/own_source.md shows it: readings of meters in an SQLite database."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import sqlite3
 from pathlib import Path
 
-README = Path(__file__).resolve().parents[2] / "common" / "sources" / "README.md"
+PAGE = Path(__file__).resolve().parents[2] / "common" / "sources" / "own_source.md"
 CONTRACT = """
 from common.contracts.aggregates import Sum
 from common.contracts.contract import Column, Contract, Feature, Features
@@ -37,8 +37,8 @@ def measure(rows):
 
 
 def code_blocks() -> dict[str, str]:
-    """The Python files that the README shows, by the name in their first line."""
-    blocks = re.findall(r"```python\n# (\w+\.py)\n(.*?)```", README.read_text(), re.DOTALL)
+    """The Python files that the page shows, by the name in their first line."""
+    blocks = re.findall(r"```python\n# (\w+\.py)\n(.*?)```", PAGE.read_text(), re.DOTALL)
     return dict(blocks)
 
 
