@@ -127,7 +127,7 @@ def read_day(run: Run, source: Source, listing: SourceListing) -> IngestedDay:
     checksum = {"checksum": spark_tables.sum_or_zero(_hash())} if run.source == ASKED_ONCE else {}
     try:
         read, seen = spark_tables.materialize(
-            source.read(run.spark, listing).withColumn("record_hash", record_hash(columns)),
+            _records(run, source, listing, columns).withColumn("record_hash", record_hash(columns)),
             **checksum,
             accepted=F.count_if(accepted),
             quarantined=F.count_if(quarantined),
@@ -161,6 +161,13 @@ def read_day(run: Run, source: Source, listing: SourceListing) -> IngestedDay:
     for file, names in drift.items():
         run.log.warning("%s has columns that the contract doesn't know, left out: %s", file, names)
     return IngestedDay(run, listing, records, {**seen, **different}, drift)
+
+
+def _records(run: Run, source: Source, listing: SourceListing, columns: list[str]) -> DataFrame:
+    if listing.good:
+        return source.read(run.spark, listing)
+    fields = ["file string", "problem string", "record string", "extra string", "lines long"]
+    return run.spark.createDataFrame([], ", ".join([*fields, *(f"`{name}` string" for name in columns)]))
 
 
 def _hash() -> Column:

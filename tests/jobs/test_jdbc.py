@@ -85,6 +85,7 @@ def test_a_period_holds_what_was_changed_in_it(lake: PlayLake, shop: Database) -
     assert ingest(lake, CHANGES)["outcome"] == "nothing"
 
 
+@pytest.mark.slow
 def test_a_day_goes_to_features_and_its_overlap_counts_once(lake: PlayLake, shop: Database) -> None:
     sold(shop, ("a", "2026-01-05 23:55:00"), ("b", "2026-01-06 08:00:00"))
     ours = lake.with_contract(source=CHANGES)
@@ -94,6 +95,7 @@ def test_a_day_goes_to_features_and_its_overlap_counts_once(lake: PlayLake, shop
     assert lake.feature_rows("2026-01-06")[0]["purchases_7d"] == 2
 
 
+@pytest.mark.slow
 def test_parallel_reads_hold_every_row_once(lake: PlayLake, shop: Database) -> None:
     sold(shop, *[(f"t{number:02}", f"{DAY} 10:00:{number:02}") for number in range(40)])
     shop.run("UPDATE purchases SET user_id = NULL WHERE transaction_id = 't00'")
@@ -105,12 +107,14 @@ def test_parallel_reads_hold_every_row_once(lake: PlayLake, shop: Database) -> N
     assert held(lake)["one_moment"] == (shop.kind == "postgresql")
 
 
+@pytest.mark.slow
 def test_an_empty_period_is_missing_or_empty_as_declared(lake: PlayLake, shop: Database) -> None:
     with pytest.raises(SourceMissingError, match=f"purchases of shop holds nothing for {DAY}"):
         ingest(lake, CHANGES)
     assert ingest(lake, replace(CHANGES, on_empty="accept"))["outcome"] == "empty"
 
 
+@pytest.mark.slow
 def test_a_day_that_is_not_over_is_not_read(lake: PlayLake, shop: Database) -> None:
     with pytest.raises(SourceMissingError, match="is not over before"):
         ingest(lake, CHANGES, str(datetime.now(UTC).date()))
@@ -118,6 +122,7 @@ def test_a_day_that_is_not_over_is_not_read(lake: PlayLake, shop: Database) -> N
         ingest(lake, replace(CHANGES, settle_minutes=24 * 60 + 1), YESTERDAY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -136,6 +141,7 @@ def test_a_wrong_declaration_is_a_usage_error(
     assert lake.state() == {}
 
 
+@pytest.mark.slow
 def test_a_changed_type_is_refused_and_what_is_lacking_too(lake: PlayLake, shop: Database) -> None:
     sold(shop, ("a", f"{DAY} 10:00:00"))
     shop.run("ALTER TABLE purchases DROP COLUMN age")
@@ -148,6 +154,8 @@ def test_a_changed_type_is_refused_and_what_is_lacking_too(lake: PlayLake, shop:
     with pytest.raises(ContractViolationError, match=r"it lacks the columns \['user_id'\]"):
         ingest(lake, CHANGES)
     assert lake.state() == {}
+    aside = ingest(lake, replace(CHANGES, on_bad_file="quarantine"))
+    assert (aside["outcome"], aside["counts"]["refused_files"], len(lake.rows("quarantine"))) == ("empty", 1, 1)
 
 
 def test_a_wrong_login_and_a_silent_server_are_told_apart(
@@ -163,6 +171,7 @@ def test_a_wrong_login_and_a_silent_server_are_told_apart(
         ingest(lake, CHANGES)
 
 
+@pytest.mark.slow
 def test_a_snapshot_is_the_table_without_what_was_deleted(lake: PlayLake, shop: Database) -> None:
     sold(shop, ("a", f"{DAY} 10:00:00"), ("b", "2020-01-01 00:00:00"))
     whole = replace(CHANGES, watermark=None)
@@ -205,6 +214,7 @@ TEXTS = {
 }
 
 
+@pytest.mark.slow
 def test_values_of_every_type_become_text_without_loss(spark: Any, shop: Database) -> None:
     types = [each.strip() for each in TYPES[shop.kind].replace("38,", "38;").split(",")]
     named = ", ".join(f"{name} {type_}" for name, type_ in zip(COLUMNS, types, strict=True)).replace(";", ",")
@@ -239,6 +249,7 @@ def test_values_of_every_type_become_text_without_loss(spark: Any, shop: Databas
     assert two.asDict() == {"id": "2", **dict.fromkeys(COLUMNS), "words": "\u00fc\u20ac\U0001f600"}
 
 
+@pytest.mark.slow
 def test_a_moment_without_a_zone_is_in_that_of_the_contract(lake: PlayLake, shop: Database) -> None:
     sold(shop, ("a", "2026-01-04 23:30:00"), ("b", "2026-01-05 23:30:00"))
     shop.run("ALTER TABLE purchases ADD COLUMN local_at " + ("timestamp" if shop.kind == "postgresql" else "DATETIME"))
@@ -249,6 +260,7 @@ def test_a_moment_without_a_zone_is_in_that_of_the_contract(lake: PlayLake, shop
     assert [row["transaction_id"] for row in lake.rows("raw")] == ["a"]
 
 
+@pytest.mark.slow
 def test_rows_that_come_while_it_is_read_belong_to_no_part(lake: PlayLake, shop: Database) -> None:
     if shop.kind != "postgresql":
         pytest.skip("MariaDB gives several connections no common moment; raw says so")
@@ -263,6 +275,7 @@ def test_rows_that_come_while_it_is_read_belong_to_no_part(lake: PlayLake, shop:
     assert sorted(row["transaction_id"] for row in lake.rows("raw")) == ["a", "b"]
 
 
+@pytest.mark.slow
 def test_a_server_that_goes_while_it_is_read_ends_the_day(lake: PlayLake, shop: Database) -> None:
     sold(shop, ("a", f"{DAY} 10:00:00"))
     if shop.kind == "postgresql":

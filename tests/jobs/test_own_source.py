@@ -80,7 +80,9 @@ def test_its_day_ends_in_the_same_tables_as_one_of_files(lake: PlayLake, till: T
     assert ours["features/transactions/v1"] == theirs["features/transactions/v1"]
 
 
-def test_it_is_asked_once_whatever_the_contract_says_later(lake: PlayLake, till: Till) -> None:
+def test_it_is_asked_once_whatever_the_contract_says_later(
+    lake: PlayLake, till: Till, caplog: pytest.LogCaptureFixture
+) -> None:
     first = lake.with_contract(source=till).ingest(DAY)
     said = books(lake)["sources"]
     assert said == {"files": ["sales"], "range": ["2026-01-05 00:00:00+00:00", "2026-01-06 00:00:00+00:00"]} | {
@@ -90,6 +92,7 @@ def test_it_is_asked_once_whatever_the_contract_says_later(lake: PlayLake, till:
     sell(till, [])
     changed = lake.with_contract(source=till, refused_share=0.5)
     assert [first["outcome"], changed.ingest(DAY)["outcome"], till.asked] == ["done", "nothing", 1]
+    assert "another program" not in caplog.text
     with pytest.raises(SourceMissingError):
         changed.ingest(DAY, full_refresh=True)
     sell(till, [sale(category="books")])
