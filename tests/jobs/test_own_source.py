@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 from common.contracts.contract import Files
 from common.errors import ContractDeclarationError, ContractViolationError, SourceMissingError, UnbalancedBooksError
 from common.lake import delta_log
+from common.quality.checks import freshness
 from common.sources.rows import RowSource
 from common.sources.source import Period, SourceListing, SourceUnit
+from jobs.datasets.churn import sample
 from tests.support.datasets import datasets_in
 from tests.support.landing import PURCHASE
 from tests.support.meter import write_meters, write_readings
@@ -123,6 +126,17 @@ def test_a_number_that_only_reading_tells_is_counted(lake: PlayLake, till: Till)
     assert lake.with_contract(source=accepting).ingest("2026-01-06")["outcome"] == "empty"
     with pytest.raises(ContractViolationError, match="already holds rows for 2026-01-05: they were kept"):
         lake.with_contract(source=accepting).ingest(DAY, full_refresh=True)
+
+
+def test_a_snapshot_that_is_sent_again_grows_old(lake: PlayLake, till: Till) -> None:
+    rows, _ = sample.generate(date.fromisoformat(DAY), 3, 7, dirt=False)
+    sell(till, [list(row) for row in rows])
+    source = replace(till, types=", ".join(f"{name} string" for name in sample.COLUMNS))
+    churn = PlayLake(lake.root, "churn").with_contract(source=source)
+    for ds in (DAY, "2026-01-06"):
+        churn.ingest(ds)
+    assert freshness(churn.plan("validate", "2026-01-06"), []).observed == 48
+    assert freshness(churn.plan("validate", DAY), []).observed == 24
 
 
 def test_typed_values_become_text_without_loss(lake: PlayLake, till: Till) -> None:
