@@ -50,6 +50,7 @@ def test_a_password_is_in_no_log_plan_or_commit(tmp_path: Path, kind: str) -> No
         shop.run("CREATE TABLE sale (id BIGINT, sold_at TIMESTAMP)")
         shop.run(f"INSERT INTO sale VALUES (1, '{DAY} 10:00:00'), (2, '{DAY} 11:00:00')")
         command = [ROOT / ".venv/bin/spark-submit", "--conf", "spark.eventLog.enabled=true"]
+        command += ["--conf", "spark.eventLog.compress=false"]
         command += [
             "--conf",
             f"spark.eventLog.dir=file:{tmp_path}/events",
