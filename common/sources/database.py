@@ -85,7 +85,7 @@ class PostgreSql:
         if column.type == "bytea":
             return f"replace(encode({value}, 'base64'), chr(10), '')"
         if column.type == "timestamptz":
-            return f"regexp_replace({value}::text, '[+]00$', 'Z')"
+            return f"replace({value}::text, '+00', 'Z')"  # the session is in UTC
         return f"to_jsonb({value})::text" if column.type.startswith("_") else self.plain_text(value)
 
     def plain_text(self, value: str) -> str:
