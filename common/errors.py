@@ -47,6 +47,10 @@ class SourceMissingError(PipelineError):
     exit_code = 4
 
 
+class SourceUnreachableError(PipelineError):
+    """The source does not answer, or stopped answering; a later run may find it."""
+
+
 class LockedError(PipelineError):
     """Another run holds the lock."""
 

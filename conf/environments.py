@@ -149,7 +149,7 @@ def uv_install(place: Path) -> list[str]:
 
 
 def install_jars(jars: Path) -> None:
-    """Fetch Delta's jars with the Ivy that Spark ships, and check the SHA-256 of each."""
+    """Fetch Spark's further jars with the Ivy that Spark ships, and check the SHA-256 of each."""
     checksums = dict(
         line.split() for line in (SPARK_CONF / "jars.txt").read_text().splitlines() if line[:1] not in ("", "#")
     )

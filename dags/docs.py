@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from common.contracts.contract import Contract
     from dags.schedule import Daily, Training
 
-WAIT = "Waits until the landing folder holds something for the day. It holds no worker meanwhile."
+WAIT = "Waits until the source has the day, such as files in its landing folder. It holds no worker meanwhile."
 
 MAINTENANCE = """Removes files that no retained version and no pin needs, verifies every pin, and prunes results that are
 older than the settings keep. A pin that was damaged fails the task of its dataset."""
@@ -29,13 +29,13 @@ def of_day(contract: Contract, how: Daily) -> str:
     late = f" Events may come {contract.lateness_days} days late." if contract.lateness_days else ""
     return f"""### {contract.name}: {contract.description}
 
-One day from landing to what readers see.{late}{window}
+One day from its source to what readers see.{late}{window}
 
 * **When:** `{how.schedule}` UTC; the day is the interval that has just ended. A day that has not landed is waited for up to
   {how.wait_minutes:g} minutes.
 * **A day by hand:** trigger with `ds`. **Many days:** `make backfill DATASET={contract.name} FROM=… TO=…`,
   or `{contract.name}_range`, one submit for all of them.
-* **A failed day:** mend its landing files or the contract, then clear the whole run; what did not change costs nothing.
+* **A failed day:** mend its source or the contract, then clear the whole run; what did not change costs nothing.
 * **Tables:** `raw/{contract.name}`, `processed/{contract.name}`, `features/{contract.name}/v{contract.features.version}`,
   `published/{contract.name}/v{contract.features.version}`; refused rows with their reasons in `quarantine/{contract.name}`.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
@@ -71,7 +71,7 @@ class Wait(BaseOperator):
             return
         message = (
             f"{self.dataset} of {self.ds} has not landed: nothing came within {self.minutes:g} minutes, or not all; expected "
-            "at least one file in its landing folder, and no more changes. Once the files are there, clear the run."
+            f"{awaited(self.dataset)}. Once it is there, clear the run."
         )
         if self.missing == "skip":
             telling.late(context, message)
@@ -90,19 +90,25 @@ def is_closed(dataset: str, ds: str) -> bool:
 def says_when_complete(dataset: str) -> bool:
     from common.contracts import datasets
 
-    return datasets.load(dataset).contract.source.complete is not None
+    return datasets.load(dataset).contract.source.says_when_complete
+
+
+def awaited(dataset: str) -> str:
+    from common.contracts import datasets
+
+    return datasets.load(dataset).contract.source.awaited
 
 
 def has_landed(dataset: str, landing: str, ds: str) -> bool:
     return landed_sizes(dataset, landing, ds) is not None
 
 
-def landed_sizes(dataset: str, landing: str, ds: str) -> dict[str, int] | None:
-    """The names and sizes of the day's files; None if none has landed, or if a day that says so is not complete."""
+def landed_sizes(dataset: str, landing: str, ds: str) -> Mapping[str, int] | None:
+    """What the source has for the day so far, with sizes; None if the day can't be read yet."""
     from datetime import date
 
     from common.contracts import datasets
-    from common.sources.landing import Landing
+    from common.sources.opening import open_period
+    from common.sources.source import Period
 
-    day = Landing(datasets.load(dataset).contract, landing, date.fromisoformat(ds))
-    return day.sizes if day.arrived else None
+    return open_period(Period(datasets.load(dataset).contract, date.fromisoformat(ds), landing)).so_far()

@@ -1,6 +1,8 @@
-"""landing -> raw: reads what arrived on ds, and keeps each field as text."""
+"""source -> raw: reads what arrived on ds, and keeps each field as text."""
 
 from __future__ import annotations
+
+from contextlib import closing
 
 from common.clean import transforms
 from common.lake.commit_metadata import beside
@@ -10,21 +12,31 @@ from common.orchestration.cli import run_job
 from common.orchestration.job import Job, is_closed
 from common.runtime.run import Outcome, Run
 from common.sources import arrivals
-from common.sources.landing import open_source
+from common.sources.opening import open_source
+from common.sources.source import Source
 
 
 def main(run: Run) -> Outcome:
-    source = open_source(run)
+    if arrivals.is_kept(run):
+        return Outcome("nothing")
+    with closing(open_source(run)) as source:
+        return ingest(run, source)
+
+
+def ingest(run: Run, source: Source) -> Outcome:
     listing = source.holds()
-    if not listing.units and is_closed(run):
+    if not arrivals.came(run, listing) and is_closed(run):
         return Outcome("closed")
     transforms.require_declared(run)
     arrivals.require_usable(run, listing)
     day = arrivals.read_day(run, source, listing)
+    if not arrivals.came(run, day.listing) and is_closed(run):
+        return Outcome("closed")
+    arrivals.require_rows(run, day.listing)
     books, refused, arrived = day.books(), day.refused(), day.arrived()
     changes = [(refused.table, converge(run, refused, {}))]
     changes.append((arrived.table, converge(run, arrived, {**books, **beside(run, [refused.table])})))
-    return arrivals.outcome(listing, books, changes)
+    return arrivals.outcome(day.listing, books, changes)
 
 
 INGEST = Job(

@@ -10,9 +10,10 @@ from functools import cached_property
 from common.contracts.aggregates import Aggregate, ColumnAggregate, FeatureRatio, Flag, Mean, Sum, Windowed
 from common.contracts.calendar import Closed, check_closed, is_closed
 from common.contracts.column import Column
+from common.contracts.declared_source import DeclaredSource, Files, source_fault
 from common.contracts.entity import columns_of
 from common.contracts.expectations import Drift, Freshness, Reference, Rule, Severity, Volume
-from common.contracts.wording import is_encoding, is_zone, meant, require_tuples
+from common.contracts.wording import is_zone, meant, require_tuples
 from common.errors import require
 from common.names import NAME, did_you_mean
 
@@ -22,39 +23,6 @@ TABLES = ("raw", "processed", "features")
 # that is sent again changes nothing; a line that a file repeats counts each time.
 LINE = ("line",)
 LINE_COLUMN = Column(name="line", type="string", required=True, description="The line: its file, content and count.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Files:
-    """A landing folder of CSV, gzip CSV, JSON lines and Parquet files."""
-
-    delimiter: str = ","
-    encoding: str = "utf-8"
-    on_bad_file: str = "fail"
-    empty_day_wipes: bool = False
-    any_case: bool = False  # names of columns in files match in upper and lower case
-    complete: str | None = None  # the file that says that a day is complete: a marker, or a manifest ending in .json
-    longest_record: int = 1_000_000  # in characters; a longer one is quarantined as too_long
-
-    def __post_init__(self) -> None:
-        single = len(self.delimiter) == 1 and self.delimiter not in '"\r\n'
-        require(single, f"delimiter {self.delimiter!r} is not allowed; expected one character, no quote or line break")
-        require(
-            is_encoding(self.encoding), f"encoding {self.encoding!r} is unknown; expected a Python codec like utf-8"
-        )
-        known = self.on_bad_file in ("fail", "quarantine")
-        hint = did_you_mean(self.on_bad_file, ("fail", "quarantine"))
-        require(known, f"on_bad_file {self.on_bad_file!r} is unknown{hint}; expected 'fail' or 'quarantine'")
-        marker = self.complete
-        plain = marker is None or (bool(marker.strip()) and "/" not in marker and marker not in (".", ".."))
-        require(
-            plain, f"complete {marker!r} is not allowed; expected the name of a file, like _SUCCESS or manifest.json"
-        )
-        require(self.longest_record > 0, f"longest_record {self.longest_record} is not allowed; expected 1 or more")
-
-    def fold(self, name: str) -> str:
-        """The form in which the names of columns are compared."""
-        return name.casefold() if self.any_case else name
 
 
 @dataclass(frozen=True)
@@ -99,7 +67,7 @@ class Contract:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     features: Features
-    source: Files = field(default_factory=Files)
+    source: DeclaredSource = field(default_factory=Files)
     derived: tuple[Column, ...] = ()
     event_time: str | None = None
     zone: str = "UTC"
@@ -124,6 +92,9 @@ class Contract:
         subject = f"contract {self.name!r}"
         require(bool(NAME.fullmatch(self.name)), f"{subject}: a name is lower case letters, digits and _; rename it")
         require_tuples(self, subject)
+        if fault := source_fault(self.source):
+            require(False, f"{subject}: {fault}")
+            object.__setattr__(self, "source", Files())
         if self.key == LINE and LINE_COLUMN not in self.derived:
             object.__setattr__(self, "derived", (*self.derived, LINE_COLUMN))
         names = [column.name for column in (*self.columns, *self.derived)]
@@ -153,6 +124,8 @@ class Contract:
         require(self.retention_days > 7, f"{subject}: retention_days {self.retention_days}; expected more than 7")
         self._check_features(subject)
         self._check_quality(subject)
+        misfit = self.source.misfit(self)
+        require(not misfit, f"{subject}: {misfit}")
         entity = self.column(self.features.entity)
         object.__setattr__(self, "columns", columns_of(subject, self.null_entity, entity, self.columns))
 

@@ -7,7 +7,7 @@ import importlib.util
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -65,20 +65,33 @@ def blaming(function: Callable[[DataFrame], DataFrame]) -> Callable[[DataFrame],
     """The transform, whose own mistakes are ContractDeclarationErrors with file and line."""
 
     def transform(rows: DataFrame) -> DataFrame:
-        from pyspark.errors import AnalysisException
-
-        try:
+        with blamed(function.__name__, rows.columns):
             return function(rows)
-        except (AnalysisException, *MISTAKES) as error:
-            if not (where := place(error)):
-                raise
-            words = _analysis(error, rows.columns) if isinstance(error, AnalysisException) else in_words(error)
-            raise ContractDeclarationError(f"{where}: {function.__name__}: {words}") from error
 
     return transform
 
 
-def _analysis(error: Any, columns: list[str]) -> str:
+@contextmanager
+def blamed(function: str, columns: Sequence[str] = ()) -> Iterator[None]:
+    """Turn a mistake of the dataset's own code into a ContractDeclarationError with file and line."""
+    try:
+        yield
+    except Exception as error:
+        analysis = type(error).__name__ == "AnalysisException"
+        if not (analysis or isinstance(error, MISTAKES)) or not (where := place(error)):
+            raise
+        words = _analysis(error, columns) if analysis else in_words(error)
+        raise ContractDeclarationError(f"{where}: {function}: {words}") from error
+
+
+def carry_code(name: str) -> None:
+    """Let Spark's workers run the code of a dataset whose folder they may not have."""
+    from pyspark import cloudpickle
+
+    cloudpickle.register_pickle_by_value(importlib.import_module(f"{PACKAGE}.{name}"))  # type: ignore[no-untyped-call]
+
+
+def _analysis(error: Any, columns: Sequence[str]) -> str:
     """What Spark could not resolve, without the query plan."""
     if not (error.getCondition() or "").startswith("UNRESOLVED_COLUMN"):
         return str(error).partition("\n")[0]

@@ -13,7 +13,7 @@ NOTES: Notes = {
         "columns": ("The columns that arrive.", 'columns=(Column(name="id", type="long", required=True, description="The order"),)'),
         "key": ("The required columns that identify a record; LINE for events without a key.", 'key=("id",)'),
         "features": ("The feature table.", 'features=Features(version=1, entity="id", columns=(Feature("orders_7d", Count(7)),))'),
-        "source": ("Where the rows arrive, and how the files are written.", 'source=Files(delimiter=";")'),
+        "source": ("Where the rows come from: Files, or another source; see common/sources/README.md.", 'source=Files(delimiter=";")'),
         "derived": ("Columns that `transforms.derive` adds.", 'derived=(Column(name="hours", type="double", description="Length"),)'),
         "event_time": ("The required date or timestamp of the event; None for a whole snapshot a day.", 'event_time="at"'),
         "closed": ("Weekdays, dates or a function of the date: days on which nothing is expected.", 'closed=("sat", "sun", "2026-12-25")'),
@@ -59,7 +59,8 @@ NOTES: Notes = {
         "any_case": ("Names of columns match in upper and lower case.", "any_case=True"),
         "longest_record": ("In characters; a longer record is quarantined as too_long.", "longest_record=5_000_000"),
         "complete": ("The file that says that all of a day has landed: a marker, or a .json manifest with every file's name and size.", 'complete="_SUCCESS"'),
-        "empty_day_wipes": ("A day whose files hold no rows removes the rows that it had before.", "empty_day_wipes=True"),
+        "on_empty": ('A day without a row is missing, exit 4 ("fail"), or an empty day ("accept").', 'on_empty="fail"'),
+        "empty_day_wipes": ("A day without a row removes the rows that it had before.", "empty_day_wipes=True"),
     },
     "Features": {
         "version": ("From 1; a changed definition needs a new version.", "version=2"),

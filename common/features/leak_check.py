@@ -17,7 +17,7 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from common.contracts import layout
-from common.contracts.contract import Column, Contract
+from common.contracts.contract import Column, Contract, Files
 from common.contracts.layout import Table
 from common.days import day_range
 from common.errors import ContractViolationError, InconclusiveCheckError, SourceMissingError
@@ -62,7 +62,9 @@ def _scratch_lake(run: Run, name: str) -> Iterator[Run]:
     """Yield the run in a temporary lake that holds a copy of the rows its features are made from."""
     with tempfile.TemporaryDirectory(prefix=f"leakcheck-{name}-") as folder:
         settings = run.settings.model_copy(update={"lake": f"{folder}/lake", "landing": f"{folder}/landing"})
-        other = replace(run, settings=settings)
+        # Poison comes as files, wherever the dataset's rows come from.
+        by_files = replace(run.dataset, contract=replace(run.contract, source=Files()))
+        other = replace(run, settings=settings, dataset=by_files)
         dates = stages.FEATURES.arrivals(run.contract, run.ds)
         for table in (layout.processed(run.contract), layout.superseded(run.contract)):
             rows = spark_tables.read_partitions(run, table, {"event_date": dates}).where(

@@ -17,6 +17,7 @@ SHARED = "_shared"
 
 @dataclass(frozen=True)
 class SplitRows:
+    rows: DataFrame
     alone: DataFrame
     alike: DataFrame | None  # None if every row stands alone
     measures: dict[str, Any]
@@ -35,7 +36,7 @@ def _by_window(rows: DataFrame, measures: dict[str, Column]) -> SplitRows:
     rows, seen = materialize(marked, **measures, **{SHARED: F.count_if(SHARED)})
     some = seen.pop(SHARED)
     alone, others = (rows.where(condition).drop(SHARED) for condition in (~F.col(SHARED), F.col(SHARED)))
-    return SplitRows(alone, others if some else None, seen)
+    return SplitRows(rows, alone, others if some else None, seen)
 
 
 def _by_join(rows: DataFrame, measures: dict[str, Column]) -> SplitRows:
@@ -44,7 +45,7 @@ def _by_join(rows: DataFrame, measures: dict[str, Column]) -> SplitRows:
     counted = rows.where(F.col(ALIKE).isNotNull()).groupBy(ALIKE).count()
     shared, found = materialize(counted.where("count > 1").select(ALIKE), count=F.count(F.lit(1)))
     if not found["count"]:
-        return SplitRows(rows.drop(ALIKE), None, seen)
+        return SplitRows(rows, rows.drop(ALIKE), None, seen)
     shared = F.broadcast(shared) if found["count"] <= BROADCAST_ROWS else shared
     alone, others = (rows.join(shared, ALIKE, kind).drop(ALIKE) for kind in ("left_anti", "left_semi"))
-    return SplitRows(alone, others, seen)
+    return SplitRows(rows, alone, others, seen)

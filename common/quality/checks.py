@@ -160,7 +160,7 @@ def _since_newest_event(run: Run, measured: Sequence[Profile]) -> float | None:
 
 
 def _since_last_change(run: Run) -> float:
-    """Return the age of a snapshot in hours: 24 for each day since its source files changed, 30 days at most."""
+    """Return the age of a snapshot in hours: 24 for each day since its source changed, 30 days at most."""
     source, days = _source(run, run.ds), 1
     while source and _source(run, run.ds - timedelta(days=days)) == source and days < 30:
         days += 1
@@ -168,9 +168,11 @@ def _since_last_change(run: Run) -> float:
 
 
 def _source(run: Run, ds: date) -> str:
-    """The fingerprint of the source files that the day was ingested from."""
+    """The fingerprint of what the day was ingested from; of a source that is asked once, the records' checksum."""
     state = staleness.state_of(stages.INGEST, replace(run, ds=ds))
-    return str(state.facts.get("source", "")) if state else ""
+    if state is None:
+        return ""
+    return str(state.facts.get("sources", {}).get("checksum") or state.facts.get("source", ""))
 
 
 def _source_unknown(run: Run) -> str:

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from traceback import walk_stack, walk_tb
 from types import ModuleType
 from typing import Any
 
-from common.contracts import aggregates, contract, datasets, expectations, faults, source_code
+from common.contracts import datasets, faults, source_code
 from common.contracts.contract import Contract
 from common.errors import ContractDeclarationError, UsageError, collecting, exit_on_error
 from common.names import did_you_mean
 from common.runtime.command_line import CommandLine
 
 _PLACE = re.compile(r"(.+?):(\d+): ")
-DECLARATIONS = {
-    name: one
-    for module in (contract, aggregates, expectations)
-    for name, one in vars(module).items()
-    if isinstance(one, type) and is_dataclass(one)
-}
 
 
 def faults_of(name: str) -> list[str]:
@@ -79,7 +75,8 @@ def _check_contract(name: str, collect: Callable[[str], None]) -> None:
     """Run the contract's module with arguments that do not exist taken out, so that what follows them is checked too."""
     faults.imported(f"{faults.PACKAGE}.{name}")
     file = faults.file_of(f"{faults.PACKAGE}.{name}.contract")
-    tree = _Arguments(file, collect).visit(source_code.parsed(file))
+    parsed = source_code.parsed(file)
+    tree = _Arguments(file, _declarations(parsed), collect).visit(parsed)
     module = ModuleType(f"{faults.PACKAGE}.{name}.contract")
     module.__file__, module.__package__ = str(file), f"{faults.PACKAGE}.{name}"
     with faults.prints_to_stderr():
@@ -97,15 +94,25 @@ def _check_training(name: str) -> None:
         faults.attribute(faults.imported(f"{faults.PACKAGE}.{name}.training"), "TRAINING_SETS")
 
 
+def _declarations(tree: ast.Module) -> dict[str, Any]:
+    """The dataclasses that a module imports, by the names it gives them."""
+    found: dict[str, Any] = {}
+    for node in (node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module and not node.level):
+        with suppress(ImportError):  # running the module tells about it
+            names = vars(importlib.import_module(str(node.module)))
+            found |= {alias.asname or alias.name: names.get(alias.name) for alias in node.names}
+    return {name: one for name, one in found.items() if isinstance(one, type) and is_dataclass(one)}
+
+
 class _Arguments(ast.NodeTransformer):
     """Reports unknown and missing arguments of declarations; takes the unknown ones out, fills in the missing ones."""
 
-    def __init__(self, file: Path, collect: Callable[[str], None]) -> None:
-        self.file, self.collect = file, collect
+    def __init__(self, file: Path, declarations: dict[str, Any], collect: Callable[[str], None]) -> None:
+        self.file, self.declarations, self.collect = file, declarations, collect
 
     def visit_Call(self, node: ast.Call) -> ast.Call:
         self.generic_visit(node)
-        declared = DECLARATIONS.get(node.func.id) if isinstance(node.func, ast.Name) else None
+        declared = self.declarations.get(node.func.id) if isinstance(node.func, ast.Name) else None
         if declared is None or any(keyword.arg is None for keyword in node.keywords):
             return node
         known = {field.name: field for field in fields(declared)}

@@ -10,7 +10,7 @@ from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 
-from common.contracts.contract import Contract
+from common.contracts.contract import Contract, Files
 from common.lake.files import is_local, local_path
 from common.sources.csv_records import csv_header, numbered_records, parse_record
 from common.sources.landing_files import format_of
@@ -24,11 +24,12 @@ Numbered = Iterator[tuple[int, str, dict[str, str | None]]]  # line number, text
 def find_lines(landing: str, contract: Contract, ds: str, file: str, records: Collection[str]) -> dict[str, int]:
     """Return the line on which each of the records begins, where it is found."""
     found: dict[str, int] = {}
-    if not is_local(landing):
+    if not is_local(landing) or not isinstance(contract.source, Files):
         return found
     wanted = {record: _fields(record, contract) for record in records}
     with suppress(OSError, EOFError, zlib.error, RefusedFileError):
-        for number, text, fields in _numbered(local_path(landing) / contract.name / f"ds={ds}" / file, contract):
+        path = local_path(landing) / contract.name / f"ds={ds}" / file
+        for number, text, fields in _numbered(path, contract, contract.source):
             for record, sent in wanted.items():
                 if record not in found and (text == record or (sent and _same(sent, fields))):
                     found[record] = number
@@ -37,19 +38,17 @@ def find_lines(landing: str, contract: Contract, ds: str, file: str, records: Co
     return found
 
 
-def _numbered(path: Path, contract: Contract) -> Numbered:
+def _numbered(path: Path, contract: Contract, source: Files) -> Numbered:
     format_ = format_of(path.name)
     if format_ not in ("csv", "json") or not path.is_file() or path.stat().st_size > LARGEST_BYTES:
         return
-    source = contract.source
     opened = gzip.open if path.name.lower().endswith(".gz") else open
     with opened(path, "rb") as stream:
         blocks = TextFile(stream, source.encoding, source.longest_record).blocks()  # type: ignore[arg-type]
-        yield from _csv(blocks, contract) if format_ == "csv" else _json(blocks, contract)
+        yield from _csv(blocks, contract, source.delimiter) if format_ == "csv" else _json(blocks, contract)
 
 
-def _csv(blocks: Lines, contract: Contract) -> Numbered:
-    delimiter = contract.source.delimiter
+def _csv(blocks: Lines, contract: Contract, delimiter: str) -> Numbered:
     records = numbered_records(blocks, delimiter)
     header = [contract.own_name(name) for _, line in islice(records, 1) for name in csv_header(line, delimiter)]
     for number, text in records:

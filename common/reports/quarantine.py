@@ -144,7 +144,7 @@ def show_refused(dataset: str, ds: str | None, lake: str, landing: str, unmasked
             console.print(f"  {example.words}", markup=False)
         more = refusal.records - len(refusal.examples)
         console.print(f"  and {more:,} more\n" if more else "")
-    console.print("Fix the landing files or the contract, then run the day again; accepted records leave quarantine.")
+    console.print("Fix the source or the contract, then run the day again; accepted records leave quarantine.")
 
 
 @exit_on_error()

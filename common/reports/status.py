@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from rich.console import Console
 from rich.table import Table as Grid
@@ -18,7 +18,8 @@ from common.orchestration.run_log import RunRecord
 from common.printable import printable
 from common.runtime.command_line import CommandLine
 from common.runtime.settings import load_settings
-from common.sources.landing_files import landed_states
+from common.sources.opening import open_period
+from common.sources.source import Period
 
 STEPS = ("ingest", "validate-raw", "clean", "validate-processed", "features", "validate-features", "publish", "compact")
 # What a narrow console has no room for, the least needed first.
@@ -73,13 +74,13 @@ def day_statuses(lake: str, dataset: str) -> list[DayStatus]:
     return [DayStatus(ds, by_day[ds]) for ds in sorted(by_day)]
 
 
-def landed_since(landing: str, dataset: str, days: Sequence[DayStatus]) -> list[str]:
-    """The days whose landing folder has a file that is newer than the last ingest, by the files' own times."""
-    changed = []
+def changed_since(landing: str, dataset: str, days: Sequence[DayStatus]) -> list[str]:
+    """The days that have changed since the last ingest, as far as their source says so."""
+    contract, changed = datasets.load(dataset).contract, []
     for day in days:
         ingested = day.records["ingest"].at if "ingest" in day.records else ""
-        files = landed_states(f"{landing}/{dataset}/ds={day.ds}") if ingested else {}
-        if any(changed_at > datetime.fromisoformat(ingested).timestamp() for _, changed_at in files.values()):
+        source = open_period(Period(contract, date.fromisoformat(day.ds), landing))
+        if ingested and source.changed_after(datetime.fromisoformat(ingested)):
             changed.append(day.ds)
     return changed
 
@@ -154,8 +155,10 @@ def main() -> None:
             console.print(name, style="italic", markup=False)
             for part in status_parts(days, not arguments.short, console.width):
                 console.print(part)
-            if changed := landed_since(settings.landing, name, days):
-                console.print(f"Landing has changed since it was read, run again: {', '.join(changed)}", style="yellow")
+            if changed := changed_since(settings.landing, name, days):
+                console.print(
+                    f"The source has changed since it was read, run again: {', '.join(changed)}", style="yellow"
+                )
             if stale := staleness.all_stale(name, settings):
                 console.print(f"No longer up to date, run again: {', '.join(map(str, stale))}", style="yellow")
             console.print()

@@ -30,11 +30,12 @@ def by_size(rows: DataFrame, stored_bytes: int) -> DataFrame:
     """Few rows in one task, as Spark plans no shuffle behind a single partition; after many, plans are compiled."""
     if stored_bytes <= ONE_TASK_BYTES:
         return rows.coalesce(1)
-    _begin_large(rows.sparkSession)
+    begin_large(rows.sparkSession)
     return rows
 
 
-def _begin_large(session: SparkSession) -> None:
+def begin_large(session: SparkSession) -> None:
+    """Take data for large from now on."""
     session.conf.set(SMALL, "false")
     submitted = SparkConf()
     for name in INTERPRETED:

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from common.contracts import layout
+from common.contracts.declared_source import ASKED_ONCE
 from common.contracts.layout import FILE_REFUSED, Table
 from common.errors import ContractViolationError, SourceMissingError, UnbalancedBooksError
-from common.lake import data_files, spark_tables
+from common.lake import data_files, delta_log, spark_tables
 from common.lake.merge import DesiredSlice
 from common.lake.spark_tables import record_hash
 from common.lake.split_rows import split_rows
@@ -20,14 +21,23 @@ from common.runtime.run import Change, Outcome, Run
 from common.sources.source import Source, SourceListing
 
 
-def require_usable(run: Run, listing: SourceListing) -> SourceListing:
-    """Raises if the day cannot be ingested: nothing landed, files are refused, or files came empty."""
-    raw = layout.raw(run.contract)
-    if not listing.units:
+def came(run: Run, listing: SourceListing) -> bool:
+    """Whether the source has the day, as far as the listing tells."""
+    empty = listing.records == 0 and not listing.bad
+    return bool(listing.units) and not (empty and run.contract.source.on_empty == "fail")
+
+
+def require_came(run: Run, listing: SourceListing) -> None:
+    if not came(run, listing):
         raise SourceMissingError(
-            f"{listing.place} holds nothing for {run.ds}; expected at least one file there. "
+            f"{listing.place} holds nothing for {run.ds}; expected {run.contract.source.awaited}. "
             "If the source is late, run again when it has come."
         )
+
+
+def require_usable(run: Run, listing: SourceListing) -> None:
+    """Raises if the day cannot be ingested: nothing has come, or files are refused."""
+    require_came(run, listing)
     for unit in listing.good:
         if unit.absent:
             run.log.warning("%s lacks optional columns, read as missing: %s", unit.name, list(unit.absent))
@@ -39,15 +49,15 @@ def require_usable(run: Run, listing: SourceListing) -> SourceListing:
             f"{len(listing.bad)} of {len(listing.units)} files of {run.ds} are refused, and nothing was ingested: {named}",
             [{"file": unit.name, "problem": unit.refused} for unit in listing.bad],
         )
-    if not run.contract.source.empty_day_wipes:
-        _require_rows(run, listing, raw)
-    return listing
 
 
-def _require_rows(run: Run, listing: SourceListing, raw: Table) -> None:
+def require_rows(run: Run, listing: SourceListing) -> None:
     """Raises if a file lost all its rows: an empty file is no proof that they were wrong."""
+    require_came(run, listing)
+    raw = layout.raw(run.contract)
     empty = [unit.name for unit in listing.good if not unit.records]
-    if not empty or not data_files.files(run.path(raw), ds=[str(run.ds)]):
+    wipes = run.contract.source.empty_day_wipes
+    if wipes or not empty or not data_files.files(run.path(raw), ds=[str(run.ds)]):
         return
     if listing.records:
         held = (
@@ -60,7 +70,7 @@ def _require_rows(run: Run, listing: SourceListing, raw: Table) -> None:
     if empty:
         raise ContractViolationError(
             f"{listing.place} has no rows in {', '.join(empty)}, but {raw.path} already holds rows for {run.ds}: they were "
-            "kept. Send the files again; delete a file whose rows should go, or declare empty_day_wipes=True."
+            "kept. Send them again; if they should go, delete their file, or declare empty_day_wipes=True."
         )
 
 
@@ -69,7 +79,7 @@ class IngestedDay:
     """The day's distinct records with their number of copies."""
 
     run: Run
-    listing: SourceListing
+    listing: SourceListing  # with the number of records in each unit
     records: DataFrame
     seen: dict[str, int]
     drift: dict[str, list[str]]  # by file, the columns that the contract does not know
@@ -82,8 +92,14 @@ class IngestedDay:
             "files": len(self.listing.good),
             "refused_files": len(self.listing.bad),
         }
-        files = [unit.name for unit in self.listing.good]
-        return {"counts": counts, "sources": {"files": files}, "drift": self.drift}
+        return {"counts": counts, "sources": self._sources(), "drift": self.drift}
+
+    def _sources(self) -> dict[str, Any]:
+        """What the day held; of a source that can't be read again as it was, also a checksum of the records."""
+        held = {"files": [unit.name for unit in self.listing.good], **self.listing.facts}
+        if self.run.source == ASKED_ONCE:
+            held |= {"repeatable": False, "checksum": str(self.seen["checksum"])}
+        return held
 
     def arrived(self) -> DesiredSlice:
         table = layout.raw(self.run.contract)
@@ -108,16 +124,23 @@ class IngestedDay:
 
 def read_day(run: Run, source: Source, listing: SourceListing) -> IngestedDay:
     columns = [column.name for column in run.contract.columns]
-    read = source.read(run.spark, listing.good)
     accepted, quarantined = F.col("problem").isNull(), F.col("problem") != ""
-    split = split_rows(
-        read.withColumn("record_hash", record_hash(columns)),
-        F.xxhash64("file", "problem", "record", "extra", "record_hash"),
-        accepted=F.count_if(accepted),
-        quarantined=F.count_if(quarantined),
-        lines=spark_tables.sum_or_zero("lines"),
-        extra=F.collect_set(F.when(F.col("extra").isNotNull(), F.struct("file", "extra"))),
-    )
+    checksum = {"checksum": spark_tables.sum_or_zero(_hash())} if run.source == ASKED_ONCE else {}
+    try:
+        split = split_rows(
+            _records(run, source, listing, columns).withColumn("record_hash", record_hash(columns)),
+            F.xxhash64("file", "problem", "record", "extra", "record_hash"),
+            **checksum,
+            accepted=F.count_if(accepted),
+            quarantined=F.count_if(quarantined),
+            lines=spark_tables.sum_or_zero("lines"),
+            extra=F.collect_set(F.when(F.col("extra").isNotNull(), F.struct("file", "extra"))),
+        )
+    except Exception as error:
+        if explained := source.explain(error):
+            raise explained from error
+        raise
+    listing = _counted(listing, split.rows)
     seen, copies = split.measures, {"accepted": 0, "quarantined": 0}
     names = [name for name in split.alone.columns if name != "lines"]
     records = split.alone.select(*names).withColumn("copies", F.lit(1).cast("long"))
@@ -140,6 +163,43 @@ def read_day(run: Run, source: Source, listing: SourceListing) -> IngestedDay:
     for file, names in drift.items():
         run.log.warning("%s has columns that the contract doesn't know, left out: %s", file, names)
     return IngestedDay(run, listing, records, {**seen, **different}, drift)
+
+
+def _records(run: Run, source: Source, listing: SourceListing, columns: list[str]) -> DataFrame:
+    if listing.good:
+        return source.read(run.spark, listing)
+    fields = ["file string", "problem string", "record string", "extra string", "lines long"]
+    return run.spark.createDataFrame([], ", ".join([*fields, *(f"`{name}` string" for name in columns)]))
+
+
+def _hash() -> Column:
+    """Of one record. Their sum depends neither on their order nor on the units they came in."""
+    return F.xxhash64("problem", "record", "record_hash").cast("decimal(38,0)")
+
+
+def _counted(listing: SourceListing, read: DataFrame) -> SourceListing:
+    """The listing with the number of records in each unit, where only reading tells."""
+    if listing.records is not None:
+        return listing
+    rows = read.groupBy("file").agg(F.sum("lines").alias("lines")).collect()
+    found = {row["file"]: row["lines"] for row in rows}
+    units = (
+        unit if unit.records is not None else replace(unit, records=found.get(unit.name, 0)) for unit in listing.units
+    )
+    return replace(listing, units=tuple(units))
+
+
+def is_kept(run: Run) -> bool:
+    """Whether raw holds the day, and its source can't be asked for the same rows again."""
+    commit = delta_log.newest_commit(run.path(layout.raw(run.contract)), "ingest", str(run.ds))
+    asked = commit is not None and commit.books.get("source") == ASKED_ONCE == run.source
+    if not asked or run.full_refresh:
+        return False
+    run.log.warning(
+        "another program has changed this day in raw or its quarantine, and its source can't be read again as it was: left "
+        "as it is. Restore the tables, or run with --full-refresh to take what the source holds now."
+    )
+    return True
 
 
 def outcome(listing: SourceListing, books: Mapping[str, Any], changes: list[tuple[Table, Change]]) -> Outcome:

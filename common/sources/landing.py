@@ -7,13 +7,14 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.contracts.contract import Contract
+from common.contracts.declared_source import Files
 from common.contracts.sensitive import shown_names
 from common.errors import SourceMissingError
 from common.lake.files import locate
@@ -22,7 +23,7 @@ from common.sources import completeness
 from common.sources.arrow_batches import plain_batch, record_batch, refused_batch
 from common.sources.csv_records import check_header, count_csv_lines, csv_batches, csv_header
 from common.sources.json_records import json_batches, require_json_lines
-from common.sources.landing_files import LandedFile, landed_files
+from common.sources.landing_files import LandedFile, landed_files, landed_states
 from common.sources.parquet_batches import can_be, parquet_batches
 from common.sources.source import Source, SourceListing, SourceUnit
 from common.sources.text_records import ParsedBlock, RefusedFileError, TextFile, count_lines, split_header
@@ -31,13 +32,11 @@ from common.sources.unknown_names import UnknownNames
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from common.runtime.run import Run
-
 ROWS_A_BATCH = 50_000
 
 
 @dataclass(frozen=True)
-class Landing:
+class Landing(Source):
     """One day of one dataset's landing folder."""
 
     contract: Contract
@@ -68,13 +67,19 @@ class Landing:
         return digest.digest()
 
     def files(self) -> list[LandedFile]:
-        marker = self.contract.source.complete
+        marker = self.declared.complete
         return [file for file in landed_files(self.folder) if file.name != marker]
+
+    @property
+    def declared(self) -> Files:
+        source = self.contract.source
+        assert isinstance(source, Files)
+        return source
 
     @property
     def missing(self) -> list[str]:
         """What the day lacks to be complete, if the contract says how to tell."""
-        marker = self.contract.source.complete
+        marker = self.declared.complete
         return completeness.missing(self.folder, marker) if marker else []
 
     def holds(self) -> SourceListing:
@@ -82,23 +87,22 @@ class Landing:
         if files and (lacking := self.missing):
             raise SourceMissingError(
                 f"{self.folder} is not complete: {', '.join(lacking[:5])}{' …' if len(lacking) > 5 else ''} "
-                f"({len(lacking)} missing); expected what Files(complete={self.contract.source.complete!r}) promises. "
+                f"({len(lacking)} missing); expected what Files(complete={self.declared.complete!r}) promises. "
                 "Nothing was read. Wait until the sender has finished, or have the day sent again."
             )
         return SourceListing(self.folder, tuple(self._inspect(file) for file in files))
 
-    @property
-    def arrived(self) -> bool:
-        return bool(self.files()) and not self.missing
+    def so_far(self) -> dict[str, int] | None:
+        """Also of the files that are still being written."""
+        return completeness.sizes(self.folder) if self.files() and not self.missing else None
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        """The size of every file by its name, also of those that are still being written."""
-        return completeness.sizes(self.folder)
+    def changed_after(self, moment: datetime) -> bool:
+        """By the files' own times."""
+        return any(changed > moment.timestamp() for _, changed in landed_states(self.folder).values())
 
-    def read(self, spark: SparkSession, units: list[SourceUnit]) -> DataFrame:
+    def read(self, spark: SparkSession, listing: SourceListing) -> DataFrame:
         """One task per file, so that a quoted field over several lines is never split."""
-        files = [LandedFile(unit.name) for unit in units]
+        files = [LandedFile(unit.name) for unit in listing.good]
         columns = [column.name for column in self.contract.columns]
 
         def read_unit(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -143,7 +147,7 @@ class Landing:
             return SourceUnit(name, 1 + count_lines(rest))
 
     def _inspect_csv(self, name: str) -> SourceUnit:
-        delimiter = self.contract.source.delimiter
+        delimiter = self.declared.delimiter
         with self._open_text(name) as stream:
             file = self._text(stream)
             line, rest = split_header(file.blocks())
@@ -159,7 +163,7 @@ class Landing:
         return SourceUnit(name, count, extra=self._unknown(header), absent=self._absent(header))
 
     def _text(self, stream: BinaryIO) -> TextFile:
-        source = self.contract.source
+        source = self.declared
         return TextFile(stream, source.encoding, source.longest_record)
 
     def _open_text(self, name: str) -> BinaryIO:
@@ -204,7 +208,7 @@ class Landing:
         return tuple(column.name for column in self.contract.columns if column.name not in names)
 
     def _blocks(self, file: LandedFile, columns: list[str]) -> Iterator[ParsedBlock]:
-        source, declared = self.contract.source, self.contract.columns
+        source, declared = self.declared, self.contract.columns
         with self._open_text(file.name) as stream:
             blocks = self._text(stream).blocks()
             if file.format == "json":
@@ -220,7 +224,7 @@ class Landing:
             with self._parquet(file.name) as parquet:
                 names, contract = self._contract_names(list(parquet.schema_arrow.names)), self.contract
                 for batch in parquet.iter_batches(batch_size=ROWS_A_BATCH):
-                    rows, longest = batch.rename_columns(names), contract.source.longest_record
+                    rows, longest = batch.rename_columns(names), self.declared.longest_record
                     yield from parquet_batches(file.name, rows, columns, contract.columns, longest)
             return
         for block in self._blocks(file, columns):
@@ -231,7 +235,3 @@ class Landing:
                 yield plain_batch(file.name, block, columns)
             if block.refused or block.extra or block.lines != block.records:
                 yield refused_batch(file.name, block, columns)
-
-
-def open_source(run: Run) -> Source:
-    return Landing(run.contract, run.settings.landing, run.ds)

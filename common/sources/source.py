@@ -1,20 +1,29 @@
-"""The three questions that ingest asks any source: its fingerprint, what it holds for a day, and the records."""
+"""What ingest asks any source about one period: its fingerprint, what it holds, and the records."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from common.lake import delta_log
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from common.contracts.contract import Contract
+    from common.errors import PipelineError
+
 
 @dataclass(frozen=True)
 class SourceUnit:
-    """A part of a day that is read or refused as a whole, such as a file."""
+    """A part of a period that is read or refused as a whole, such as a file, a table or a partition of a topic."""
 
     name: str
-    records: int  # counted by the source; ingest must account for each
+    records: int | None  # counted by the source, and ingest must account for each; None if only reading tells
     refused: str = ""
     extra: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
@@ -22,10 +31,11 @@ class SourceUnit:
 
 @dataclass(frozen=True)
 class SourceListing:
-    """What a source holds for one day."""
+    """What a source holds for one period."""
 
     place: str
     units: tuple[SourceUnit, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)  # for the commit: range, offsets, pages, time of the query
 
     @property
     def good(self) -> list[SourceUnit]:
@@ -36,19 +46,75 @@ class SourceListing:
         return [unit for unit in self.units if unit.refused]
 
     @property
-    def records(self) -> int:
-        return sum(unit.records for unit in self.good)
+    def records(self) -> int | None:
+        """None as long as a unit's number is unknown."""
+        counts = [unit.records for unit in self.good if unit.records is not None]
+        return sum(counts) if len(counts) == len(self.good) else None
 
 
-class Source(Protocol):
+@dataclass(frozen=True)
+class Period:
+    """One period of one dataset, in UTC, from `start` to just before `end`."""
+
+    contract: Contract
+    ds: date
+    landing: str = ""  # the root of the landing folders
+    raw: str = ""  # the raw table, whose commits say what was taken before
+    session: Callable[[], SparkSession] | None = None
+
+    @property
+    def start(self) -> datetime:
+        return datetime.combine(self.ds, time(), UTC)
+
+    @property
+    def end(self) -> datetime:
+        return self.start + timedelta(days=1)
+
+    @cached_property
+    def taken(self) -> dict[str, Any]:
+        """What the last ingest of the period wrote into its books about its source; empty before the first."""
+        commit = delta_log.newest_commit(self.raw, "ingest", str(self.ds)) if self.raw else None
+        return dict(commit.books.get("sources", {})) if commit else {}
+
+    @property
+    def spark(self) -> SparkSession:
+        """Starts Spark on first use; not to be had where only `so_far` is asked."""
+        assert self.session is not None
+        return self.session()
+
+
+class Source(ABC):
+    """Answers for one period."""
+
+    @abstractmethod
     def fingerprint(self) -> str:
-        """Unchanged as long as the day's content is."""
+        """Unchanged as long as the period's content is; ASKED_ONCE if it can't be read again as it was. No Spark."""
 
-    def holds(self) -> SourceListing: ...
+    @abstractmethod
+    def holds(self) -> SourceListing:
+        """What there is to read. No unit: nothing has come."""
 
-    def read(self, spark: SparkSession, units: list[SourceUnit]) -> DataFrame:
-        """Every record as text: `file, problem, record, extra, lines` and the contract's columns.
+    @abstractmethod
+    def read(self, spark: SparkSession, listing: SourceListing) -> DataFrame:
+        """Every record of the listing's good units as text: `file, problem, record, extra, lines` and the
+        contract's columns.
 
-        A record that can't be taken apart has a `problem` and its whole text as `record`. A row whose problem is ""
-        is no record: its `extra` names a column that the contract doesn't know. `lines` add up to the unit's `records`.
+        `file` is the unit's name. A record that can't be taken apart has a `problem` and its whole text as `record`. A
+        row whose problem is "" is no record: its `extra` names a column that the contract doesn't know. `lines` add up
+        to the unit's `records`.
         """
+
+    @abstractmethod
+    def so_far(self) -> Mapping[str, int] | None:
+        """The parts that have come, with their sizes; None if the period can't be read yet. No Spark."""
+
+    def changed_after(self, moment: datetime) -> bool:
+        """Whether the source says that the period has changed since. No Spark."""
+        return False
+
+    def explain(self, error: Exception) -> PipelineError | None:
+        """The error of reading as one that says what to do, if the source knows it."""
+        return None
+
+    def close(self) -> None:  # noqa: B027
+        """Called once the records are read, or nothing is to be read."""

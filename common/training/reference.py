@@ -9,6 +9,7 @@ from common.contracts.field_notes import Notes
 from common.contracts.reference import contract_part, examples, section, table
 from common.errors import exit_on_error
 from common.runtime.command_line import CommandLine
+from common.sources import declared
 from common.training import steps, training_set
 
 PAGE = Path(contracts.__path__[0]) / "reference.md"
@@ -62,7 +63,8 @@ def page() -> str:
     sections = [section(name, getattr(training_set, name), NOTES) for name in NOTES]
     rows = list(examples(STEPS, vars(steps)))
     heading = "## Steps\n\nFitted on train alone; steps that work in place write beside the column with `into=`.\n"
-    return "\n".join([contract_part(), *sections, heading, table(("step", "what it does", "example"), rows)])
+    sources = [section(name, one, declared.NOTES) for name, one in declared.SOURCES.items()]
+    return "\n".join([contract_part(), *sources, *sections, heading, table(("step", "what it does", "example"), rows)])
 
 
 @exit_on_error()

@@ -23,7 +23,7 @@ SERVICES: dict[str, dict[str, Any]] = STACK["services"]
 OURS = [name for name, service in SERVICES.items() if "feature-pipeline" in service["image"]]
 SECRETS = {
     "POSTGRES_PASSWORD", "AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_JWT_SECRET", "AIRFLOW_API_SECRET", "SPARK_SECRET",
-    "AIRFLOW_FERNET_KEY",
+    "AIRFLOW_FERNET_KEY", "SOURCES_PASSWORD",
 }  # fmt: skip
 
 
@@ -74,8 +74,8 @@ def test_an_image_knows_the_commit_that_it_was_made_from(monkeypatch: pytest.Mon
 
 def test_a_digest_can_replace_the_tag_of_every_foreign_image() -> None:
     dockerfile = (CONF / "docker" / "Dockerfile").read_text()
-    foreign = [service["image"] for name, service in SERVICES.items() if name not in OURS]
-    assert foreign == ["${POSTGRES_IMAGE:-postgres:16}"]
+    foreign = {service["image"] for name, service in SERVICES.items() if name not in OURS}
+    assert foreign == {"${POSTGRES_IMAGE:-postgres:16}", "${MARIADB_IMAGE:-mariadb:11.4}"}
     arguments = {name: service["build"]["args"] for name, service in SERVICES.items() if "build" in service}
     (python,) = {each["PYTHON_IMAGE"] for each in arguments.values()}
     tag = re.fullmatch(r"\$\{PYTHON_IMAGE:-(.+)\}", python)
@@ -96,6 +96,12 @@ def test_only_services_that_run_jobs_know_the_cluster_secret() -> None:
     knows = {name for name, service in SERVICES.items() if "SPARK_SECRET" in service.get("environment", {})}
     assert knows == {"airflow-scheduler", "spark-master", "spark-worker"}
     assert not [key for key in SERVICES["spark-worker"]["environment"] if "AIRFLOW" in key or "POSTGRES" in key]
+
+
+def test_databases_to_read_from_start_only_when_asked_for() -> None:
+    profiled = {name for name, service in SERVICES.items() if service.get("profiles") == ["sources"]}
+    assert profiled == {"source-postgres", "source-mariadb"}
+    assert {name for name in SERVICES if SERVICES[name].get("env_file")} == {"airflow-scheduler"}
 
 
 def test_versions_are_stated_in_one_place() -> None:

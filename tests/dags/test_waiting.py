@@ -12,6 +12,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from common.contracts import datasets
+from common.sources.jdbc import Jdbc
 from dags import waiting
 from dags.schedule import Daily, schedule
 from dags.waiting import LandingTrigger, Wait
@@ -105,9 +106,22 @@ def test_a_landed_day_without_a_marker_is_looked_at_again(tmp_path: Path, monkey
     wait(tmp_path, quiet_seconds=60).execute({})
 
 
+def test_a_database_is_waited_for_until_its_day_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    declare(monkeypatch, Jdbc(database="shop", table="customers"))
+    wait(tmp_path, quiet_seconds=60).execute({})
+    declare(monkeypatch, Jdbc(database="shop", table="customers", settle_minutes=60 * 24 * 365 * 900))
+    with pytest.raises(TaskDeferred):
+        wait(tmp_path, quiet_seconds=60).execute({})
+    with pytest.raises(AirflowFailException, match="expected a period that is over, with at least one record"):
+        wait(tmp_path).resume({}, {"landed": False})
+
+
 def declare_complete(monkeypatch: pytest.MonkeyPatch, marker: str) -> None:
+    declare(monkeypatch, replace(datasets.load("churn").contract.source, complete=marker))
+
+
+def declare(monkeypatch: pytest.MonkeyPatch, source: Any) -> None:
     churn = datasets.load("churn")
-    source = replace(churn.contract.source, complete=marker)
     declared = replace(churn, contract=replace(churn.contract, source=source))
     monkeypatch.setattr(datasets, "load", lambda name: declared)
 

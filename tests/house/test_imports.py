@@ -32,7 +32,8 @@ FOR_DAGS_TOO = {
     "common.runtime.settings",
     "common.runtime.private_files",
     "common.runtime.submit_command",
-    "common.sources.landing",
+    "common.sources.opening",
+    "common.sources.source",
     "common.orchestration.staleness",
 }
 

@@ -91,4 +91,4 @@ def test_a_day_whose_files_came_after_it_was_read_is_named(tmp_path: Path) -> No
         sent = datetime(2026, 1, 6, hour, tzinfo=UTC).timestamp()
         os.utime(landed, (sent, sent))
     days = status.day_statuses(str(tmp_path / "lake"), "transactions")
-    assert status.landed_since(str(tmp_path / "landing"), "transactions", days) == ["2026-01-06"]
+    assert status.changed_since(str(tmp_path / "landing"), "transactions", days) == ["2026-01-06"]

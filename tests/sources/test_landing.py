@@ -230,9 +230,9 @@ def test_a_day_is_complete_once_its_marker_is_there(folder: Path) -> None:
     day = landing(folder, complete="_SUCCESS")
     with pytest.raises(SourceMissingError, match=r"is not complete: _SUCCESS \(1 missing\)") as error:
         day.holds()
-    assert (error.value.exit_code, day.arrived) == (4, False)
+    assert (error.value.exit_code, day.so_far()) == (4, None)
     (folder / "_SUCCESS").touch()
-    assert ([unit.name for unit in day.holds().units], day.arrived) == (["good.csv"], True)
+    assert ([unit.name for unit in day.holds().units], day.so_far() is not None) == (["good.csv"], True)
 
 
 @pytest.mark.parametrize(
@@ -258,13 +258,13 @@ def test_a_manifest_names_every_file_with_its_size(folder: Path, manifest: str, 
             day.holds()
     else:
         assert [(unit.name, unit.refused) for unit in day.holds().units] == [("good.csv", "")]
-    assert day.arrived == (not said)
+    assert (day.so_far() is not None) == (not said)
 
 
 def test_an_empty_day_has_nothing_to_complete(folder: Path) -> None:
     (folder / "good.csv").unlink()
     day = landing(folder, complete="_SUCCESS")
-    assert (day.holds().units, day.arrived) == ((), False)
+    assert (day.holds().units, day.so_far()) == ((), None)
 
 
 @pytest.mark.parametrize("marker", ["", " ", "a/b", ".."])

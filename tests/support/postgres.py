@@ -24,8 +24,13 @@ class NotHereError(Exception):
 @contextmanager
 def postgres() -> Iterator[str]:
     """Starts a server; yields an empty database as user:password@host:port/name."""
-    if missing := [program for program in ("postgres", "initdb") if not shutil.which(program)]:
-        raise NotHereError(f"{missing[0]} is not on PATH")
+    # Debian keeps the server's programs off PATH, as several versions may be installed.
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
+    places = os.pathsep.join([os.environ.get("PATH", ""), *map(str, debian[-1:])])
+    programs = [shutil.which(program, path=places) for program in ("postgres", "initdb")]
+    if None in programs:
+        raise NotHereError("PostgreSQL's server is not installed (Debian: apt-get install postgresql)")
+    server_program, initdb = programs
     user = getpass.getuser() if os.geteuid() else "postgres"  # PostgreSQL refuses to run as root
     if user not in {each.pw_name for each in pwd.getpwall()}:
         raise NotHereError("PostgreSQL does not run as root, and there is no user postgres")
@@ -35,11 +40,11 @@ def postgres() -> Iterator[str]:
     try:
         shutil.chown(folder, user)
         subprocess.run(
-            ["initdb", "-D", folder, "-U", "ours", "-A", "trust", "-E", "UTF8", "--no-locale"], check=True, **how
+            [initdb, "-D", folder, "-U", "ours", "-A", "trust", "-E", "UTF8", "--no-locale"], check=True, **how
         )
         with socket.create_server(("127.0.0.1", 0)) as found:
             port = found.getsockname()[1]
-        command = ["postgres", "-D", folder, "-h", "127.0.0.1", "-p", str(port), "-k", folder, "-F"]
+        command = [server_program, "-D", folder, "-h", "127.0.0.1", "-p", str(port), "-k", folder, "-F"]
         with subprocess.Popen(command, **how) as server:
             try:
                 _until_ready(folder, server)

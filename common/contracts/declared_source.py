@@ -1,0 +1,99 @@
+"""Where a dataset's rows come from, as its contract declares it. Files are declared here; other sources in common.sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from common.contracts.wording import is_encoding
+from common.errors import require
+from common.names import did_you_mean
+
+# The fingerprint of a period that can't be read again as it was: raw is then what later runs are made from.
+ASKED_ONCE = "asked once"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclaredSource:
+    """What every source declares."""
+
+    any_case: bool = False  # names of columns match in upper and lower case
+    on_bad_file: str = "fail"
+    on_empty: str = "fail"
+    empty_day_wipes: bool = False
+
+    def __post_init__(self) -> None:
+        require_choice("on_bad_file", self.on_bad_file, ("fail", "quarantine"))
+        require_choice("on_empty", self.on_empty, ("fail", "accept"))
+
+    def fold(self, name: str) -> str:
+        """The form in which the names of columns are compared."""
+        return name.casefold() if self.any_case else name
+
+    @property
+    def says_when_complete(self) -> bool:
+        """Whether a period that has come is known to be whole, so that nobody needs to watch it for changes."""
+        return True
+
+    @property
+    def awaited(self) -> str:
+        """What a period must bring, in words."""
+        return "a period that is over, with at least one record"
+
+    def misfit(self, contract: Any) -> str:
+        """What in the contract contradicts the source; empty if nothing."""
+        return ""
+
+    def open(self, period: Any) -> Any:
+        """Return a `common.sources.source.Source`, which answers for one `Period`."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files(DeclaredSource):
+    """A landing folder of CSV, gzip CSV, JSON lines and Parquet files."""
+
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    on_empty: str = "accept"
+    complete: str | None = None  # the file that says that a day is complete: a marker, or a manifest ending in .json
+    longest_record: int = 1_000_000  # in characters; a longer one is quarantined as too_long
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        single = len(self.delimiter) == 1 and self.delimiter not in '"\r\n'
+        require(single, f"delimiter {self.delimiter!r} is not allowed; expected one character, no quote or line break")
+        require(
+            is_encoding(self.encoding), f"encoding {self.encoding!r} is unknown; expected a Python codec like utf-8"
+        )
+        marker = self.complete
+        plain = marker is None or (bool(marker.strip()) and "/" not in marker and marker not in (".", ".."))
+        require(
+            plain, f"complete {marker!r} is not allowed; expected the name of a file, like _SUCCESS or manifest.json"
+        )
+        require(self.longest_record > 0, f"longest_record {self.longest_record} is not allowed; expected 1 or more")
+
+    @property
+    def says_when_complete(self) -> bool:
+        return self.complete is not None
+
+    @property
+    def awaited(self) -> str:
+        return "at least one file in its landing folder, and no more changes"
+
+
+def require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    hint = did_you_mean(value, choices)
+    require(value in choices, f"{name} {value!r} is unknown{hint}; expected {' or '.join(map(repr, choices))}")
+
+
+def source_fault(source: object) -> str:
+    """What is wrong with a declared source; empty if nothing."""
+    if isinstance(source, Files) or (isinstance(source, DeclaredSource) and _opens(type(source))):
+        return ""
+    found = f"source is a {type(source).__name__}"
+    return f"{found}; expected Files(...), or an object of a class that is based on common.sources.rows.RowSource"
+
+
+def _opens(class_: type[DeclaredSource]) -> bool:
+    return class_.open is not DeclaredSource.open

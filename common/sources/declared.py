@@ -1,0 +1,39 @@
+# ruff: noqa: E501
+"""The sources that a contract may declare besides Files, with the notes that reference.md shows about their fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from common.contracts.field_notes import Notes
+from common.sources.jdbc import Jdbc
+
+# What each of them has.
+_EVERY = {
+    "any_case": ("Names of columns match in upper and lower case.", "any_case=True"),
+    "on_bad_file": (
+        'A part that cannot be read stops the day ("fail"), or is put aside ("quarantine").',
+        'on_bad_file="quarantine"',
+    ),
+    "on_empty": ('A period without a row is missing, exit 4 ("fail"), or empty ("accept").', 'on_empty="accept"'),
+    "empty_day_wipes": ("A period without a row removes the rows that it had before.", "empty_day_wipes=True"),
+    "settle_minutes": (
+        "How long after a period's end its rows may still come; it is not read before.",
+        "settle_minutes=30",
+    ),
+}
+SOURCES: dict[str, type[Any]] = {"Jdbc": Jdbc}
+NOTES: Notes = {
+    "Jdbc": {
+        **_EVERY,
+        "database": ("The environment variable <NAME>_DATABASE holds its address and login, or <NAME>_DATABASE_FILE names the file that does.", 'database="shop"'),
+        "table": ("The table or view, with its schema if it needs one.", 'table="sales.orders"'),
+        "watermark": ("The date or time of a row's last change: a period holds the rows changed in it; None for the whole table.", 'watermark="updated_at"'),
+        "overlap_minutes": ("How far a period reaches into the one before, for rows that were committed late and clocks that differ.", "overlap_minutes=10"),
+        "late_hours": ("How long after its day a whole table may still be taken for that day's.", "late_hours=24"),
+        "deleted": ("In a whole table, the column that marks a deleted row: a boolean, or a time.", 'deleted="deleted_at"'),
+        "parallel": ("How many connections read side by side.", "parallel=4"),
+        "parallel_by": ("The number, date or time that divides the table between them.", 'parallel_by="id"'),
+        "fetch_rows": ("How many rows a connection fetches at once.", "fetch_rows=10_000"),
+    },
+}  # fmt: skip

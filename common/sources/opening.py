@@ -1,0 +1,27 @@
+"""Opens the source that a contract declares, for one period."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from common.contracts import layout
+from common.contracts.declared_source import Files
+from common.sources.landing import Landing
+from common.sources.source import Period, Source
+
+if TYPE_CHECKING:
+    from common.runtime.run import Run
+
+
+def open_source(run: Run) -> Source:
+    raw = run.path(layout.raw(run.contract))
+    return open_period(Period(run.contract, run.ds, run.settings.landing, raw, lambda: run.spark))
+
+
+def open_period(period: Period) -> Source:
+    """Files lie in the landing folder, which is a setting; every other declaration opens itself."""
+    declared = period.contract.source
+    if isinstance(declared, Files):
+        return Landing(period.contract, period.landing, period.ds)
+    opened: Source = declared.open(period)
+    return opened

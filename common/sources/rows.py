@@ -1,0 +1,90 @@
+"""A source of rows in columns, as Spark reads them: the base of databases and APIs, and of a dataset's own source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from common.contracts import faults
+from common.contracts.declared_source import ASKED_ONCE, DeclaredSource
+from common.errors import SourceMissingError, require
+from common.sources.source import Period, Source, SourceListing
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowSource(DeclaredSource):
+    """A source that answers three questions about a period. Its methods get whatever they need as fields."""
+
+    settle_minutes: int = 0  # how long after a period's end its rows may still come
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        fits = self.settle_minutes >= 0
+        require(fits, f"settle_minutes {self.settle_minutes} is not allowed; expected 0 or more")
+
+    def holds(self, period: Period) -> SourceListing:
+        """What there is to read, and the facts about it that the raw commit keeps."""
+        raise NotImplementedError
+
+    def read(self, spark: SparkSession, period: Period, listing: SourceListing) -> DataFrame:
+        """The rows, in columns of any type. With several units, `_file` names the unit of each row.
+
+        A record that can't be taken apart may come as `_problem` (a code) and `_record` (its text).
+        """
+        raise NotImplementedError
+
+    def fingerprint(self, period: Period) -> str:
+        """Unchanged as long as the period's content is. By default the period can't be read again as it was."""
+        return ASKED_ONCE
+
+    def open(self, period: Period) -> Source:
+        return OpenedRows(self, period)
+
+
+@dataclass(frozen=True)
+class OpenedRows(Source):
+    """A declared source, asked about one period."""
+
+    declared: RowSource
+    period: Period
+
+    def fingerprint(self) -> str:
+        with faults.blamed("fingerprint"):
+            return self.declared.fingerprint(self.period)
+
+    def holds(self) -> SourceListing:
+        require_over(self.period, self.declared.settle_minutes)
+        with faults.blamed("holds"):
+            listing = self.declared.holds(self.period)
+        nothing = listing.records == 0 and not listing.bad and self.declared.on_empty == "fail"
+        return replace(listing, units=()) if nothing else listing
+
+    def read(self, spark: SparkSession, listing: SourceListing) -> DataFrame:
+        from common.sources.rows_as_text import rows_as_text
+
+        faults.carry_code(self.period.contract.name)
+        with faults.blamed("read"):
+            rows = self.declared.read(spark, self.period, listing)
+        return rows_as_text(rows, self.period.contract, [unit.name for unit in listing.good])
+
+    def so_far(self) -> Mapping[str, int] | None:
+        return {} if is_over(self.period, self.declared.settle_minutes) else None
+
+
+def is_over(period: Period, settle_minutes: int = 0) -> bool:
+    return datetime.now(UTC) >= period.end + timedelta(minutes=settle_minutes)
+
+
+def require_over(period: Period, settle_minutes: int = 0) -> None:
+    """Raise while rows of the period may still come: what is asked once must be asked late enough."""
+    if not is_over(period, settle_minutes):
+        until = period.end + timedelta(minutes=settle_minutes)
+        raise SourceMissingError(
+            f"{period.contract.name} of {period.ds} is not over before {until:%Y-%m-%d %H:%M} UTC, and would be read without "
+            "its last rows; run again then"
+        )
