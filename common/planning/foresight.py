@@ -1,0 +1,204 @@
+"""Which steps of which days would run, and why: asks what the jobs ask, of logs that also hold the commits to come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from enum import StrEnum
+
+from common.contracts import layout, suite
+from common.contracts.layout import STAGES
+from common.days import day_range, latest_day
+from common.lake.delta_log import Commit
+from common.orchestration import admission, stages, staleness, verdicts
+from common.orchestration.reasons import Kind, Reason
+from common.orchestration.stages import Stage
+from common.orchestration.verdicts import Verdict
+from common.orchestration.whole_logs import WholeLogs
+from common.planning.landed import DayInLanding
+from common.runtime.run import Run
+
+# The steps of a day in the order of the backfill. It also compacts, where that pays once the day is written.
+STEPS: dict[str, Stage] = {
+    "ingest": stages.INGEST,
+    "validate-raw": stages.validation("raw"),
+    "clean": stages.CLEAN,
+    "validate-processed": stages.validation("processed"),
+    "features": stages.FEATURES,
+    "validate-features": stages.validation("features"),
+    "publish": stages.PUBLISH,
+}
+GATES = {f"validate-{name}": name for name in STAGES}
+
+
+class When(StrEnum):
+    NOW = "now"
+    IF_CHANGED = "if_changed"  # if a step before it changes rows that it reads, or passes the gate
+    IF_REPEATED = "if_repeated"  # if a record of this day has the key of one that is cleaned again
+
+
+LIKELIEST = list(When)
+NOT_YET = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    ds: date
+    name: str
+    table: str
+    when: When
+    reasons: tuple[Reason, ...] = field(compare=False)
+    # The steps that it waits for, unless it runs in any case.
+    after: tuple[PlannedStep, ...] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class ForeseenCommit(Commit):
+    """The commit of a step that has not run yet: it may touch every date within its reach."""
+
+    step: PlannedStep
+
+
+@dataclass
+class DayPlan:
+    ds: date
+    steps: list[PlannedStep] = field(default_factory=list)
+    missing: bool = False  # the source has nothing, and nothing was ingested
+    landing_gone: bool = False  # the step goes on from the rows that were ingested earlier
+    stops: PlannedStep | None = None  # the gate will fail again, and the backfill will stop here
+
+
+class Foresight(WholeLogs):
+    """Takes the days in the order in which the backfill would run them."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run)
+        self._passing: dict[date, PlannedStep] = {}  # days that only a step to come will admit
+
+    def known_days(self) -> list[date]:
+        """Every day that has landed, or that a table has."""
+        contract = self.run.contract
+        tables = (layout.raw(contract), layout.features(contract), layout.published(contract))
+        seen = {day for table in tables for day in self.index(table).days()}
+        landed = {day for day in DayInLanding.days(self.run) if day <= latest_day()}
+        return sorted(seen | landed)
+
+    def days(self, chosen: Iterable[date], alone: bool) -> Iterator[DayPlan]:
+        """The plan of each day, and of the later ones that they make stale unless `alone`."""
+        waiting, done = {*chosen}, set[date]()
+        for name in STAGES:
+            self.verdicts(name, sorted(waiting))
+        while waiting:
+            ds = min(waiting)
+            waiting.remove(ds)
+            done.add(ds)
+            plan = self._day(ds)
+            if not (alone or plan.missing):
+                waiting |= {day for day in self._reach(ds) if day not in done and self._is_stale(day)}
+            yield plan
+
+    def _reach(self, ds: date) -> list[date]:
+        contract = self.run.contract
+        return day_range(ds, 0, contract.features.days_back + contract.lateness_days)[1:]
+
+    def _is_stale(self, ds: date) -> bool:
+        """Whether the backfill would add the day to those that it was asked for."""
+        states = [(stage, self.state(stage, ds)) for stage in staleness.WATCHED]
+        return any(state and staleness.is_outdated(stage, ds, state, self) for stage, state in states)
+
+    def _day(self, ds: date) -> DayPlan:
+        plan = DayPlan(ds)
+        landing = DayInLanding(replace(self.run, ds=ds), self.state(stages.INGEST, ds))
+        closed = self.run.contract.is_closed(ds) and not self._in_raw(ds)
+        for name, stage in STEPS.items():
+            run = replace(self.run, job=name, ds=ds, left_out=self._left_out(stage, ds))
+            if name == "ingest":
+                run = replace(run, source=landing.fingerprint)
+            elif closed:
+                break
+            reasons = self._reasons(name, stage, run)
+            if reasons and name == "ingest" and not landing.arrived:
+                plan.landing_gone = self._in_raw(ds)
+                plan.missing = not plan.landing_gone and not closed
+                if plan.missing:
+                    break
+                continue
+            if reasons:
+                self._expect(plan, name, stage, run, reasons)
+                closed = False
+        return plan
+
+    def _left_out(self, stage: Stage, ds: date) -> tuple[date, ...]:
+        return admission.left_out(stage.arrivals(self.run.contract, ds), self)
+
+    def _reasons(self, name: str, stage: Stage, run: Run) -> list[Reason]:
+        reasons = list(staleness.reasons(stage, run, self.state(stage, run.ds), self))
+        failed = self._failed(name, run.ds) if reasons and name in GATES else None
+        return [Reason(Kind.GATE_FAILED, rules=tuple(failed.failed))] if failed else reasons
+
+    def _failed(self, name: str, ds: date) -> Verdict | None:
+        """The verdict that stopped the day, if its rows are still the same."""
+        verdict = self.verdicts(GATES[name], [ds]).get(ds)
+        failed = verdict is not None and not verdict.success and admission.stands(GATES[name], verdict, self)
+        return verdict if failed else None
+
+    def _in_raw(self, ds: date) -> bool:
+        return any(file.partition["ds"] == str(ds) for file in self.files(layout.raw(self.run.contract)))
+
+    def _expect(self, plan: DayPlan, name: str, stage: Stage, run: Run, reasons: list[Reason]) -> None:
+        contract = self.run.contract
+        written = stage.target(contract) if name not in GATES else suite.table_of(contract, GATES[name])
+        when = min(map(self._when, reasons), key=LIKELIEST.index)
+        kept = tuple(reason for reason in reasons if self._when(reason) == when)
+        after = {step for reason in kept for step in self._awaited(reason)} if when != When.NOW else set()
+        if plan.stops:
+            when, after = max(when, When.IF_CHANGED, key=LIKELIEST.index), after | {plan.stops}
+        step = PlannedStep(run.ds, name, written.path, when, kept, tuple(sorted(after, key=_place)))
+        plan.steps.append(step)
+        self._foresee(step, stage)
+        if reasons[0].kind == Kind.GATE_FAILED and not plan.stops and self._judged_by(name, run):
+            plan.stops = step
+
+    def _judged_by(self, name: str, run: Run) -> bool:
+        """Whether the last validation of the day used the code of this run."""
+        index = self.index(verdicts.table_of(run.contract))
+        last = next((commit for commit in index.about(run.ds) if commit.books["job"] == name and _real(commit)), None)
+        return last is None or last.books.get("code") == run.code
+
+    def _when(self, reason: Reason) -> When:
+        if isinstance(reason.commit, ForeseenCommit):
+            least = When.IF_REPEATED if reason.kind == Kind.OUTPUT_CHANGED else When.IF_CHANGED
+            return max(least, reason.commit.step.when, key=LIKELIEST.index)
+        if reason.kind == Kind.ADMISSION_CHANGED and self._passing.keys() >= {*reason.days}:
+            return When.IF_CHANGED
+        return When.NOW
+
+    def _awaited(self, reason: Reason) -> list[PlannedStep]:
+        if isinstance(reason.commit, ForeseenCommit):
+            return [reason.commit.step]
+        return [self._passing[day] for day in reason.days if day in self._passing]
+
+    def _foresee(self, step: PlannedStep, stage: Stage) -> None:
+        """Add the commit that the step would make to the log of its table, and the verdict if it is the gate that passes."""
+        contract, ds = self.run.contract, str(step.ds)
+        table = stage.target(contract)
+        lateness = contract.lateness_days if step.name == "clean" else 0
+        touched = [str(day) for day in day_range(step.ds, lateness)]
+        books = {"job": stage.job, "ds": ds, "dataset": contract.name, "counts": {}, "touched": touched}
+        index = self.index(table)
+        table_id, _ = self.now(table)
+        index.add(ForeseenCommit(index.newest + 1, books, NOT_YET, step))
+        self._now[table.path] = table_id, index.newest
+        if step.name == f"validate-{admission.ARRIVALS}":
+            if not self.admitted.get(step.ds, False):
+                self._passing[step.ds] = step
+            self.admitted[step.ds] = True
+
+
+def _real(commit: Commit) -> bool:
+    return not isinstance(commit, ForeseenCommit)
+
+
+def _place(step: PlannedStep) -> tuple[date, int]:
+    return step.ds, list(STEPS).index(step.name)

@@ -1,0 +1,44 @@
+"""What the source holds for a day, as far as a plan has to know it."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cached_property
+
+from common.days import parse_day
+from common.errors import UsageError
+from common.lake.files import list_folders
+from common.orchestration.stages import State
+from common.runtime.run import Run
+from common.sources.landing import Landing, open_source
+
+
+class DayInLanding:
+    def __init__(self, run: Run, state: State | None) -> None:
+        self._run = run
+        self._state = state
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Not asked of a day that is ingested again whatever its source holds."""
+        known = self._state.facts if self._state else {}
+        if known.get("code") != self._run.code:
+            return str(known.get("source", ""))
+        return open_source(self._run).fingerprint()
+
+    @cached_property
+    def arrived(self) -> bool:
+        return Landing(self._run.contract, self._run.settings.landing, self._run.ds).arrived
+
+    @staticmethod
+    def days(run: Run) -> set[date]:
+        """The days that have a folder."""
+        names = list_folders(f"{run.settings.landing}/{run.contract.name}")
+        return {day for name in names if name.startswith("ds=") and (day := _day(name.removeprefix("ds=")))}
+
+
+def _day(text: str) -> date | None:
+    try:
+        return parse_day(text)
+    except UsageError:
+        return None
