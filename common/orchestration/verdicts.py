@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from common.contracts import suite
 from common.contracts.contract import Contract
-from common.contracts.layout import Table
+from common.contracts.layout import Table, made_once
 from common.lake import delta_log, small_tables
 from common.lake.delta_log import Commit
 from common.lake.files import read_json
@@ -37,6 +37,7 @@ SCHEMA = pa.schema(
 )
 
 
+@made_once
 def table_of(contract: Contract) -> Table:
     """The gate's newest verdict on each table and day."""
     return Table(

@@ -38,7 +38,9 @@ class WholeLogs(Logs):
 
     def now(self, table: Table) -> tuple[str, int]:
         if table.path not in self._now:
-            self._now[table.path] = super().now(table)
+            newest = self.index(table).newest
+            known = newest != NO_TABLE and (delta_log.table_id(self.run.path(table), newest), newest)
+            self._now[table.path] = known or super().now(table)
         return self._now[table.path]
 
     def state(self, stage: Stage, ds: date) -> State | None:

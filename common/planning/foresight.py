@@ -74,6 +74,8 @@ class Foresight(WholeLogs):
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)
+        self._asked: list[date] = []
+        self._at_once: set[str] = set()
         self._passing: dict[date, PlannedStep] = {}  # days that only a step to come will admit
 
     def known_days(self) -> list[date]:
@@ -87,8 +89,8 @@ class Foresight(WholeLogs):
     def days(self, chosen: Iterable[date], alone: bool) -> Iterator[DayPlan]:
         """The plan of each day, and of the later ones that they make stale unless `alone`."""
         waiting, done = {*chosen}, set[date]()
-        for name in STAGES:
-            self.verdicts(name, sorted(waiting))
+        self._asked = sorted(waiting)
+        self._verdicts_at_once(admission.ARRIVALS)
         while waiting:
             ds = min(waiting)
             waiting.remove(ds)
@@ -108,15 +110,17 @@ class Foresight(WholeLogs):
         return any(state and staleness.is_outdated(stage, ds, state, self) for stage, state in states)
 
     def _day(self, ds: date) -> DayPlan:
-        plan = DayPlan(ds)
-        landing = DayInLanding(replace(self.run, ds=ds), self.state(stages.INGEST, ds))
+        plan, run_of_day = DayPlan(ds), replace(self.run, ds=ds)
+        landing = DayInLanding(run_of_day, self.state(stages.INGEST, ds))
         closed = self.run.contract.is_closed(ds) and not self._in_raw(ds)
         for name, stage in STEPS.items():
-            run = replace(self.run, job=name, ds=ds, left_out=self._left_out(stage, ds))
+            run = run_of_day
             if name == "ingest":
                 run = replace(run, source=landing.fingerprint)
             elif closed:
                 break
+            elif left_out := self._left_out(stage, ds):
+                run = replace(run, left_out=left_out)
             reasons = self._reasons(name, stage, run)
             if reasons and name == "ingest" and not landing.arrived:
                 plan.landing_gone = self._in_raw(ds)
@@ -139,9 +143,16 @@ class Foresight(WholeLogs):
 
     def _failed(self, name: str, ds: date) -> Verdict | None:
         """The verdict that stopped the day, if its rows are still the same."""
+        self._verdicts_at_once(GATES[name])
         verdict = self.verdicts(GATES[name], [ds]).get(ds)
         failed = verdict is not None and not verdict.success and admission.stands(GATES[name], verdict, self)
         return verdict if failed else None
+
+    def _verdicts_at_once(self, name: str) -> None:
+        """One by one they would take long to read."""
+        if name not in self._at_once:
+            self._at_once.add(name)
+            self.verdicts(name, self._asked)
 
     def _in_raw(self, ds: date) -> bool:
         return any(file.partition["ds"] == str(ds) for file in self.files(layout.raw(self.run.contract)))

@@ -1,11 +1,11 @@
-"""The plan is right: after each kind of change, the backfill runs the steps that the plan names, nothing more and nothing less."""
+"""The plan is right: after each kind of change, the backfill runs the steps that it names, nothing more and nothing less."""
 
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -50,20 +50,23 @@ def asked(lake: PlayLake, ds: str) -> list[Run]:
 
 
 def planned(lake: PlayLake, ds: str = ALL) -> dict[When, Steps]:
-    runs = asked(lake, ds)
     steps: dict[When, Steps] = {when: set() for when in When}
-    for day in Foresight(runs[0]).days([run.ds for run in runs], alone=False):
-        for step in day.steps:
-            steps[step.when].add((str(day.ds), step.name))
+    with datasets_in(lake.root / "datasets"):
+        runs = asked(lake, ds)
+        for day in Foresight(runs[0]).days([run.ds for run in runs], alone=False):
+            for step in day.steps:
+                steps[step.when].add((str(day.ds), step.name))
     return steps
 
 
 def backfilled(lake: PlayLake, ds: str = ALL) -> Steps:
     """The steps that a backfill really ran, by the lines of its jobs; the last one may have failed."""
-    runs, before = asked(lake, ds), run_log.records_of(str(lake.lake_folder), "sales")
-    check_declarations(CHAIN, runs)
-    with suppress(ContractViolationError):
-        run_chain(CHAIN, runs)
+    before = run_log.records_of(str(lake.lake_folder), "sales")
+    with datasets_in(lake.root / "datasets"):
+        runs = asked(lake, ds)
+        check_declarations(CHAIN, runs)
+        with suppress(ContractViolationError):
+            run_chain(CHAIN, runs)
 
     def ran(key: tuple[str, str], record: RunRecord) -> bool:
         failed_now = record.failure is not None and record.failure != before.get(key, RunRecord()).failure
@@ -77,6 +80,14 @@ def steps(names: tuple[str, ...], *days: str) -> Steps:
     return {(day, name) for day in days for name in names}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def changed_code_is_read_anew() -> Iterator[None]:
+    """Python tells a changed file from its compiled one by its size and second."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "dont_write_bytecode", True)
+        yield
+
+
 @pytest.fixture(scope="module")
 def ran_once(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Path:
     lake = PlayLake(tmp_path_factory.mktemp("sales"), "sales")
@@ -86,17 +97,15 @@ def ran_once(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Path:
     land(lake, FIRST, sale("a", FIRST), sale("b", FIRST, 9000))
     land(lake, SECOND, sale("c", SECOND))
     land(lake, THIRD, sale("d", THIRD))
-    with datasets_in(lake.root / "datasets"):
-        assert planned(lake)[When.NOW] == backfilled(lake) == steps(tuple(STEPS), *DAYS)
-        assert planned(lake) == {when: set() for when in When}
+    assert planned(lake)[When.NOW] == backfilled(lake) == steps(tuple(STEPS), *DAYS)
+    assert planned(lake) == {when: set() for when in When}
     return lake.root
 
 
 @pytest.fixture
-def lake(tmp_path: Path, ran_once: Path) -> Iterator[PlayLake]:
+def lake(tmp_path: Path, ran_once: Path) -> PlayLake:
     shutil.copytree(ran_once, tmp_path, dirs_exist_ok=True)
-    with datasets_in(tmp_path / "datasets"):
-        yield PlayLake(tmp_path, "sales")
+    return PlayLake(tmp_path, "sales")
 
 
 def contract_of(lake: PlayLake) -> Path:
@@ -122,7 +131,7 @@ def test_a_changed_source_day_runs_it_and_the_windows_that_hold_it(lake: PlayLak
 def test_a_record_that_comes_again_later_runs_its_later_day(lake: PlayLake) -> None:
     land(lake, FIRST, sale("a", FIRST, 7), sale("b", FIRST, 9000), f"c,1,1,{FIRST}T10:00:00Z")
     plan = planned(lake, FIRST)
-    repeated = steps(("clean", "validate-processed"), SECOND)
+    repeated = {(SECOND, "clean")}
     assert backfilled(lake, FIRST) == plan[When.NOW] | plan[When.IF_CHANGED] | repeated
     assert repeated < plan[When.IF_REPEATED]
 
@@ -130,8 +139,9 @@ def test_a_record_that_comes_again_later_runs_its_later_day(lake: PlayLake) -> N
 def test_late_rows_run_the_days_whose_windows_they_reach(lake: PlayLake) -> None:
     """They were cleaned after the features of later days were made."""
     land(lake, SECOND, sale("c", SECOND), sale("e", FIRST))
-    lake.run(INGEST, SECOND, code=asked(lake, SECOND)[0].code)
-    lake.run(CLEAN, SECOND, code=asked(lake, SECOND)[0].code)
+    with datasets_in(lake.root / "datasets"):
+        for job in (INGEST, CLEAN):
+            lake.run(job, SECOND, code=asked(lake, SECOND)[0].code)
     plan = planned(lake)
     assert plan[When.NOW] == steps(("validate-raw", "validate-processed"), SECOND) | steps(("features",), SECOND, THIRD)
     assert plan[When.IF_CHANGED] == steps(("validate-features", "publish"), SECOND, THIRD)
@@ -182,7 +192,7 @@ def test_a_changed_definition_is_refused_and_runs_all_as_a_new_version(
 
 
 def test_a_failed_gate_is_judged_again_and_nothing_after_it(lake: PlayLake) -> None:
-    land(lake, THIRD, sale("d", THIRD), sale("bad", THIRD, -1), sale("worse", THIRD, -1))
+    land(lake, THIRD, sale("d", THIRD, 4), sale("bad", THIRD, -1), sale("worse", THIRD, -1))
     assert backfilled(lake) == steps(BY_CODE[:4], THIRD)
     plan = planned(lake)
     assert plan[When.NOW] == backfilled(lake) == {(THIRD, "validate-processed")}

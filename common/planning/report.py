@@ -1,0 +1,221 @@
+"""The plan as people read it, and as programs do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from itertools import groupby
+from typing import Any
+
+from rich.table import Table as Grid
+from rich.text import Text
+
+from common.orchestration.reasons import Kind, Reason
+from common.planning.costs import partitions
+from common.planning.foresight import STEPS, ForeseenCommit, PlannedStep, When
+from common.planning.plan import DatasetPlan, Estimate
+from common.planning.words import folded
+from common.printable import printable
+
+ORDER = list(STEPS)
+STYLES = {When.NOW: "", When.IF_CHANGED: "dim", When.IF_REPEATED: "dim"}
+# The names of the widest fold, so that the words of all days begin at the same place.
+NAMES_WIDTH = len("ingest to validate-processed")
+# Steps that run for the same reason: their names, the reason in words, and whether they run in any case.
+Deed = tuple[str, str, When]
+
+
+def parts(plans: Sequence[DatasetPlan]) -> Iterator[Grid | str]:
+    """Datasets with something to run stand apart from their neighbours."""
+    for number, plan in enumerate(plans):
+        if number and (plan.steps or plans[number - 1].steps):
+            yield ""
+        yield from _dataset(plan)
+    if totals := [*_totals(plans)]:
+        yield from ["", *totals]
+
+
+def _dataset(plan: DatasetPlan) -> Iterator[Grid | str]:
+    if plan.refused:
+        yield f"{plan.name}: a backfill refuses it as it is declared, and runs nothing"
+        yield f"  {plan.refused}"
+    elif not plan.steps:
+        yield (
+            f"{plan.name}: up to date ({_days(len(plan.known))})"
+            if plan.known
+            else f"{plan.name}: no day has landed yet"
+        )
+    else:
+        touched = {step.ds for step in plan.steps}
+        yield f"{plan.name}: {len(touched):,} of {_days(len({*plan.known, *touched}))}"
+    yield from _meaning(plan)
+    if plan.refused and plan.dataset:
+        yield f"  Declared as version={plan.version}, it would run:"
+    for days, steps in _groups(plan):
+        yield f"  {folded(days)}"
+        yield _grid(steps)
+    yield from _notes(plan)
+
+
+def _meaning(plan: DatasetPlan) -> Iterator[str]:
+    """Whether the change breaks readers of the features."""
+    kinds = {reason.kind for step in plan.steps for reason in step.reasons}
+    if plan.refused:
+        return
+    if plan.meaning:
+        yield f"  features v{plan.version} is new, and v{plan.version - 1} stays as it is: {'; '.join(plan.meaning)}"
+    elif Kind.CODE_CHANGED in kinds:
+        yield f"  not breaking: the features of v{plan.version} are defined as before"
+
+
+def _grid(steps: Sequence[Deed]) -> Grid:
+    grid = Grid(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, min_width=2)
+    grid.add_column(no_wrap=True, min_width=NAMES_WIDTH)
+    grid.add_column(overflow="fold")
+    for names, words, when in steps:
+        grid.add_row("", Text(names, STYLES[when]), Text(printable(words), STYLES[when]))
+    return grid
+
+
+def _groups(plan: DatasetPlan) -> list[tuple[list[date], list[Deed]]]:
+    """Consecutive days with the same steps and words are folded."""
+    groups: list[tuple[list[date], list[Deed]]] = []
+    for day in plan.days:
+        steps = _steps(plan, day.steps)
+        if groups and steps and groups[-1][1] == steps and (day.ds - groups[-1][0][-1]).days == 1:
+            groups[-1][0].append(day.ds)
+        elif steps:
+            groups.append(([day.ds], steps))
+    return groups
+
+
+def _steps(plan: DatasetPlan, steps: Sequence[PlannedStep]) -> list[Deed]:
+    """Steps in a row with the same words are folded as well."""
+    runs = groupby(steps, key=lambda step: (plan.words[step], step.when))
+    return [(_named([step.name for step in run]), words, when) for (words, when), run in runs]
+
+
+def _named(names: Sequence[str]) -> str:
+    """`clean to publish` for steps in a row."""
+    in_a_row = len(names) > 2 and ORDER.index(names[-1]) - ORDER.index(names[0]) + 1 == len(names)
+    return f"{names[0]} to {names[-1]}" if in_a_row else ", ".join(names)
+
+
+def _notes(plan: DatasetPlan) -> Iterator[str]:
+    if missing := [day.ds for day in plan.days if day.missing]:
+        yield f"  Nothing has landed for {folded(missing)}, and nothing was ingested: the backfill leaves them out."
+    if gone := [day.ds for day in plan.days if day.landing_gone and day.steps]:
+        yield f"  Landing no longer holds {folded(gone)}: they are made again from raw."
+    if stops := [day.stops for day in plan.days if day.stops]:
+        yield (
+            f"  {stops[0].name} of {stops[0].ds} has failed, and its rows are the same: unless what else it looks at has "
+            "changed, the backfill stops there. Fix the source or the contract first."
+        )
+
+
+def _totals(plans: Sequence[DatasetPlan]) -> Iterator[str]:
+    ready = [plan for plan in plans if plan.steps and not plan.refused]
+    if not any(plan.steps for plan in plans):
+        return
+    if not ready:
+        yield "Nothing can be run as it is declared."
+        return
+    yield f"To run: {_estimate(ready, When.NOW)}."
+    if any(step.when == When.IF_CHANGED for plan in ready for step in plan.steps):
+        yield f"If rows change, in all: {_estimate(ready, When.NOW, When.IF_CHANGED)}."
+
+
+def _estimate(plans: Sequence[DatasetPlan], *whens: When) -> str:
+    found = total([plan.estimate(*whens) for plan in plans])
+    words = f"{found.steps:,} {'step' if found.steps == 1 else 'steps'} on {_days(found.days)}"
+    if found.seconds is None:
+        return f"{words}; some of them have no past run that would tell how long they take"
+    size = "" if found.bytes is None else f" and at most {_size(found.bytes)}"
+    return f"{words}, {_duration(found.seconds)}{size}"
+
+
+def total(estimates: Sequence[Estimate]) -> Estimate:
+    seconds, sizes = [each.seconds for each in estimates], [each.bytes for each in estimates]
+    return Estimate(
+        sum(each.days for each in estimates),
+        sum(each.steps for each in estimates),
+        None if None in seconds else round(sum(filter(None, seconds)), 1),
+        None if None in sizes else sum(filter(None, sizes)),
+    )
+
+
+def _days(count: int) -> str:
+    return f"{count:,} {'day' if count == 1 else 'days'}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return "less than 1 s"
+    if seconds < 90:
+        return f"about {seconds:,.0f} s"
+    return f"about {seconds / 60:,.0f} min" if seconds < 5400 else f"about {seconds / 3600:,.1f} h"
+
+
+def _size(count: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} TB"
+
+
+def facts(plans: Sequence[DatasetPlan], lake: str) -> dict[str, Any]:
+    ready = [plan for plan in plans if plan.dataset and not plan.refused]
+    return {
+        "lake": lake,
+        "datasets": [_dataset_facts(plan) for plan in plans],
+        "now": _estimate_facts(total([plan.estimate(When.NOW) for plan in ready])),
+        "if_changed": _estimate_facts(total([plan.estimate(When.NOW, When.IF_CHANGED) for plan in ready])),
+    }
+
+
+def _estimate_facts(estimate: Estimate) -> dict[str, Any]:
+    return {"days": estimate.days, "steps": estimate.steps, "seconds": estimate.seconds, "bytes": estimate.bytes}
+
+
+def _dataset_facts(plan: DatasetPlan) -> dict[str, Any]:
+    return {
+        "dataset": plan.name,
+        "refused": plan.refused or None,
+        "meaning": list(plan.meaning),
+        "feature_version": plan.version or None,
+        "known_days": len(plan.known),
+        "missing": [str(day.ds) for day in plan.days if day.missing],
+        "from_raw": [str(day.ds) for day in plan.days if day.landing_gone and day.steps],
+        "stops_at": [str(day.ds) for day in plan.days if day.stops],
+        "steps": [_step_facts(plan, step) for step in plan.steps],
+    }
+
+
+def _step_facts(plan: DatasetPlan, step: PlannedStep) -> dict[str, Any]:
+    assert plan.dataset is not None
+    return {
+        "ds": str(step.ds),
+        "step": step.name,
+        "when": step.when.value,
+        "why": plan.words[step],
+        "reasons": list({str(reason): reason for reason in map(_reason_facts, step.reasons)}.values()),
+        "after": [{"ds": str(each.ds), "step": each.name} for each in step.after],
+        "table": step.table,
+        "partitions": partitions(step, plan.dataset.contract.lateness_days),
+        "seconds": plan.costs.seconds(step.name),
+        "bytes": plan.costs.bytes(step),
+    }
+
+
+def _reason_facts(reason: Reason) -> dict[str, Any]:
+    commit = None if isinstance(reason.commit, ForeseenCommit) else reason.commit
+    return {
+        "kind": reason.kind.value,
+        "table": reason.table or None,
+        "version": commit.version if commit else None,
+        "run_id": str(commit.books.get("run_id", "")) or None if commit else None,
+        "days": [str(day) for day in reason.days],
+        "rules": list(reason.rules),
+    }
