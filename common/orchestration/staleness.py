@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -42,18 +42,12 @@ def state_of(stage: Stage, run: Run) -> State | None:
 
 def is_current(stage: Stage, run: Run, state: State | None) -> bool:
     """Whether the day was made by the code and from the sources as they are now, at the versions that the run has fixed."""
-    return next(reasons(stage, run, state, Logs(run)), None) is None
+    return not any(reasons(stage, run, state, Logs(run)))
 
 
 def is_stale(stage: Stage, ds: date, state: State, logs: Logs) -> bool:
     """Whether what the day was made from has changed since, or what it wrote is gone."""
-    return next(changes(stage, ds, state, logs), None) is not None
-
-
-def is_outdated(stage: Stage, ds: date, state: State, logs: Logs) -> bool:
-    """The same, or whether the gate has decided otherwise since on arrivals that the day reads."""
-    left_out = admission.left_out(stage.arrivals(logs.run.contract, ds), logs)
-    return is_stale(stage, ds, state, logs) or _left_out_before(state) != {*left_out}
+    return any(changes(stage, ds, state, logs))
 
 
 def reasons(stage: Stage, run: Run, state: State | None, logs: Logs) -> Iterator[Reason]:
@@ -65,9 +59,21 @@ def reasons(stage: Stage, run: Run, state: State | None, logs: Logs) -> Iterator
         yield Reason(Kind.CODE_CHANGED, commit=state.commit)
     if state.facts.get("source", "") != run.source:
         yield Reason(Kind.SOURCE_CHANGED, commit=state.commit)
-    if differing := _left_out_before(state).symmetric_difference(run.left_out):
-        yield Reason(Kind.ADMISSION_CHANGED, days=tuple(sorted(differing)))
+    yield from _decided_anew(state, run.left_out)
     yield from changes(stage, run.ds, state, logs)
+
+
+def outdated(stage: Stage, ds: date, state: State, logs: Logs) -> Iterator[Reason]:
+    """The reasons that lie in what other days did: not the code, nor what has landed."""
+    yield from changes(stage, ds, state, logs)
+    yield from _decided_anew(state, admission.left_out(stage.arrivals(logs.run.contract, ds), logs))
+
+
+def _decided_anew(state: State, left_out: Collection[date]) -> Iterator[Reason]:
+    """Whether other arrivals are left out now than those that the day was made without."""
+    before = frozenset(map(date.fromisoformat, state.facts.get("left_out", [])))
+    if differing := before.symmetric_difference(left_out):
+        yield Reason(Kind.ADMISSION_CHANGED, days=tuple(sorted(differing)))
 
 
 def changes(stage: Stage, ds: date, state: State, logs: Logs) -> Iterator[Reason]:
@@ -81,11 +87,6 @@ def changes(stage: Stage, ds: date, state: State, logs: Logs) -> Iterator[Reason
         yield from _moved(watch, state, logs)
     for table in stage.beside(contract):
         yield from _gone(table, state, logs)
-
-
-def _left_out_before(state: State) -> frozenset[date]:
-    """The days whose arrivals the day was made without."""
-    return frozenset(map(date.fromisoformat, state.facts.get("left_out", [])))
 
 
 def _moved(watch: Watch, state: State, logs: Logs) -> Iterator[Reason]:
@@ -150,6 +151,6 @@ def stale_days(run: Run, everything: bool = False) -> list[date]:
                     continue
                 seen.add(day)
                 state = stage.state(commit, day)
-                if state is None or is_outdated(stage, day, state, logs):
+                if state is None or any(outdated(stage, day, state, logs)):
                     stale.add(day)
     return sorted(stale)

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import cached_property
+from itertools import chain, islice
+from typing import NamedTuple
 
 from common.contracts import layout, suite
 from common.contracts.layout import STAGES
@@ -48,9 +51,18 @@ class PlannedStep:
     name: str
     table: str
     when: When
+    # Why it is not up to date now; none for a step that only follows others.
     reasons: tuple[Reason, ...] = field(compare=False)
-    # The steps that it waits for, unless it runs in any case.
+    # The steps that it waits for; none for a step that runs in any case.
     after: tuple[PlannedStep, ...] = field(compare=False)
+
+
+class Condition(NamedTuple):
+    when: When
+    after: set[PlannedStep]
+
+
+CHOSEN = Condition(When.NOW, set())
 
 
 @dataclass(frozen=True)
@@ -88,31 +100,31 @@ class Foresight(WholeLogs):
 
     def days(self, chosen: Iterable[date], alone: bool) -> Iterator[DayPlan]:
         """The plan of each day, and of the later ones that they make stale unless `alone`."""
-        waiting, done = {*chosen}, set[date]()
+        waiting = dict.fromkeys(chosen, CHOSEN)
         self._asked = sorted(waiting)
         self._verdicts_at_once(admission.ARRIVALS)
         while waiting:
             ds = min(waiting)
-            waiting.remove(ds)
-            done.add(ds)
-            plan = self._day(ds)
+            plan = self._day(ds, waiting.pop(ds))
             if not (alone or plan.missing):
-                waiting |= {day for day in self._reach(ds) if day not in done and self._is_stale(day)}
+                later = {day: self._joining(day) for day in self._reach(ds) if waiting.get(day) != CHOSEN}
+                waiting |= {day: joining for day, joining in later.items() if joining}
             yield plan
 
     def _reach(self, ds: date) -> list[date]:
         contract = self.run.contract
         return day_range(ds, 0, contract.features.days_back + contract.lateness_days)[1:]
 
-    def _is_stale(self, ds: date) -> bool:
-        """Whether the backfill would add the day to those that it was asked for."""
+    def _joining(self, ds: date) -> Condition | None:
+        """When the backfill would add the day to those that it was asked for; None for never."""
         states = [(stage, self.state(stage, ds)) for stage in staleness.WATCHED]
-        return any(state and staleness.is_outdated(stage, ds, state, self) for stage, state in states)
+        reasons = [each for stage, state in states if state for each in staleness.outdated(stage, ds, state, self)]
+        return self._condition(reasons) if reasons else None
 
-    def _day(self, ds: date) -> DayPlan:
+    def _day(self, ds: date, joining: Condition) -> DayPlan:
         plan, run_of_day = DayPlan(ds), replace(self.run, ds=ds)
         landing = DayInLanding(run_of_day, self.state(stages.INGEST, ds))
-        closed = self.run.contract.is_closed(ds) and not self._in_raw(ds)
+        closed = self.run.contract.is_closed(ds) and str(ds) not in self._in_raw
         for name, stage in STEPS.items():
             run = run_of_day
             if name == "ingest":
@@ -123,13 +135,13 @@ class Foresight(WholeLogs):
                 run = replace(run, left_out=left_out)
             reasons = self._reasons(name, stage, run)
             if reasons and name == "ingest" and not landing.arrived:
-                plan.landing_gone = self._in_raw(ds)
+                plan.landing_gone = str(ds) in self._in_raw
                 plan.missing = not plan.landing_gone and not closed
                 if plan.missing:
                     break
                 continue
             if reasons:
-                self._expect(plan, name, stage, run, reasons)
+                self._expect(plan, joining, name, stage, reasons)
                 closed = False
         return plan
 
@@ -154,28 +166,35 @@ class Foresight(WholeLogs):
             self._at_once.add(name)
             self.verdicts(name, self._asked)
 
-    def _in_raw(self, ds: date) -> bool:
-        return any(file.partition["ds"] == str(ds) for file in self.files(layout.raw(self.run.contract)))
+    @cached_property
+    def _in_raw(self) -> set[str]:
+        """The days of which raw holds rows."""
+        return {file.partition["ds"] for file in self.files(layout.raw(self.run.contract))}
 
-    def _expect(self, plan: DayPlan, name: str, stage: Stage, run: Run, reasons: list[Reason]) -> None:
+    def _expect(self, plan: DayPlan, joining: Condition, name: str, stage: Stage, reasons: list[Reason]) -> None:
         contract = self.run.contract
         written = stage.target(contract) if name not in GATES else suite.table_of(contract, GATES[name])
-        when = min(map(self._when, reasons), key=LIKELIEST.index)
-        kept = tuple(reason for reason in reasons if self._when(reason) == when)
-        after = {step for reason in kept for step in self._awaited(reason)} if when != When.NOW else set()
-        if plan.stops:
-            when, after = max(when, When.IF_CHANGED, key=LIKELIEST.index), after | {plan.stops}
-        step = PlannedStep(run.ds, name, written.path, when, kept, tuple(sorted(after, key=_place)))
+        own = self._condition(reasons)
+        present = tuple(reason for reason in reasons if self._when(reason) == When.NOW)
+        when, after = _both(own, joining, Condition(When.IF_CHANGED, {plan.stops}) if plan.stops else CHOSEN)
+        step = PlannedStep(plan.ds, name, written.path, when, present, tuple(sorted(after, key=_place)))
         plan.steps.append(step)
         self._foresee(step, stage)
-        if reasons[0].kind == Kind.GATE_FAILED and not plan.stops and self._judged_by(name, run):
+        if reasons[0].kind == Kind.GATE_FAILED and not plan.stops and self._judged_by_this_code(step):
             plan.stops = step
 
-    def _judged_by(self, name: str, run: Run) -> bool:
-        """Whether the last validation of the day used the code of this run."""
-        index = self.index(verdicts.table_of(run.contract))
-        last = next((commit for commit in index.about(run.ds) if commit.books["job"] == name and _real(commit)), None)
-        return last is None or last.books.get("code") == run.code
+    def _judged_by_this_code(self, step: PlannedStep) -> bool:
+        """Whether the last validation of the day had the code of now."""
+        index = self.index(verdicts.table_of(self.run.contract))
+        last = (commit for commit in index.about(step.ds) if commit.books["job"] == step.name and _real(commit))
+        return all(commit.books.get("code") == self.run.code for commit in islice(last, 1))
+
+    def _condition(self, reasons: Iterable[Reason]) -> Condition:
+        """The likeliest of the reasons, and the steps that it waits for."""
+        whens = [(self._when(reason), reason) for reason in reasons]
+        likeliest = min((when for when, _ in whens), key=LIKELIEST.index)
+        awaited = [self._awaited(reason) for when, reason in whens if when == likeliest != When.NOW]
+        return Condition(likeliest, {*chain(*awaited)})
 
     def _when(self, reason: Reason) -> When:
         if isinstance(reason.commit, ForeseenCommit):
@@ -205,6 +224,12 @@ class Foresight(WholeLogs):
             if not self.admitted.get(step.ds, False):
                 self._passing[step.ds] = step
             self.admitted[step.ds] = True
+
+
+def _both(*conditions: Condition) -> Condition:
+    """All of them have to hold."""
+    when = max((each.when for each in conditions), key=LIKELIEST.index)
+    return Condition(when, {*chain(*(each.after for each in conditions))})
 
 
 def _real(commit: Commit) -> bool:

@@ -12,13 +12,15 @@ from rich.text import Text
 
 from common.orchestration.reasons import Kind, Reason
 from common.planning.costs import partitions
-from common.planning.foresight import STEPS, ForeseenCommit, PlannedStep, When
+from common.planning.foresight import STEPS, PlannedStep, When
 from common.planning.plan import DatasetPlan, Estimate
 from common.planning.words import folded
 from common.printable import printable
 
 ORDER = list(STEPS)
-STYLES = {When.NOW: "", When.IF_CHANGED: "dim", When.IF_REPEATED: "dim"}
+STYLES = {When.NOW: "", When.IF_CHANGED: "dim"}
+# What only a repeated record causes would be listed for every later day, and hardly ever happens.
+SHOWN = tuple(STYLES)
 # The names of the widest fold, so that the words of all days begin at the same place.
 NAMES_WIDTH = len("ingest to validate-processed")
 # Steps that run for the same reason: their names, the reason in words, and whether they run in any case.
@@ -46,7 +48,7 @@ def _dataset(plan: DatasetPlan) -> Iterator[Grid | str]:
             else f"{plan.name}: no day has landed yet"
         )
     else:
-        touched = {step.ds for step in plan.steps}
+        touched = {step.ds for step in plan.steps if step.when in SHOWN}
         yield f"{plan.name}: {len(touched):,} of {_days(len({*plan.known, *touched}))}"
     yield from _meaning(plan)
     if plan.refused and plan.dataset:
@@ -92,7 +94,8 @@ def _groups(plan: DatasetPlan) -> list[tuple[list[date], list[Deed]]]:
 
 def _steps(plan: DatasetPlan, steps: Sequence[PlannedStep]) -> list[Deed]:
     """Steps in a row with the same words are folded as well."""
-    runs = groupby(steps, key=lambda step: (plan.words[step], step.when))
+    shown = (step for step in steps if step.when in SHOWN)
+    runs = groupby(shown, key=lambda step: (plan.words[step], step.when))
     return [(_named([step.name for step in run]), words, when) for (words, when), run in runs]
 
 
@@ -107,6 +110,8 @@ def _notes(plan: DatasetPlan) -> Iterator[str]:
         yield f"  Nothing has landed for {folded(missing)}, and nothing was ingested: the backfill leaves them out."
     if gone := [day.ds for day in plan.days if day.landing_gone and day.steps]:
         yield f"  Landing no longer holds {folded(gone)}: they are made again from raw."
+    if any(step.when == When.IF_REPEATED for step in plan.steps):
+        yield "  Later days that hold a record of these days again are cleaned again as well, and their windows follow."
     if stops := [day.stops for day in plan.days if day.stops]:
         yield (
             f"  {stops[0].name} of {stops[0].ds} has failed, and its rows are the same: unless what else it looks at has "
@@ -210,7 +215,7 @@ def _step_facts(plan: DatasetPlan, step: PlannedStep) -> dict[str, Any]:
 
 
 def _reason_facts(reason: Reason) -> dict[str, Any]:
-    commit = None if isinstance(reason.commit, ForeseenCommit) else reason.commit
+    commit = reason.commit
     return {
         "kind": reason.kind.value,
         "table": reason.table or None,

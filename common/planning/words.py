@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
-from functools import cache
 from itertools import groupby
 
 from common.contracts.datasets import Dataset
@@ -19,20 +18,30 @@ SHOWN = 3
 class Words:
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
+        self._known_roots: dict[PlannedStep, frozenset[date]] = {}
         self._code: dict[tuple[str, str], str] = {}
 
     def of(self, step: PlannedStep) -> str:
+        return "; ".join([*self._conditions(step), *self._reasons(step)])
+
+    def _conditions(self, step: PlannedStep) -> Iterator[str]:
         if step.when == When.NOW:
-            return "; ".join(self._reasons(step))
+            return
         if step.when == When.IF_REPEATED:
-            return f"if a record of {_others(step)} came again"
+            yield f"if a record of {in_general(self._roots(step))} came again"
+            return
         if gates := [each for each in step.after if _is_stopped(each)]:
-            return (
-                f"if {gates[0].name} of {gates[0].ds} passes"
-                if gates[0].ds != step.ds
-                else f"if {gates[0].name} passes"
-            )
-        return "if its rows change" if _roots(step) == {step.ds} else f"if rows of {_others(step)} change"
+            yield f"if {gates[0].name}{'' if gates[0].ds == step.ds else f' of {gates[0].ds}'} passes"
+            return
+        roots = self._roots(step)
+        yield "if its rows change" if roots == {step.ds} else f"if rows of {in_general(roots)} change"
+
+    def _roots(self, step: PlannedStep) -> frozenset[date]:
+        """The days of the steps without which this one would not run."""
+        if step not in self._known_roots:
+            days = frozenset([step.ds]) if not step.after else frozenset().union(*map(self._roots, step.after))
+            self._known_roots[step] = days
+        return self._known_roots[step]
 
     def _reasons(self, step: PlannedStep) -> list[str]:
         kinds = groupby(sorted(step.reasons, key=lambda each: list(Kind).index(each.kind)), lambda each: each.kind)
@@ -95,18 +104,9 @@ def folded(days: Iterable[date]) -> str:
     return ", ".join(names if len(names) <= SHOWN else [*names[:SHOWN], f"{len(names) - SHOWN} more"])
 
 
-@cache
-def _roots(step: PlannedStep) -> frozenset[date]:
-    """The days of the steps without which this one would not run."""
-    if not step.after:
-        return frozenset([step.ds])
-    return frozenset().union(*map(_roots, step.after))
-
-
-def _others(step: PlannedStep) -> str:
-    """Days in general where there are many: they differ from each day to the next."""
-    others = sorted(_roots(step))
-    return folded(others) if len(others) == 1 else "earlier days"
+def in_general(days: Collection[date]) -> str:
+    """Without names where there are several days, because they differ from each day to the next."""
+    return folded(days) if len(days) == 1 else "earlier days"
 
 
 def _is_stopped(step: PlannedStep) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import DeltaTable, Schema
 
 from common.contracts import datasets, layout
@@ -17,9 +18,11 @@ from common.features import definition
 from common.lake.delta_log import NO_TABLE
 from common.orchestration import stages, verdicts
 from common.runtime.code_version import day_fingerprint
+from common.runtime.run import Run
+from common.runtime.settings import load_settings
 from common.sources.landing import Landing
 
-NO_FILE = "part.csv"
+COUNTS = {"rules": 12, "passed": 12}
 
 
 @dataclass
@@ -28,10 +31,12 @@ class LongLake:
     dataset: str
     at: dict[str, int] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
+    clock: datetime = datetime(2000, 1, 1, tzinfo=UTC)
 
     def __post_init__(self) -> None:
         declared = datasets.load(self.dataset)
-        self.contract, self.code = declared.contract, day_fingerprint(declared)
+        self.contract = declared.contract
+        self.code = day_fingerprint(declared)
         self.facts = definition.define(declared).facts
 
     @property
@@ -48,6 +53,7 @@ class LongLake:
         for table in (*made, *beside):
             self._create(table)
         for ds in days:
+            self.land(ds)
             self._day(ds)
         for table in (*made, *beside):
             DeltaTable(f"{self.lake}/{table.path}").create_checkpoint()
@@ -55,40 +61,53 @@ class LongLake:
     def _create(self, table: Table) -> None:
         dates = {*table.partition} - {"job"}
         fields = [pa.field(name, pa.date32() if name in dates else pa.string()) for name in table.names]
+        schema = verdicts.SCHEMA if table == verdicts.table_of(self.contract) else pa.schema(fields)
         made = DeltaTable.create(
-            f"{self.lake}/{table.path}", Schema.from_arrow(pa.schema(fields)), partition_by=list(table.partition)
+            f"{self.lake}/{table.path}", Schema.from_arrow(schema), partition_by=list(table.partition)
         )
         self.at[table.path], self.ids[table.path] = 0, str(made.metadata().id)
 
-    def _day(self, ds: date) -> None:
+    def land(self, ds: date, text: str = "id\n") -> None:
         folder = Path(self.landing) / self.dataset / f"ds={ds}"
-        folder.mkdir(parents=True)
-        (folder / NO_FILE).write_text(f"id\n{ds}\n")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "part.csv").write_text(text)
+
+    def run(self, ds: date) -> Run:
+        settings = load_settings("local", lake=self.lake, landing=self.landing)
+        return Run("plan", datasets.load(self.dataset), ds, settings, run_id="", code=self.code)
+
+    def _day(self, ds: date) -> None:
         raw, processed, features = (table(self.contract) for _, table in STAGES.values())
         quarantine, superseded = layout.quarantine(self.contract), layout.superseded(self.contract)
         source = Landing(self.contract, self.landing, ds).fingerprint()
-        self._commit(raw, "ingest", ds, [], {"source": source, **self._beside(quarantine)})
+        self.commit(raw, "ingest", ds, [], {"source": source, **self.beside(quarantine)})
         self._verdict("raw", ds)
-        self._commit(quarantine, "clean", ds, [])
-        self._commit(processed, "clean", ds, [raw], {"resettled": [], **self._beside(quarantine, superseded)})
+        self.commit(quarantine, "clean", ds, [])
+        self.commit(processed, "clean", ds, [raw], {"resettled": [], **self.beside(quarantine, superseded)})
         self._verdict("processed", ds)
-        self._commit(features, "features", ds, [processed, superseded], self.facts)
+        self.commit(features, "features", ds, [processed, superseded], self.facts)
         self._verdict("features", ds)
         facts = {"features_version": self.at[features.path], "features_id": self.ids[features.path], "rows": 1}
-        self._commit(layout.published(self.contract), "publish", ds, [], {"days": {str(ds): facts}, **self.facts})
+        self.commit(layout.published(self.contract), "publish", ds, [], {"days": {str(ds): facts}, **self.facts})
 
-    def _beside(self, *tables: Table) -> dict[str, Any]:
+    def beside(self, *tables: Table) -> dict[str, Any]:
         return {"beside": {table.path: [self.ids[table.path], self.at[table.path]] for table in tables}}
 
     def _verdict(self, name: str, ds: date) -> None:
-        counts = {"counts": {"rules": 12, "passed": 12, "warnings": 0}}
-        judged = [STAGES[name][1](self.contract)]
-        self._commit(verdicts.table_of(self.contract), f"validate-{name}", ds, judged, counts)
+        """The only table whose rows are asked for."""
+        judged, table, job = STAGES[name][1](self.contract), verdicts.table_of(self.contract), f"validate-{name}"
+        about = {"ds": ds, "table": name, "table_id": self.ids[judged.path], "version": self.at[judged.path]}
+        row = {**about, "success": True, **COUNTS, "failed": [], "warned": [], "run_id": f"{job} of {ds}"}
+        pq.write_table(
+            pa.Table.from_pylist([row], verdicts.SCHEMA).drop_columns(["ds"]),
+            f"{self.lake}/{table.path}/{job}-{ds}.parquet",
+        )
+        self.commit(table, job, ds, [judged], {"counts": {**COUNTS, "warnings": 0}})
 
-    def _commit(
+    def commit(
         self, table: Table, job: str, ds: date, sources: list[Table], books: dict[str, Any] | None = None
     ) -> None:
-        written = datetime.combine(ds + timedelta(days=1), time(1), UTC)
+        self.clock = max(self.clock, datetime.combine(ds + timedelta(days=1), time(1), UTC))
         metadata = {
             "job": job,
             "dataset": self.dataset,
@@ -103,7 +122,7 @@ class LongLake:
             "touched": [str(ds)],
             **(books or {}),
         }
-        moment = int(written.timestamp() * 1000)
+        moment = int(self.clock.timestamp() * 1000)
         info = {"timestamp": moment, "operation": "MERGE", "userMetadata": json.dumps(metadata)}
         file = {"path": f"{job}-{ds}.parquet", "size": 12_345, "modificationTime": moment, "dataChange": True}
         values = {name: str(ds) if name != "job" else job for name in table.partition}
