@@ -59,10 +59,15 @@ def folder_at(revision: str, folder: Path) -> Iterator[Path]:
         raise UsageError(f"revision {revision!r} is no name of one; expected a commit, a branch or a tag")
     with TemporaryDirectory() as place:
         copy = Path(place) / folder.name
-        content = io.BytesIO(git(folder, "archive", "--format=tar", revision, "."))
+        content = io.BytesIO(git(folder, "archive", "--format=tar", "--end-of-options", revision, "."))
         with tarfile.open(fileobj=content) as archive:
             archive.extractall(copy, filter="data")
         yield copy
+
+
+def holds(revision: str, folder: Path) -> bool:
+    """Whether the folder was there at the revision."""
+    return bool(git(folder, "ls-tree", "--end-of-options", revision, "."))
 
 
 def git(folder: Path, *words: str) -> bytes:
@@ -78,8 +83,12 @@ def git(folder: Path, *words: str) -> bytes:
 
 
 def engine_version_at(revision: str) -> int:
+    """That of now for a revision of another repository, which holds datasets alone."""
     file = Path(str(code_version.__file__))
-    text = git(file.parent, "show", f"{revision}:./{file.name}").decode()
+    try:
+        text = git(file.parent, "show", "--end-of-options", f"{revision}:./{file.name}").decode()
+    except UsageError:
+        return code_version.ENGINE_VERSION
     found = re.search(r"^ENGINE_VERSION = (\d+)$", text, re.MULTILINE)
     return int(found[1]) if found else 0
 

@@ -108,6 +108,11 @@ def _add_plan(subparser: argparse.ArgumentParser) -> None:
     subparser.add_argument("--landing", help="root folder of the source files (default: LANDING, then conf)")
     subparser.add_argument("--env", default="local", help="read the settings in conf/<env>.yml (default: local)")
     subparser.add_argument("--long-range", action="store_true", help="allow a range of more than a year")
+    subparser.add_argument(
+        "--since-revision",
+        metavar="REV",
+        help="what the working tree changes against a revision, without a lake: for CI",
+    )
     subparser.add_argument("--apply", action="store_true", help="ask, then run these steps through jobs/backfill.py")
     subparser.add_argument("--yes", action="store_true", help="with --apply: do not ask")
 

@@ -27,6 +27,8 @@ def plan(lake: Lake, arguments: argparse.Namespace) -> Output:
     from common.planning import report
     from common.planning.plan import plan_dataset
 
+    if arguments.since_revision is not None:
+        return _since(arguments)
     if arguments.apply and arguments.json:
         raise UsageError("--apply asks before it runs, and --json prints one object; expected one of them")
     # Logs become many small objects that live until the end: looking for garbage among them finds none.
@@ -38,6 +40,17 @@ def plan(lake: Lake, arguments: argparse.Namespace) -> Output:
     code = UsageError.exit_code if any(plan.refused for plan in plans) else 0
     output = Output(report.facts(plans, settings.lake), [*report.parts(plans)], fitting=True, exit_code=code)
     return _apply(plans, settings, output, arguments.yes) if arguments.apply else output
+
+
+def _since(arguments: argparse.Namespace) -> Output:
+    from common.planning import revisions
+
+    if arguments.apply or arguments.ds:
+        raise UsageError("--since-revision compares code and reads no lake; expected neither --ds nor --apply with it")
+    changes = revisions.changes_since(arguments.since_revision, _names(arguments.dataset))
+    code = UsageError.exit_code if any(change.breaking for change in changes) else 0
+    facts = revisions.facts(arguments.since_revision, changes)
+    return Output(facts, [*revisions.shown(arguments.since_revision, changes)], exit_code=code)
 
 
 def _names(asked: Sequence[str]) -> list[str]:
