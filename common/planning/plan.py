@@ -27,8 +27,9 @@ RUNS = (When.NOW, When.IF_CHANGED)
 class Estimate:
     days: int
     steps: int
-    seconds: float | None
-    bytes: int | None
+    seconds: float
+    bytes: int
+    unknown: int  # of the steps, those that have no past run; they are not in the seconds
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,9 @@ class DatasetPlan:
         return Estimate(
             len({step.ds for step in steps}),
             len(steps),
-            None if None in seconds else round(sum(filter(None, seconds)), 1),
-            None if None in sizes else sum(filter(None, sizes)),
+            round(sum(filter(None, seconds)), 1),
+            sum(filter(None, sizes)),
+            seconds.count(None),
         )
 
     def ranges(self) -> list[tuple[date, date]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -32,42 +33,52 @@ def parts(plans: Sequence[DatasetPlan]) -> Iterator[Grid | str]:
     for number, plan in enumerate(plans):
         if number and (plan.steps or plans[number - 1].steps):
             yield ""
-        yield from _dataset(plan)
+        yield _line(plan.name, _head(plan))
+        yield from map(_indented, _before(plan))
+        for days, steps in _groups(plan):
+            yield _indented(folded(days))
+            yield _grid(steps)
+        yield from map(_indented, _notes(plan))
     if totals := [*_totals(plans)]:
         yield from ["", *totals]
 
 
-def _dataset(plan: DatasetPlan) -> Iterator[Grid | str]:
+def _head(plan: DatasetPlan) -> str:
     if plan.refused:
-        yield f"{plan.name}: a backfill refuses it as it is declared, and runs nothing"
-        yield f"  {plan.refused}"
-    elif not plan.steps:
-        yield (
-            f"{plan.name}: up to date ({_days(len(plan.known))})"
-            if plan.known
-            else f"{plan.name}: no day has landed yet"
-        )
-    else:
-        touched = {step.ds for step in plan.steps if step.when in SHOWN}
-        yield f"{plan.name}: {len(touched):,} of {_days(len({*plan.known, *touched}))}"
-    yield from _meaning(plan)
-    if plan.refused and plan.dataset:
-        yield f"  Declared as version={plan.version}, it would run:"
-    for days, steps in _groups(plan):
-        yield f"  {folded(days)}"
-        yield _grid(steps)
-    yield from _notes(plan)
+        return "a backfill refuses it as it is declared, and runs nothing"
+    if not plan.known and not plan.days:
+        return "no day has landed yet"
+    touched = {step.ds for step in plan.steps if step.when in SHOWN}
+    known = _days(len({*plan.known, *touched}))
+    return f"{len(touched):,} of {known}" if plan.steps else f"up to date ({known})"
 
 
-def _meaning(plan: DatasetPlan) -> Iterator[str]:
-    """Whether the change breaks readers of the features."""
+def _line(name: str, words: str) -> Grid:
+    return _wrapped(Text.assemble((name, "bold"), f": {words}"), 0)
+
+
+def _indented(text: str) -> Grid:
+    return _wrapped(Text(printable(text)), 2)
+
+
+def _wrapped(text: Text, indent: int) -> Grid:
+    grid = Grid(box=None, pad_edge=True, show_header=False, padding=(0, 0, 0, indent))
+    grid.add_column(overflow="fold")
+    grid.add_row(text)
+    return grid
+
+
+def _before(plan: DatasetPlan) -> Iterator[str]:
+    """What is wrong with the declaration, or whether its change breaks readers of the features."""
     kinds = {reason.kind for step in plan.steps for reason in step.reasons}
     if plan.refused:
-        return
-    if plan.meaning:
-        yield f"  features v{plan.version} is new, and v{plan.version - 1} stays as it is: {'; '.join(plan.meaning)}"
+        yield plan.refused
+        if plan.dataset:
+            yield f"Declared as version={plan.version}, it would run:"
+    elif plan.meaning:
+        yield f"features v{plan.version} is new, and v{plan.version - 1} stays as it is: {'; '.join(plan.meaning)}"
     elif Kind.CODE_CHANGED in kinds:
-        yield f"  not breaking: the features of v{plan.version} are defined as before"
+        yield f"not breaking: the features of v{plan.version} are defined as before"
 
 
 def _grid(steps: Sequence[Deed]) -> Grid:
@@ -107,14 +118,14 @@ def _named(names: Sequence[str]) -> str:
 
 def _notes(plan: DatasetPlan) -> Iterator[str]:
     if missing := [day.ds for day in plan.days if day.missing]:
-        yield f"  Nothing has landed for {folded(missing)}, and nothing was ingested: the backfill leaves them out."
+        yield f"Nothing has landed for {folded(missing)}, and nothing was ingested: the backfill leaves them out."
     if gone := [day.ds for day in plan.days if day.landing_gone and day.steps]:
-        yield f"  Landing no longer holds {folded(gone)}: they are made again from raw."
+        yield f"Landing no longer holds {folded(gone)}: they are made again from raw."
     if any(step.when == When.IF_REPEATED for step in plan.steps):
-        yield "  Later days that hold a record of these days again are cleaned again as well, and their windows follow."
+        yield "Later days that hold a record of these days again are cleaned again as well, and their windows follow."
     if stops := [day.stops for day in plan.days if day.stops]:
         yield (
-            f"  {stops[0].name} of {stops[0].ds} has failed, and its rows are the same: unless what else it looks at has "
+            f"{stops[0].name} of {stops[0].ds} has failed, and its rows are the same: unless what else it looks at has "
             "changed, the backfill stops there. Fix the source or the contract first."
         )
 
@@ -134,19 +145,19 @@ def _totals(plans: Sequence[DatasetPlan]) -> Iterator[str]:
 def _estimate(plans: Sequence[DatasetPlan], *whens: When) -> str:
     found = total([plan.estimate(*whens) for plan in plans])
     words = f"{found.steps:,} {'step' if found.steps == 1 else 'steps'} on {_days(found.days)}"
-    if found.seconds is None:
-        return f"{words}; some of them have no past run that would tell how long they take"
-    size = "" if found.bytes is None else f" and at most {_size(found.bytes)}"
-    return f"{words}, {_duration(found.seconds)}{size}"
+    if found.unknown == found.steps:
+        return f"{words}; there is no past run to tell how long they take"
+    besides = f", besides {found.unknown:,} without a past run" if found.unknown else ""
+    return f"{words}, {_duration(found.seconds)}{besides}, at most {_size(found.bytes)}"
 
 
 def total(estimates: Sequence[Estimate]) -> Estimate:
-    seconds, sizes = [each.seconds for each in estimates], [each.bytes for each in estimates]
     return Estimate(
         sum(each.days for each in estimates),
         sum(each.steps for each in estimates),
-        None if None in seconds else round(sum(filter(None, seconds)), 1),
-        None if None in sizes else sum(filter(None, sizes)),
+        round(sum(each.seconds for each in estimates), 1),
+        sum(each.bytes for each in estimates),
+        sum(each.unknown for each in estimates),
     )
 
 
@@ -181,7 +192,7 @@ def facts(plans: Sequence[DatasetPlan], lake: str) -> dict[str, Any]:
 
 
 def _estimate_facts(estimate: Estimate) -> dict[str, Any]:
-    return {"days": estimate.days, "steps": estimate.steps, "seconds": estimate.seconds, "bytes": estimate.bytes}
+    return asdict(estimate)
 
 
 def _dataset_facts(plan: DatasetPlan) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Output:
                 # Do not cut numbers off at the terminal's width.
                 wide = console.options.update_width(WIDEST)
                 console.width = max(console.width, console.measure(part, options=wide).maximum)
-            console.print(_safe(part), markup=False, soft_wrap=isinstance(part, str))
+            console.print(_safe(part), markup=False, soft_wrap=isinstance(part, str) and not self.fitting)
 
 
 def _safe(part: Grid | str) -> Grid | str:

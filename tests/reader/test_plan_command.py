@@ -73,10 +73,12 @@ def test_days_with_the_same_steps_are_folded(lake: LongLake, capsys: pytest.Capt
         "    validate-raw to publish       if its rows change",
         "  2026-01-04..2026-01-05",
         "    features to publish           if rows of 2026-01-03 change",
-        "  Later days that hold a record of these days again are cleaned again as well, and their windows follow.",
+        "  Later days that hold a record of these days again are cleaned again as well,",
+        "  and their windows follow.",
         "",
-        "To run: 1 step on 1 day; some of them have no past run that would tell how long they take.",
-        "If rows change, in all: 13 steps on 3 days; some of them have no past run that would tell how long they take.",
+        "To run: 1 step on 1 day; there is no past run to tell how long they take.",
+        "If rows change, in all: 13 steps on 3 days; there is no past run to tell how",
+        "long they take.",
     ]
 
 
