@@ -12,7 +12,7 @@ from common.lake.delta_log import NO_TABLE, Commit, TableLog
 
 
 class CommitIndex:
-    """A commit is found under the days that it is about, the dates that it touched and the days that it resettled."""
+    """A commit is found under the days that it is about, and those that it resettled."""
 
     def __init__(self, log: TableLog) -> None:
         self.newest = NO_TABLE
@@ -31,7 +31,7 @@ class CommitIndex:
             self._unnamed.append(commit)
             return
         resettled = map(date.fromisoformat, commit.books.get("resettled") or ())
-        for day in {*commit.days, *(commit.touched or ()), *resettled}:
+        for day in {*commit.days, *resettled}:
             self._named[day].append(commit)
 
     def about(self, day: date) -> Iterator[Commit]:

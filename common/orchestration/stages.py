@@ -21,7 +21,7 @@ Matters = Callable[[Commit], bool]
 class Watch:
     """A table that a day is made from. `matters` tells which commits of the pipeline to it make the day stale.
 
-    A commit that names none of the `dates`, as a day that it wrote or as a date that it touched, never matters.
+    A commit that is about none of the `dates` never matters: an event in a day's window came within the window, or later.
     """
 
     table: Table

@@ -67,7 +67,7 @@ CHOSEN = Condition(When.NOW, set())
 
 @dataclass(frozen=True)
 class ForeseenCommit(Commit):
-    """The commit of a step that has not run yet: it may touch every date within its reach."""
+    """The commit of a step that has not run yet. Events of its own day have the longest reach, so it touches that day."""
 
     step: PlannedStep
 
@@ -213,9 +213,7 @@ class Foresight(WholeLogs):
         """Add the commit that the step would make to the log of its table, and the verdict if it is the gate that passes."""
         contract, ds = self.run.contract, str(step.ds)
         table = stage.target(contract)
-        lateness = contract.lateness_days if step.name == "clean" else 0
-        touched = [str(day) for day in day_range(step.ds, lateness)]
-        books = {"job": stage.job, "ds": ds, "dataset": contract.name, "counts": {}, "touched": touched}
+        books = {"job": stage.job, "ds": ds, "dataset": contract.name, "counts": {}, "touched": [ds]}
         index = self.index(table)
         table_id, _ = self.now(table)
         index.add(ForeseenCommit(index.newest + 1, books, NOT_YET, step))

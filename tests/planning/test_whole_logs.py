@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -21,7 +22,7 @@ from tests.support.long_lake import LongLake
 
 FIRST = date(2026, 1, 1)
 DAYS = [FIRST + timedelta(days=number) for number in range(12)]
-FIFTH, TENTH = DAYS[4], DAYS[9]
+FIFTH, LAST = DAYS[4], DAYS[-1]
 
 
 @pytest.fixture
@@ -40,8 +41,9 @@ def late_rows(lake: LongLake) -> None:
     lake.commit(layout.processed(lake.contract), "clean", FIFTH, [layout.raw(lake.contract)], touched)
 
 
-def resettled(lake: LongLake) -> None:
-    lake.commit(layout.processed(lake.contract), "clean", FIFTH, [], {"resettled": [str(TENTH)], "run_id": "again"})
+def resettled_far_away(lake: LongLake) -> None:
+    """Beyond lateness: a record that moved too far to correct an earlier one."""
+    lake.commit(layout.processed(lake.contract), "clean", FIRST, [], {"resettled": [str(LAST)], "run_id": "again"})
 
 
 def clean_half_done(lake: LongLake) -> None:
@@ -63,6 +65,16 @@ def log_cleared(lake: LongLake) -> None:
         (Path(lake.lake) / layout.processed(lake.contract).path / "_delta_log" / f"{version:020}.json").unlink()
 
 
+def made_anew(lake: LongLake) -> None:
+    table = layout.superseded(lake.contract)
+    shutil.rmtree(f"{lake.lake}/{table.path}")
+    lake.create(table)
+
+
+def verdict_removed(lake: LongLake) -> None:
+    DeltaTable(f"{lake.lake}/verdicts/transactions").delete(f"ds = '{FIFTH}'")
+
+
 def verdicts_gone(lake: LongLake) -> None:
     for version in range(10):
         (Path(lake.lake) / "verdicts/transactions/_delta_log" / f"{version:020}.json").unlink()
@@ -71,11 +83,13 @@ def verdicts_gone(lake: LongLake) -> None:
 CHANGES = [
     nothing,
     late_rows,
-    resettled,
+    resettled_far_away,
     clean_half_done,
     compaction,
     another_program,
     log_cleared,
+    made_anew,
+    verdict_removed,
     verdicts_gone,
 ]
 

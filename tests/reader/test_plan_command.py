@@ -129,7 +129,20 @@ def test_a_wider_window_names_the_partitions_of_the_next_version(
     written = [step["partitions"] for step in planned["steps"] if step["step"] in ("features", "publish")]
     tables = ("features/visits/v2", "published/visits/v2")
     assert written == [[f"{table}/ds={day}"] for day in DAYS for table in tables]
+    (words,) = {step["why"] for step in planned["steps"] if step["step"] == "validate-features"}
+    assert words == "the contract or the code of the dataset has changed"
+    cleaned = next(step["partitions"] for step in planned["steps"] if step["step"] == "clean")
+    assert cleaned == [f"processed/visits/event_date={day}" for day in ("2025-12-30", "2025-12-31", "2026-01-01")]
     assert refused["steps"] == planned["steps"], "the refused plan already says what the next version would run"
+
+
+def test_a_day_that_the_gate_has_passed_since_is_named(lake: LongLake, capsys: pytest.CaptureFixture[str]) -> None:
+    made = [layout.processed(lake.contract), layout.superseded(lake.contract)]
+    lake.commit(layout.features(lake.contract), "features", FOURTH, made, {"left_out": [str(THIRD)], **lake.facts})
+    assert shown(lake, capsys)[1:3] == [
+        "  2026-01-04",
+        "    features                      the gate has decided anew on 2026-01-03",
+    ]
 
 
 def test_a_changed_rule_is_said_to_break_nothing(lake: LongLake, capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,14 +51,14 @@ class LongLake:
         made = [stage.target(self.contract) for stage in (stages.INGEST, stages.CLEAN, stages.FEATURES, stages.PUBLISH)]
         beside = [layout.quarantine(self.contract), layout.superseded(self.contract), verdicts.table_of(self.contract)]
         for table in (*made, *beside):
-            self._create(table)
+            self.create(table)
         for ds in days:
             self.land(ds)
             self._day(ds)
         for table in (*made, *beside):
             DeltaTable(f"{self.lake}/{table.path}").create_checkpoint()
 
-    def _create(self, table: Table) -> None:
+    def create(self, table: Table) -> None:
         dates = {*table.partition} - {"job"}
         fields = [pa.field(name, pa.date32() if name in dates else pa.string()) for name in table.names]
         schema = verdicts.SCHEMA if table == verdicts.table_of(self.contract) else pa.schema(fields)
