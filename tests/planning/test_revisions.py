@@ -63,9 +63,7 @@ def test_a_changed_rule_is_not_breaking(folder: Path, capsys: pytest.CaptureFixt
     assert (change["breaking"], change["steps"][-1]) == (False, "validate-features")
 
 
-def test_a_changed_definition_is_breaking_until_its_version_is_new(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_changed_definition_of_one_version_is_breaking(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spoil(folder / "contract.py", "Count(3)", "Count(60)")
     code, text = since(capsys)
     assert code == 2

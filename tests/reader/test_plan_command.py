@@ -104,9 +104,7 @@ def test_chosen_days_come_with_those_that_they_make_stale(lake: LongLake, capsys
     assert (second["when"], second["after"]) == ("if_changed", [{"ds": "2026-01-03", "step": "ingest"}])
 
 
-def test_a_stale_day_beyond_the_chosen_ones_is_as_certain_as_its_cause(
-    lake: LongLake, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_stale_day_that_joins_is_as_certain_as_its_cause(lake: LongLake, capsys: pytest.CaptureFixture[str]) -> None:
     """The backfill looks at it only if it is stale, and then runs all that is not up to date."""
     lake.land(THIRD, "visit_id\n7\n")
     lake.land(FOURTH, "visit_id\n7\n")
