@@ -7,7 +7,8 @@ import gc
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from common.contracts import datasets
@@ -31,15 +32,24 @@ def plan(lake: Lake, arguments: argparse.Namespace) -> Output:
         return _since(arguments)
     if arguments.apply and arguments.json:
         raise UsageError("--apply asks before it runs, and --json prints one object; expected one of them")
-    # Logs become many small objects that live until the end: looking for garbage among them finds none.
-    gc.disable()
-    settings = load_settings(arguments.env, lake=lake.uri, landing=arguments.landing)
+    settings = load_settings(arguments.env, lake=arguments.lake, landing=arguments.landing)
     chosen = parse_days(arguments.ds, arguments.long_range) if arguments.ds else []
     require_begun(chosen)
-    plans = [plan_dataset(name, settings, chosen) for name in _names(arguments.dataset)]
+    with _collecting_nothing():
+        plans = [plan_dataset(name, settings, chosen) for name in _names(arguments.dataset)]
     code = UsageError.exit_code if any(plan.refused for plan in plans) else 0
     output = Output(report.facts(plans, settings.lake), [*report.parts(plans)], fitting=True, exit_code=code)
     return _apply(plans, settings, output, arguments.yes) if arguments.apply else output
+
+
+@contextmanager
+def _collecting_nothing() -> Iterator[None]:
+    """Logs become many small objects that live until the end: looking for garbage among them takes long and finds none."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _since(arguments: argparse.Namespace) -> Output:
