@@ -22,8 +22,6 @@ ORDER = list(STEPS)
 STYLES = {When.NOW: "", When.IF_CHANGED: "dim"}
 # What only a repeated record causes would be listed for every later day, and hardly ever happens.
 SHOWN = tuple(STYLES)
-# The names of the widest fold, so that the words of all days begin at the same place.
-NAMES_WIDTH = len("ingest to validate-processed")
 # Steps that run for the same reason: their names, the reason in words, and whether they run in any case.
 Deed = tuple[str, str, When]
 
@@ -35,9 +33,11 @@ def parts(plans: Sequence[DatasetPlan]) -> Iterator[Grid | str]:
             yield ""
         yield _line(plan.name, _head(plan))
         yield from map(_indented, _before(plan))
-        for days, steps in _groups(plan):
+        groups = _groups(plan)
+        width = max((len(names) for _, steps in groups for names, *_ in steps), default=0)
+        for days, steps in groups:
             yield _indented(folded(days))
-            yield _grid(steps)
+            yield _grid(steps, width)
         yield from map(_indented, _notes(plan))
     if totals := [*_totals(plans)]:
         yield from ["", *totals]
@@ -81,10 +81,11 @@ def _before(plan: DatasetPlan) -> Iterator[str]:
         yield f"not breaking: the features of v{plan.version} are defined as before"
 
 
-def _grid(steps: Sequence[Deed]) -> Grid:
+def _grid(steps: Sequence[Deed], width: int) -> Grid:
+    """The words of all days begin at the same place."""
     grid = Grid(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, min_width=2)
-    grid.add_column(no_wrap=True, min_width=NAMES_WIDTH)
+    grid.add_column(no_wrap=True, min_width=width)
     grid.add_column(overflow="fold")
     for names, words, when in steps:
         grid.add_row("", Text(names, STYLES[when]), Text(printable(words), STYLES[when]))

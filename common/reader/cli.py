@@ -24,7 +24,8 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
     common.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     parser = CommandLine(prog="features", description=__doc__)
-    parser.with_help("features list", "features show NAME --ds 2026-01-05", "features get NAME@v1 --out rows.parquet")
+    examples = ("list", "show NAME --ds 2026-01-05", "get NAME@v1 --out rows.parquet", "plan --dataset NAME")
+    parser.with_help(*(f"features {example}" for example in examples))
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(
