@@ -19,7 +19,7 @@ class Words:
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
         self._known_roots: dict[PlannedStep, frozenset[date]] = {}
-        self._code: dict[tuple[str, str], str] = {}
+        self._code: dict[str, str] = {}
 
     def of(self, step: PlannedStep) -> str:
         return "; ".join([*self._conditions(step), *self._reasons(step)])
@@ -70,10 +70,11 @@ class Words:
                 return rows_changed(ds, reasons)
 
     def _code_changed(self, commit: Commit) -> str:
-        key = str(commit.books.get("code")), str(commit.books.get("revision"))
-        if key not in self._code:
-            self._code[key] = why_changed(self._dataset, commit)
-        return self._code[key]
+        """Asked once of each code, whichever of its revisions made the day."""
+        code = str(commit.books.get("code"))
+        if code not in self._code:
+            self._code[code] = why_changed(self._dataset, commit)
+        return self._code[code]
 
 
 def rows_changed(ds: date, reasons: Sequence[Reason]) -> str:

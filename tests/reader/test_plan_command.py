@@ -162,12 +162,21 @@ def test_a_day_that_landing_has_lost_goes_on_from_raw(lake: LongLake, capsys: py
     assert as_json(lake, capsys, "--ds", "2026-02-01")["datasets"][0]["missing"] == ["2026-02-01"]
 
 
+def test_a_closed_day_is_neither_planned_nor_missing(lake: LongLake, capsys: pytest.CaptureFixture[str]) -> None:
+    change_contract(lake, "lateness_days=2,", 'lateness_days=2, closed=("sat", "sun"),')
+    asked = as_json(lake, capsys, "--ds", "2026-01-09..2026-01-10")["datasets"][0]
+    assert asked["missing"] == ["2026-01-09"]
+    assert asked["steps"] == []
+
+
 def test_a_declaration_that_cannot_be_used_hides_no_other(lake: LongLake, capsys: pytest.CaptureFixture[str]) -> None:
     change_contract(lake, "lateness_days=2", "lateness_days=-2")
     lines = shown(lake, capsys, "--dataset", "visits", "churn")
     assert lines[0] == "visits: a backfill refuses it as it is declared, and runs nothing"
     assert lines[-1] == "churn: no day has landed yet"
     assert plan(lake) == 2
+    capsys.readouterr()
+    assert as_json(lake, capsys)["datasets"][0]["feature_version"] is None
 
 
 def test_an_unknown_dataset_is_refused(lake: LongLake, capsys: pytest.CaptureFixture[str]) -> None:
