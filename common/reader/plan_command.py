@@ -89,9 +89,9 @@ def _apply(plans: Sequence[DatasetPlan], settings: Settings, output: Output, agr
 
 
 def _agreed() -> bool:
-    print("Run them now? [y/n] ", end="", file=sys.stderr, flush=True)
     if not sys.stdin.isatty():
         raise UsageError("--apply asks before it runs, and nobody is there to answer; pass --yes to run without asking")
+    print("Run them now? [y/n] ", end="", file=sys.stderr, flush=True)
     return input().strip().lower() in ("y", "yes")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -12,9 +13,12 @@ import jsonschema
 import pytest
 
 from common.contracts import layout
+from common.orchestration import verdicts
+from common.orchestration.verdicts import Verdict
 from common.planning.foresight import When
 from common.planning.plan import plan_dataset
 from common.reader.cli import main
+from common.sources.landing import Landing
 from tests.support.datasets import datasets_in
 from tests.support.long_lake import LongLake
 from tests.support.visits import spoil, write_visits
@@ -141,6 +145,36 @@ def test_a_day_that_the_gate_has_passed_since_is_named(lake: LongLake, capsys: p
         "  2026-01-04",
         "    features                    the gate has decided anew on 2026-01-03",
     ]
+
+
+def test_a_failed_gate_is_named_with_its_rules(lake: LongLake, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is judged again, and all after it waits for it to pass."""
+    fail_raw(lake, LAST + timedelta(days=1))
+    assert shown(lake, capsys)[:7] == [
+        "visits: 1 of 9 days",
+        "  2026-01-09",
+        "    validate-raw      failed its gate: TooFewRows(), TooMany()",
+        "    clean to publish  if validate-raw passes; never ran",
+        "  validate-raw of 2026-01-09 has failed, and its rows are the same: unless what",
+        "  else it looks at has changed, the backfill stops there. Fix the source or the",
+        "  contract first.",
+    ]
+    planned = as_json(lake, capsys)["datasets"][0]
+    assert planned["stops_at"] == ["2026-01-09"]
+    assert [step["when"] for step in planned["steps"]] == ["now", *["if_changed"] * 5]
+
+
+def fail_raw(lake: LongLake, ds: date) -> None:
+    lake.land(ds)
+    raw = layout.raw(lake.contract)
+    source = Landing(lake.contract, lake.landing, ds).fingerprint()
+    lake.commit(raw, "ingest", ds, [], {"source": source, **lake.beside(layout.quarantine(lake.contract))})
+    where = {"at": {raw.path: lake.at[raw.path]}, "ids": {raw.path: lake.ids[raw.path]}}
+    with datasets_in(lake.root / "datasets"):
+        run = replace(lake.run(ds), job="validate-raw", run_id="judging", renews=True, **where)
+    about = {"ds": ds, "table": "raw", "table_id": lake.ids[raw.path], "version": lake.at[raw.path]}
+    counts = {"success": False, "rules": 5, "passed": 3, "failed": ["TooFewRows()", "TooMany()"], "warned": []}
+    verdicts.keep(run, Verdict(**about, **counts, run_id="judging"))
 
 
 def test_a_changed_rule_is_said_to_break_nothing(lake: LongLake, capsys: pytest.CaptureFixture[str]) -> None:
