@@ -125,6 +125,7 @@ class Foresight(WholeLogs):
         plan, run_of_day = DayPlan(ds), replace(self.run, ds=ds)
         landing = DayInLanding(run_of_day, self.state(stages.INGEST, ds))
         closed = self.run.contract.is_closed(ds) and str(ds) not in self._in_raw
+        admission.left_out([ds], self)  # what the gate has decided so far, before a step to come changes the rows
         for name, stage in STEPS.items():
             run = run_of_day
             if name == "ingest":

@@ -147,6 +147,16 @@ def test_a_day_that_the_gate_has_passed_since_is_named(lake: LongLake, capsys: p
     ]
 
 
+def test_what_the_gate_has_passed_already_waits_for_nothing(lake: LongLake, capsys: pytest.CaptureFixture[str]) -> None:
+    """Though the day that it has passed will be cleaned again."""
+    made = [layout.processed(lake.contract), layout.superseded(lake.contract)]
+    lake.commit(layout.features(lake.contract), "features", LAST, made, {"left_out": [str(DAYS[5])], **lake.facts})
+    lake.land(DAYS[5], "visit_id\n7\n")
+    steps = as_json(lake, capsys)["datasets"][0]["steps"]
+    (features,) = [step for step in steps if (step["ds"], step["step"]) == (str(LAST), "features")]
+    assert (features["when"], features["why"]) == ("now", "the gate has decided anew on 2026-01-06")
+
+
 def test_a_failed_gate_is_named_with_its_rules(lake: LongLake, capsys: pytest.CaptureFixture[str]) -> None:
     """It is judged again, and all after it waits for it to pass."""
     fail_raw(lake, LAST + timedelta(days=1))
