@@ -44,8 +44,8 @@ class CommitIndex:
     def after(self, version: int, dates: Collection[date]) -> list[Commit]:
         """The later commits that name one of the dates, or may be about any date; newest first."""
         found = [self._unnamed, *(self._named[day] for day in dates if day in self._named)]
-        newer = [[*takewhile(lambda commit: commit.version > version, reversed(commits))] for commits in found]
-        several = [commits for commits in newer if commits]
+        found = [commits for commits in found if commits and commits[-1].version > version]
+        several = [[*takewhile(lambda commit: commit.version > version, reversed(commits))] for commits in found]
         if len(several) < 2:
             return several[0] if several else []
         ordered = merge(*several, key=lambda commit: -commit.version)
