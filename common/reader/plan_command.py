@@ -100,7 +100,7 @@ def _commands(plans: Sequence[DatasetPlan], settings: Settings) -> list[list[str
     by_range: dict[str, list[str]] = {}
     for plan in plans:
         for first, last in [] if plan.refused else plan.ranges():
-            by_range.setdefault(f"{first}..{last}", []).append(plan.name)
+            by_range.setdefault(str(first) if first == last else f"{first}..{last}", []).append(plan.name)
     roots = ["--lake", settings.lake, "--landing", settings.landing, "--env", settings.env, "--long-range"]
     backfill = [spark_submit(), str(ROOT / "jobs/backfill.py"), *roots] if by_range else []
     return [[*backfill, "--dataset", *names, "--ds", days] for days, names in by_range.items()]

@@ -31,7 +31,7 @@ def test_what_is_planned_is_applied_and_then_nothing_is_left(tmp_path: Path) -> 
     assert "To run: 21 steps on 3 days" in done.stdout
     assert done.stdout.splitlines()[-2:] == [
         "transactions 2026-01-04..2026-01-05: done",
-        "transactions 2026-01-07..2026-01-07: done",
+        "transactions 2026-01-07: done",
     ]
     assert features(lake).stdout.splitlines() == ["transactions: up to date (3 days)"]
     planned = json.loads(features(lake, "--json").stdout)
