@@ -36,7 +36,7 @@ def parts(plans: Sequence[DatasetPlan]) -> Iterator[Grid | str]:
         groups = _groups(plan)
         width = max((len(names) for _, steps in groups for names, *_ in steps), default=0)
         for days, steps in groups:
-            yield _indented(folded(days))
+            yield _indented(_row_of(days))
             yield _grid(steps, width)
         yield from map(_indented, _notes(plan))
     if totals := [*_totals(plans)]:
@@ -49,8 +49,10 @@ def _head(plan: DatasetPlan) -> str:
     if not plan.known and not plan.days:
         return "no day has landed yet"
     touched = {step.ds for step in plan.steps if step.when in SHOWN}
-    known = _days(len({*plan.known, *touched}))
-    return f"{len(touched):,} of {known}" if plan.steps else f"up to date ({known})"
+    if plan.steps:
+        return f"{len(touched):,} of {_days(len({*plan.known, *touched}))}"
+    looked_at = sum(not day.missing for day in plan.days)
+    return f"up to date ({_days(looked_at)})" if looked_at else "nothing to run"
 
 
 def _line(name: str, words: str) -> Grid:
@@ -93,15 +95,21 @@ def _grid(steps: Sequence[Deed], width: int) -> Grid:
 
 
 def _groups(plan: DatasetPlan) -> list[tuple[list[date], list[Deed]]]:
-    """Consecutive days with the same steps and words are folded."""
+    """Days in a row with the same steps and words are folded: in a row of days that are known, whatever is closed between."""
+    place = {day: number for number, day in enumerate(sorted({*plan.known, *(day.ds for day in plan.days)}))}
     groups: list[tuple[list[date], list[Deed]]] = []
     for day in plan.days:
         steps = _steps(plan, day.steps)
-        if groups and steps and groups[-1][1] == steps and (day.ds - groups[-1][0][-1]).days == 1:
+        if groups and steps and groups[-1][1] == steps and place[day.ds] == place[groups[-1][0][-1]] + 1:
             groups[-1][0].append(day.ds)
         elif steps:
             groups.append(([day.ds], steps))
     return groups
+
+
+def _row_of(days: Sequence[date]) -> str:
+    gaps = (days[-1] - days[0]).days + 1 > len(days)
+    return f"{days[0]}..{days[-1]} ({_days(len(days))})" if gaps else folded(days)
 
 
 def _steps(plan: DatasetPlan, steps: Sequence[PlannedStep]) -> list[Deed]:
@@ -119,7 +127,7 @@ def _named(names: Sequence[str]) -> str:
 
 def _notes(plan: DatasetPlan) -> Iterator[str]:
     if missing := [day.ds for day in plan.days if day.missing]:
-        yield f"Nothing has landed for {folded(missing)}, and nothing was ingested: the backfill leaves them out."
+        yield f"Nothing has landed for {folded(missing)}, and nothing was ingested: a backfill has nothing to run there."
     if gone := [day.ds for day in plan.days if day.landing_gone and day.steps]:
         yield f"Landing no longer holds {folded(gone)}: they are made again from raw."
     if any(step.when == When.IF_REPEATED for step in plan.steps):

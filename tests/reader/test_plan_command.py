@@ -66,6 +66,12 @@ def change_contract(lake: LongLake, old: str, new: str) -> None:
 def test_a_lake_that_is_up_to_date_has_nothing_to_run(lake: LongLake, capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(lake, capsys) == ["visits: up to date (8 days)"]
     assert shown(lake, capsys, "--dataset", "visits", "churn")[1] == "churn: no day has landed yet"
+    assert shown(lake, capsys, "--dataset", "visits", "--ds", str(THIRD)) == ["visits: up to date (1 day)"]
+    assert shown(lake, capsys, "--dataset", "visits", "--ds", "2026-02-01") == [
+        "visits: nothing to run",
+        "  Nothing has landed for 2026-02-01, and nothing was ingested: a backfill has",
+        "  nothing to run there.",
+    ]
 
 
 def test_days_with_the_same_steps_are_folded(lake: LongLake, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,6 +89,17 @@ def test_days_with_the_same_steps_are_folded(lake: LongLake, capsys: pytest.Capt
         "To run: 1 step on 1 day; there is no past run to tell how long they take.",
         "If rows change, in all: 13 steps on 3 days; there is no past run to tell how",
         "long they take.",
+    ]
+
+
+def test_days_are_folded_over_days_that_never_come(lake: LongLake, capsys: pytest.CaptureFixture[str]) -> None:
+    """Or a source that is closed at weekends would have a group for each week."""
+    for number in (2, 3, 4, 7):
+        lake.land(LAST + timedelta(days=number))
+    assert shown(lake, capsys)[:3] == [
+        "visits: 4 of 12 days",
+        "  2026-01-10..2026-01-15 (4 days)",
+        "    ingest to publish  never ran",
     ]
 
 
