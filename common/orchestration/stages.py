@@ -135,3 +135,15 @@ def validation(table: str) -> Stage:
         return [_of_day(suite.table_of(contract, table), ds)]
 
     return Stage(f"validate-{table}", verdicts.table_of, sources)
+
+
+# The steps of a day, in the order of the backfill. It also compacts, where that pays once the day is written.
+STEPS: dict[str, Stage] = {
+    "ingest": INGEST,
+    "validate-raw": validation("raw"),
+    "clean": CLEAN,
+    "validate-processed": validation("processed"),
+    "features": FEATURES,
+    "validate-features": validation("features"),
+    "publish": PUBLISH,
+}

@@ -16,22 +16,12 @@ from common.days import day_range, latest_day
 from common.lake.delta_log import Commit
 from common.orchestration import admission, stages, staleness, verdicts
 from common.orchestration.reasons import Kind, Reason
-from common.orchestration.stages import Stage
+from common.orchestration.stages import STEPS, Stage
 from common.orchestration.verdicts import Verdict
 from common.orchestration.whole_logs import WholeLogs
 from common.planning.landed import DayInLanding
 from common.runtime.run import Run
 
-# The steps of a day in the order of the backfill. It also compacts, where that pays once the day is written.
-STEPS: dict[str, Stage] = {
-    "ingest": stages.INGEST,
-    "validate-raw": stages.validation("raw"),
-    "clean": stages.CLEAN,
-    "validate-processed": stages.validation("processed"),
-    "features": stages.FEATURES,
-    "validate-features": stages.validation("features"),
-    "publish": stages.PUBLISH,
-}
 GATES = {f"validate-{name}": name for name in STAGES}
 
 

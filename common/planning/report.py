@@ -12,8 +12,9 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from common.orchestration.reasons import Kind, Reason
+from common.orchestration.stages import STEPS
 from common.planning.costs import partitions
-from common.planning.foresight import STEPS, PlannedStep, When
+from common.planning.foresight import PlannedStep, When
 from common.planning.plan import DatasetPlan, Estimate
 from common.planning.words import folded
 from common.printable import printable

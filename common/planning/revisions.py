@@ -13,8 +13,8 @@ from common.contracts.contract import Contract
 from common.contracts.datasets import Dataset
 from common.errors import UsageError
 from common.features import definition
+from common.orchestration.stages import STEPS
 from common.planning.code_changes import DatasetCode, differences, engine_version_at, folder_at, holds
-from common.planning.foresight import STEPS
 from common.runtime import code_version
 
 

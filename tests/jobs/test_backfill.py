@@ -12,7 +12,7 @@ from common.errors import ContractViolationError
 from common.orchestration.chain import run_chain
 from common.orchestration.job import Line
 from common.orchestration.json_line import summary
-from common.planning.foresight import STEPS as PLANNED
+from common.orchestration.stages import STEPS as PLANNED
 from common.reports.status import STEPS, day_statuses
 from jobs.backfill import CHAIN
 from tests.support.play_lake import PlayLake

@@ -15,7 +15,8 @@ from common.features.definition import DefinitionChangedError
 from common.orchestration import cli, run_log
 from common.orchestration.chain import check_declarations, run_chain
 from common.orchestration.run_log import RunRecord
-from common.planning.foresight import STEPS, Foresight, When
+from common.orchestration.stages import STEPS
+from common.planning.foresight import Foresight, When
 from common.runtime import code_version
 from common.runtime.run import Run
 from jobs.backfill import CHAIN

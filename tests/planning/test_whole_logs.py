@@ -15,8 +15,8 @@ from deltalake import CommitProperties, DeltaTable
 from common.contracts import layout
 from common.orchestration import admission, staleness
 from common.orchestration.changes import Logs
+from common.orchestration.stages import STEPS
 from common.orchestration.whole_logs import WholeLogs
-from common.planning.foresight import STEPS
 from common.planning.plan import plan_dataset
 from tests.support.long_lake import LongLake
 
