@@ -49,6 +49,7 @@ def _collecting_nothing() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()  # or Python looks once more when it ends
         gc.enable()
 
 
