@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from importlib.resources import files
@@ -26,6 +28,13 @@ from tests.support.visits import spoil, write_visits
 FIRST = date(2026, 1, 1)
 DAYS = [FIRST + timedelta(days=number) for number in range(8)]
 THIRD, FOURTH, LAST = DAYS[2], DAYS[3], DAYS[-1]
+
+
+@pytest.fixture(autouse=True)
+def this_process_goes_on() -> Iterator[None]:
+    """The command takes it for granted that its process ends."""
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
