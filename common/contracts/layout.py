@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import wraps
 
 from common.contracts.aggregates import (
     ColumnAggregate,
@@ -51,6 +53,20 @@ class Table:
         return [name for name in self.names if name not in (*self.identity, *self.notes)]
 
 
+def made_once(layout: Callable[[Contract], Table]) -> Callable[[Contract], Table]:
+    """Keep the table beside its contract: whoever asks about many days asks for it many times."""
+
+    @wraps(layout)
+    def kept(contract: Contract) -> Table:
+        made: dict[str, Table] = vars(contract).setdefault("_tables", {})
+        if layout.__qualname__ not in made:
+            made[layout.__qualname__] = layout(contract)
+        return made[layout.__qualname__]
+
+    return kept
+
+
+@made_once
 def raw(contract: Contract) -> Table:
     """The records that arrived on ds: each distinct record of a file once, with its number of copies."""
     fields = tuple((column.name, "string") for column in contract.columns)
@@ -64,6 +80,7 @@ def raw(contract: Contract) -> Table:
     )
 
 
+@made_once
 def quarantine(contract: Contract) -> Table:
     """Every refused record in full, with all reasons."""
     return Table(
@@ -85,6 +102,7 @@ def quarantine(contract: Contract) -> Table:
     )
 
 
+@made_once
 def processed(contract: Contract) -> Table:
     """The current row of every key by event date, with the ds of its arrival."""
     return Table(
@@ -98,6 +116,7 @@ def processed(contract: Contract) -> Table:
     )
 
 
+@made_once
 def superseded(contract: Contract) -> Table:
     """Replaced rows; each was current from `arrived` until `superseded`."""
     current = processed(contract)
@@ -111,6 +130,7 @@ def superseded(contract: Contract) -> Table:
     )
 
 
+@made_once
 def partials(contract: Contract) -> Table:
     """One aggregate per entity and event date, computed from the rows known on `ds`."""
     entity = contract.features.entity
@@ -130,6 +150,7 @@ def partials(contract: Contract) -> Table:
     )
 
 
+@made_once
 def features(contract: Contract) -> Table:
     """One feature row per entity and ds."""
     entity = contract.features.entity
@@ -150,6 +171,7 @@ def features_path(dataset: str, version: int) -> str:
     return f"features/{dataset}/v{version}"
 
 
+@made_once
 def published(contract: Contract) -> Table:
     """The feature rows for readers. Its Delta log is kept forever, because a pin may outlive the retention."""
     return replace(features(contract), path=f"published/{contract.name}/v{contract.features.version}")

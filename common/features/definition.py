@@ -104,6 +104,18 @@ def require_unchanged(run: Run) -> Definition:
     )
 
 
+def changes_since(run: Run, version: int) -> list[str]:
+    """In words, how the definition declared now differs from that of another version's rows; nothing if there are none."""
+    path = layout.features_path(run.contract.name, version)
+    commit = delta_log.newest_commit(f"{run.settings.lake}/{path}", "features")
+    return _differences(commit.books, define(run.dataset).facts) if commit and "definition" in commit.books else []
+
+
+def differences(before: Dataset, now: Dataset) -> list[str]:
+    """In words, how one dataset's features are defined otherwise than another's."""
+    return _differences(define(before).facts, define(now).facts)
+
+
 def require_declared(dataset: Dataset, facts: dict[str, Any], subject: str) -> None:
     """Raise if the published rows that `subject` names have another definition than the one declared now."""
     now = define(dataset)

@@ -16,7 +16,7 @@ from deltalake.exceptions import DeltaError
 from pyarrow import fs
 
 from common.errors import UnsupportedTableError
-from common.lake.files import list_files, locate
+from common.lake.files import list_files, locate, read_bytes
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
@@ -158,9 +158,7 @@ class TableLog:
 
 @lru_cache(maxsize=CACHED_COMMITS)
 def _read(path: str, at_version: int, written: datetime, _stamped: str) -> Commit:
-    system, place = locate(path)
-    with system.open_input_stream(place) as stream:
-        lines = stream.read().splitlines()
+    lines = read_bytes(path).splitlines()
     try:
         # Spark writes the line first, others write it last.
         for line in (*lines[:1], *reversed(lines)):

@@ -33,6 +33,16 @@ def local_path(uri: str) -> Path:
     return Path(uri.removeprefix("file://"))
 
 
+def read_bytes(uri: str) -> bytes:
+    """Python opens a small local file four times as fast as Arrow does."""
+    if is_local(uri):
+        with open(uri.removeprefix("file://"), "rb") as file:  # noqa: PTH123
+            return file.read()
+    system, path = locate(uri)
+    with system.open_input_stream(path) as stream:
+        return bytes(stream.read())
+
+
 def read_json(uri: str) -> dict[str, Any] | None:
     """Return the JSON object in the file, or None if it is missing or unreadable."""
     system, path = locate(uri)

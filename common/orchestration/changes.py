@@ -1,24 +1,34 @@
-"""Whether a table has changed since some version, in a way that matters to whoever asks."""
+"""What the tables' logs and the gate's verdicts say, and whether a table has changed in a way that matters to whoever asks."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
+from itertools import takewhile
 
+from common.contracts import layout
 from common.contracts.layout import Table
-from common.lake import delta_log
+from common.lake import data_files, delta_log
 from common.lake.delta_log import NO_TABLE, Commit, TableLog
-from common.orchestration.stages import Matters
+from common.orchestration import verdicts
+from common.orchestration.stages import Matters, Stage, State
+from common.orchestration.verdicts import Verdict
 from common.runtime.run import Run
 
 # These jobs rewrite files, never rows.
 REWRITING_JOBS = ("compact", "maintain")
+Dates = frozenset[date]
 
 
 class Logs:
-    """The tables' logs, each listed once. A run sees its sources as it has fixed them, and any other table as it is."""
+    """The tables' logs, each listed once. A run sees its sources as it has fixed them, and any other table as it is.
+
+    Where `dates` are given, commits may be left out that are known to name none of them.
+    """
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.admitted: dict[date, bool] = {}  # which arrivals may be used, as far as somebody has asked
         self._logs: dict[str, TableLog] = {}
 
     def of(self, table: Table) -> TableLog:
@@ -33,13 +43,38 @@ class Logs:
         newest = delta_log.version(self.run.path(table))
         return delta_log.table_id(self.run.path(table), newest), newest
 
-    def changed(self, table: Table, then: tuple[str, int], matters: Matters) -> bool:
-        """Whether a commit that matters came since, the table was made anew, or the log no longer says."""
+    def state(self, stage: Stage, ds: date) -> State | None:
+        """What the last complete commit of the day was made from; None if there is none, or the log is gone."""
+        commits = self.of(stage.target(self.run.contract)).since_day(ds)
+        return next((state for commit in commits if (state := stage.state(commit, ds))), None)
+
+    def after(self, table: Table, version: int, dates: Dates) -> Iterable[Commit]:
+        """The commits of the whole log after a version, newest first."""
+        return takewhile(lambda commit: commit.version > version, self.of(table))
+
+    def since(self, table: Table, then: tuple[str, int], dates: Dates) -> Iterable[Commit] | None:
+        """The commits between then and now; None if the table was made anew, or the log no longer says."""
         (table_id, version), (now_id, now) = then, self.now(table)
         if version != NO_TABLE and table_id != now_id:
-            return True
-        commits = self.of(table).between(version, now)
-        return commits is None or any(matters(commit) for commit in commits)
+            return None
+        return self.of(table).between(version, now)
+
+    def verdicts(self, name: str, days: list[date]) -> dict[date, Verdict]:
+        return verdicts.read(self.run, name, days)
+
+    def arrived(self, first: date) -> set[date]:
+        """The days, from `first` on, that were cleaned, at least in part, or of which raw holds rows."""
+        run, found = self.run, set[date]()
+        raw, processed = layout.raw(run.contract), layout.processed(run.contract)
+        for table in (raw, processed):
+            for commit in self.of(table).since_day(first):
+                if commit.books.get("job") in ("ingest", "clean") and (
+                    commit.touched != frozenset() or (table == processed and commit.complete)
+                ):
+                    found |= set(commit.days)
+        if not self.of(raw).whole:
+            found |= {date.fromisoformat(day) for day in data_files.partition_values(run.path(raw), "ds")}
+        return found
 
 
 def changes_rows(commit: Commit, matters: Matters) -> bool:

@@ -60,6 +60,12 @@ def days_run(lake: str, dataset: str, job: str) -> list[date]:
     return [date.fromisoformat(name.removesuffix(".json")) for name in names if name.endswith(".json")]
 
 
+def recent(lake: str, dataset: str, job: str, count: int) -> list[RunRecord]:
+    """The records of the last days on which the job has run."""
+    base = f"{lake}/{FOLDER}/{dataset}/{job}"
+    return [_record(read_json(f"{base}/{day}.json") or {}) for day in days_run(lake, dataset, job)[-count:]]
+
+
 def records_of(lake: str, dataset: str) -> dict[tuple[str, str], RunRecord]:
     """Return all records of a dataset by (day, job)."""
     records = {}

@@ -19,10 +19,14 @@ Matters = Callable[[Commit], bool]
 
 @dataclass(frozen=True)
 class Watch:
-    """A table that a day is made from. `matters` tells which commits of the pipeline to it make the day stale."""
+    """A table that a day is made from. `matters` tells which commits of the pipeline to it make the day stale.
+
+    A commit that is about none of the `dates` never matters: an event in a day's window came within the window, or later.
+    """
 
     table: Table
     matters: Matters
+    dates: frozenset[date]
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,8 @@ class Publication(Stage):
         return commit.days if commit.books.get("job") == self.job else []
 
 
-def _of_day(ds: date) -> Matters:
-    return lambda commit: ds in commit.days
+def _of_day(table: Table, ds: date) -> Watch:
+    return Watch(table, lambda commit: ds in commit.days, frozenset([ds]))
 
 
 def _events(contract: Contract, ds: date, days_back: int) -> list[Watch]:
@@ -92,7 +96,7 @@ def _events(contract: Contract, ds: date, days_back: int) -> list[Watch]:
             return any(day in arrivals for day in commit.days)
         return min(commit.days) <= ds and not dates.isdisjoint(commit.touched)
 
-    return [Watch(table, matters) for table in (layout.processed(contract), layout.superseded(contract))]
+    return [Watch(table, matters, arrivals) for table in (layout.processed(contract), layout.superseded(contract))]
 
 
 def _resettled(commit: Commit, contract: Contract, ds: date) -> bool:
@@ -107,7 +111,7 @@ INGEST = Stage("ingest", layout.raw, lambda contract, ds: (), beside=lambda cont
 CLEAN = Stage(
     "clean",
     layout.processed,
-    lambda contract, ds: [Watch(layout.raw(contract), _of_day(ds))],
+    lambda contract, ds: [_of_day(layout.raw(contract), ds)],
     beside=lambda contract: [layout.quarantine(contract), layout.superseded(contract)],
     undone_by=_resettled,
 )
@@ -123,11 +127,23 @@ FEATURES = Stage(
     lambda contract, ds: _events(contract, ds, contract.features.days_back),
     arrivals=lambda contract, ds: day_range(ds, contract.features.days_back + contract.lateness_days),
 )
-PUBLISH = Publication("publish", layout.published, lambda contract, ds: [Watch(layout.features(contract), _of_day(ds))])
+PUBLISH = Publication("publish", layout.published, lambda contract, ds: [_of_day(layout.features(contract), ds)])
 
 
 def validation(table: str) -> Stage:
     def sources(contract: Contract, ds: date) -> list[Watch]:
-        return [Watch(suite.table_of(contract, table), _of_day(ds))]
+        return [_of_day(suite.table_of(contract, table), ds)]
 
     return Stage(f"validate-{table}", verdicts.table_of, sources)
+
+
+# The steps of a day, in the order of the backfill. It also compacts, where that pays once the day is written.
+STEPS: dict[str, Stage] = {
+    "ingest": INGEST,
+    "validate-raw": validation("raw"),
+    "clean": CLEAN,
+    "validate-processed": validation("processed"),
+    "features": FEATURES,
+    "validate-features": validation("features"),
+    "publish": PUBLISH,
+}

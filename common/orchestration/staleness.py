@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
-from itertools import takewhile
 
 from common.contracts import datasets
 from common.contracts.declared_source import ASKED_ONCE
 from common.contracts.layout import Table
-from common.days import latest_day
+from common.days import day_range, latest_day
 from common.lake.commit_metadata import with_snapshot
 from common.lake.delta_log import NO_TABLE, Commit, TableLog
 from common.orchestration import admission, stages
 from common.orchestration.changes import Logs, changes_rows
-from common.orchestration.stages import Stage, State, Watch
+from common.orchestration.reasons import Kind, Reason
+from common.orchestration.stages import Publication, Stage, State, Watch
+from common.orchestration.whole_logs import WholeLogs
 from common.runtime.run import Run
 from common.runtime.settings import Settings
 
+# The steps whose days can become stale by what other days do.
+WATCHED = (stages.CLEAN, stages.FEATURES, stages.PUBLISH)
 # The jobs whose lines say which days are stale.
 MAKING_ROWS = ("ingest", "clean", "validate-processed", "features")
 
@@ -35,48 +38,80 @@ def with_sources(stage: Stage, run: Run) -> Run:
 
 def state_of(stage: Stage, run: Run) -> State | None:
     """What the last complete commit of the day was made from; None if there is none, or the log is gone."""
-    log = TableLog(run.path(stage.target(run.contract)))
-    return next((state for commit in log.since_day(run.ds) if (state := stage.state(commit, run.ds))), None)
+    return Logs(run).state(stage, run.ds)
 
 
 def is_current(stage: Stage, run: Run, state: State | None) -> bool:
     """Whether the day was made by the code and from the sources as they are now, at the versions that the run has fixed."""
-    if state is None or state.facts.get("source", "") != run.source:
-        return False
-    # Another contract or engine would not bring back the rows of a source that can't be read again as it was.
-    if state.facts.get("code") != run.code and run.source != ASKED_ONCE:
-        return False
-    return _leaves_out(state, run.left_out) and not is_stale(stage, run.ds, state, Logs(run))
+    return not any(reasons(stage, run, state, Logs(run)))
 
 
 def is_stale(stage: Stage, ds: date, state: State, logs: Logs) -> bool:
     """Whether what the day was made from has changed since, or what it wrote is gone."""
+    return any(changes(stage, ds, state, logs))
+
+
+def reasons(stage: Stage, run: Run, state: State | None, logs: Logs) -> Iterator[Reason]:
+    """Each reason for which the day of the run is not up to date."""
+    if state is None:
+        yield Reason(Kind.NEVER_RAN)
+        return
+    # Another contract or engine would not bring back the rows of a source that can't be read again as it was.
+    made_by_code = not isinstance(stage, Publication) and run.source != ASKED_ONCE
+    if made_by_code and state.facts.get("code") != run.code:
+        yield Reason(Kind.CODE_CHANGED, commit=state.commit)
+    if state.facts.get("source", "") != run.source:
+        yield Reason(Kind.SOURCE_CHANGED, commit=state.commit)
+    yield from _decided_anew(state, run.left_out)
+    yield from changes(stage, run.ds, state, logs)
+
+
+def outdated(stage: Stage, ds: date, state: State, logs: Logs) -> Iterator[Reason]:
+    """The reasons that lie in what other days did: not the code, nor what has landed."""
+    yield from changes(stage, ds, state, logs)
+    yield from _decided_anew(state, admission.left_out(stage.arrivals(logs.run.contract, ds), logs))
+
+
+def _decided_anew(state: State, left_out: Collection[date]) -> Iterator[Reason]:
+    """Whether other arrivals are left out now than those that the day was made without."""
+    before = frozenset(map(date.fromisoformat, state.facts.get("left_out", [])))
+    if differing := before.symmetric_difference(left_out):
+        yield Reason(Kind.ADMISSION_CHANGED, days=tuple(sorted(differing)))
+
+
+def changes(stage: Stage, ds: date, state: State, logs: Logs) -> Iterator[Reason]:
+    """What has changed since in the tables that the day was made from, and in those that it wrote."""
     contract = logs.run.contract
-    later = takewhile(lambda commit: commit.version > state.commit.version, logs.of(stage.target(contract)))
-    if any(changes_rows(commit, lambda each: stage.undone_by(each, contract, ds)) for commit in later):
-        return True
-    if any(_moved(watch, state, logs) for watch in stage.sources(contract, ds)):
-        return True
-    return any(_gone(table, state, logs) for table in stage.beside(contract))
+    target = stage.target(contract)
+    for commit in logs.after(target, state.commit.version, frozenset(day_range(ds, contract.lateness_days))):
+        if changes_rows(commit, lambda each: stage.undone_by(each, contract, ds)):
+            yield Reason(Kind.OUTPUT_CHANGED, target.path, commit)
+    for watch in stage.sources(contract, ds):
+        yield from _moved(watch, state, logs)
+    for table in stage.beside(contract):
+        yield from _gone(table, state, logs)
 
 
-def _leaves_out(state: State, days: Iterable[date]) -> bool:
-    """Whether the day was made without the arrivals of just these days."""
-    return bool(state.facts.get("left_out", []) == [str(day) for day in days])
-
-
-def _moved(watch: Watch, state: State, logs: Logs) -> bool:
-    """Whether a commit to the source that matters came from another run."""
+def _moved(watch: Watch, state: State, logs: Logs) -> Iterator[Reason]:
+    """Commits to the source that matter and that came from another run."""
     then = state.source(watch.table)
-    return then is None or logs.changed(
-        watch.table, then, lambda each: not _same_run(each, state) and changes_rows(each, watch.matters)
-    )
+    commits = None if then is None else logs.since(watch.table, then, watch.dates)
+    if commits is None:
+        yield Reason(Kind.TABLE_REPLACED, watch.table.path)
+        return
+    for commit in commits:
+        if not _same_run(commit, state) and changes_rows(commit, watch.matters):
+            yield Reason(Kind.ROWS_CHANGED, watch.table.path, commit)
 
 
-def _gone(table: Table, state: State, logs: Logs) -> bool:
+def _gone(table: Table, state: State, logs: Logs) -> Iterator[Reason]:
     """Whether a table that the day also wrote is another one now, or somebody else has changed it."""
     then = (state.facts.get("beside") or {}).get(table.path, ("", NO_TABLE))
-    return then[1] == NO_TABLE or logs.changed(table, then, lambda commit: not commit.ours)
+    commits = None if then[1] == NO_TABLE else logs.since(table, then, frozenset())
+    if commits is None:
+        yield Reason(Kind.TABLE_REPLACED, table.path)
+        return
+    yield from (Reason(Kind.OUTPUT_CHANGED, table.path, commit) for commit in commits if not commit.ours)
 
 
 def _same_run(commit: Commit, state: State) -> bool:
@@ -105,13 +140,12 @@ def _asking(dataset: str, ds: date, settings: Settings) -> Run:
 
 def stale_days(run: Run, everything: bool = False) -> list[date]:
     contract = run.contract
-    asked = (stages.CLEAN, stages.FEATURES, stages.PUBLISH)
-    tables = {table.path: table for stage in asked for table in source_tables(stage, run)}
-    logs = Logs(with_snapshot(run, list(tables.values())))
+    tables = {table.path: table for stage in WATCHED for table in source_tables(stage, run)}
+    logs = WholeLogs(run) if everything else Logs(with_snapshot(run, list(tables.values())))
     reach = timedelta(days=contract.features.days_back + contract.lateness_days)
     first, last = (date.min, date.max) if everything else (run.ds, run.ds + reach)
     stale: set[date] = set()
-    for stage in asked:
+    for stage in WATCHED:
         log = logs.of(stage.target(contract))
         seen: set[date] = set()
         for commit in log if everything else log.since_day(first):
@@ -120,10 +154,6 @@ def stale_days(run: Run, everything: bool = False) -> list[date]:
                     continue
                 seen.add(day)
                 state = stage.state(commit, day)
-                if (
-                    state is None
-                    or is_stale(stage, day, state, logs)
-                    or not _leaves_out(state, admission.left_out(stage.arrivals(contract, day), logs))
-                ):
+                if state is None or any(outdated(stage, day, state, logs)):
                     stale.add(day)
     return sorted(stale)

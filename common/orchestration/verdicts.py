@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from common.contracts import suite
 from common.contracts.contract import Contract
-from common.contracts.layout import Table
+from common.contracts.layout import Table, made_once
 from common.lake import delta_log, small_tables
+from common.lake.delta_log import Commit
 from common.lake.files import read_json
 from common.lake.slices import Slice
 from common.orchestration import run_log
@@ -35,6 +37,7 @@ SCHEMA = pa.schema(
 )
 
 
+@made_once
 def table_of(contract: Contract) -> Table:
     """The gate's newest verdict on each table and day."""
     return Table(
@@ -96,6 +99,26 @@ def read(run: Run, table: str, days: list[date]) -> dict[date, Verdict]:
         # In one step, because the threads of a backfill share what is known.
         known |= {day: found.get(day) or _before_0_2(run, table, day) for day in missing}
     return {day: verdict for day in days if (verdict := known[day])}
+
+
+def passed_by(commit: Commit, contract: Contract, table: str) -> Verdict | None:
+    """The verdict that the commit stored, without the names of warnings; None unless it passed one day of the table."""
+    judged, books = suite.table_of(contract, table).path, commit.books
+    counts, versions, ids = (books.get(name, {}) for name in ("counts", "sources", "source_ids"))
+    if books.get("job") != f"validate-{table}" or not counts or judged not in versions or judged not in ids:
+        return None
+    return Verdict(
+        ds=date.fromisoformat(books["ds"]),
+        table=table,
+        table_id=ids[judged],
+        version=versions[judged],
+        success=True,
+        rules=counts["rules"],
+        passed=counts["passed"],
+        failed=[],
+        warned=[],
+        run_id=books["run_id"],
+    )
 
 
 @lru_cache(maxsize=16)

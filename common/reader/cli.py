@@ -13,7 +13,7 @@ from common.errors import INTERRUPTED, ContractViolationError, PipelineError
 from common.names import whole_number
 from common.printable import printable
 from common.published.catalog import Lake
-from common.reader import commands, lineage_commands
+from common.reader import commands, lineage_commands, plan_command
 from common.reader.completion import complete
 from common.reader.output import Output
 from common.reader.places import lake_uri
@@ -25,7 +25,8 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--lake", help="where the tables are (default: LAKE, then conf)")
     common.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     parser = CommandLine(prog="features", description=__doc__)
-    parser.with_help("features list", "features show NAME --ds 2026-01-05", "features get NAME@v1 --out rows.parquet")
+    examples = ("list", "show NAME --ds 2026-01-05", "get NAME@v1 --out rows.parquet", "plan --dataset NAME")
+    parser.with_help(*(f"features {example}" for example in examples))
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(
@@ -94,12 +95,28 @@ def _parser() -> argparse.ArgumentParser:
     subparser = command("pin", commands.pin, "keep a version under a name, safe from vacuum")
     subparser.add_argument("name", metavar="NAME")
     with_version(subparser).add_argument("--note", default="", help="why it is pinned")
+    _add_plan(command("plan", plan_command.plan, "show what a backfill would run, why, and what it costs"))
     command("pins", commands.list_pins, "list the pins")
     command("release", commands.release, "remove a pin").add_argument("name", metavar="NAME")
     command("verify", commands.verify, "check that a pinned version still has the same rows").add_argument(
         "name", metavar="NAME"
     )
     return parser
+
+
+def _add_plan(subparser: argparse.ArgumentParser) -> None:
+    subparser.add_argument("--dataset", nargs="+", default=[], metavar="NAME", help="only these (default: all)")
+    subparser.add_argument("--ds", help="a day or a range A..B (default: every day that has landed)")
+    subparser.add_argument("--landing", help="root folder of the source files (default: LANDING, then conf)")
+    subparser.add_argument("--env", default="local", help="read the settings in conf/<env>.yml (default: local)")
+    subparser.add_argument("--long-range", action="store_true", help="allow a range of more than a year")
+    subparser.add_argument(
+        "--since-revision",
+        metavar="REV",
+        help="what the working tree changes against a revision, without a lake: for CI",
+    )
+    subparser.add_argument("--apply", action="store_true", help="ask, then run these steps through jobs/backfill.py")
+    subparser.add_argument("--yes", action="store_true", help="with --apply: do not ask")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -119,7 +136,7 @@ def main(argv: list[str] | None = None) -> int:
         return _failed(arguments, "interrupted; a file or a pin is written whole or not at all", INTERRUPTED)
     for warning in output.warnings:
         print(printable(warning), file=sys.stderr)
-    return 0
+    return output.exit_code
 
 
 def _failed(arguments: argparse.Namespace, message: str, code: int, failures: Sequence[object] = ()) -> int:

@@ -13,7 +13,7 @@ from common.published.catalog import FeatureTable, Lake
 from common.published.view import Version
 from common.reader.commands import description, identity, sources_of, view_of
 from common.reader.output import Output, grid
-from common.reader.places import online_uri
+from common.reader.places import online_uri, spark_submit
 
 
 def why(lake: Lake, arguments: argparse.Namespace) -> Output:
@@ -41,11 +41,7 @@ def reproduce(lake: Lake, arguments: argparse.Namespace) -> Output:
     """Run jobs/reproduce.py, which needs Spark, for each published day that the run made."""
     from common.runtime.settings import ROOT
 
-    spark_submit = ROOT / ".venv/bin/spark-submit"
-    if not spark_submit.exists():
-        raise UsageError(
-            f"this command needs Spark, and {spark_submit} does not exist; run it from the project's folder after `make setup`"
-        )
+    program = spark_submit()
     published = [
         PublishedDay(table, version, day)
         for table in map(lake.features, lake.tables())
@@ -55,7 +51,7 @@ def reproduce(lake: Lake, arguments: argparse.Namespace) -> Output:
     run = _whole_id(arguments.run_id, {run for day in published for run in day.runs})
     days = [day for day in published if run in day.runs]
     for day in days:
-        command = [str(spark_submit), str(ROOT / "jobs/reproduce.py"), "--lake", lake.uri]
+        command = [program, str(ROOT / "jobs/reproduce.py"), "--lake", lake.uri]
         done = subprocess.run([*command, *day.arguments], stdout=subprocess.PIPE, check=False)
         if done.returncode:
             raise _failure(day, done.returncode)

@@ -23,6 +23,8 @@ class Output:
     facts: dict[str, Any]  # what `--json` prints
     parts: list[Grid | str]
     warnings: list[str] = field(default_factory=list)
+    fitting: bool = False  # its tables wrap at the terminal's width
+    exit_code: int = 0
 
     def print(self, as_json: bool) -> None:
         if as_json:
@@ -30,11 +32,11 @@ class Output:
             return
         console = Console(highlight=False, emoji=False)
         for part in self.parts:
-            if isinstance(part, Grid):
+            if isinstance(part, Grid) and not self.fitting:
                 # Do not cut numbers off at the terminal's width.
                 wide = console.options.update_width(WIDEST)
                 console.width = max(console.width, console.measure(part, options=wide).maximum)
-            console.print(_safe(part), markup=False, soft_wrap=isinstance(part, str))
+            console.print(_safe(part), markup=False, soft_wrap=isinstance(part, str) and not self.fitting)
 
 
 def _safe(part: Grid | str) -> Grid | str:

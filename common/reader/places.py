@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common.errors import UsageError
 from common.runtime.locations import resolve
-from common.runtime.settings import environments, load_settings
+from common.runtime.settings import ROOT, environments, load_settings
 
 
 def lake_uri(flag: str | None) -> str:
@@ -20,6 +20,16 @@ def lake_uri(flag: str | None) -> str:
             "no lake is named, and an installed reader has no conf/ with a default; pass --lake PATH or set LAKE"
         )
     return resolve("--lake or LAKE", uri, Path.cwd())
+
+
+def spark_submit() -> str:
+    """The program that starts a job; raises where Spark is not installed."""
+    program = ROOT / ".venv/bin/spark-submit"
+    if not program.exists():
+        raise UsageError(
+            f"this command needs Spark, and {program} does not exist; run it from the project's folder after `make setup`"
+        )
+    return str(program)
 
 
 def online_uri() -> str:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from common.contracts import datasets
 from common.errors import exit_on_error
-from common.orchestration import run_log, staleness
+from common.orchestration import run_log, stages, staleness
 from common.orchestration.day_counts import SHOWN, day_count
 from common.orchestration.run_log import RunRecord
 from common.printable import printable
@@ -21,7 +21,7 @@ from common.runtime.settings import load_settings
 from common.sources.opening import open_period
 from common.sources.source import Period
 
-STEPS = ("ingest", "validate-raw", "clean", "validate-processed", "features", "validate-features", "publish", "compact")
+STEPS = (*stages.STEPS, "compact")
 # What a narrow console has no room for, the least needed first.
 DISPENSABLE = ("versions", "seconds", "late", "duplicates", "features")
 # Table versions may take several lines of this width.

@@ -10,7 +10,7 @@ import subprocess
 from functools import cache
 
 from common.contracts.datasets import Dataset
-from common.contracts.source_code import source_code
+from common.contracts.source_code import SourceCode, source_code
 from common.runtime.settings import CONF, ROOT
 
 # Raise this when a change of the engine changes the rows that it makes of the same input: every day is then computed
@@ -20,8 +20,11 @@ ENGINE_VERSION = 3
 
 def day_fingerprint(dataset: Dataset) -> str:
     """Of what decides a day's rows besides its input: the engine's version, the contract, the dataset's own code."""
-    contract, transforms = source_code(dataset.contract_file), source_code(dataset.transforms_file)
-    parts = [ENGINE_VERSION, contract.statements, transforms.statements]
+    return fingerprint_of(source_code(dataset.contract_file), source_code(dataset.transforms_file), ENGINE_VERSION)
+
+
+def fingerprint_of(contract: SourceCode, transforms: SourceCode, engine_version: int) -> str:
+    parts = [engine_version, contract.statements, transforms.statements]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

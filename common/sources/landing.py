@@ -103,7 +103,7 @@ class Landing(Source):
     def read(self, spark: SparkSession, listing: SourceListing) -> DataFrame:
         """One task per file, so that a quoted field over several lines is never split."""
         files = [LandedFile(unit.name) for unit in listing.good]
-        columns = [column.name for column in self.contract.columns]
+        columns, sizes = [column.name for column in self.contract.columns], completeness.sizes(self.folder)
 
         def read_unit(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in batches:
@@ -113,7 +113,7 @@ class Landing(Source):
         fields = ", ".join(f"`{name}` string" for name in columns)
         schema = f"file string, problem string, record string, extra string, lines bigint, {fields}"
         records = spark.range(0, len(files), 1, max(1, len(files))).mapInArrow(read_unit, schema)
-        return plan_size.by_size(records, sum(self.sizes.get(unit.name, 0) for unit in units))
+        return plan_size.by_size(records, sum(sizes.get(file.name, 0) for file in files))
 
     def _open_raw(self, name: str) -> Any:
         system, base = locate(self.folder)

@@ -20,7 +20,7 @@ ORDER = (
     ("orchestration", "sources", "clean"),
     ("features", "quality"),
     ("published", "reports"),
-    ("training", "maintenance"),
+    ("training", "maintenance", "planning"),
     ("online",),
     ("reader",),
 )
@@ -170,6 +170,7 @@ def one_letter_apart(one: str, other: str) -> bool:
         "common.contracts.suite",
         "common.reports.status",
         "common.reader.cli",
+        "common.planning.report",
         "jobs.maintain",
     ],
 )

@@ -12,6 +12,7 @@ from common.errors import ContractViolationError
 from common.orchestration.chain import run_chain
 from common.orchestration.job import Line
 from common.orchestration.json_line import summary
+from common.orchestration.stages import STEPS as PLANNED
 from common.reports.status import STEPS, day_statuses
 from jobs.backfill import CHAIN
 from tests.support.play_lake import PlayLake
@@ -74,6 +75,17 @@ def test_a_backfill_resumes_and_reruns_the_days_it_made_stale(landed: Callable[[
 def test_status_knows_every_step_of_the_chain() -> None:
     keys = [step.job.key(PlayLake(Path()).plan(step.job.name, DAYS[0], **step.options)) for step in CHAIN]
     assert list(STEPS) == keys
+    assert [*PLANNED, "compact"] == keys
+
+
+def test_the_plan_asks_for_each_step_what_its_job_asks() -> None:
+    for step in CHAIN:
+        run = PlayLake(Path()).plan(step.job.name, DAYS[0], **step.options)
+        if stage := step.job.stage(run):
+            planned = PLANNED[step.job.key(run)]
+            assert (planned.job, planned.target, planned.beside) == (stage.job, stage.target, stage.beside)
+            tables = [[watch.table for watch in each.sources(run.contract, run.ds)] for each in (planned, stage)]
+            assert tables[0] == tables[1]
 
 
 def test_a_bad_day_stops_before_downstream_and_status_shows_it(landed: Callable[[], PlayLake]) -> None:

@@ -15,9 +15,11 @@ import jobs.datasets
 @contextmanager
 def datasets_in(folder: Path) -> Iterator[None]:
     """Finds the datasets of the folder inside the block, and forgets them after it."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(jobs.datasets, "__path__", [*jobs.datasets.__path__, str(folder)])
-        yield
-    for dataset in [each.name for each in folder.iterdir() if each.is_dir()]:
-        for module in [name for name in sys.modules if f"{name}.".startswith(f"jobs.datasets.{dataset}.")]:
-            del sys.modules[module]
+    try:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(jobs.datasets, "__path__", [*jobs.datasets.__path__, str(folder)])
+            yield
+    finally:
+        for dataset in [each.name for each in folder.iterdir() if each.is_dir()]:
+            for module in [name for name in sys.modules if f"{name}.".startswith(f"jobs.datasets.{dataset}.")]:
+                del sys.modules[module]

@@ -1,0 +1,64 @@
+"""What steps have cost before: seconds from the log of runs, bytes from the files that the days have now."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import cache
+from statistics import median_high
+
+from common.contracts.layout import Table
+from common.days import day_range
+from common.orchestration import run_log
+from common.orchestration.whole_logs import WholeLogs
+from common.planning.foresight import GATES, PlannedStep
+
+# So many of the last days say what a step costs.
+RECENT = 20
+_VERSION = re.compile(r"(.*)/v(\d+)")
+
+
+class PastCosts:
+    def __init__(self, logs: WholeLogs) -> None:
+        self._logs = logs
+        self.seconds = cache(self._seconds)
+        self._bytes_by_day = cache(self._bytes)
+
+    def _seconds(self, step: str) -> float | None:
+        """The median of the last days on which the step did something; None if there was none."""
+        run = self._logs.run
+        records = run_log.recent(run.settings.lake, run.contract.name, step, RECENT)
+        lines = [record.line for record in records if record.line.get("outcome") in ("done", "empty")]
+        return median_high([float(line["seconds"]) for line in lines]) if lines else None
+
+    def bytes(self, step: PlannedStep) -> int | None:
+        """What the day's files take, or those of a usual day: at most as much is written."""
+        if step.name in GATES:
+            return 0
+        sizes = self._bytes_by_day(step.table)
+        if str(step.ds) in sizes:
+            return sizes[str(step.ds)]
+        return median_high([*sizes.values()][-RECENT:]) if sizes else None
+
+    def _bytes(self, path: str) -> Counter[str]:
+        sizes: Counter[str] = Counter()
+        for file in self._logs.files(_at(path)):
+            sizes[next(iter(file.partition.values()))] += file.bytes
+        earlier = _VERSION.fullmatch(path)
+        if not sizes and earlier and int(earlier[2]) > 1:
+            return self._bytes_by_day(f"{earlier[1]}/v{int(earlier[2]) - 1}")
+        return Counter(dict(sorted(sizes.items())))
+
+
+def _at(path: str) -> Table:
+    """For its place alone."""
+    return Table(path=path, columns=(), key=(), partition=(), retention_days=0)
+
+
+def partitions(step: PlannedStep, lateness_days: int) -> list[str]:
+    """The partitions that the step may write to."""
+    if step.name in GATES:
+        return []
+    if step.name == "clean":
+        return [f"{step.table}/event_date={day}" for day in day_range(step.ds, lateness_days)]
+    return [f"{step.table}/ds={step.ds}"]

@@ -1,0 +1,135 @@
+"""The plan of a dataset: which steps of which days a backfill would run now, why, and at what cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from functools import cached_property
+
+from common.contracts import datasets, layout
+from common.contracts.datasets import Dataset
+from common.days import latest_day
+from common.errors import UsageError
+from common.features import definition
+from common.features.definition import DefinitionChangedError
+from common.planning.costs import PastCosts
+from common.planning.foresight import DayPlan, Foresight, PlannedStep, When
+from common.planning.words import Words
+from common.runtime.code_version import day_fingerprint
+from common.runtime.run import Run
+from common.runtime.settings import Settings
+
+RUNS = (When.NOW, When.IF_CHANGED)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    days: int
+    steps: int
+    seconds: float
+    bytes: int
+    unknown: int  # of the steps, those that have no past run; they are not in the seconds
+
+
+@dataclass(frozen=True)
+class DatasetPlan:
+    name: str
+    dataset: Dataset | None
+    refused: str = ""  # why a backfill would refuse the dataset as it is declared
+    known: Sequence[date] = ()
+    days: Sequence[DayPlan] = ()
+    foresight: Foresight | None = field(default=None, repr=False)
+    meaning: Sequence[
+        str
+    ] = ()  # how the features differ from those of the version before, if no day has this version yet
+
+    @property
+    def steps(self) -> list[PlannedStep]:
+        return [step for day in self.days for step in day.steps]
+
+    @property
+    def version(self) -> int:
+        """The feature version that the steps would write: the next one, if the declared one is refused."""
+        return self.dataset.contract.features.version if self.dataset else 0
+
+    @cached_property
+    def words(self) -> dict[PlannedStep, str]:
+        if self.dataset is None:
+            return {}
+        words = Words(self.dataset)
+        return {step: words.of(step) for step in self.steps}
+
+    @cached_property
+    def costs(self) -> PastCosts:
+        assert self.foresight is not None
+        return PastCosts(self.foresight)
+
+    def estimate(self, *whens: When) -> Estimate:
+        steps = [step for step in self.steps if step.when in whens]
+        seconds = [self.costs.seconds(step.name) for step in steps]
+        sizes = [self.costs.bytes(step) for step in steps]
+        return Estimate(
+            len({step.ds for step in steps}),
+            len(steps),
+            round(sum(filter(None, seconds)), 1),
+            sum(filter(None, sizes)),
+            seconds.count(None),
+        )
+
+    def ranges(self) -> list[tuple[date, date]]:
+        """The days to run, as ranges that hold no day besides them but those that are up to date."""
+        chosen = {step.ds for step in self.steps if step.when == When.NOW}
+        idle = {*self.known} - {day.ds for day in self.days if day.missing}
+        return [*_ranges(sorted(chosen), idle)]
+
+
+def _ranges(chosen: Sequence[date], idle: set[date]) -> Iterator[tuple[date, date]]:
+    start = last = None
+    for day in chosen:
+        if last is not None and start is not None and not _all_between(last, day, idle):
+            yield start, last
+            start = None
+        start, last = start or day, day
+    if start is not None and last is not None:
+        yield start, last
+
+
+def _all_between(one: date, other: date, known: set[date]) -> bool:
+    return all(one + timedelta(days=number) in known for number in range(1, (other - one).days))
+
+
+def plan_dataset(name: str, settings: Settings, chosen: Sequence[date] = ()) -> DatasetPlan:
+    """Of the chosen days and those that they make stale; of every day that is known, if none is chosen."""
+    try:
+        dataset = datasets.load(name)
+        dataset.require_sound(with_spark=False)
+    except UsageError as error:
+        return DatasetPlan(name, None, refused=str(error))
+    dataset, refused = _acceptable(dataset, settings)
+    foresight = Foresight(_run(dataset, settings))
+    known = foresight.known_days()
+    days = [*foresight.days(chosen or known, alone=not chosen)]
+    return DatasetPlan(name, dataset, refused, known, days, foresight, _meaning(foresight))
+
+
+def _meaning(foresight: Foresight) -> list[str]:
+    run = foresight.run
+    version = run.contract.features.version
+    made = any(commit.books.get("job") == "features" for commit in foresight.of(layout.features(run.contract)))
+    return [] if made else definition.changes_since(run, version - 1)
+
+
+def _run(dataset: Dataset, settings: Settings) -> Run:
+    return Run("plan", dataset, latest_day(), settings, run_id="", code=day_fingerprint(dataset))
+
+
+def _acceptable(dataset: Dataset, settings: Settings) -> tuple[Dataset, str]:
+    """The dataset, or the same with the next feature version if the backfill would refuse this one; and why it would."""
+    try:
+        definition.require_unchanged(_run(dataset, settings))
+    except DefinitionChangedError as error:
+        features = dataset.contract.features
+        declared = replace(dataset.contract, features=replace(features, version=features.version + 1))
+        return replace(dataset, contract=declared), str(error)
+    return dataset, ""

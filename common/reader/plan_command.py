@@ -1,0 +1,115 @@
+"""The command `features plan`: what a backfill would run now, why, and at what cost; and runs it, if asked."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from common.contracts import datasets
+from common.days import parse_days, require_begun
+from common.errors import UsageError
+from common.names import did_you_mean
+from common.published.catalog import Lake
+from common.reader.output import Output
+from common.reader.places import spark_submit
+from common.runtime.settings import ROOT, Settings, load_settings
+
+if TYPE_CHECKING:
+    from common.planning.plan import DatasetPlan
+
+
+def plan(lake: Lake, arguments: argparse.Namespace) -> Output:
+    from common.planning import report
+    from common.planning.plan import plan_dataset
+
+    if arguments.since_revision is not None:
+        return _since(arguments)
+    if arguments.apply and arguments.json:
+        raise UsageError("--apply asks before it runs, and --json prints one object; expected one of them")
+    settings = load_settings(arguments.env, lake=arguments.lake, landing=arguments.landing)
+    chosen = parse_days(arguments.ds, arguments.long_range) if arguments.ds else []
+    require_begun(chosen)
+    with _collecting_nothing():
+        plans = [plan_dataset(name, settings, chosen) for name in _names(arguments.dataset)]
+    code = UsageError.exit_code if any(plan.refused for plan in plans) else 0
+    output = Output(report.facts(plans, settings.lake), [*report.parts(plans)], fitting=True, exit_code=code)
+    return _apply(plans, settings, output, arguments.yes) if arguments.apply else output
+
+
+@contextmanager
+def _collecting_nothing() -> Iterator[None]:
+    """Logs become many small objects that live until the end: looking for garbage among them takes long and finds none."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # or Python looks once more when it ends
+        gc.enable()
+
+
+def _since(arguments: argparse.Namespace) -> Output:
+    from common.planning import revisions
+
+    if arguments.apply or arguments.ds:
+        raise UsageError("--since-revision compares code and reads no lake; expected neither --ds nor --apply with it")
+    changes = revisions.changes_since(arguments.since_revision, _names(arguments.dataset))
+    code = UsageError.exit_code if any(change.breaking for change in changes) else 0
+    facts = revisions.facts(arguments.since_revision, changes)
+    return Output(facts, [*revisions.shown(arguments.since_revision, changes)], exit_code=code)
+
+
+def _names(asked: Sequence[str]) -> list[str]:
+    known = datasets.names()
+    for name in asked:
+        if name not in known:
+            raise UsageError(
+                f"--dataset {name!r} is unknown{did_you_mean(name, known)}; expected one of: {', '.join(known)}"
+            )
+    return list(dict.fromkeys(asked)) or known
+
+
+def _apply(plans: Sequence[DatasetPlan], settings: Settings, output: Output, agreed: bool) -> Output:
+    """Run the planned days through the backfill; what they make stale follows by itself."""
+    commands = [*_commands(plans, settings)]
+    output.print(as_json=False)
+    if not commands or not (agreed or _agreed()):
+        return Output({}, [], exit_code=output.exit_code)
+    lines: list[Any] = []
+    for command in commands:
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        lines.append(json.loads(done.stdout.splitlines()[-1]) if done.stdout else {})
+        if done.returncode:
+            return Output({}, [_outcome(lines)], exit_code=done.returncode)
+    return Output({}, [_outcome(lines)], exit_code=output.exit_code)
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError("--apply asks before it runs, and nobody is there to answer; pass --yes to run without asking")
+    print("Run them now? [y/n] ", end="", file=sys.stderr, flush=True)
+    return input().strip().lower() in ("y", "yes")
+
+
+def _commands(plans: Sequence[DatasetPlan], settings: Settings) -> list[list[str]]:
+    """One backfill for each range of days; datasets with the same range run side by side."""
+    by_range: dict[str, list[str]] = {}
+    for plan in plans:
+        for first, last in [] if plan.refused else plan.ranges():
+            by_range.setdefault(str(first) if first == last else f"{first}..{last}", []).append(plan.name)
+    roots = ["--lake", settings.lake, "--landing", settings.landing, "--env", settings.env, "--long-range"]
+    backfill = [spark_submit(), str(ROOT / "jobs/backfill.py"), *roots] if by_range else []
+    return [[*backfill, "--dataset", *names, "--ds", days] for days, names in by_range.items()]
+
+
+def _outcome(lines: Sequence[dict[str, Any]]) -> str:
+    return "\n".join(
+        f"{line.get('dataset', '?')} {line.get('ds', '?')}: {line.get('outcome', 'failed')}"
+        + (f" ({line['message']})" if "message" in line else "")
+        for line in lines
+    )
