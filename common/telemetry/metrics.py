@@ -46,9 +46,7 @@ STALE_DAY = {
     "pipeline_stale_day": "1 for each day that a run found out of date and that has not been made again since.",
     "pipeline_stale_checked_timestamp_seconds": "When a run last looked which days are out of date.",
 }
-UNDELIVERED = {"pipeline_undelivered": "What the last process could not deliver to a receiver."}
-HELP = {**LAST_RUN, **NEWEST_DAY, **FAILED_DAY, **STALE_DAY, **UNDELIVERED}
-WORKED = LAST_RUN.keys() - {"pipeline_last_run_timestamp_seconds", "pipeline_last_success_timestamp_seconds"}
+HELP = {**LAST_RUN, **NEWEST_DAY, **FAILED_DAY, **STALE_DAY}
 
 
 def of_step(seen: Observation, before: Iterable[MetricSample]) -> list[MetricSample]:

@@ -15,7 +15,7 @@ from common.runtime.run import Run
 Line = dict[str, Any]
 # What rows are called here -> the counts of the jobs that it adds up.
 ROWS: dict[str, tuple[str, ...]] = {
-    "in": ("landed", "rows_in", "entity_days"),
+    "in": ("landed", "rows_in"),
     "out": ("accepted", "late", "partials", "features", "rows", "examples"),
     "refused": ("quarantined",),
     "late": ("late",),
