@@ -46,6 +46,8 @@ STALE_DAY = {
     "pipeline_stale_day": "1 for each day that a run found out of date and that has not been made again since.",
     "pipeline_stale_checked_timestamp_seconds": "When a run last looked which days are out of date.",
 }
+# A day that never came would otherwise count as failed for ever.
+REMEMBERED_DAYS = 35
 HELP = {**LAST_RUN, **NEWEST_DAY, **FAILED_DAY, **STALE_DAY}
 
 
@@ -119,7 +121,10 @@ class _Step:
                 yield self._sample("pipeline_failed_day", 1, day=str(day))
 
     def settles(self, sample: MetricSample) -> bool:
-        return sample.name in FAILED_DAY and sample.label("day") in map(str, self.seen.days)
+        """Whether the run decides about a failed day, or is too far ahead of it for anyone to run it still."""
+        oldest = str(max(self.seen.days) - timedelta(days=REMEMBERED_DAYS))
+        day = sample.label("day")
+        return sample.name in FAILED_DAY and (day in map(str, self.seen.days) or day < oldest)
 
     def _sample(self, name: str, value: float, **labels: str) -> MetricSample:
         return _sample(name, value, self.names, **labels)

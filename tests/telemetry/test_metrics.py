@@ -78,6 +78,14 @@ def test_a_failed_day_is_named_until_it_succeeds(told: Told) -> None:
     assert [sample.label("day") for sample in told.samples("pipeline_failed_day")] == [NEXT]
 
 
+def test_a_day_that_never_came_is_forgotten_in_the_end(told: Told) -> None:
+    told.run("ingest", DAY, failing(SourceMissingError("nothing has landed")))
+    told.run("ingest", "2026-02-09", done(landed=1))
+    assert len(told.samples("pipeline_failed_day")) == 1
+    told.run("ingest", "2026-02-10", done(landed=1))
+    assert told.samples("pipeline_failed_day") == []
+
+
 def test_a_failure_changes_neither_success_nor_the_newest_day(told: Told) -> None:
     told.run("ingest", DAY, done(landed=7))
     succeeded = told.value("pipeline_last_success_timestamp_seconds", "ingest")
