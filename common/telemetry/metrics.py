@@ -29,12 +29,14 @@ class MetricSample:
 LAST_RUN = {
     "pipeline_last_run_timestamp_seconds": "When the step last ran, whatever came of it.",
     "pipeline_last_success_timestamp_seconds": "When the step last succeeded, also by finding that nothing had changed.",
+    "pipeline_damaged_pins": "Pins that maintenance last found damaged.",
+}
+WORK = {
     "pipeline_run_seconds": "How long the step's last run took that did something.",
     "pipeline_peak_memory_bytes": "Peak memory since the process started: of python, the jvm, and the largest executor.",
     "pipeline_read_bytes": "What Spark read in that run; missing if another thread's run read at the same time.",
     "pipeline_commit_bytes": "Size of the data files that the run's commits added and removed.",
     "pipeline_commit_files": "Number of the data files that the run's commits added and removed.",
-    "pipeline_damaged_pins": "Pins that maintenance last found damaged.",
 }
 NEWEST_DAY = {
     "pipeline_newest_day_end_timestamp_seconds": "The end of the newest day that the step has run.",
@@ -48,12 +50,13 @@ STALE_DAY = {
 }
 # A day that never came would otherwise count as failed for ever.
 REMEMBERED_DAYS = 35
-HELP = {**LAST_RUN, **NEWEST_DAY, **FAILED_DAY, **STALE_DAY}
+HELP = {**LAST_RUN, **WORK, **NEWEST_DAY, **FAILED_DAY, **STALE_DAY}
 
 
 def of_step(seen: Observation, before: Iterable[MetricSample]) -> list[MetricSample]:
     """The samples of the step's file after this run, given those before it."""
-    kept = [*before]
+    # What the last work took that this one does not know is not kept.
+    kept = [sample for sample in before if not (seen.worked and sample.name in WORK)]
     now = _Step(seen)
     for fresh in (now.last_run(), now.newest_day(kept)):
         kept = _replaced(kept, [*fresh])

@@ -113,6 +113,10 @@ def test_panels_ask_only_for_metrics_that_exist() -> None:
             assert metrics_in(target["expr"]) <= HELP.keys(), panel["title"]
 
 
+def test_the_readme_explains_every_metric() -> None:
+    assert metrics_in((FOLDER / "README.md").read_text()) == HELP.keys()
+
+
 def test_the_dashboard_shows_every_metric() -> None:
     shown = {name for panel in PANELS for target in panel["targets"] for name in metrics_in(target["expr"])}
     assert shown == HELP.keys()
