@@ -46,7 +46,6 @@ class Receiver:
         with self._changed:
             self._count += 1
             key = message.replaces or str(self._count)
-            self._waiting.pop(key, None)
             self._waiting[key] = message
             if len(self._waiting) > MOST_WAITING:
                 self._waiting.popitem(last=False)

@@ -165,6 +165,7 @@ def test_outputs_have_their_version_rows_and_size(told: Told) -> None:
         "raw/transactions": 7,
         "quarantine/transactions": 2,
     }
+    assert {name for name, each in outputs.items() if "columnLineage" in each["facets"]} == {"raw/transactions"}
     file = max((told.root / "lake/raw/transactions").glob("*.parquet"), key=lambda path: path.stat().st_mtime_ns)
     assert (statistics["raw/transactions"]["fileCount"], statistics["raw/transactions"]["size"]) == (
         1,
@@ -189,6 +190,21 @@ def test_the_gates_results_are_assertions_without_examples(told: Told) -> None:
     assert (share["success"], share["actual"], share["expected"]) == (False, "0.09", "0.05")
     assert share["params"] == {"failed": 9, "checked": 100}
     assert "s3cret" not in json.dumps(event)
+
+
+def test_results_of_an_earlier_run_are_not_claimed(told: Told) -> None:
+    validated(told, success=True)
+    told.run("validate-raw", DAY, done(rules=2))
+    assert "assertions" in json.dumps(told.events("validate-raw", DAY)[1])
+    assert "assertions" not in json.dumps(told.events("validate-raw", DAY)[-1])
+
+
+def test_superseded_rows_have_the_origins_of_processed_ones(told: Told) -> None:
+    told.run("clean", DAY, writing(layout.processed, layout.superseded, layout.quarantine))
+    outputs = by_name(told, told.events("clean", DAY)[-1]["outputs"])
+    lineage = {name: each["facets"].get("columnLineage") for name, each in outputs.items()}
+    assert lineage["superseded/transactions"] == lineage["processed/transactions"] != lineage["quarantine/transactions"]
+    assert lineage["quarantine/transactions"] is None
 
 
 def test_a_failure_names_the_rules_and_no_value(told: Told) -> None:
