@@ -75,6 +75,8 @@ def run_whole(name: str, arguments: argparse.ArgumentParser, work: Callable[[lis
         telling = Report(*runs)
         try:
             line = work(runs)
+        except UsageError:
+            raise  # nothing was touched
         except Exception as error:
             telling.failed(describe(error))
             raise

@@ -83,7 +83,7 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
                 run = replace(run, renews=True)
         if job.on_spark:
             run.begin_spark()
-        telling = Report(run)
+        telling = Report(run).start()
         try:
             with interruption.at_work(run):
                 outcome = job.main(run)
@@ -144,7 +144,7 @@ def run_together(job: Job, days: list[Run]) -> Line:
     with ExitStack() as locks:
         for run in days:
             locks.enter_context(_day_lock(run))
-        telling = Report(*days)
+        telling = Report(*days).start()
         try:
             for run in days:
                 locks.enter_context(interruption.at_work(run))

@@ -139,6 +139,8 @@ def _dataset(run: Run, path: str, facets: Facets) -> LineageDataset:
 def named(run: Run, path: str) -> tuple[str, str]:
     """Namespace and name as the specification has them for files: `file` and a path, or the bucket and a key."""
     root = run.settings.lake
+    if "@" in path:  # a published table, as training sets name it
+        path = "/".join(["published", *path.split("@")])
     if path == landing_path(run.contract):
         root, path = run.settings.landing, run.contract.name
     if is_local(root):

@@ -88,6 +88,11 @@ class Observation:
         }
 
 
+def unfinished() -> list[Observation]:
+    with _registry:
+        return [observation for found in _working.values() for observation in found]
+
+
 def observe(*runs: Run) -> Observation:
     observation = Observation(runs, used=resources.used())
     here = threading.get_ident()

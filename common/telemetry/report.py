@@ -11,14 +11,14 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import Any
+from typing import Any, Self
 
 from common.days import day_range
 from common.lake.files import is_local, local_path, read_json, read_text, write_text
 from common.runtime.run import Run
 from common.telemetry import lineage_events, metric_files, metrics, otlp, receivers
 from common.telemetry.metrics import MetricSample
-from common.telemetry.observation import Line, Observation, observe
+from common.telemetry.observation import Line, Observation, observe, unfinished
 from common.telemetry.receivers import Message
 
 FOLDER = "lineage"
@@ -27,12 +27,16 @@ JSON = "application/json"
 
 
 class Report:
-    """Of a job that has begun to work on a day, or on a range as one step."""
+    """Of a job that works on a day, or on a range as one step. Without `start`, the start is told with the end."""
 
     def __init__(self, *runs: Run) -> None:
-        self._seen = observe(*runs)
+        self._seen, self._started = observe(*runs), False
+
+    def start(self) -> Self:
+        self._started = True
         with _harmless(self._seen):
             _tell(self._seen, lineage_events.started(self._seen))
+        return self
 
     def finished(self, line: Line, checks: str = "", names_stale: bool = False) -> None:
         """`checks` is the file of the gate's results; `names_stale` says that the line names the stale days."""
@@ -45,6 +49,8 @@ class Report:
         self._end({}, failure, checks)
 
     def _end(self, line: Line, failure: Line | None, checks: str) -> None:
+        if not self._started:
+            self.start()
         seen = self._seen
         with _harmless(seen):
             seen.close(line, failure)
@@ -63,11 +69,11 @@ def unchanged(run: Run, line: Line, names_stale: bool = False) -> None:
             _update_stale(seen, line)
 
 
-def aborted(run: Run) -> None:
-    """For a run that Ctrl-C or SIGTERM cuts off."""
-    seen = Observation((run,))
-    with _harmless(seen):
-        _tell(seen, lineage_events.aborted(seen))
+def aborted() -> None:
+    """For all that Ctrl-C or SIGTERM cuts off."""
+    for seen in unfinished():
+        with _harmless(seen):
+            _tell(seen, lineage_events.aborted(seen))
 
 
 @contextmanager

@@ -20,8 +20,9 @@ from common.lake.commit_metadata import arrow_commit
 from common.orchestration.job import Job, Line, run_day
 from common.runtime.run import Outcome, Run
 from common.runtime.settings import Telemetry, load_settings
-from common.telemetry import metric_files, report
+from common.telemetry import metric_files
 from common.telemetry.metrics import MetricSample
+from common.telemetry.report import Report
 
 Main = Callable[[Run], Outcome]
 
@@ -78,7 +79,7 @@ class Told:
         """As if a run of features had found that these days are out of date."""
         run = replace(self.plan("features", ds), job="features")
         line = {"job": "features", "dataset": self.dataset, "ds": ds, "outcome": "done", "stale": list(days)}
-        report.Report(run).finished(line, names_stale=True)
+        Report(run).finished(line, names_stale=True)
 
     def samples(self, name: str, step: str = "*") -> list[MetricSample]:
         found = (self.root / "lake" / "metrics").glob(f"{self.dataset}.{step}.prom")

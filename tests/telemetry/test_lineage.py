@@ -25,6 +25,7 @@ from common.telemetry import report
 from common.telemetry.facets import VERSIONS
 from common.telemetry.lineage_datasets import named
 from common.telemetry.lineage_events import PARENT
+from common.telemetry.report import Report
 from jobs.compact import COMPACT
 from tests.support.told import Told, done, failing, writing
 
@@ -105,7 +106,8 @@ def test_every_kind_of_event_is_valid(told: Told, monkeypatch: pytest.MonkeyPatc
     told.run("features", DAY, writing(layout.features, entity_days=7, features=3))
     told.run("publish", DAY, writing(layout.published, rows=3))
     validated(told, success=False)
-    report.aborted(told.plan("compact", DAY))
+    Report(told.plan("compact", DAY))
+    report.aborted()
     files = sorted((told.root / "lake" / "lineage").rglob("*.jsonl"))
     events = [json.loads(line) for file in files for line in file.read_text().splitlines()]
     assert {event["eventType"] for event in events} == {"START", "COMPLETE", "FAIL", "ABORT"}
@@ -255,11 +257,12 @@ def test_a_parent_of_another_form_is_left_out(told: Told, monkeypatch: pytest.Mo
 
 
 def test_an_interrupted_run_is_aborted(told: Told) -> None:
-    run = told.plan("compact", DAY)
-    with interruption.at_work(run):
-        interruption.record({"job": "compact"})
-    (event,) = told.events("compact", DAY)
-    assert event["eventType"] == "ABORT"
+    runs = told.plan("compact", DAY), told.plan("compact", NEXT)
+    Report(*runs).start()
+    interruption.record({"job": "compact"})
+    start, end = told.events("compact", NEXT)
+    assert (start["eventType"], end["eventType"]) == ("START", "ABORT")
+    assert start["run"]["runId"] == end["run"]["runId"]
 
 
 def test_a_day_without_work_has_no_outputs(told: Told) -> None:
@@ -280,3 +283,4 @@ def test_tables_are_named_as_the_specification_says(told: Told, lake: str, names
     run = told.plan("ingest", DAY)
     other = replace(run, settings=run.settings.model_copy(update={"lake": lake}))
     assert named(other, "raw/transactions") == (namespace, name)
+    assert named(other, "transactions@v1") == (namespace, name.replace("raw/transactions", "published/transactions/v1"))
