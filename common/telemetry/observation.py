@@ -25,7 +25,7 @@ _working: dict[int, list[Observation]] = {}
 _registry = threading.Lock()
 
 
-@dataclass
+@dataclass(eq=False)
 class Observation:
     """A run from its start to its end. `failure` holds the error's fields of the JSON line."""
 
