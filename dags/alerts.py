@@ -22,14 +22,13 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Literal
-from urllib.error import HTTPError, URLError
+from typing import Any, Literal
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from common.printable import printable
+from common.runtime import http_post
 from common.runtime.private_files import keep_private
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -152,21 +151,9 @@ def _write(alert: Alert, path: Path) -> None:
         file.write(f"{_printable_json(line)}\n".encode())
 
 
-class _Stay(HTTPRedirectHandler):
-    """Refuses redirects: a redirected POST becomes a GET without the alert, to another address."""
-
-    def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
-    ) -> Request | None:
-        return None
-
-
 def _post(alert: Alert) -> None:
     content = json.dumps({"text": _for_chat(alert.words), **_plain(asdict(alert))}).encode()
-    headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "feature-pipeline"}
-    request = Request(_address(), content, headers, method="POST")  # noqa: S310  (http and https alone)
-    with build_opener(_Stay).open(request, timeout=SECONDS):
-        pass
+    http_post.send(_address(), content, {"Content-Type": "application/json; charset=utf-8"}, SECONDS)
 
 
 def _address() -> str:
@@ -201,13 +188,9 @@ def _reason(error: Exception) -> str:
     """The type and number of an error: its text may hold the address or the password."""
     if isinstance(error, _LostError):
         return str(error)
-    if isinstance(error, HTTPError):
-        return f"it answered {error.code}"
     if isinstance(error, smtplib.SMTPResponseException):
         return f"{type(error).__name__}, it answered {error.smtp_code}"
-    if isinstance(error, URLError) and isinstance(error.reason, Exception):
-        return _reason(error.reason)
-    return type(error).__name__
+    return http_post.reason(error)
 
 
 def _plain(content: dict[str, Any]) -> dict[str, Any]:

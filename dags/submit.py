@@ -26,6 +26,8 @@ FACTS = (
     "job", "dataset", "ds", "outcome", "error", "counts", "read", "written", "stale", "missing", "days", "run_id", "seconds",
 )  # fmt: skip
 RULE = ("ds", "expectation", "column", "failed", "checked", "observed", "limit", "severity", "file")
+# By which OpenLineage's integrations tell a run its parent: <namespace>/<DAG>.<task>/<UUID of the try>.
+PARENT = "OPENLINEAGE_PARENT_ID"
 # Airflow's own: the address of its database, its keys and passwords, and those of the alerts' receivers.
 NOT_FOR_JOBS = ("AIRFLOW", "_AIRFLOW", "ALERT_")
 
@@ -38,10 +40,12 @@ class Submission(SparkSubmitHook):
     """Runs spark-submit of the Spark environment, and parses the job's JSON line."""
 
     said: dict[str, Any] | None = None
+    parent = ""  # the task, for the job's lineage events
 
     def submit(self, application: str = "", **options: Any) -> str | None:
         """In a process group of its own, so that a kill reaches the driver's Python and its JVM."""
-        own = {"start_new_session": True, "umask": jobs_umask(), "env": jobs_environment()}
+        environment = jobs_environment() | {PARENT: self.parent}
+        own = {"start_new_session": True, "umask": jobs_umask(), "env": environment}
         driver_id: str | None = super().submit(application, **own, **options)
         return driver_id
 
@@ -108,16 +112,21 @@ class JobOperator(SparkSubmitOperator):
             **rest,
         )
         self.job, self.dataset, self.ds, self.options, self.missing = job, dataset, ds, options, missing
+        self._parent = ""
 
     def _get_hook(self) -> Submission:
-        return Submission(
+        hook = Submission(
             conf=self.conf,
             conn_id=self._conn_id,
             name=self.name,
             application_args=self.application_args,
         )
+        hook.parent = self._parent
+        return hook
 
     def execute(self, context: Context) -> dict[str, Any]:
+        task = context["ti"]
+        self._parent = f"{os.environ.get('OPENLINEAGE_NAMESPACE', 'airflow')}/{task.dag_id}.{task.task_id}/{task.id}"
         try:
             super().execute(context)
         except AirflowException:

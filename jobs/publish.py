@@ -22,7 +22,9 @@ def publish_online(days: list[Run]) -> Outcome:
     open_store(days[0].settings.online)  # raises before anything is published, if there can be no such store
     outcome = publish.publish(days)
     loaded = serving.load_online(days[0])
-    return Outcome("done" if loaded["online"] else outcome.outcome, {**outcome.counts, **loaded}, outcome.written)
+    return Outcome(
+        "done" if loaded["online"] else outcome.outcome, {**outcome.counts, **loaded}, outcome.written, outcome.facts
+    )
 
 
 # Both ask what is published whenever they run.

@@ -87,3 +87,14 @@ class Column:
     @property
     def base_type(self) -> str:
         return self.type.partition("(")[0]
+
+    @property
+    def meaning(self) -> str:
+        """What a value means, in words. They are hashed and stored in commits: changing them makes every definition new."""
+        parts = [
+            self.type,
+            "lower case" if self.lower else "",
+            f"one of {', '.join(self.values)}" if self.values else "",
+            f"as {', '.join(self.formats)}" if self.formats else "",
+        ]
+        return "; ".join(part for part in parts if part)

@@ -9,7 +9,7 @@ from typing import Any
 
 from common.contracts import layout
 from common.contracts.aggregates import FeatureRatio
-from common.contracts.contract import Column, Contract
+from common.contracts.contract import Contract
 from common.contracts.datasets import Dataset
 from common.contracts.entity import DROP
 from common.contracts.source_code import DECLARED, SourceCode, source_code
@@ -72,21 +72,10 @@ def _inputs(contract: Contract, code: SourceCode) -> dict[str, str]:
         "zone": contract.zone,
         "lateness_days": str(contract.lateness_days),
         "winner": ", ".join(contract.winner) or "none",
-        **{column.name: _meaning(column) for column in (*contract.columns, *contract.derived) if column.name in read},
+        **{column.name: column.meaning for column in (*contract.columns, *contract.derived) if column.name in read},
         **{f"measure {measure.name}": measure.type for measure in features.measures},
         **({"null_entity": contract.null_entity} if contract.null_entity == DROP else {}),
     }
-
-
-def _meaning(column: Column) -> str:
-    # These texts are hashed and stored in commits: changing them would make every definition a new one.
-    parts = [
-        column.type,
-        "lower case" if column.lower else "",
-        f"one of {', '.join(column.values)}" if column.values else "",
-        f"as {', '.join(column.formats)}" if column.formats else "",
-    ]
-    return "; ".join(part for part in parts if part)
 
 
 def require_unchanged(run: Run) -> Definition:

@@ -27,6 +27,7 @@ from common.lake.row_diff import diff_rows
 from common.orchestration import admission, stages, staleness, verdicts
 from common.orchestration.changes import Logs
 from common.runtime.run import Run
+from common.runtime.settings import Telemetry
 
 LARGEST = {"int": 2**31 - 1, "long": 2**63 - 1}
 # At most this many stored rows are turned into poison.
@@ -61,7 +62,9 @@ def _features(run: Run, compute: Compute, table: Table) -> pa.Table:
 def _scratch_lake(run: Run, name: str) -> Iterator[Run]:
     """Yield the run in a temporary lake that holds a copy of the rows its features are made from."""
     with tempfile.TemporaryDirectory(prefix=f"leakcheck-{name}-") as folder:
-        settings = run.settings.model_copy(update={"lake": f"{folder}/lake", "landing": f"{folder}/landing"})
+        places = {"lake": f"{folder}/lake", "landing": f"{folder}/landing"}
+        # Nobody is told about the runs in it.
+        settings = run.settings.model_copy(update={**places, "telemetry": Telemetry()})
         # Poison comes as files, wherever the dataset's rows come from.
         by_files = replace(run.dataset, contract=replace(run.contract, source=Files()))
         other = replace(run, settings=settings, dataset=by_files)

@@ -54,13 +54,27 @@ def read_json(uri: str) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
+def read_text(uri: str) -> str:
+    """Return the text of the file; empty if it is missing."""
+    system, path = locate(uri)
+    try:
+        with system.open_input_stream(path) as stream:
+            return str(stream.read().decode(errors="replace"))
+    except FileNotFoundError:
+        return ""
+
+
 def write_json(uri: str, content: dict[str, Any]) -> None:
+    write_text(uri, json.dumps(content, indent=1, default=str))
+
+
+def write_text(uri: str, text: str) -> None:
     """Write to a temporary file and move it, so that readers see the old or the new content."""
     system, path = locate(uri)
     system.create_dir(path.rpartition("/")[0], recursive=True)
     aside = f"{path}.{uuid.uuid4().hex}.tmp"
     with system.open_output_stream(aside) as stream:
-        stream.write(json.dumps(content, indent=1, default=str).encode())
+        stream.write(text.encode())
     system.move(aside, path)
 
 

@@ -19,6 +19,7 @@ from common.maintenance import vacuum
 from common.orchestration import run_log
 from common.quality import gx
 from common.runtime.run import Outcome, Run
+from common.telemetry import report
 
 # What a day counted, which `make status` shows of every day. The records of the other jobs are only messages.
 LASTING = ("ingest", "clean", "features", "publish")
@@ -73,7 +74,7 @@ def _damage(lake: str, pin: Pin) -> dict[str, Any] | None:
 
 
 def prune(run: Run) -> int:
-    """Remove run records, gate verdicts and Great Expectations results older than the declared retention."""
+    """Remove run records, lineage events, gate verdicts and Great Expectations results older than the declared retention."""
     lake, name = run.settings.lake, run.contract.name
     newest = max(run_log.days_run(lake, name, "ingest"), default=run.ds)
     # Count from run.ds at most, so that a day far ahead by mistake expires nothing; windows read their partials daily.
@@ -81,10 +82,11 @@ def prune(run: Run) -> int:
     before = min(run.ds, newest) - timedelta(days=kept)
     records = [path for path in _old(f"{lake}/{run_log.FOLDER}/{name}", before) if path.split("/")[-2] not in LASTING]
     verdicts = [*_old(f"{lake}/{run_log.RESULTS}/{name}", before)]
+    events = [*_old_events(f"{lake}/{report.FOLDER}/{name}", before)]
     system, _ = locate(lake)
-    for path in (*records, *verdicts):
+    for path in (*records, *verdicts, *events):
         system.delete_file(path)
-    return len(records) + len(verdicts) + _prune_expectations(lake, name, before)
+    return len(records) + len(verdicts) + len(events) + _prune_expectations(lake, name, before)
 
 
 def _old(base: str, before: date) -> Iterator[str]:
@@ -96,6 +98,14 @@ def _old(base: str, before: date) -> Iterator[str]:
         table_or_job = file.path.split("/")[-2]
         content = read_json(f"{base}/{table_or_job}/{file.base_name}") or {}
         if not content.get("failure") and str(content.get("at", "")) < str(before):
+            yield file.path
+
+
+def _old_events(base: str, before: date) -> Iterator[str]:
+    """Yield the lineage events of days before the limit, unless the day has run since."""
+    for file in list_files(base, recursive=True):
+        day = DAY.fullmatch(file.base_name.removesuffix("l"))
+        if day and day[1] < str(before) and file.mtime and file.mtime.date() < before:
             yield file.path
 
 

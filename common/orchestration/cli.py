@@ -29,6 +29,8 @@ from common.runtime.locations import resolve
 from common.runtime.log_output import listen
 from common.runtime.run import Run
 from common.runtime.settings import load_settings
+from common.telemetry import receivers
+from common.telemetry.report import Report
 
 
 def parser(job: str, day: str = "--ds", example: str = "", **dataset: Any) -> argparse.ArgumentParser:
@@ -68,7 +70,21 @@ def run_job(job: Job, arguments: argparse.ArgumentParser | None = None, argv: li
 
 def run_whole(name: str, arguments: argparse.ArgumentParser, work: Callable[[list[Run]], Line]) -> NoReturn:
     """Run work that takes all of its days at once and leaves no record in the run log."""
-    _run_and_exit(name, lambda options: work(plan(name, options)), arguments, None)
+
+    def reported(options: dict[str, Any]) -> Line:
+        runs = plan(name, options)
+        telling = Report(*runs)
+        try:
+            line = work(runs)
+        except UsageError:
+            raise  # nothing was touched
+        except Exception as error:
+            telling.failed(describe(error))
+            raise
+        telling.finished(line)
+        return line
+
+    _run_and_exit(name, reported, arguments, None)
 
 
 def run_chain_job(steps: list[ChainStep], argv: list[str] | None = None) -> NoReturn:
@@ -96,6 +112,8 @@ def _run_and_exit(
     with interruption.signals_interrupt(), redirect_stdout(sys.stderr):
         started = time.monotonic()
         code, line = _run(name, work, lambda: _options(arguments, argv, output))
+        if lost := receivers.flush():
+            line["undelivered"] = lost
         line["seconds"] = round(time.monotonic() - started, 1)
         _print_and_exit(code, line, output)
 

@@ -16,6 +16,7 @@ from typing import Any, NoReturn, TypeVar
 from common.lake.locks import commits_in_progress
 from common.orchestration import run_log
 from common.runtime.run import Run
+from common.telemetry import report
 
 Result = TypeVar("Result")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -105,6 +106,7 @@ def record(line: dict[str, Any]) -> dict[str, Any]:
     for run in runs:
         with suppress(Exception):  # the lake may be what the person gave up on
             run_log.save_failure(run, {**fields, "message": "interrupted; run it again"})
+    report.aborted()
     finished = {name: {"days": dict(sorted(days.items()))} for name, days in sorted(_done.items())}
     several = isinstance(line.get("dataset"), list) and len(line["dataset"]) > 1
     return {

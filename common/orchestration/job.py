@@ -16,6 +16,8 @@ from common.lake.locks import hold
 from common.orchestration import interruption, run_log, staleness
 from common.orchestration.stages import Stage, State
 from common.runtime.run import Outcome, Run
+from common.telemetry import report
+from common.telemetry.report import Report
 
 Line = dict[str, Any]
 
@@ -63,7 +65,9 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
     run = replace(run, job=job.key(run))
     if not job.reads_source and is_closed(run):
         run.log.log(level, "closed: nothing is expected on this day, and nothing came")
-        return _line(run, Outcome("closed"), started)
+        line = _line(run, Outcome("closed"), started)
+        report.unchanged(run, line)
+        return line
     with _day_lock(run):
         stage = job.stage(run)
         run = replace(run, source=job.source(run))
@@ -79,15 +83,19 @@ def run_day(job: Job, run: Run, quiet: bool = False) -> Line:
                 run = replace(run, renews=True)
         if job.on_spark:
             run.begin_spark()
+        telling = Report(run).start()
         try:
             with interruption.at_work(run):
                 outcome = job.main(run)
         except Exception as error:
-            run_log.save_failure(run, describe(error))
+            failure = describe(error)
+            run_log.save_failure(run, failure)
+            telling.failed(failure, _checks(run))
             error.add_note(f"{run.job} of {run.contract.name} {run.ds}")
             raise
         line = _line(run, outcome, started)
         run_log.save(run, line)
+        telling.finished(line, _checks(run), names_stale=run.job in staleness.MAKING_ROWS)
         run.log.log(
             level, "%s %s", outcome.outcome, " ".join(f"{name}={count:,}" for name, count in outcome.counts.items())
         )
@@ -112,7 +120,14 @@ def _unchanged(run: Run, state: State, started: float, level: int) -> Line:
         line = {**record.line, **{name: line[name] for name in ("outcome", "written", "stale", "seconds")}}
     if record.failure or record.run_id != line["run_id"]:
         run_log.save(run, line)
+    report.unchanged(run, line, names_stale=run.job in staleness.MAKING_ROWS)
     return line
+
+
+def _checks(run: Run) -> str:
+    """The file of the gate's results, for a run that may write them."""
+    table = run.options.get("table")
+    return run_log.results_place(run.settings.lake, run.contract.name, table, run.ds) if table else ""
 
 
 def is_closed(run: Run) -> bool:
@@ -129,15 +144,19 @@ def run_together(job: Job, days: list[Run]) -> Line:
     with ExitStack() as locks:
         for run in days:
             locks.enter_context(_day_lock(run))
+        telling = Report(*days).start()
         try:
             for run in days:
                 locks.enter_context(interruption.at_work(run))
             outcome = job.together(days)
         except Exception as error:
+            failure = describe(error)
             for run in days:
-                run_log.save_failure(run, describe(error))
+                run_log.save_failure(run, failure)
+            telling.failed(failure)
             raise
         line = _line(first, outcome, started)
+        telling.finished(line)
         for run in days:
             run_log.save(run, {**line, "ds": str(run.ds)})
     first.log.info("%s..%s: %s %s", first.ds, last.ds, outcome.outcome, outcome.counts)

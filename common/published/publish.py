@@ -80,14 +80,14 @@ def publish(days: Sequence[Run]) -> Outcome:
         changed = [day for day in ready if _differs(facts[str(day.run.ds)], before.get(str(day.run.ds))) or _moved(day)]
         counts = {"published": len(changed), "rows": sum(day["rows"] for day in facts.values())}
         if not changed:
-            return Outcome("nothing", counts)
+            return Outcome("nothing", counts, facts={"read": fixed.at})
         books = {
             **meaning.facts,
             "ds": _range(days),
             "days": {str(day.run.ds): facts[str(day.run.ds)] for day in changed},
         }
         _write(uri, changed, books)
-    return Outcome("done", counts, {table.path: delta_log.version(uri)})
+    return Outcome("done", counts, {table.path: delta_log.version(uri)}, {"read": fixed.at})
 
 
 def facts_by_day(uri: str) -> dict[str, dict[str, Any]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -35,6 +36,33 @@ class Standalone(BaseModel):
     memory: str = Field(pattern=r"^[1-9]\d*[mg]$", description="Of each worker")
 
 
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it is no http or https address")
+    if parts.username or parts.password:
+        raise ValueError("it holds a user or a password; pass a secret in the environment instead")
+    return text.rstrip("/")
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class Telemetry(BaseModel):
+    """Where the numbers and the lineage of each run go. The files are always written; receivers only if named."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    metrics: str | None = Field(default=None, description="Folder of the metrics' files; null: metrics/ in the lake")
+    namespace: str = Field(default="feature-pipeline", min_length=1, description="Of the jobs, in lineage events")
+    pushgateway: Address | None = Field(default=None, description="Address of a Prometheus Pushgateway")
+    otlp: Address | None = Field(default=None, description="Address of an OTLP receiver; /v1/metrics is added")
+    openlineage: Address | None = Field(
+        default=None,
+        description="Address of an OpenLineage receiver; /api/v1/lineage is added, OPENLINEAGE_API_KEY sent",
+    )
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -47,6 +75,7 @@ class Settings(BaseSettings):
     keep_results_days: int = Field(gt=0, description="How long the log of runs and the verdicts of the gate are kept")
     secret_file: str | None = Field(default=None, description="Holds the secret that a standalone cluster shares")
     standalone: Standalone | None = None
+    telemetry: Telemetry = Telemetry()
     spark: dict[str, str | int | bool] = Field(repr=False, description="Spark settings of this environment")
 
     @classmethod
@@ -81,7 +110,14 @@ def load_settings(env: str, **flags: str | None) -> Settings:
     except SettingsError as error:
         raise UsageError(f'{error}; expected JSON, such as SPARK=\'{{"spark.master": "local[2]"}}\'') from None
     folders = {name: resolve(name.upper(), getattr(settings, name), ROOT) for name in ("lake", "landing")}
-    return settings.model_copy(update={**folders, "secret_file": _secret_file(settings)})
+    own = {"secret_file": _secret_file(settings), "telemetry": _telemetry(settings.telemetry)}
+    return settings.model_copy(update={**folders, **own})
+
+
+def _telemetry(declared: Telemetry) -> Telemetry:
+    place = declared.metrics
+    folder = None if place is None else resolve("TELEMETRY metrics", place, ROOT)
+    return declared.model_copy(update={"metrics": folder})
 
 
 def _secret_file(settings: Settings) -> str | None:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
@@ -32,6 +33,7 @@ SAID = {
 
 
 class Instance:
+    id = UUID("01999999-0000-7000-8000-000000000001")
     task_id, dag_id, log_url = "raw.validate", "churn", "http://127.0.0.1:8080/x"
 
     def __init__(self) -> None:
@@ -67,6 +69,15 @@ def test_the_operator_runs_the_documented_command(operator: JobOperator, tmp_pat
     typed = (tmp_path / "typed").read_text()
     assert typed.endswith(f"{tmp_path}/jobs/validate.py --dataset churn --ds 2026-01-05 --env local --table raw\n")
     assert "--master local[*]" in typed
+
+
+def test_a_job_is_told_which_task_submitted_it(operator: JobOperator, tmp_path: Path) -> None:
+    spark_submit(
+        tmp_path, f"echo $OPENLINEAGE_PARENT_ID > {tmp_path}/parent; echo '{json.dumps({**SAID, 'outcome': 'done'})}'"
+    )
+    run(operator)
+    parent = "airflow/churn.raw.validate/01999999-0000-7000-8000-000000000001"
+    assert (tmp_path / "parent").read_text().strip() == parent
 
 
 def test_the_job_line_is_kept_without_message_examples_or_paths(operator: JobOperator, tmp_path: Path) -> None:

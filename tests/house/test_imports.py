@@ -17,6 +17,7 @@ ORDER = (
     ("contracts",),
     ("runtime",),
     ("lake",),
+    ("telemetry",),
     ("orchestration", "sources", "clean"),
     ("features", "quality"),
     ("published", "reports"),
@@ -29,6 +30,7 @@ GROUND = {"common", "common.errors", "common.days", "common.names", "common.prin
 # What DAG files may read of common: declarations and settings, nothing that starts Spark.
 FOR_DAGS = ("contracts", "ground")
 FOR_DAGS_TOO = {
+    "common.runtime.http_post",
     "common.runtime.settings",
     "common.runtime.private_files",
     "common.runtime.submit_command",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,19 @@ def test_only_what_is_older_than_declared_is_removed(lake: PlayLake) -> None:
     assert not (place(lake) / gone[-1]).parent.exists()
     again = lake.run(MAINTAIN, DS)
     assert (again["outcome"], again["counts"]["results_removed"]) == ("nothing", 0)
+
+
+def test_lineage_of_old_days_is_removed_unless_they_ran_since(lake: PlayLake) -> None:
+    (old, ran), moment = (
+        [f"lineage/transactions/{job}/{OLD}.jsonl" for job in ("clean", "features")],
+        datetime(2024, 1, 1),
+    )
+    for path in (old, ran):
+        (place(lake) / path).parent.mkdir(parents=True)
+        (place(lake) / path).write_text("{}\n")
+    os.utime(place(lake) / old, (moment.timestamp(), moment.timestamp()))
+    assert counts(lake)["results_removed"] == 1
+    assert there(lake, [old, ran]) == [ran]
 
 
 def test_the_retention_is_a_setting(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
