@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from pyspark import SparkConf
-from pyspark.sql import DataFrame, SparkSession
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
 
 # Compiling a plan takes longer than interpreting it over few rows, and the dates in it make each day's new to the compiler.
 INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
@@ -20,10 +23,8 @@ def is_small(session: SparkSession) -> bool:
 def begin_small(session: SparkSession) -> None:
     """Take data for small until a large slice is read, unless spark-submit's options say how to plan."""
     session.conf.set(SMALL, "true")
-    submitted = SparkConf()
-    for name, value in INTERPRETED.items():
-        if not submitted.contains(name):
-            session.conf.set(name, value)
+    for name in _ours():
+        session.conf.set(name, INTERPRETED[name])
 
 
 def by_size(rows: DataFrame, stored_bytes: int) -> DataFrame:
@@ -37,7 +38,13 @@ def by_size(rows: DataFrame, stored_bytes: int) -> DataFrame:
 def begin_large(session: SparkSession) -> None:
     """Take data for large from now on."""
     session.conf.set(SMALL, "false")
+    for name in _ours():
+        session.conf.unset(name)
+
+
+def _ours() -> Iterator[str]:
+    """The settings that spark-submit's options leave to us."""
+    from pyspark import SparkConf
+
     submitted = SparkConf()
-    for name in INTERPRETED:
-        if not submitted.contains(name):
-            session.conf.unset(name)
+    return (name for name in INTERPRETED if not submitted.contains(name))

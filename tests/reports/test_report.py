@@ -135,8 +135,8 @@ def test_the_page_shows_the_results_in_the_lake(lake: Path) -> None:
     assert "7 Jan: 7.5 / 24" in seen
     assert "category string 25.0% 2 " in seen
     assert "transaction_ id string 25.0% 150 not shown" in seen, "a key differs in every row"
-    assert "age int 25.0% ≈ 77 ± 5% – 41.5 –" in seen
-    assert "user_ id long 25.0% ≈ 150 ± 5% not shown" in seen, "never more than there are values"
+    assert "age int 25.0% ≈ 77 ± 2% – 41.5 –" in seen
+    assert "user_ id long 25.0% ≈ 150 ± 2% not shown" in seen, "never more than there are values"
     assert "day date 25.0% – 2026-01-01 – 2026-01-07" in seen
     assert "2026-01-07 validate-processed bad age" in seen
 
