@@ -97,7 +97,8 @@ def observe(*runs: Run) -> Observation:
     observation = Observation(runs, used=resources.used())
     here = threading.get_ident()
     with _registry:
-        others = [each for thread, found in _working.items() if thread != here for each in found]
+        alive = {thread.ident for thread in threading.enumerate()} - {here}
+        others = [each for thread, found in _working.items() if thread in alive for each in found]
         for each in others:
             each.shared = True
         observation.shared = bool(others)
