@@ -6,6 +6,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -147,8 +148,8 @@ def test_what_a_datasets_code_prints_never_reaches_stdout(
     )
 
     def main(run: Run) -> Outcome:
-        run.dataset.derive(None)  # type: ignore[arg-type]
-        run.dataset.measure(None)  # type: ignore[arg-type]
+        rows: Any = SimpleNamespace(columns=["visit_id"])
+        run.dataset.measure(run.dataset.derive(rows))
         return Outcome("done")
 
     steps = [ChainStep(Job("clean", main))]
@@ -156,7 +157,7 @@ def test_what_a_datasets_code_prints_never_reaches_stdout(
         run_chain_job(steps, ["--dataset", "visits", "--ds", "2026-01-05", "--lake", str(tmp_path / "lake")])
     said = capsys.readouterr()
     (line,) = said.out.splitlines()
-    assert json.loads(line)["outcome"] == "done"
+    assert json.loads(line)["outcome"] == "done", line
     for printed in ("when imported", "when it derives", "when it measures"):
         assert printed in said.err
 
