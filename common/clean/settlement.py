@@ -223,5 +223,5 @@ def _uncontested(day: TypedDay, stored_keys: DataFrame) -> tuple[DataFrame, Data
     if plan_size.is_small(day.run.spark):
         return versions.limit(0), versions
     twice = day.repeated.groupBy(*key).count().where("count > 1").select(*key)
-    keys = spark_tables.broadcast_if_small(twice.unionByName(stored_keys).distinct())
+    keys, _ = spark_tables.broadcast_if_small(twice.unionByName(stored_keys).distinct())
     return versions.join(keys, key, "left_anti"), versions.join(keys, key, "left_semi")

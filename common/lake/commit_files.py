@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from common.lake.delta_log import USER_METADATA
+from common.lake.delta_log import books_of
 from common.lake.files import locate
 
 
@@ -46,12 +46,8 @@ def _actions(uri: str, version: int) -> Iterator[dict[str, Any]]:
 
 
 def _is_signed(actions: list[dict[str, Any]], signed: Mapping[str, Any]) -> bool:
-    info: dict[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
-    try:
-        books = json.loads(info.get(USER_METADATA) or "{}")
-    except ValueError:
-        return False
-    return isinstance(books, dict) and all(books.get(name) == value for name, value in signed.items())
+    books = books_of(next((action["commitInfo"] for action in actions if "commitInfo" in action), {}))
+    return all(books.get(name) == value for name, value in signed.items())
 
 
 def _changes(actions: list[dict[str, Any]]) -> FileChanges:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -172,12 +172,17 @@ def _read(path: str, at_version: int, written: datetime, _stamped: str) -> Commi
 
 
 def _commit(at_version: int, info: dict[str, Any], written: datetime) -> Commit:
+    at = datetime.fromtimestamp(info["timestamp"] / 1000, UTC) if "timestamp" in info else written
+    return Commit(at_version, books_of(info), at)
+
+
+def books_of(info: Mapping[str, Any]) -> dict[str, Any]:
+    """What the run wrote about itself into the commit; empty for a foreign one."""
     try:
         books = json.loads(info.get(USER_METADATA) or "{}")
     except ValueError:
-        books = {}
-    at = datetime.fromtimestamp(info["timestamp"] / 1000, UTC) if "timestamp" in info else written
-    return Commit(at_version, books if isinstance(books, dict) else {}, at)
+        return {}
+    return books if isinstance(books, dict) else {}
 
 
 def commits(uri: str, limit: int | None = None) -> list[Commit]:

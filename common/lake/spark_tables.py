@@ -94,10 +94,11 @@ def sum_or_zero(values: Column | str) -> Column:
     return F.coalesce(F.sum(values), F.lit(0))
 
 
-def broadcast_if_small(rows: DataFrame) -> DataFrame:
-    """Materializes the rows; if they are few, broadcasts them instead of shuffling what they are joined with."""
+def broadcast_if_small(rows: DataFrame) -> tuple[DataFrame, int]:
+    """Materializes the rows and counts them; broadcasts few instead of shuffling what they are joined with."""
     rows, measures = materialize(rows, count=F.count(F.lit(1)))
-    return F.broadcast(rows) if measures["count"] <= BROADCAST_ROWS else rows
+    count = measures["count"]
+    return (F.broadcast(rows) if count <= BROADCAST_ROWS else rows), count
 
 
 def conform(rows: DataFrame, table: Table) -> DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from common.lake.spark_tables import BROADCAST_ROWS, materialize
+from common.lake.spark_tables import broadcast_if_small, materialize
 from common.runtime import plan_size
 
 ALIKE = "_alike"
@@ -43,9 +43,8 @@ def _by_join(rows: DataFrame, measures: dict[str, Column]) -> SplitRows:
     """For many rows: most stand alone, and they are never shuffled."""
     rows, seen = materialize(rows, **measures)
     counted = rows.where(F.col(ALIKE).isNotNull()).groupBy(ALIKE).count()
-    shared, found = materialize(counted.where("count > 1").select(ALIKE), count=F.count(F.lit(1)))
-    if not found["count"]:
+    shared, count = broadcast_if_small(counted.where("count > 1").select(ALIKE))
+    if not count:
         return SplitRows(rows, rows.drop(ALIKE), None, seen)
-    shared = F.broadcast(shared) if found["count"] <= BROADCAST_ROWS else shared
     alone, others = (rows.join(shared, ALIKE, kind).drop(ALIKE) for kind in ("left_anti", "left_semi"))
     return SplitRows(rows, alone, others, seen)

@@ -8,9 +8,8 @@ from functools import cached_property
 
 from common.contracts.layout import STAGES, Table
 from common.days import EARLIEST
-from common.lake import data_files, delta_log
+from common.lake import delta_log
 from common.lake.commit_index import CommitIndex
-from common.lake.data_files import DataFile
 from common.lake.delta_log import NO_TABLE, Commit
 from common.orchestration import verdicts
 from common.orchestration.changes import Dates, Logs
@@ -29,7 +28,6 @@ class WholeLogs(Logs):
         super().__init__(run)
         self._indexes: dict[str, CommitIndex] = {}
         self._now: dict[str, tuple[str, int]] = {}
-        self._files: dict[str, list[DataFile]] = {}
         self._verdicts: dict[str, dict[date, Verdict | None]] = {}
 
     def index(self, table: Table) -> CommitIndex:
@@ -83,9 +81,3 @@ class WholeLogs(Logs):
     @cached_property
     def _arrived(self) -> set[date]:
         return super().arrived(EARLIEST)
-
-    def files(self, table: Table) -> list[DataFile]:
-        """The live files, as the log lists them."""
-        if table.path not in self._files:
-            self._files[table.path] = data_files.files(self.run.path(table))
-        return self._files[table.path]

@@ -7,8 +7,8 @@ from collections import Counter
 from functools import cache
 from statistics import median_high
 
-from common.contracts.layout import Table
 from common.days import day_range
+from common.lake import data_files
 from common.orchestration import run_log
 from common.orchestration.whole_logs import WholeLogs
 from common.planning.foresight import GATES, PlannedStep
@@ -42,17 +42,12 @@ class PastCosts:
 
     def _bytes(self, path: str) -> Counter[str]:
         sizes: Counter[str] = Counter()
-        for file in self._logs.files(_at(path)):
+        for file in data_files.files(f"{self._logs.run.settings.lake}/{path}"):
             sizes[next(iter(file.partition.values()))] += file.bytes
         earlier = _VERSION.fullmatch(path)
         if not sizes and earlier and int(earlier[2]) > 1:
             return self._bytes_by_day(f"{earlier[1]}/v{int(earlier[2]) - 1}")
         return Counter(dict(sorted(sizes.items())))
-
-
-def _at(path: str) -> Table:
-    """For its place alone."""
-    return Table(path=path, columns=(), key=(), partition=(), retention_days=0)
 
 
 def partitions(step: PlannedStep, lateness_days: int) -> list[str]:

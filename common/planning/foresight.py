@@ -13,6 +13,7 @@ from typing import NamedTuple
 from common.contracts import layout, suite
 from common.contracts.layout import STAGES
 from common.days import day_range, latest_day
+from common.lake import data_files
 from common.lake.delta_log import Commit
 from common.orchestration import admission, stages, staleness, verdicts
 from common.orchestration.reasons import Kind, Reason
@@ -160,7 +161,7 @@ class Foresight(WholeLogs):
     @cached_property
     def _in_raw(self) -> set[str]:
         """The days of which raw holds rows."""
-        return {file.partition["ds"] for file in self.files(layout.raw(self.run.contract))}
+        return {*data_files.partition_values(self.run.path(layout.raw(self.run.contract)), "ds")}
 
     def _expect(self, plan: DayPlan, joining: Condition, name: str, stage: Stage, reasons: list[Reason]) -> None:
         contract = self.run.contract

@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from common.sources.database import DatabaseColumn
+from common.sources.database_query import EVERY_ROW
 
 
 def conditions(name: str, column: DatabaseColumn, least: str | None, most: str | None, parts: int) -> list[str]:
@@ -15,14 +16,14 @@ def conditions(name: str, column: DatabaseColumn, least: str | None, most: str |
     The bounds were asked for; they only say where to divide.
     """
     if least is None or most is None:
-        return ["1 = 1"]
+        return [EVERY_ROW]
     divide = _moments if column.is_moment else _numbers
     try:
         cuts = divide(least, most, parts)
     except (ValueError, ArithmeticError):  # infinity, or no date
-        return ["1 = 1"]
+        return [EVERY_ROW]
     if not cuts:
-        return ["1 = 1"]
+        return [EVERY_ROW]
     inner = [f"{name} >= {low} AND {name} < {high}" for low, high in pairwise(cuts)]
     return [f"{name} < {cuts[0]} OR {name} IS NULL", *inner, f"{name} >= {cuts[-1]}"]
 

@@ -21,7 +21,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "late": ("late",),
     "duplicates": ("duplicates", "superseded"),
 }
-_working: dict[int, list[Observation]] = {}
+_working: dict[threading.Thread, list[Observation]] = {}
 _registry = threading.Lock()
 
 
@@ -77,7 +77,7 @@ class Observation:
     def close(self, line: Line, failure: Line | None = None) -> None:
         self.ended, self.line, self.failure = datetime.now(UTC), line, failure
         with _registry:
-            _working[threading.get_ident()].remove(self)
+            _working[threading.current_thread()].remove(self)
         before, self.used = self.used, resources.used()
         if self.used.bytes_read is not None and not self.shared:
             self.bytes_read = self.used.bytes_read - (before.bytes_read or 0)
@@ -95,10 +95,11 @@ def unfinished() -> list[Observation]:
 
 def observe(*runs: Run) -> Observation:
     observation = Observation(runs, used=resources.used())
-    here = threading.get_ident()
+    here = threading.current_thread()
     with _registry:
-        alive = {thread.ident for thread in threading.enumerate()} - {here}
-        others = [each for thread, found in _working.items() if thread in alive for each in found]
+        others = [
+            each for thread, found in _working.items() if thread.is_alive() and thread is not here for each in found
+        ]
         for each in others:
             each.shared = True
         observation.shared = bool(others)
