@@ -8,7 +8,8 @@ from common.clean.settlement import settle_day
 from common.clean.typed_day import TypedDay, type_day
 from common.contracts import layout
 from common.contracts.layout import Table
-from common.lake.commit_metadata import beside
+from common.lake.commit_metadata import beside, recounted
+from common.lake.delta_log import newest_commit
 from common.lake.merge import converge, keep_books
 from common.lake.spark_tables import create
 from common.runtime.run import Change, Run
@@ -40,7 +41,14 @@ def commit_day(run: Run, day: TypedDay) -> CleanedDay:
     changes = [(part.table, converge(run, part, says)) for part in (day.refused, *settled.set_aside(), *parts)]
     if taken_back:
         changes += [(part.table, converge(run, part, says)) for part in (whole, *taken_back)]
-    books = {"counts": counts, **says, **beside(run, [day.refused.table, superseded])}
+    judged = recounted(run, processed, {"counts": counts, "refused_before": _refused_before(run)})
+    books = {**judged, **says, **beside(run, [day.refused.table, superseded])}
     last = keep_books(run, processed, books) if taken_back else converge(run, whole, books)
     changes.append((processed, last))
     return CleanedDay(counts, changes)
+
+
+def _refused_before(run: Run) -> int:
+    """The records that ingest refused: the gate judges them together with those of clean."""
+    ingested = newest_commit(run.path(layout.raw(run.contract)), "ingest", str(run.ds))
+    return int(ingested.books.get("counts", {}).get("quarantined", 0)) if ingested else 0

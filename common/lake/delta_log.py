@@ -53,6 +53,11 @@ class Commit:
         return None if dates is None else frozenset(map(date.fromisoformat, dates))
 
     @property
+    def recounted(self) -> bool:
+        """Whether its day counts other rows than before, though the table's may be the same."""
+        return bool(self.books.get("recounted"))
+
+    @property
     def complete(self) -> bool:
         """Whether the job was done with the day: the last commit of a run carries its counts."""
         return self.ours and "counts" in self.books
