@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
 import time
 import uuid
@@ -17,7 +18,7 @@ from typing import Any, NoReturn, TextIO
 
 from common.contracts import datasets
 from common.days import FORM, begun_days
-from common.errors import PipelineError, SourceMissingError, UsageError, advice
+from common.errors import PipelineError, SourceMissingError, UsageError, advice, has_started
 from common.orchestration import interruption
 from common.orchestration.chain import check_declarations, missed, run_chain
 from common.orchestration.job import ChainStep, Job, Line, describe, run_day, run_together
@@ -109,6 +110,7 @@ def _run_and_exit(
 ) -> NoReturn:
     # Standard output is for the JSON line. What anything else prints, a dataset's own code as well, goes to standard error.
     output = sys.stdout
+    has_started(signal.SIG_IGN)  # also once the job is over: only its process has to end then
     with interruption.signals_interrupt(), redirect_stdout(sys.stderr):
         started = time.monotonic()
         code, line = _run(name, work, lambda: _options(arguments, argv, output))
