@@ -25,6 +25,7 @@ class Replacement:
     where: Slice
     rows: pa.Table | pa.RecordBatchReader
     commit: CommitProperties
+    adds_columns: bool = False
 
 
 # Takes the table as it stands, None if there is none; returns None to write nothing.
@@ -82,5 +83,6 @@ def _overwrite(table: DeltaTable, chosen: Replacement, partition_by: Sequence[st
         mode="overwrite",
         predicate=slice_predicate(chosen.where),
         partition_by=list(partition_by),
+        schema_mode="merge" if chosen.adds_columns else None,
         commit_properties=chosen.commit,
     )

@@ -133,7 +133,8 @@ class DatasetReport:
 
     def distinct(self, column: dict[str, Any]) -> str:
         """Return the number of different values of a profiled column; an estimate is marked, with its standard error."""
-        profile = Profile(**{field.name: column[field.name] for field in SCHEMA})
+        facts: dict[str, Any] = {field.name: column.get(field.name) for field in SCHEMA}
+        profile = Profile(**facts)
         exact = profile.exact_distinct(self.contract)
         if exact is None and profile.distinct is not None:
             return f"≈ {min(profile.distinct, profile.rows - profile.nulls):,} ± {DISTINCT_ERROR:.0%}"
