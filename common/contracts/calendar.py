@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from inspect import signature
 
+from common.contracts import faults
 from common.errors import require
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -29,7 +30,8 @@ def check_closed(subject: str, closed: Closed) -> None:
 
 def is_closed(closed: Closed, day: date) -> bool:
     if callable(closed):
-        return closed(day)
+        with faults.blamed("closed"):
+            return bool(closed(day))
     return day in closed or str(day) in closed or WEEKDAYS[day.weekday()] in closed
 
 

@@ -13,6 +13,7 @@ from common.contracts.column import Column
 from common.contracts.declared_source import DeclaredSource, Files, source_fault
 from common.contracts.entity import columns_of
 from common.contracts.expectations import Drift, Freshness, Reference, Rule, Severity, Volume
+from common.contracts.field_types import require_types
 from common.contracts.wording import is_zone, meant, require_tuples
 from common.errors import require
 from common.names import NAME, did_you_mean
@@ -22,6 +23,19 @@ TABLES = ("raw", "processed", "features")
 # The key of events without one: a line is known by its file's name, its content, and how often it was there before. A file
 # that is sent again changes nothing; a line that a file repeats counts each time.
 LINE = ("line",)
+# Fields of a contract with checks and words of their own.
+CHECKED_APART = (
+    "source",
+    "closed",
+    "key",
+    "columns",
+    "derived",
+    "winner",
+    "rules",
+    "references",
+    "null_entity",
+    "event_time",
+)
 LINE_COLUMN = Column(name="line", type="string", required=True, description="The line: its file, content and count.")
 
 
@@ -90,6 +104,7 @@ class Contract:
 
     def __post_init__(self) -> None:
         subject = f"contract {self.name!r}"
+        require_types(self, subject, but=CHECKED_APART)
         require(bool(NAME.fullmatch(self.name)), f"{subject}: a name is lower case letters, digits and _; rename it")
         require_tuples(self, subject)
         if fault := source_fault(self.source):

@@ -44,11 +44,24 @@ def source_code(file: Path, leave_out: str = "") -> SourceCode:
 
 
 def require_names(file: Path, names: tuple[str, ...]) -> None:
-    """Raise unless the module is there, can be parsed and binds the names."""
-    bound = {name for node in parsed(file).body for name in _bound(node)}
+    """Raise unless the module is there, can be parsed and binds the names; a function of that name takes the rows alone."""
+    bound = {name: node for node in parsed(file).body for name in _bound(node)}
     for name in names:
         hint = did_you_mean(name, bound)
         require(name in bound, f"{faults.shown(file)} defines no {name}{hint}; add it")
+        node = bound.get(name)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            takes_one = isinstance(node, ast.FunctionDef) and _takes_one(node.args)
+            require(
+                takes_one,
+                f"{faults.shown(file)}:{node.lineno}: {name} can't be called with the rows alone; expected def {name}(rows)",
+            )
+
+
+def _takes_one(arguments: ast.arguments) -> bool:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    needed = len(positional) - len(arguments.defaults)
+    return needed <= 1 and bool(positional or arguments.vararg) and None not in arguments.kw_defaults
 
 
 def _bound(node: ast.stmt) -> list[str]:
