@@ -45,6 +45,7 @@ def read_batches(file: pq.ParquetFile, longest: int) -> Iterator[pa.RecordBatch]
         average = group.total_byte_size // max(1, group.num_rows)
         size = max(1, min(ROWS_A_BATCH, BYTES_A_BATCH // max(1, average)))
         for batch in file.iter_batches(batch_size=size, row_groups=[number]):
+            batch.validate(full=True)  # Arrow reads texts that are not UTF-8 without a word
             yield from _cut(batch, longest)
 
 
