@@ -34,9 +34,9 @@ def ingest(run: Run, source: Source) -> Outcome:
         return Outcome("closed")
     arrivals.require_rows(run, day.listing)
     books, refused, arrived = day.books(), day.refused(), day.arrived()
+    says = {**books, **recounted(run, arrived.table, {"counts": books["counts"]})}
     changes = [(refused.table, converge(run, refused, {}))]
-    says = {**books, **recounted(run, arrived.table, {"counts": books["counts"]}), **beside(run, [refused.table])}
-    changes.append((arrived.table, converge(run, arrived, says)))
+    changes.append((arrived.table, converge(run, arrived, {**says, **beside(run, [refused.table])})))
     return arrivals.outcome(day.listing, books, changes)
 
 
