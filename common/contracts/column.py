@@ -43,7 +43,7 @@ class Column:
 
     def __post_init__(self) -> None:
         subject = f"column {self.name!r}"
-        require_types(self, subject, but=("type", "values", "formats"))
+        require_types(self, subject, but=("type",))
         require(bool(NAME.fullmatch(self.name)), f"{subject}: a name is lower case letters, digits and _; rename it")
         require(self.name not in RESERVED, f"{subject}: the pipeline adds a column of this name; choose another")
         require(not (fault := type_fault(self.type)), f"{subject}: {fault}")

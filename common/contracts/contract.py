@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -24,18 +25,9 @@ TABLES = ("raw", "processed", "features")
 # that is sent again changes nothing; a line that a file repeats counts each time.
 LINE = ("line",)
 # Fields of a contract with checks and words of their own.
-CHECKED_APART = (
-    "source",
-    "closed",
-    "key",
-    "columns",
-    "derived",
-    "winner",
-    "rules",
-    "references",
-    "null_entity",
-    "event_time",
-)
+CHECKED_APART = ("source", "closed", "null_entity")
+LONGEST_DAYS = 36_500
+FEATURE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LINE_COLUMN = Column(name="line", type="string", required=True, description="The line: its file, content and count.")
 
 
@@ -47,6 +39,8 @@ class Feature:
     rule: Aggregate
 
     def __post_init__(self) -> None:
+        named = isinstance(self.name, str) and FEATURE_NAME.fullmatch(self.name) is not None
+        require(named, f"feature {self.name!r}: a name is letters, digits and _, and begins with no digit; rename it")
         fits, what = isinstance(self.rule, Aggregate), f"feature {self.name!r}: {self.rule!r}"
         require(fits, f"{what} is no aggregate; expected one like Count(7)")
 
@@ -60,6 +54,9 @@ class Features:
     columns: tuple[Feature, ...]
     # Columns that `transforms.measure` adds to processed rows, for features only.
     measures: tuple[Column, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_types(self, "features")
 
     @property
     def window_days(self) -> int:
@@ -136,6 +133,11 @@ class Contract:
         require(
             self.lateness_days >= 0, f"{subject}: lateness_days {self.lateness_days} is under 0; expected 0 or more"
         )
+        spans = {"lateness_days": self.lateness_days, "retention_days": self.retention_days}
+        for name, days in {**spans, "a feature's window": self.features.window_days}.items():
+            require(
+                days <= LONGEST_DAYS, f"{subject}: {name} {days} is over {LONGEST_DAYS:,}, a hundred years; lower it"
+            )
         require(self.retention_days > 7, f"{subject}: retention_days {self.retention_days}; expected more than 7")
         self._check_features(subject)
         self._check_quality(subject)

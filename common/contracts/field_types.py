@@ -14,6 +14,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from common.errors import require
 
 NUMBERS = (int, float, Decimal)
+LONGEST = 80
 WORDS = {
     str: "a text",
     int: "a whole number",
@@ -31,11 +32,16 @@ def require_types(declared: Any, subject: str, but: tuple[str, ...] = ()) -> Non
         value, type_ = getattr(declared, field.name), _types(declared.__class__).get(field.name)
         if field.name in but or type_ is None or _fits(value, type_):
             continue
-        require(False, f"{subject}: {field.name} is {value!r}; expected {_words(type_)}")
+        require(False, f"{subject}: {field.name} is {_short(value)}; expected {_words(type_)}")
         if field.default_factory is not MISSING:
             object.__setattr__(declared, field.name, field.default_factory())
         elif field.default is not MISSING:
             object.__setattr__(declared, field.name, field.default)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 @cache
@@ -48,12 +54,13 @@ def _fits(value: Any, type_: Any) -> bool:
     if origin in (Union, UnionType):
         return any(_fits(value, one) for one in get_args(type_))
     if origin is tuple:
-        return isinstance(value, tuple | list) and all(_fits(each, get_args(type_)[0]) for each in value)
+        # Whether it is a tuple at all is told by wording.require_tuples.
+        return not isinstance(value, tuple | list) or all(_fits(each, get_args(type_)[0]) for each in value)
     if origin is Callable or not isinstance(origin or type_, type):
         return True
     if type_ in NUMBERS:
         number = isinstance(value, int if type_ is int else NUMBERS) and not isinstance(value, bool)
-        return number and not math.isnan(value)
+        return number and (isinstance(value, int) or math.isfinite(value))
     if issubclass(origin or type_, Enum):
         return value in [*type_]
     return isinstance(value, origin or type_)

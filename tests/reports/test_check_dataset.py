@@ -132,6 +132,25 @@ def test_a_wrong_value_of_a_column_is_told_without_a_trace(visits: Path, declare
     assert all(fault.startswith("visits/contract.py:") for fault in faults), faults
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("version=1", 'version="1"', "features: version is '1'; expected a whole number"),
+        ('entity="visitor"', "entity=None", "features: entity is None; expected a text"),
+        ('Max(3, "minutes")', "Max(3, 5)", "Max: column is 5; expected a text"),
+        ('Feature("visits_3d"', 'Feature("Visits 3d"', "feature 'Visits 3d': a name is letters, digits and _"),
+        ("Count(3)", "Count(10**9)", "a feature's window 1000000000 is over 36,500, a hundred years"),
+        ("lateness_days=2", "lateness_days=10**9", "lateness_days 1000000000 is over 36,500"),
+        ('event_time="day"', "event_time=3", "event_time is 3; expected a text or None"),
+        ("minimum=0", 'minimum=float("inf")', "minimum is inf; expected a number"),
+        ('formats=("dd.MM.yyyy",)', "formats=(None,)", "formats is (None,); expected a tuple, each a text"),
+    ],
+)  # fmt: skip
+def test_a_value_that_only_a_run_would_stumble_over_is_told(visits: Path, old: str, new: str, told: str) -> None:
+    spoil(visits / "contract.py", old, new)
+    assert told in " ".join(faults_of("visits"))
+
+
 @pytest.mark.parametrize("takes", ["", "rows, more", "rows, *, more"])
 def test_a_transform_takes_the_rows_alone(visits: Path, takes: str) -> None:
     spoil(visits / "transforms.py", "def derive(rows: DataFrame)", f"def derive({takes})")
