@@ -96,6 +96,7 @@ def test_an_address_that_did_not_answer_is_asked_again_later(silent: None, monke
     with pytest.raises(StorageUnreachableError):
         reach.require_reachable("s3://restarted/lake")
     monkeypatch.setattr(reach, "ASK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(reach, "WAIT_SECONDS", 60.0)  # a slow machine needs a second to import Arrow
     with ThreadingHTTPServer(("127.0.0.1", 0), _Empty) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         point_at(monkeypatch, server.server_address[1])
