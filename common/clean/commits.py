@@ -41,6 +41,7 @@ def commit_day(run: Run, day: TypedDay) -> CleanedDay:
     changes = [(part.table, converge(run, part, says)) for part in (day.refused, *settled.set_aside(), *parts)]
     if taken_back:
         changes += [(part.table, converge(run, part, says)) for part in (whole, *taken_back)]
+    settled.meet_others()
     judged = recounted(run, processed, {"counts": counts, "refused_before": _refused_before(run)})
     books = {**judged, **says, **beside(run, [day.refused.table, superseded])}
     last = keep_books(run, processed, books) if taken_back else converge(run, whole, books)
