@@ -106,10 +106,15 @@ class TableSnapshot:
     def content(self, part: str) -> ContentHash:
         """The content hash of one part, read in batches."""
         content = ContentHash(self.schema)
-        with self._readable(part):
-            for batch in self._dataset(part).to_batches():
-                content.add(batch)
+        for batch in self.batches(part):
+            content.add(batch)
         return content
+
+    def batches(self, part: str) -> Iterator[pa.RecordBatch]:
+        """The rows of one part, without holding all of them; none if it has no files."""
+        if part in self.files:
+            with self._readable(part):
+                yield from self._dataset(part).to_batches()
 
     @contextmanager
     def _readable(self, part: str) -> Iterator[None]:

@@ -22,7 +22,7 @@ ORDER = (
     ("features", "quality"),
     ("published", "reports"),
     ("training", "maintenance", "planning"),
-    ("online",),
+    ("delivery", "online"),
     ("reader",),
 )
 LEVEL = {wing: level for level, wings in enumerate(ORDER) for wing in wings}
