@@ -33,7 +33,7 @@ function statisticsTable(rows, label, focus) {
   const words = (row) => [h('div', {class: 'name', id: row.name === focus ? 'focus' : null}, h('code', {}, row.name), row.sensitive && h('span', {class: 'tag'}, 'sensitive'), row.label && h('span', {class: 'tag'}, 'label')), row.words && h('div', {class: 'note'}, row.words)];
   const nulls = (row) => (row.rows ? [share(row.nulls / row.rows), row.null_share && new Set(known(row.null_share)).size > 1 ? sparkLine(row.null_share, null, `${row.name}: share of nulls by day`) : null] : '–');
   const distinct = (row) => (row.distinct === undefined ? '–' : `${row.about ? '≈ ' : ''}${figure(row.distinct)}`);
-  return table(['column', 'type', 'missing', 'different', 'mean', 'values', '30 days'], rows.map((row) => [words(row), row.type, nulls(row), distinct(row), row.mean === undefined ? '–' : [figure(row.mean), row.deviation ? h('span', {class: 'note'}, ` ± ${figure(row.deviation)}`) : null], spread(row), moved(row)]), {numbers: [2, 3, 4], class: 'plain statistics', label: `Statistics of ${label}`});
+  return table(['column', 'values', '30 days', 'missing', 'different', 'mean', 'type'], rows.map((row) => [words(row), spread(row), moved(row), nulls(row), distinct(row), row.mean === undefined ? '–' : [figure(row.mean), row.deviation ? h('span', {class: 'note'}, ` ± ${figure(row.deviation)}`) : null], row.type]), {numbers: [3, 4, 5], class: 'plain statistics', label: `Statistics of ${label}`});
 }
 
 function usesOf(one) {
