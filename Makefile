@@ -29,7 +29,7 @@ python=$$(command -v python3.11 || command -v python3) || \
 	"$$python" $(1)
 endef
 
-.PHONY: help demo setup test test-all lint bench lock clean wipe status quarantine dataset check contracts report docs setup-airflow airflow backfill cluster cluster-down up down logs
+.PHONY: help demo setup test test-all lint bench lock clean wipe status quarantine dataset check console docs setup-airflow airflow backfill cluster cluster-down up down logs
 # Parts of the targets above.
 .PHONY: environment archive days
 
@@ -116,11 +116,8 @@ dataset: environment ## a new dataset, its contract guessed from a file: NAME=..
 check: environment ## everything that is wrong with the datasets' contracts, or with one: DATASET=...
 	@$(PYTHON) -m common.reports.check_dataset $${DATASET:+"$$DATASET"}
 
-contracts: environment ## a page for every contract, and each as ODCS, beside the lake
-	@$(PYTHON) -m common.reports.contract_pages
-
-report: environment ## one HTML page of 30 days, to the newest or to DS=..., beside the lake: volumes, rules, drift, profiles
-	@$(PYTHON) -m common.reports.report $${DS:+--ds "$$DS"}
+console: environment ## one page of every day, feature table, contract and training set, written beside the lake: no server
+	@$(PYTHON) -m common.console.page
 
 docs: environment ## Great Expectations' pages of every suite and result
 	@$(PYTHON) -m common.reports.gx_docs

@@ -34,6 +34,8 @@ NOTES: Notes = {
         "references": ("Columns whose values exist in another dataset.", 'references=(Reference(column="id", dataset="shops", key="id"),)'),
         "label": ("The feature that models predict.", 'label="orders_7d"'),
         "retention_days": ("How many days every version can be read, more than 7.", "retention_days=400"),
+        "owner": ("Who answers for the data. Another owner makes no day stale.", 'owner="payments team"'),
+        "tags": ("Words to find the dataset by; they make no day stale either.", 'tags=("sales", "daily")'),
     },
     "Column": {
         "name": ("Lower-case letters, digits and _.", 'name="amount"'),

@@ -16,6 +16,8 @@ from common.names import did_you_mean
 DATASETS = "jobs.datasets."
 # A feature definition names the parts of the contract that matter to it; the rest may change under the same version.
 DECLARED = "CONTRACT"
+# What a contract says to people alone.
+FOR_PEOPLE = ("owner", "tags")
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,8 @@ def _undocumented(node: ast.stmt) -> ast.stmt:
     for child in ast.walk(node):
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and _is_docstring(child.body[0]):
             child.body = child.body[1:] or [ast.Pass()]
+        if isinstance(child, ast.Call) and isinstance(child.func, ast.Name) and child.func.id == "Contract":
+            child.keywords = [each for each in child.keywords if each.arg not in FOR_PEOPLE]
     return node
 
 

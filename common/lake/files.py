@@ -45,10 +45,8 @@ def read_bytes(uri: str) -> bytes:
 
 def read_json(uri: str) -> dict[str, Any] | None:
     """Return the JSON object in the file, or None if it is missing or unreadable."""
-    system, path = locate(uri)
     try:
-        with system.open_input_stream(path) as stream:
-            content = json.loads(stream.read())
+        content = json.loads(read_bytes(uri))
     except (FileNotFoundError, ValueError):
         return None
     return content if isinstance(content, dict) else None

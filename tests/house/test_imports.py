@@ -23,7 +23,7 @@ ORDER = (
     ("published", "reports"),
     ("training", "maintenance", "planning"),
     ("delivery", "online"),
-    ("reader",),
+    ("reader", "console"),
 )
 LEVEL = {wing: level for level, wings in enumerate(ORDER) for wing in wings}
 GROUND = {"common", "common.errors", "common.days", "common.names", "common.printable"}
@@ -171,6 +171,7 @@ def one_letter_apart(one: str, other: str) -> bool:
         "common.contracts.layout",
         "common.contracts.suite",
         "common.reports.status",
+        "common.console.page",
         "common.reader.cli",
         "common.planning.report",
         "jobs.maintain",
