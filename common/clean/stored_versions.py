@@ -30,7 +30,7 @@ def of_keys(run: Run, versions: DataFrame, own_dates: list[date]) -> DataFrame:
     contract = run.contract
     days = contract.lateness_days
     where = reach(run, own_dates) if own_dates else {"event_date": day_range(run.ds, days, days)}
-    current, aside = layout.processed(contract), layout.superseded(contract)
+    current, aside = layout.row_versions(contract)
     known = spark_tables.read_partitions(run, current, where).withColumn(ORIGIN, F.lit(current.path))
     replaced = spark_tables.read_partitions(run, aside, where).withColumn(ORIGIN, F.lit(aside.path))
     every = replaced.unionByName(known, allowMissingColumns=True)
@@ -86,6 +86,6 @@ def own_event_dates(run: Run) -> list[date]:
     Of all event dates: the day may have run when the contract allowed more lateness than it does now.
     """
     found = set[str]()
-    for table in (layout.processed(run.contract), layout.superseded(run.contract)):
+    for table in layout.row_versions(run.contract):
         found |= data_files.values_covering(run.path(table), "event_date", table.stats, str(run.ds))
     return sorted(day for day in map(date.fromisoformat, found) if day <= run.ds)
