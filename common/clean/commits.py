@@ -27,7 +27,7 @@ def commit_day(run: Run, day: TypedDay) -> CleanedDay:
     Rows are set aside before the current ones change, and taken back after: where both tables have a row, readers use
     the one set aside, so they see a corrected key as it was until the last commit.
     """
-    processed, superseded = layout.processed(run.contract), layout.superseded(run.contract)
+    processed, superseded = layout.row_versions(run.contract)
     settled = settle_day(day)
     if settled.moved is not None:
         day = type_day(run, settled.moved)

@@ -173,9 +173,7 @@ def settle_day(day: TypedDay) -> SettledDay:
     """Reads the stored versions of the day's keys and ranks all of them."""
     run, contract = day.run, day.run.contract
     key, versions = list(contract.key), day.versions
-    decisions = {
-        table.path: decide(run, table, "keys") for table in (layout.processed(contract), layout.superseded(contract))
-    }
+    decisions = {table.path: decide(run, table, "keys") for table in layout.row_versions(contract)}
     own_dates = moved_dates(run)
     too_far = stored_versions.too_far(run)
     stored, seen = spark_tables.materialize(

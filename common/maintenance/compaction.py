@@ -52,7 +52,7 @@ def crowded(run: Run) -> list[CrowdedPartition]:
     ]
     dates = day_range(run.ds, contract.lateness_days)
     where = {"event_date": [str(day) for day in dates]}
-    for table in (layout.processed(contract), layout.superseded(contract)):
+    for table in layout.row_versions(contract):
         partitions += _crowds(run, table, where, settled=[dates[0]])
     return partitions
 

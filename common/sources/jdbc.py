@@ -109,8 +109,7 @@ class OpenedTable(Source):
             "one_moment": bool(self.snapshot) or len(self.ranges) == 1,
         }
         unit = SourceUnit(table, count, refused, extra=UnknownNames(query.unknown).shown())
-        empty = count == 0 and not refused and self.declared.on_empty == "fail"
-        return SourceListing(f"{table} of {self.declared.database}", () if empty else (unit,), facts)
+        return SourceListing(f"{table} of {self.declared.database}", (unit,), facts)
 
     @property
     def _span(self) -> tuple[datetime, datetime]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -60,9 +60,7 @@ class OpenedRows(Source):
     def holds(self) -> SourceListing:
         require_over(self.period, self.declared.settle_minutes)
         with faults.blamed("holds"):
-            listing = self.declared.holds(self.period)
-        nothing = listing.records == 0 and not listing.bad and self.declared.on_empty == "fail"
-        return replace(listing, units=()) if nothing else listing
+            return self.declared.holds(self.period)
 
     def read(self, spark: SparkSession, listing: SourceListing) -> DataFrame:
         from common.sources.rows_as_text import rows_as_text

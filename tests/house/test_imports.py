@@ -31,6 +31,7 @@ GROUND = {"common", "common.errors", "common.days", "common.names", "common.prin
 FOR_DAGS = ("contracts", "ground")
 FOR_DAGS_TOO = {
     "common.runtime.http_post",
+    "common.runtime.log_lines",
     "common.runtime.settings",
     "common.runtime.private_files",
     "common.runtime.submit_command",
