@@ -17,6 +17,7 @@ from pyarrow import fs
 
 from common.errors import UnsupportedTableError
 from common.lake.files import list_files, locate, read_bytes
+from common.runtime.object_store import delta_options
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
@@ -60,7 +61,12 @@ class Commit:
 
 def open_table(uri: str, version: int | None = None) -> DeltaTable | None:
     """The table at that version, or at its newest; None if there is no table."""
-    return plainly_readable(DeltaTable(uri, version=version), uri) if exists(uri) else None
+    return plainly_readable(at_version(uri, version), uri) if exists(uri) else None
+
+
+def at_version(uri: str, version: int | None = None) -> DeltaTable:
+    """The table at that version, or at its newest; whatever its features are."""
+    return DeltaTable(uri, version=version, storage_options=delta_options(uri))
 
 
 def plainly_readable(table: DeltaTable, uri: str) -> DeltaTable:
@@ -107,7 +113,7 @@ def table_id(uri: str, at: int | None = None) -> str:
 
 @lru_cache(maxsize=CACHED_COMMITS)
 def _table_id(uri: str, at: int, _stamped: str) -> str:
-    return str(DeltaTable(uri, version=at).metadata().id)
+    return str(at_version(uri, at).metadata().id)
 
 
 def stamp(uri: str, at: int) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from pyarrow import fs
 
 from common.lake.reach import require_reachable
+from common.runtime.object_store import SCHEME, arrow_file_system, canonical, is_object_store
 
 LOOKS = 6
 
@@ -18,9 +19,11 @@ LOOKS = 6
 def locate(uri: str) -> tuple[fs.FileSystem, str]:
     if "://" not in uri:
         return fs.LocalFileSystem(), uri
-    uri = uri.replace("s3a://", "s3://", 1)
+    uri = canonical(uri)
     if not is_local(uri):
         require_reachable(uri)
+    if is_object_store(uri):
+        return arrow_file_system(), uri.removeprefix(SCHEME)
     located: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(uri)
     return located
 
@@ -69,8 +72,12 @@ def write_json(uri: str, content: dict[str, Any]) -> None:
 
 
 def write_text(uri: str, text: str) -> None:
-    """Write to a temporary file and move it, so that readers see the old or the new content."""
+    """Readers see the old or the new content: an object appears whole, a local file is written aside and moved."""
     system, path = locate(uri)
+    if is_object_store(uri):
+        with system.open_output_stream(path) as stream:
+            stream.write(text.encode())
+        return
     system.create_dir(path.rpartition("/")[0], recursive=True)
     aside = f"{path}.{uuid.uuid4().hex}.tmp"
     with system.open_output_stream(aside) as stream:

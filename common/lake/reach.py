@@ -9,11 +9,13 @@ import time
 from urllib.parse import urlsplit
 
 from common.errors import PipelineError, StorageUnreachableError, UsageError
+from common.runtime.object_store import is_object_store, require_bucket
 
 WAIT_SECONDS = 20.0
 ASK_AGAIN_SECONDS = 60.0
 MALFORMED = 2
-# Arrow waits minutes for a server that is silent, and again when the process ends; only a process of its own can be stopped.
+# Elsewhere than on S3, Arrow waits minutes for a server that is silent, and again when the process ends; only a process of its
+# own can be stopped.
 _LOOK = f"""
 import sys
 import pyarrow
@@ -45,6 +47,21 @@ def require_reachable(uri: str) -> None:
 
 
 def _look(uri: str, host: str) -> PipelineError | None:
+    return _look_in_bucket(uri, host) if is_object_store(uri) else _look_elsewhere(uri, host)
+
+
+def _look_in_bucket(uri: str, host: str) -> PipelineError | None:
+    try:
+        require_bucket(uri, WAIT_SECONDS)
+    except UsageError as error:
+        return error
+    except OSError as error:
+        silent = "Timeout was reached" in str(error)
+        return _unreachable(host, f"no answer within {WAIT_SECONDS:g} s" if silent else str(error))
+    return None
+
+
+def _look_elsewhere(uri: str, host: str) -> PipelineError | None:
     try:
         done = subprocess.run(
             [sys.executable, "-c", _LOOK], input=uri, capture_output=True, text=True, check=False, timeout=WAIT_SECONDS

@@ -13,6 +13,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from common.lake import delta_log
+from common.runtime.object_store import delta_options
 
 Slice = Mapping[str, Sequence[Any]]
 TRIES = 5
@@ -70,6 +71,7 @@ def _create(
         mode="error",
         partition_by=list(partition_by),
         configuration=configuration,
+        storage_options=delta_options(uri),
         # A retry would append to a table that another writer has created meanwhile.
         commit_properties=CommitProperties(chosen.commit.custom_metadata, max_commit_retries=0),
     )

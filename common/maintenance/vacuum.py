@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from deltalake import DeltaTable
-
 from common.contracts import layout
 from common.contracts.layout import Table
 from common.lake import delta_log, pins
@@ -34,7 +32,7 @@ def vacuum(run: Run, older_than_hours: int | None = None) -> dict[str, int]:
 def _vacuum(run: Run, table: Table, hours: int | None) -> int:
     with committing(run.settings.lake, table.path):
         remove = partial(
-            DeltaTable(run.path(table)).vacuum,
+            delta_log.at_version(run.path(table)).vacuum,
             retention_hours=hours,
             enforce_retention_duration=hours is None,
             full=True,

@@ -30,7 +30,10 @@ class _Empty(BaseHTTPRequestHandler):
         self.wfile.write(listing)
 
     def do_HEAD(self) -> None:
-        self.send_error(404)
+        """The bucket is there, and nothing in it."""
+        self.send_response(404 if self.path.count("/") > 1 else 200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
         pass
