@@ -75,7 +75,7 @@ test: setup setup-airflow ## the quick test suite
 	@$(DAG_TESTS)
 	@$(TESTS) -m "not slow"
 
-test-all: setup setup-airflow ## every test, the long ones too, and the coverage
+test-all: setup-s3 setup-airflow ## every test, the long ones too, and the coverage
 	@$(DAG_TESTS)
 	@$(TESTS) --cov --cov-report=term
 

@@ -9,7 +9,7 @@ from common.contracts.layout import Table
 from common.lake import delta_log, pins
 from common.lake.commit_metadata import arrow_commit
 from common.lake.files import list_files
-from common.lake.locks import committing
+from common.lake.locks import committing, keeping
 from common.runtime.run import Run
 
 
@@ -30,7 +30,8 @@ def vacuum(run: Run, older_than_hours: int | None = None) -> dict[str, int]:
 
 
 def _vacuum(run: Run, table: Table, hours: int | None) -> int:
-    with committing(run.settings.lake, table.path):
+    lake = run.settings.lake
+    with keeping(lake, table.path), committing(lake, table.path):
         remove = partial(
             delta_log.at_version(run.path(table)).vacuum,
             retention_hours=hours,

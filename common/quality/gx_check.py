@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.contracts.expectations import Rule
 from common.lake.files import is_local, local_path
-from common.lake.locks import hold
+from common.lake.locks import hold_here
 from common.quality import gx
 from common.quality.result import EXAMPLES, CheckResult
 
@@ -35,7 +35,7 @@ def _kept(rows: DataFrame, rules: list[Rule], name: str, lake: str, masked: froz
     errors = gx.library().exceptions.GreatExpectationsError
     try:
         # One context file serves all datasets, so read and change it under a lock.
-        with hold(lake, "gx", WAIT_SECONDS):
+        with hold_here(lake, "gx", WAIT_SECONDS):
             context, checkpoint = gx.stored_checkpoint(local_path(lake), name, rules)
         return gx.validate(context, checkpoint, rows, masked)
     except (OSError, errors) as error:

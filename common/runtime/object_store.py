@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from common.errors import UsageError
 
 if TYPE_CHECKING:
+    from obstore.store import S3Store
     from pyarrow.fs import S3FileSystem
 
 SCHEME = "s3://"
@@ -127,6 +128,25 @@ def delta_options(uri: str) -> dict[str, str] | None:
     }
     named = {"endpoint": store.endpoint, "region": store.region}
     return options | {name: value for name, value in named.items() if value}
+
+
+def obstore_of(bucket: str) -> S3Store:
+    """The same store for conditional writes; it takes the keys from the environment itself."""
+    from obstore.store import S3Store
+
+    store = declared()
+    named = {"endpoint": store.endpoint, "region": store.region}
+    config = {"virtual_hosted_style_request": str(not store.path_style).lower()}
+    return S3Store(
+        bucket,
+        config={**config, **{name: value for name, value in named.items() if value}},  # type: ignore[arg-type]
+        client_options={
+            "allow_http": store.plain_http,
+            "connect_timeout": f"{CONNECT_SECONDS}s",
+            "timeout": f"{REQUEST_SECONDS}s",
+        },
+        retry_config={"max_retries": ATTEMPTS - 1},
+    )
 
 
 def spark_options(*uris: str) -> dict[str, str]:

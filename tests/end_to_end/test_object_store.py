@@ -7,15 +7,18 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from common.errors import UsageError
 from common.lake import delta_log, pins
 from common.lake.commit_metadata import unsigned_commit
 from common.maintenance import vacuum
+from common.runtime.object_store import require_jars
 from jobs.datasets.churn import sample as churn
 from jobs.datasets.transactions import sample as transactions
 from tests.support.play_lake import PlayLake
@@ -37,6 +40,7 @@ class Place:
     lake: str
     landing: str
     environment: dict[str, str]
+    machine: str = "one"
 
     def job(self, name: str, *arguments: str, dataset: str = "churn", ds: str = RANGE) -> dict[str, Any]:
         code, line, errors = self.ends(name, *arguments, dataset=dataset, ds=ds)
@@ -62,6 +66,7 @@ class Place:
 
     def _run(self, words: list[str]) -> subprocess.CompletedProcess[str]:
         places = {"LAKE": self.lake, "LANDING": self.landing, "ONLINE": f"sqlite:///{self.files}/online.db"}
+        places |= {"XDG_STATE_HOME": f"{self.files}/state of {self.machine}"}
         env = {**os.environ, "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1", **places, **self.environment}
         return subprocess.run(words, env=env, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
 
@@ -69,9 +74,18 @@ class Place:
         """Read as plain files, past the store and past this project's readers."""
         return PlayLake(self.files, dataset)
 
+    def content(self, lake: str) -> dict[str, list[str]]:
+        """Every row of every table of one of its lakes."""
+        found = self.tables("churn").content()
+        return {path.removeprefix(f"{lake}/"): found[path] for path in found if path.startswith(f"{lake}/")}
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    try:
+        require_jars()
+    except UsageError as error:
+        pytest.skip(str(error))
     with s3_server(tmp_path_factory.mktemp("s3"), "lake", "landing") as started:
         yield started
 
@@ -91,14 +105,34 @@ def land(place: Place) -> None:
         sample.main(name, sample.COLUMNS, sample.generate, words)
 
 
-def test_the_tables_equal_those_of_a_laptop(stored: Place, tmp_path: Path) -> None:
-    laptop = Place(tmp_path, str(tmp_path / "lake" / "here"), str(tmp_path / "landing"), {})
-    shutil.copytree(stored.files / "landing", tmp_path / "landing")
-    laptop.job("backfill", dataset=" ".join(DATASETS))
-    there, here = (place.tables("churn").content() for place in (stored, laptop))
-    assert sorted(there) == sorted(here)
-    assert {path for path in here if there[path] != here[path]} == set()
-    assert len(here["here/published/churn/v1"]) > 100
+@pytest.fixture(scope="module")
+def laptop(stored: Place, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """Every row of every table that the same files make on a laptop."""
+    files = tmp_path_factory.mktemp("laptop")
+    shutil.copytree(stored.files / "landing", files / "landing")
+    place = Place(files, str(files / "lake" / "here"), str(files / "landing"), {})
+    place.job("backfill", dataset=" ".join(DATASETS))
+    return place.content("here")
+
+
+def test_the_tables_equal_those_of_a_laptop(stored: Place, laptop: dict[str, list[str]]) -> None:
+    there = stored.content("here")
+    assert sorted(there) == sorted(laptop)
+    assert {path for path in laptop if there[path] != laptop[path]} == set()
+    assert len(laptop["published/churn/v1"]) > 100
+
+
+def test_two_machines_work_on_one_lake(stored: Place, laptop: dict[str, list[str]]) -> None:
+    """Each has locks of its own, so that only the store is between them."""
+    one, other = (replace(stored, lake="s3a://lake/two", machine=name) for name in ("one", "other"))
+    with ThreadPoolExecutor(2) as threads:
+        [*threads.map(lambda place, ds: place.job("backfill", ds=ds), (one, other), DAYS)]
+        one.job("backfill")
+        again = [*threads.map(lambda place: place.ends("ingest", "--full-refresh", ds=DAYS[0])[0], (one, other))]
+    assert {*again} in ({0}, {0, 5})
+    there = stored.content("two")
+    assert {path for path in there if there[path] != laptop[path]} == set()
+    assert not list((stored.files / "lake/two/leases").glob("*.json"))
 
 
 def test_nothing_is_left_beside_the_lake(stored: Place) -> None:
