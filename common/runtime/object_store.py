@@ -162,7 +162,8 @@ def spark_options(*uris: str) -> dict[str, str]:
         "connection.establish.timeout": f"{CONNECT_SECONDS}s",
         "connection.timeout": f"{REQUEST_SECONDS}s",
         "attempts.maximum": str(ATTEMPTS),
-        "retry.limit": str(ATTEMPTS),
+        # Again after those of the SDK.
+        "retry.limit": "1",
     }
     named = {"endpoint": store.endpoint, "endpoint.region": store.region}
     options |= {name: value for name, value in named.items() if value}

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -188,3 +189,35 @@ def test_what_a_pin_keeps_outlives_vacuum(stored: Place, server: S3Server, monke
     pins.release("s3://lake/here", "older")
     assert vacuum.vacuum(run, older_than_hours=0)["features/churn/v1"] > 0
     assert len(list(files.rglob("*.parquet"))) < len(kept)
+
+
+def test_a_store_cut_off_in_mid_run_is_told_and_heals(
+    stored: Place, laptop: dict[str, list[str]], tmp_path: Path
+) -> None:
+    with s3_server(tmp_path, "lake", "landing") as other:
+        place = Place(other.folder, "s3a://lake/here", "s3a://landing", other.environment)
+        shutil.copytree(stored.files / "landing", place.files / "landing", dirs_exist_ok=True)
+        with ThreadPoolExecutor(1) as threads:
+            run = threads.submit(place.ends, "backfill")
+            log = place.files / "lake/here/processed/churn/_delta_log"
+            while not run.done() and not (log.exists() and len(list(log.glob("*.json"))) > 1):
+                time.sleep(0.05)
+            other.stop()
+            cut_off = time.monotonic()
+            code, line, errors = run.result()
+        assert (code, line["error"]) == (1, "StorageUnreachableError"), errors[-3000:]
+        assert "the object store stopped answering" in line["message"]
+        assert "Traceback" not in errors
+        assert time.monotonic() - cut_off < 120
+        other.start()
+        place.job("backfill")
+        there = place.content("here")
+        assert {path for path in there if there[path] != laptop[path]} == set()
+
+
+def test_wrong_keys_end_a_job_before_it_starts(stored: Place) -> None:
+    stranger = replace(stored, environment={**stored.environment, "AWS_SECRET_ACCESS_KEY": "guessed-at"})
+    code, line, errors = stranger.ends("ingest", ds=DAYS[0])
+    assert (code, line["error"]) == (2, "UsageError"), errors[-3000:]
+    assert "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in line["message"]
+    assert "guessed-at" not in errors + str(line)
