@@ -10,6 +10,7 @@ from typing import Any
 
 from pyarrow import fs
 
+from common.lake.buckets import read_object
 from common.lake.reach import require_reachable
 from common.runtime.object_store import SCHEME, arrow_file_system, canonical, is_object_store
 
@@ -37,10 +38,12 @@ def local_path(uri: str) -> Path:
 
 
 def read_bytes(uri: str) -> bytes:
-    """Python opens a small local file four times as fast as Arrow does."""
+    """Python opens a small local file four times as fast as Arrow does, which asks a store twice for one object."""
     if is_local(uri):
         with open(uri.removeprefix("file://"), "rb") as file:  # noqa: PTH123
             return file.read()
+    if is_object_store(uri):
+        return read_object(uri)
     system, path = locate(uri)
     with system.open_input_stream(path) as stream:
         return bytes(stream.read())
@@ -48,10 +51,8 @@ def read_bytes(uri: str) -> bytes:
 
 def read_json(uri: str) -> dict[str, Any] | None:
     """Return the JSON object in the file, or None if it is missing or unreadable."""
-    system, path = locate(uri)
     try:
-        with system.open_input_stream(path) as stream:
-            content = json.loads(stream.read())
+        content = json.loads(read_bytes(uri))
     except (FileNotFoundError, ValueError):
         return None
     return content if isinstance(content, dict) else None
@@ -59,10 +60,8 @@ def read_json(uri: str) -> dict[str, Any] | None:
 
 def read_text(uri: str) -> str:
     """Return the text of the file; empty if it is missing."""
-    system, path = locate(uri)
     try:
-        with system.open_input_stream(path) as stream:
-            return str(stream.read().decode(errors="replace"))
+        return read_bytes(uri).decode(errors="replace")
     except FileNotFoundError:
         return ""
 

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from common.errors import LockedError
-from common.lake.conditional_puts import Bucket
+from common.lake.buckets import Bucket
 
 FOLDER = "leases"
 # After this long without a sign of life, the holder is taken for dead. Clocks of two machines may differ by some of it.

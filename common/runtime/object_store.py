@@ -131,10 +131,14 @@ def delta_options(uri: str) -> dict[str, str] | None:
 
 
 def obstore_of(bucket: str) -> S3Store:
-    """The same store for conditional writes; it takes the keys from the environment itself."""
+    """The same store for requests of one object; it takes the keys from the environment itself."""
+    return _obstore(bucket, declared(), _identity())
+
+
+@lru_cache(maxsize=4)
+def _obstore(bucket: str, store: ObjectStore, _identity: int) -> S3Store:
     from obstore.store import S3Store
 
-    store = declared()
     named = {"endpoint": store.endpoint, "region": store.region}
     config = {"virtual_hosted_style_request": str(not store.path_style).lower()}
     return S3Store(

@@ -191,6 +191,43 @@ def test_what_a_pin_keeps_outlives_vacuum(stored: Place, server: S3Server, monke
     assert len(list(files.rglob("*.parquet"))) < len(kept)
 
 
+def test_a_day_that_spark_commits(stored: Place, tmp_path: Path) -> None:
+    """So many rows that Spark writes them, and then many corrections, which it merges."""
+    big = replace(stored, lake="s3a://lake/big", landing=str(tmp_path))
+    words = ["--start", DAYS[0], "--days", "1", "--rows", "30000", "--seed", "3", "--out", str(tmp_path)]
+    transactions.main("transactions", transactions.COLUMNS, transactions.generate, words)
+    for name in ("ingest", "clean"):
+        big.job(name, dataset="transactions", ds=DAYS[0])
+    commits = committers(stored.files / "lake/big/processed/transactions")
+    assert any("Spark" in name for name in commits), commits
+    rows = len(big.content("big")["processed/transactions"])
+    assert rows > 25_000
+    for part in tmp_path.rglob("part-*"):
+        if part.suffix == ".csv":
+            part.write_text(part.read_text().replace(",card", ",cash"))
+    big.job("ingest", dataset="transactions", ds=DAYS[0])
+    changed = big.job("clean", dataset="transactions", ds=DAYS[0])
+    assert changed["outcome"] == "done"
+    assert len(big.content("big")["processed/transactions"]) == rows
+
+
+def committers(table: Path) -> list[str]:
+    """The program that made each commit."""
+    logs = sorted((table / "_delta_log").glob("*.json"))
+    entries = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
+    return [entry["commitInfo"].get("engineInfo", "") for entry in entries if "commitInfo" in entry]
+
+
+def test_the_other_jobs_run_there_too(stored: Place) -> None:
+    for name in ("maintain", "compact"):
+        assert stored.job(name, ds=DAYS[1])["outcome"] in ("done", "nothing"), name
+    log = json.loads(stored.features("log", "churn", "--json"))["versions"]
+    (run_id, *_) = [version["days"][DAYS[0]]["run_id"] for version in log if DAYS[0] in version["days"]]
+    assert "churn" in stored.features("reproduce", run_id)
+    assert "churn" in stored.features("plan", "--dataset", "churn")
+    assert DAYS[0] in stored.python("-m", "common.reports.status")
+
+
 def test_a_store_cut_off_in_mid_run_is_told_and_heals(
     stored: Place, laptop: dict[str, list[str]], tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from common.errors import LockedError, StorageUnreachableError
 from common.lake import leases, reach
-from common.lake.conditional_puts import Bucket
+from common.lake.buckets import Bucket
 from common.lake.leases import lease
 from common.lake.locks import hold, hold_here
 from tests.support.s3_server import S3Server, s3_server

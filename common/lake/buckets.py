@@ -1,4 +1,4 @@
-"""Objects that are written only if they are not there, or still as they were: what Arrow's file systems cannot do."""
+"""What Arrow's file systems cannot do on an object store: writes with a condition, and listings that start in the middle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from common.errors import StorageUnreachableError
 from common.lake.reach import require_reachable
-from common.runtime.object_store import obstore_of
+from common.runtime.object_store import canonical, obstore_of
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -30,7 +30,7 @@ class Bucket:
 
     @classmethod
     def of(cls, uri: str) -> Self:
-        require_reachable(uri)
+        require_reachable(canonical(uri))
         _, _, rest = uri.partition("://")
         name, _, path = rest.partition("/")
         return cls(obstore_of(name), f"{path.strip('/')}/" if path.strip("/") else "")
@@ -63,9 +63,24 @@ class Bucket:
                 return None
             return StoredObject(bytes(found.bytes()), str(found.meta["e_tag"]), found.meta["last_modified"])
 
+    def list_after(self, folder: str, name: str) -> list[tuple[str, int, datetime]]:
+        """Path, size and time of change of what follows that name in the folder, sorted by name."""
+        with _clear():
+            listed = self.store.list(folder, offset=f"{folder}/{name}")
+            return [(each["path"], each["size"], each["last_modified"]) for batch in listed for each in batch]
+
     def delete(self, key: str) -> None:
         with _clear():
             self.store.delete(key)
+
+
+def read_object(uri: str) -> bytes:
+    """In one request; raises FileNotFoundError if it is not there."""
+    bucket = Bucket.of(uri)
+    found = bucket.look(bucket.prefix.rstrip("/"))
+    if found is None:
+        raise FileNotFoundError(uri)
+    return found.content
 
 
 @contextmanager
