@@ -43,7 +43,7 @@ demo: environment ## 14 days of sample data through the whole chain
 	@$(MAKE) -s archive & archive=$$!; $(MAKE) -s days; code=$$?; wait $$archive && exit $$code
 	@echo; $(PYTHON) -m common.reports.status --short
 	@echo; $(PYTHON) -m jobs.datasets.churn.baseline
-	@echo "The lake is $$(realpath -m -- "$$LAKE"). Worth trying next:"
+	@case "$$LAKE" in *://*) place=$$LAKE ;; *) place=$$(realpath -m -- "$$LAKE") ;; esac; echo "The lake is $$place. Worth trying next:"
 	@echo "  make status"
 	@echo "  .venv/bin/spark-submit jobs/features.py --dataset transactions --ds 2026-01-05"
 	@echo "  .venv/bin/features show transactions --ds 2026-01-05"

@@ -186,12 +186,10 @@ def require_jars() -> None:
 
 def require_bucket(uri: str, seconds: float) -> None:
     """Raise UsageError unless the bucket is there and the store knows us; OSError if no store answers in time."""
-    from pyarrow.fs import FileType
-
     bucket, store = urlsplit(uri).netloc, declared()
     try:
         # Asked once, because each attempt may take as long as it is allowed to.
-        found = _s3_file_system(store, seconds, seconds, 1).get_file_info(bucket)
+        missing = _is_missing(_s3_file_system(store, seconds, seconds, 1), bucket)
     except OSError as error:
         if not is_refusal(str(error)):
             raise
@@ -199,8 +197,22 @@ def require_bucket(uri: str, seconds: float) -> None:
             f"{store.endpoint or 'AWS'} refused to show bucket {bucket}: {_reason(error)}. Nothing was changed. Set "
             f"{WHAT_TO_SET}, to those of somebody who may list, read and write {bucket}"
         ) from None
-    if found.type == FileType.NotFound:
+    if missing:
         raise UsageError(f"there is no bucket {bucket} at {store.endpoint or 'AWS'}; create it, or name another")
+
+
+def _is_missing(system: S3FileSystem, bucket: str) -> bool:
+    from pyarrow.fs import FileSelector, FileType
+
+    if system.get_file_info(bucket).type != FileType.NotFound:
+        return False
+    # Some stores say so of a key that they do not know; in a listing they say what they mean.
+    try:
+        system.get_file_info(FileSelector(bucket))
+    except OSError as error:
+        if is_refusal(str(error)):
+            raise
+    return True
 
 
 def is_refusal(message: str) -> bool:

@@ -23,7 +23,7 @@ from common.runtime.object_store import require_jars
 from jobs.datasets.churn import sample as churn
 from jobs.datasets.transactions import sample as transactions
 from tests.support.play_lake import PlayLake
-from tests.support.s3_server import S3Server, s3_server
+from tests.support.s3_server import KEYS, S3Server, s3_server
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,6 +142,13 @@ def test_nothing_is_left_beside_the_lake(stored: Place) -> None:
     kinds = {path.name for path in (stored.files / "lake" / "here").iterdir()}
     assert {"runs", "verdicts", "results", "profiles", "metrics", "lineage"} <= kinds
     assert not list((stored.files / "lake").rglob("*.tmp"))
+
+
+def test_the_keys_stand_in_no_file(stored: Place) -> None:
+    secrets = [value.encode() for value in KEYS.values() if value != "machine"]
+    files = [path for path in (stored.files / "lake").rglob("*") if path.is_file()]
+    assert len(files) > 100
+    assert not [path for path in files if any(secret in path.read_bytes() for secret in secrets)]
 
 
 def test_readers_pins_and_time_travel(stored: Place) -> None:
