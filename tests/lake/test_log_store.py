@@ -20,6 +20,7 @@ from tests.support.s3_server import S3Server, s3_server
 pytestmark = pytest.mark.slow
 JARS = Path(str(pyspark.__file__)).parent / "jars"
 VERSIONS = 25
+DELTAS_OWN = "io.delta.storage.S3SingleDriverLogStore"
 
 
 @pytest.fixture
@@ -47,31 +48,36 @@ def machines(server: S3Server) -> Iterator[list[JavaGateway]]:
             gateway.shutdown()
 
 
+def options_of(gateway: JavaGateway) -> Any:
+    options = gateway.jvm.org.apache.hadoop.conf.Configuration()
+    for name, value in object_store.spark_options("s3://lake").items():
+        options.set(name.removeprefix("spark.hadoop."), value)
+    return options
+
+
+def log_store(gateway: JavaGateway, name: str, options: Any) -> Any:
+    given = gateway.new_array(gateway.jvm.java.lang.Object, 1)
+    given[0] = options
+    return gateway.jvm.java.lang.Class.forName(name).getConstructors()[0].newInstance(given)
+
+
 def writer(gateway: JavaGateway, store: str) -> Any:
     """Writes a line as that log store of that machine; returns whether it was the first."""
     java: Any = gateway.jvm
-    options = java.org.apache.hadoop.conf.Configuration()
-    for name, value in object_store.spark_options("s3://lake").items():
-        options.set(name.removeprefix("spark.hadoop."), value)
-    log_store = gateway.jvm.java.lang.Class.forName(store).getConstructors()[0].newInstance(_array(gateway, options))
+    options = options_of(gateway)
+    log = log_store(gateway, store, options)
 
     def write(path: str, line: str) -> bool:
         lines = java.java.util.ArrayList()
         lines.add(line)
         try:
-            log_store.write(java.org.apache.hadoop.fs.Path(path), lines.iterator(), False, options)
+            log.write(java.org.apache.hadoop.fs.Path(path), lines.iterator(), False, options)
         except Py4JJavaError as error:
             assert error.java_exception.getClass().getName() == "java.nio.file.FileAlreadyExistsException", error
             return False
         return True
 
     return write
-
-
-def _array(gateway: JavaGateway, value: Any) -> Any:
-    array = gateway.new_array(gateway.jvm.java.lang.Object, 1)
-    array[0] = value
-    return array
 
 
 def race(server: S3Server, writers: list[Any], folder: str) -> list[tuple[list[bool], str]]:
@@ -95,5 +101,32 @@ def test_of_two_machines_one_makes_the_version(server: S3Server, machines: list[
     assert [sum(first) for first, _ in ours] == [1] * VERSIONS
     assert all(content == f"of machine {first.index(True)}\n" for first, content in ours)
     assert {first.index(True) for first, _ in ours} == {0, 1}, "they raced"
-    delta = race(server, [writer(machine, "io.delta.storage.S3SingleDriverLogStore") for machine in machines], "delta")
+    delta = race(server, [writer(machine, DELTAS_OWN) for machine in machines], "delta")
     assert max(sum(first) for first, _ in delta) == 2, "Delta's own log store no longer loses commits: use it"
+
+
+def test_it_lists_a_log_from_its_end(server: S3Server, machines: list[JavaGateway]) -> None:
+    folder = server.folder / "lake/raw/shop/_delta_log"
+    (folder / "_sidecars").mkdir(parents=True)
+    for name in [f"{version:020}.json" for version in range(1_200)] + ["_last_checkpoint", "_sidecars/x.parquet"]:
+        (folder / name).write_text("{}")
+    gateway, *_ = machines
+    options = options_of(gateway)
+
+    def listed(store: str, name: str) -> list[tuple[str, int, int]]:
+        path = gateway.jvm.org.apache.hadoop.fs.Path(f"s3://lake/raw/shop/_delta_log/{name}")
+        found, files = log_store(gateway, store, options).listFrom(path, options), []
+        while found.hasNext():
+            file = found.next()
+            if not file.isDirectory():
+                files.append((file.getPath().toString(), file.getLen(), file.getModificationTime()))
+        return files
+
+    for name in ("00000000000000001150.", f"{1_199:020}.json", f"{1_195:020}.checkpoint", f"{0:020}."):
+        before = len(server.requests())
+        ours = listed(object_store.LOG_STORE, name)
+        asked = [about for kind, about in server.requests()[before:] if kind == "LIST"]
+        assert ours == listed(DELTAS_OWN, name)
+        assert len(asked) == (1 if name > f"{200:020}" else 2)
+    with pytest.raises(Py4JJavaError, match="FileNotFoundException"):
+        listed(object_store.LOG_STORE, "../../none/_delta_log/0")
