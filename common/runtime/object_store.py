@@ -29,6 +29,8 @@ CONNECT_SECONDS = 5
 # Of one request; a data file is read and written in parts.
 REQUEST_SECONDS = 30
 ATTEMPTS = 3
+# A folder with no objects in it.
+NOWHERE = "_asked-for-to-see-who-answers"
 LOG_STORE = "pipeline.ConditionalS3LogStore"
 # As Arrow, deltalake and Hadoop say it.
 _REFUSALS = (
@@ -186,33 +188,26 @@ def require_jars() -> None:
 
 def require_bucket(uri: str, seconds: float) -> None:
     """Raise UsageError unless the bucket is there and the store knows us; OSError if no store answers in time."""
-    bucket, store = urlsplit(uri).netloc, declared()
+    from pyarrow.fs import FileSelector
+
+    store, place = declared(), canonical(uri).removeprefix(SCHEME).rstrip("/")
+    bucket = place.partition("/")[0]
+    # Asked once, because each attempt may take as long as it is allowed to, and within the folder: keys may be good for no other.
+    system = _s3_file_system(store, seconds, seconds, 1)
     try:
-        # Asked once, because each attempt may take as long as it is allowed to.
-        missing = _is_missing(_s3_file_system(store, seconds, seconds, 1), bucket)
+        system.get_file_info(FileSelector(f"{place}/{NOWHERE}"))
+    except FileNotFoundError:
+        return
     except OSError as error:
+        at = store.endpoint or "AWS"
+        if "NO_SUCH_BUCKET" in str(error):
+            raise UsageError(f"there is no bucket {bucket} at {at}; create it, or name another") from None
         if not is_refusal(str(error)):
             raise
         raise UsageError(
-            f"{store.endpoint or 'AWS'} refused to show bucket {bucket}: {_reason(error)}. Nothing was changed. Set "
-            f"{WHAT_TO_SET}, to those of somebody who may list, read and write {bucket}"
+            f"{at} refused to list {uri}: {_reason(error)}. Nothing was changed. Set {WHAT_TO_SET}, to those of somebody who may "
+            "list, read and write there"
         ) from None
-    if missing:
-        raise UsageError(f"there is no bucket {bucket} at {store.endpoint or 'AWS'}; create it, or name another")
-
-
-def _is_missing(system: S3FileSystem, bucket: str) -> bool:
-    from pyarrow.fs import FileSelector, FileType
-
-    if system.get_file_info(bucket).type != FileType.NotFound:
-        return False
-    # Some stores say so of a key that they do not know; in a listing they say what they mean.
-    try:
-        system.get_file_info(FileSelector(bucket))
-    except OSError as error:
-        if is_refusal(str(error)):
-            raise
-    return True
 
 
 def is_refusal(message: str) -> bool:

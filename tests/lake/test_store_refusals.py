@@ -28,7 +28,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server
 @pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
 def test_wrong_keys_are_told_with_what_to_set(server: S3Server, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, GUESSED)
-    with pytest.raises(UsageError, match="refused to show bucket lake: .* Set AWS_ACCESS_KEY_ID and") as refused:
+    with pytest.raises(UsageError, match="refused to list s3.*: .* Set AWS_ACCESS_KEY_ID and") as refused:
         write_json("s3a://lake/here/runs/x.json", {})
     assert refused.value.exit_code == 2
     assert GUESSED not in str(refused.value)

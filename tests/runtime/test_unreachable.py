@@ -30,10 +30,7 @@ class _Empty(BaseHTTPRequestHandler):
         self.wfile.write(listing)
 
     def do_HEAD(self) -> None:
-        """The bucket is there, and nothing in it."""
-        self.send_response(404 if self.path.count("/") > 1 else 200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        self.send_error(404)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
