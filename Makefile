@@ -29,7 +29,7 @@ python=$$(command -v python3.11 || command -v python3) || \
 	"$$python" $(1)
 endef
 
-.PHONY: help demo setup test test-all lint bench lock clean wipe status quarantine dataset check console docs setup-airflow airflow backfill cluster cluster-down up down logs
+.PHONY: help demo setup setup-s3 test test-all lint bench lock clean wipe status quarantine dataset check console docs setup-airflow airflow backfill cluster cluster-down up down logs
 # Parts of the targets above.
 .PHONY: environment archive days
 
@@ -43,7 +43,7 @@ demo: environment ## 14 days of sample data through the whole chain
 	@$(MAKE) -s archive & archive=$$!; $(MAKE) -s days; code=$$?; wait $$archive && exit $$code
 	@echo; $(PYTHON) -m common.reports.status --short
 	@echo; $(PYTHON) -m jobs.datasets.churn.baseline
-	@echo "The lake is $$(realpath -m -- "$$LAKE"). Worth trying next:"
+	@case "$$LAKE" in *://*) place=$$LAKE ;; *) place=$$(realpath -m -- "$$LAKE") ;; esac; echo "The lake is $$place. Worth trying next:"
 	@echo "  make status"
 	@echo "  .venv/bin/spark-submit jobs/features.py --dataset transactions --ds 2026-01-05"
 	@echo "  .venv/bin/features show transactions --ds 2026-01-05"
@@ -68,11 +68,14 @@ days:
 setup: ## make .venv, the environment of jobs, tests and lint
 	@$(call with_python,conf/environments.py dev archive)
 
+setup-s3: setup ## let Spark reach a lake or landing files on an object store
+	@$(call with_python,conf/environments.py s3 archive)
+
 test: setup setup-airflow ## the quick test suite
 	@$(DAG_TESTS)
 	@$(TESTS) -m "not slow"
 
-test-all: setup setup-airflow ## every test, the long ones too, and the coverage
+test-all: setup-s3 setup-airflow ## every test, the long ones too, and the coverage
 	@$(DAG_TESTS)
 	@$(TESTS) --cov --cov-report=term
 

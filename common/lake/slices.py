@@ -12,6 +12,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from common.lake import delta_log
 from common.lake.retry import retry
+from common.runtime.object_store import delta_options
 
 Slice = Mapping[str, Sequence[Any]]
 
@@ -65,6 +66,7 @@ def _create(
             mode="error",
             partition_by=list(partition_by),
             configuration=configuration,
+            storage_options=delta_options(uri),
             # A retry would append to a table that another writer has created meanwhile.
             commit_properties=CommitProperties(chosen.commit.custom_metadata, max_commit_retries=0),
         )

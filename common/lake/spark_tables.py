@@ -25,6 +25,7 @@ from common.lake.files import is_local, local_path
 from common.lake.locks import committing
 from common.lake.retry import retry
 from common.runtime import plan_size
+from common.runtime.object_store import delta_options
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
@@ -194,6 +195,7 @@ def _make(run: Run, table: Table) -> None:
                 Schema.from_json(schema_of(run.spark, table.columns).json()),
                 partition_by=[*table.partition],
                 configuration=table_properties.of_spark_table(table),
+                storage_options=delta_options(path),
                 commit_properties=arrow_commit(run, {"touched": []}),
             )
         except DeltaError:

@@ -19,6 +19,7 @@ from typing import Any, NoReturn, TextIO
 from common.contracts import datasets
 from common.days import FORM, begun_days
 from common.errors import PipelineError, SourceMissingError, UsageError, advice, has_started
+from common.lake.reach import explaining
 from common.orchestration import interruption
 from common.orchestration.chain import check_declarations, missed, run_chain
 from common.orchestration.job import ChainStep, Job, Line, describe, run_day, run_together
@@ -133,7 +134,8 @@ def _run(name: str, work: Callable[[dict[str, Any]], Line], parse: Callable[[], 
         jvm.leave_interrupts_to_python()
         options = parse()
         line |= {"dataset": options["dataset"], "ds": options["ds"]}
-        line = interruption.run_beside(lambda: work(options))
+        with explaining():
+            line = interruption.run_beside(lambda: work(options))
         code = SourceMissingError.exit_code if line.get("missing") else 0
     except PipelineError as error:
         line |= describe(error)

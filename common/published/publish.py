@@ -159,5 +159,5 @@ def _is_news(facts: dict[str, Any], theirs: dict[str, Any] | None) -> bool:
 def _stream(days: Sequence[ValidatedDay]) -> pa.RecordBatchReader:
     """Stream the days' rows with Arrow, because `deltalake` cannot read while it writes."""
     first = days[0]
-    table = DeltaTable(first.run.path(layout.features(first.run.contract)), version=first.version)
+    table = delta_log.at_version(first.run.path(layout.features(first.run.contract)), first.version)
     return delta_log.dataset(table).scanner(filter=pc.field("ds").isin([day.run.ds for day in days])).to_reader()
