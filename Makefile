@@ -29,7 +29,7 @@ python=$$(command -v python3.11 || command -v python3) || \
 	"$$python" $(1)
 endef
 
-.PHONY: help demo setup test test-all lint bench lock clean wipe status quarantine dataset check contracts report docs setup-airflow airflow backfill cluster cluster-down up down logs
+.PHONY: help demo setup test test-all lint bench lock clean wipe status quarantine dataset check contracts report docs setup-kafka setup-airflow airflow backfill cluster cluster-down up down logs
 # Parts of the targets above.
 .PHONY: environment archive days
 
@@ -67,6 +67,9 @@ days:
 
 setup: ## make .venv, the environment of jobs, tests and lint
 	@$(call with_python,conf/environments.py dev archive)
+
+setup-kafka: setup ## fetch a Kafka broker, for the tests that need one
+	@$(call with_python,conf/environments.py kafka)
 
 test: setup setup-airflow ## the quick test suite
 	@$(DAG_TESTS)

@@ -30,8 +30,8 @@ def require_json_lines(first: str, shown: Shown = list) -> None:
         )
 
 
-class _Records:
-    """Puts the lines of one file into blocks, and knows whether a value goes on in the next line."""
+class JsonObjects:
+    """Takes one object a text apart: the values of the wanted names as text, as they are written."""
 
     def __init__(
         self,
@@ -42,23 +42,38 @@ class _Records:
     ) -> None:
         self._wanted, self._known, self._rename, self._longest = wanted, set(wanted), rename, longest
         self._marks = decimal_marks(declared)
-        self._goes_on = False
         self.unknown = UnknownNames()
+
+    def fields(self, text: str) -> tuple[str, dict[str, Any]]:
+        """The problem, or the object's values by the contract's names."""
+        return ("too_long", {}) if len(text) > self._longest else _json_object(text, self._known, self._rename)
+
+    def cut(self, text: str) -> str:
+        return text[: self._longest]
+
+    def row(self, fields: dict[str, Any]) -> list[str | None]:
+        self.unknown.add(fields.keys() - self._known)
+        return [_as_text(fields.get(name), self._marks.get(name, ".")) for name in self._wanted]
+
+
+class _Lines:
+    """Puts the lines of one file into blocks, and knows whether a value goes on in the next line."""
+
+    def __init__(self, objects: JsonObjects) -> None:
+        self._objects = objects
+        self._goes_on = False
 
     def take(self, line: str, batch: ParsedBlock) -> None:
         batch.lines += 1
         problem, fields = self._fields(line)
         if problem:
-            batch.refuse(problem, line[: self._longest].removesuffix("\r"))
+            batch.refuse(problem, self._objects.cut(line).removesuffix("\r"))
             return
-        batch.rows.append([_as_text(fields.get(name), self._marks.get(name, ".")) for name in self._wanted])
-        self.unknown.add(fields.keys() - self._known)
+        batch.rows.append(self._objects.row(fields))
 
     def _fields(self, line: str) -> tuple[str, dict[str, Any]]:
         part = self._goes_on
-        problem, fields = (
-            ("too_long", {}) if len(line) > self._longest else _json_object(line, self._known, self._rename)
-        )
+        problem, fields = self._objects.fields(line)
         if text := line.rstrip():
             self._goes_on = problem in ("not_json", "too_long") and text.endswith(GOES_ON)
         return problem or ("part_of_a_value" if part else ""), fields
@@ -76,14 +91,15 @@ def json_batches(
     A number gets the decimal mark that its column declares, as its text is read with it later. An object behind a line that
     is not complete is a part of that line's value, and no record.
     """
-    records = _Records(wanted, rename, longest, declared)
+    objects = JsonObjects(wanted, rename, longest, declared)
+    records = _Lines(objects)
     for block in blocks:
         batch = ParsedBlock()
         for line in block:
             if not is_blank(line):
                 records.take(line, batch)
         yield batch
-    yield ParsedBlock(extra=set(records.unknown.shown()))
+    yield ParsedBlock(extra=set(objects.unknown.shown()))
 
 
 def _json_object(line: str, known: set[str], rename: Callable[[list[str]], list[str]]) -> tuple[str, dict[str, Any]]:
