@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from common.contracts.contract import LINE, Contract
 from common.contracts.declared_source import ASKED_ONCE, DeclaredSource, require_choice
 from common.days import day_range
-from common.errors import ContractDeclarationError, PipelineError, SourceMissingError, SourceUnreachableError, require
+from common.errors import ContractDeclarationError, PipelineError, SourceMissingError, require
 from common.lake.delta_log import TableLog
 from common.names import NAME
-from common.sources.kafka_client import KafkaTopic, kafka_address
+from common.sources.kafka_client import KafkaTopic, kafka_address, unread
 from common.sources.kafka_messages import KEY, PARTITION, VALUE, MessageReader
 from common.sources.kafka_ranges import FoundRanges, KeptRanges, OffsetRange, PeriodOffsets, lost
 from common.sources.rows import is_over, require_over
@@ -32,7 +32,6 @@ TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 NEAR = 31
 # What a message may be, in bytes, before it is known: up to so many records count as few.
 USUAL_BYTES = 500
-KAFKA_SAID = re.compile(r"org\.apache\.kafka\.[\w.]+(?:Exception|Error)(?:: .*)?|\[KAFKA_DATA_LOSS.*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +62,10 @@ class Kafka(DeclaredSource):
             require(fits, f"{name} {getattr(self, name)} is not allowed; expected {least} or more")
         named = not self.deleted_as or bool(self.key_as)
         require(named, "deleted_as needs key_as: a message without a value says by its key alone what is deleted")
+
+    @property
+    def can_be_followed(self) -> bool:
+        return not self.compacted
 
     @property
     def beside(self) -> list[str]:
@@ -237,14 +240,4 @@ class OpenedTopic(Source):
         return {number: each.end for number, each in ranges.items()} | first_between(messages, moment, now)
 
     def explain(self, error: Exception) -> PipelineError | None:
-        return unread(self.declared, error)
-
-
-def unread(declared: Kafka, error: Exception) -> PipelineError | None:
-    """The error of reading as one that says what to do; None if Kafka has no part in it."""
-    said = [found for line in str(error).splitlines() if (found := KAFKA_SAID.search(line))]
-    if not said:
-        return None
-    return SourceUnreachableError(
-        f"{declared.topic} of {declared.cluster} could not be read to its end: {said[-1][0]}. Nothing was written; run again."
-    )
+        return unread(self.declared.topic, self.declared.cluster, error)

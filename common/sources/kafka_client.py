@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +30,9 @@ LOGIN = ("Authentication", "IllegalSaslState", "UnsupportedSaslMechanism")
 ABSENT = ("UnknownTopicOrPartition", "InvalidTopic")
 SETTINGS = ("Config", "KafkaException")
 NOW_AND_THEN = ("Timeout", "Disconnect", "Network", "NotLeader", "LeaderNotAvailable", "CoordinatorNotAvailable")
+
+# In the errors of Spark, what Kafka's client or the connector said.
+KAFKA_SAID = re.compile(r"org\.apache\.kafka\.[\w.]+(?:Exception|Error)(?:: .*)?|\[KAFKA_DATA_LOSS.*")
 
 
 @dataclass(frozen=True)
@@ -204,3 +208,13 @@ def explained(address: KafkaAddress, topic: str, name: str, message: str) -> Pip
     if name.startswith(SETTINGS):
         return UsageError(f"{address.variable} can't be used: {said}. Correct it, or the file it names.")
     return PipelineError(f"{address.place} failed: {name}: {said}")
+
+
+def unread(topic: str, cluster: str, error: Exception) -> PipelineError | None:
+    """The error of reading as one that says what to do; None if Kafka has no part in it."""
+    said = [found for line in str(error).splitlines() if (found := KAFKA_SAID.search(line))]
+    if not said:
+        return None
+    return SourceUnreachableError(
+        f"{topic} of {cluster} could not be read to its end: {said[-1][0]}. Nothing was written; run again."
+    )

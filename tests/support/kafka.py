@@ -35,6 +35,7 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=1
 auto.create.topics.enable=false
 log.cleaner.enable=false
+log.retention.ms=-1
 """
 ID = "MkU3OEVBNTcwNTJENDM2Qk"
 SMALL = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
