@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from common.contracts.column import Column
@@ -12,6 +13,8 @@ from common.sources.unknown_names import UnknownNames
 
 # A line that ends so leaves a value open in which an object may stand on the next line.
 GOES_ON = (",", ":", "[")
+# Of the names of objects, how many are kept with what they are in the contract.
+SHAPES = 1_000
 
 
 def require_json_lines(first: str, shown: Shown = list) -> None:
@@ -40,7 +43,9 @@ class JsonObjects:
         longest: int,
         declared: Sequence[Column],
     ) -> None:
-        self._wanted, self._known, self._rename, self._longest = wanted, set(wanted), rename, longest
+        self._wanted, self._known, self._longest = wanted, set(wanted), longest
+        # Most objects have the same names.
+        self._rename = lru_cache(SHAPES)(lambda names: rename([*names]))
         self._marks = decimal_marks(declared)
         self.unknown = UnknownNames()
 
@@ -102,14 +107,16 @@ def json_batches(
     yield ParsedBlock(extra=set(objects.unknown.shown()))
 
 
-def _json_object(line: str, known: set[str], rename: Callable[[list[str]], list[str]]) -> tuple[str, dict[str, Any]]:
+def _json_object(
+    line: str, known: set[str], rename: Callable[[tuple[str, ...]], list[str]]
+) -> tuple[str, dict[str, Any]]:
     try:
-        pairs = json.loads(line, object_pairs_hook=_Pairs, parse_float=_Number, parse_int=_Number, parse_constant=str)
+        pairs = _DECODER.decode(line)
     except (ValueError, RecursionError):
         return "not_json", {}
     if not isinstance(pairs, _Pairs):
         return "not_an_object", {}
-    fields = dict(zip(rename([name for name, _ in pairs]), (value for _, value in pairs), strict=True))
+    fields = dict(zip(rename(tuple([name for name, _ in pairs])), (value for _, value in pairs), strict=True))
     if len(fields) != len(pairs):
         return "name_twice", {}
     if any(isinstance(fields[name], list) for name in known & fields.keys()):
@@ -136,9 +143,15 @@ class _Pairs(list[tuple[str, Any]]):
     """An object's pairs, kept as a list so that a repeated name is noticed."""
 
 
+# Made once: json.loads would make one for every record.
+_DECODER = json.JSONDecoder(object_pairs_hook=_Pairs, parse_float=_Number, parse_int=_Number, parse_constant=str)
+
+
 def _as_text(value: Any, mark: str) -> str | None:
+    if type(value) is str:
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, _Number):
-        return value.replace(".", mark)
+        return str(value) if mark == "." else value.replace(".", mark)
     return value if value is None else str(value)
