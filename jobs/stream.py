@@ -34,7 +34,7 @@ def stream(runs: list[Run]) -> Line:
     how = Following(Period(run.contract, run.ds).start, checkpoint, options["most_records"], seconds)
     follow(run.spark, source, how, lambda until, batch: periods.take(run, until, batch))
     periods.close(run)
-    return {**summary(str(run.ds), periods.lines_of(run)), "job": "stream"}
+    return {**summary(str(run.ds), periods.result(run)), "job": "stream"}
 
 
 def is_over(run: Run) -> bool:

@@ -16,7 +16,7 @@ from common.days import day_range, latest_day
 from common.errors import ContractViolationError
 from common.lake.delta_log import TableLog
 from common.orchestration.chain import run_chain
-from common.orchestration.job import ChainStep, Line, describe
+from common.orchestration.job import ChainStep, Line
 from common.runtime.run import Run
 
 # A period that was open longer ago than that is the backfill's.
@@ -29,6 +29,7 @@ class OpenPeriods:
     whole_steps: list[ChainStep]  # of a period that is over
     is_over: Callable[[Run], bool]
     lines: dict[str, Line] = field(default_factory=dict)  # the last one of each period
+    refused: dict[str, ContractViolationError] = field(default_factory=dict)  # periods that the gate holds back by now
 
     def take(self, run: Run, until: Mapping[int, int], batch: str) -> None:
         """Run the periods from the first one that is open up to the one that holds the last of the records."""
@@ -51,20 +52,22 @@ class OpenPeriods:
             if not facts.get("whole", True) and self.is_over(day):
                 self._run(day)
 
-    def lines_of(self, run: Run) -> list[Line]:
-        """The last line of each period; one that says so if nothing came."""
-        return [*self.lines.values()] or [_line(run, "nothing")]
+    def result(self, run: Run) -> list[Line]:
+        """The last line of each period, or one that says that nothing came; raises if the gate holds one back."""
+        for error in self.refused.values():
+            raise error
+        nothing = {"job": "stream", "dataset": run.contract.name, "ds": str(run.ds), "outcome": "nothing"}
+        return [*self.lines.values()] or [{**nothing, "counts": {}, "read": {}, "written": {}, "stale": []}]
 
     def _run(self, day: Run) -> None:
         steps = self.open_steps if day.options else self.whole_steps
+        self.refused.pop(str(day.ds), None)
         try:
-            for line in run_chain(steps, [day]):
-                if "missing" not in line:
-                    self.lines[line["ds"]] = line
+            self.lines.update({line["ds"]: line for line in run_chain(steps, [day]) if "missing" not in line})
         except ContractViolationError as error:
             # The rows are in raw and quarantine; readers keep what was published, and the next micro-batch tries again.
             day.log.error("%s", error)
-            self.lines[str(day.ds)] = {**_line(day, "refused"), **describe(error)}
+            self.refused[str(day.ds)] = error
 
     def _kept(self, run: Run) -> dict[date, dict[str, Any]]:
         """What raw's commits say of the source, by period."""
@@ -80,8 +83,3 @@ def _reaches(facts: Mapping[str, Any], until: Mapping[int, int]) -> bool:
     """Whether a period holds the last of the records, so that none is left for the next one."""
     offsets = facts.get("offsets", {})
     return all(offsets.get(str(number), [0, 0])[1] >= end for number, end in until.items())
-
-
-def _line(run: Run, outcome: str) -> Line:
-    about = {"job": "stream", "dataset": run.contract.name, "ds": str(run.ds), "outcome": outcome}
-    return {**about, "counts": {}, "read": {}, "written": {}, "stale": []}
