@@ -45,10 +45,9 @@ def fill(spark: SparkSession, shop: Broker, topic: str, count: int) -> None:
         ),
         F.lit("food").alias("category"),
         F.lit("card").alias("payment_method"),
+        (number % PARTITIONS).cast("int").alias("partition"),
     )
-    messages = rows.select(
-        F.to_json(F.struct("*")).alias("value"), (number % PARTITIONS).cast("int").alias("partition")
-    )
+    messages = rows.select(F.to_json(F.struct(*FIELDS)).alias("value"), "partition")
     messages.write.format("kafka").option("kafka.bootstrap.servers", shop.address).option("topic", topic).save()
 
 
