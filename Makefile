@@ -29,7 +29,7 @@ python=$$(command -v python3.11 || command -v python3) || \
 	"$$python" $(1)
 endef
 
-.PHONY: help demo setup setup-s3 test test-all lint bench lock clean wipe status quarantine dataset check console docs setup-airflow airflow backfill cluster cluster-down up down logs
+.PHONY: help demo setup setup-s3 setup-kafka test test-all lint bench lock clean wipe status quarantine dataset check console docs setup-airflow airflow backfill cluster cluster-down up down logs
 # Parts of the targets above.
 .PHONY: environment archive days
 
@@ -70,6 +70,8 @@ setup: ## make .venv, the environment of jobs, tests and lint
 
 setup-s3: setup ## let Spark reach a lake or landing files on an object store
 	@$(call with_python,conf/environments.py s3 archive)
+setup-kafka: setup ## fetch a Kafka broker, for the tests that need one
+	@$(call with_python,conf/environments.py kafka)
 
 test: setup setup-airflow ## the quick test suite
 	@$(DAG_TESTS)

@@ -1,7 +1,7 @@
-"""Build the two environments from their hashed locks: `environments.py spark|dev|airflow|airflow-dev|s3|archive ...`.
+"""Build the two environments from their hashed locks: `environments.py spark|dev|airflow|airflow-dev|s3|kafka|archive ...`.
 
 `dev` and `airflow-dev` add the test and lint tools to `spark` and `airflow`; `s3` lets Spark
-reach an object store; `archive` makes it start faster.
+reach an object store; `kafka` fetches a broker for tests; `archive` makes Spark start faster.
 Standard library only, because this runs before anything is installed.
 """
 
@@ -23,7 +23,11 @@ from xml.sax.saxutils import quoteattr
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "conf" / "requirements"
 SPARK_CONF = ROOT / "conf" / "spark"
-WHEELS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "feature-pipeline" / "wheels"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "feature-pipeline"
+WHEELS = CACHE / "wheels"
+# A broker for tests, and what its jars must be.
+KAFKA_JARS = CACHE / "kafka"
+KAFKA_PINS = ROOT / "tests" / "support" / "kafka_jars.txt"
 PLACES = {"spark": ROOT / ".venv", "airflow": ROOT / ".venv-airflow"}
 # The tools for tests and lint, installed on top of an environment; images go without.
 TOOLS_OF = {"dev": "spark", "airflow-dev": "airflow"}
@@ -42,6 +46,8 @@ def main(*names: str) -> None:
             archive_classes(PLACES["spark"])
         elif name == "s3":
             add_s3(PLACES["spark"])
+        elif name == "kafka":
+            fetch_kafka()
         elif name in TOOLS_OF:
             build(TOOLS_OF[name])
             add_tools(name, PLACES[TOOLS_OF[name]])
@@ -60,7 +66,8 @@ def build(name: str) -> None:
     # Without an index: its own dependencies and build tools are in the lock.
     call(*uv_install(place), "--offline", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     if name == "spark":
-        install_jars(jars_of(place), SPARK_CONF / "jars.txt")
+        jars = spark_jars(place)
+        fetch_jars(SPARK_CONF / "jars.txt", jars, ivy=jars)
         link_spark_submit(place)
         drop_zipped_python(place)
     compile_python(place)
@@ -84,8 +91,8 @@ def add_s3(place: Path) -> None:
     if is_ready(ready, current):
         return
     say(f"adding the jars for object stores to {place.name}")
-    jars = jars_of(place)
-    install_jars(jars, S3_JARS)
+    jars = spark_jars(place)
+    fetch_jars(S3_JARS, jars, ivy=jars)
     compiling = [place / "bin" / "python", SPARK_CONF / "compile_log_store.py", jars / LOG_STORE_JAR]
     done = subprocess.run(compiling, env=environment(), check=False, capture_output=True, text=True)
     if done.returncode:
@@ -93,10 +100,6 @@ def add_s3(place: Path) -> None:
     (place / ".archived").unlink(missing_ok=True)
     (place / "spark.jsa").unlink(missing_ok=True)
     ready.write_text(current)
-
-
-def jars_of(place: Path) -> Path:
-    return next(place.glob("lib/python3*/site-packages/pyspark")) / "jars"
 
 
 def is_ready(ready: Path, current: str) -> bool:
@@ -177,35 +180,42 @@ def uv_install(place: Path) -> list[str]:
     return [str(place / "bin" / "uv"), "pip", "install", "-q", "--python", str(place / "bin" / "python")]
 
 
-def install_jars(jars: Path, listed: Path) -> None:
-    """Fetch further jars for Spark with the Ivy that Spark ships, and check the SHA-256 of each."""
-    checksums = dict(line.split() for line in listed.read_text().splitlines() if line[:1] not in ("", "#"))
+def spark_jars(place: Path) -> Path:
+    return next(place.glob("lib/python3*/site-packages/pyspark")) / "jars"
+
+
+def fetch_kafka() -> None:
+    """The folder of the jars comes into being as a whole."""
+    fetched = hashlib.sha256(KAFKA_PINS.read_bytes()).hexdigest()
+    if is_ready(KAFKA_JARS / ".ready", fetched):
+        return
+    say("fetching Kafka's server for tests (46 MB, once)")
+    KAFKA_JARS.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=KAFKA_JARS.parent) as scratch:
+        jars = Path(scratch) / "jars"
+        jars.mkdir()
+        fetch_jars(KAFKA_PINS, jars, ivy=spark_jars(PLACES["spark"]))
+        (jars / ".ready").write_text(fetched)
+        shutil.rmtree(KAFKA_JARS, ignore_errors=True)
+        jars.rename(KAFKA_JARS)
+
+
+def fetch_jars(pins: Path, into: Path, ivy: Path) -> None:
+    """Fetch jars with the Ivy that Spark ships, and check the SHA-256 of each."""
+    checksums = dict(line.split() for line in pins.read_text().splitlines() if line[:1] not in ("", "#"))
     with tempfile.TemporaryDirectory() as scratch:
-        ivy = Path(scratch) / "ivy.xml"
-        ivy.write_text(ivy_module(checksums))
+        module = Path(scratch) / "ivy.xml"
+        module.write_text(ivy_module(checksums))
         pattern = str(Path(scratch) / "[artifact]-[revision].[ext]")
-        call(
-            java(),
-            "-cp",
-            f"{jars}/*",
-            "org.apache.ivy.Main",
-            "-warn",
-            "-ivy",
-            str(ivy),
-            "-types",
-            "jar",
-            "-retrieve",
-            pattern,
-        )
+        asked = ["-warn", "-ivy", str(module), "-types", "jar", "bundle", "-retrieve", pattern]
+        call(java(), "-cp", f"{ivy}/*", "org.apache.ivy.Main", *asked)
         for coordinates, expected in checksums.items():
             _, artifact, version = coordinates.split(":")
             jar = Path(scratch) / f"{artifact}-{version}.jar"
             actual = hashlib.sha256(jar.read_bytes()).hexdigest()
             if actual != expected:
-                stop(
-                    f"{jar.name}: SHA-256 {actual} found, {expected} expected (conf/spark/{listed.name}). Not installed."
-                )
-            shutil.copy(jar, jars)
+                stop(f"{jar.name}: SHA-256 {actual} found, {expected} expected ({pins.name}). Not installed.")
+            shutil.copy(jar, into)
 
 
 def ivy_module(coordinates: Iterable[str]) -> str:

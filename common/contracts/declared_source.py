@@ -36,6 +36,11 @@ class DeclaredSource:
         return True
 
     @property
+    def can_be_followed(self) -> bool:
+        """Whether jobs/stream.py can read a period while it is open."""
+        return False
+
+    @property
     def awaited(self) -> str:
         """What a period must bring, in words."""
         return "a period that is over, with at least one record"

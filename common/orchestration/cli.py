@@ -35,13 +35,16 @@ from common.telemetry import receivers
 from common.telemetry.report import Report
 
 
-def parser(job: str, day: str = "--ds", example: str = "", **dataset: Any) -> argparse.ArgumentParser:
+def parser(
+    job: str, day: str = "--ds", example: str = "", usual_day: str | None = None, **dataset: Any
+) -> argparse.ArgumentParser:
     """Its description is the docstring of the program that runs; `example` is an option to show in the examples."""
     arguments = CommandLine(prog=f"jobs/{job}.py", description=sys.modules["__main__"].__doc__)
     words = f".venv/bin/spark-submit jobs/{job}.py --dataset {_some_dataset()} {example}".strip()
     arguments.with_help(f"{words} {day} 2026-01-05", f"{words} {day} 2026-01-05..2026-01-06")
     arguments.add_argument("--dataset", required=True, help="the dataset: a folder name in jobs/datasets", **dataset)
-    arguments.add_argument(day, dest="ds", required=True, help=f"the logical day: {FORM}")
+    needed = usual_day is None
+    arguments.add_argument(day, dest="ds", required=needed, default=usual_day, help=f"the logical day: {FORM}")
     arguments.add_argument("--lake", help="root folder or URL of the tables (default: $LAKE, then conf/<env>.yml)")
     arguments.add_argument("--landing", help="root folder of the source files (default: $LANDING, then conf/<env>.yml)")
     arguments.add_argument("--env", default="local", help="read the settings in conf/<env>.yml (default: local)")

@@ -7,6 +7,7 @@ from typing import Any
 
 from common.contracts.field_notes import Notes
 from common.sources.jdbc import Jdbc
+from common.sources.kafka import Kafka
 
 # What each of them has.
 _EVERY = {
@@ -22,7 +23,7 @@ _EVERY = {
         "settle_minutes=30",
     ),
 }
-SOURCES: dict[str, type[Any]] = {"Jdbc": Jdbc}
+SOURCES: dict[str, type[Any]] = {"Jdbc": Jdbc, "Kafka": Kafka}
 NOTES: Notes = {
     "Jdbc": {
         **_EVERY,
@@ -35,5 +36,18 @@ NOTES: Notes = {
         "parallel": ("How many connections read side by side.", "parallel=4"),
         "parallel_by": ("The number, date or time that divides the table between them.", 'parallel_by="id"'),
         "fetch_rows": ("How many rows a connection fetches at once.", "fetch_rows=10_000"),
+    },
+    "Kafka": {
+        **_EVERY,
+        "cluster": ("The environment variable <NAME>_KAFKA holds its address and login, or <NAME>_KAFKA_FILE names the file that does.", 'cluster="shop"'),
+        "topic": ("The topic.", 'topic="orders"'),
+        "value": ("What a message's value is: an object in JSON.", 'value="json"'),
+        "key_as": ("The column that gets a message's key, as text.", 'key_as="product"'),
+        "sent_as": ("The column that gets the time of a message.", 'sent_as="sent_at"'),
+        "offset_as": ("The column that gets a message's place, such as 0:17, which no other message of the topic has.", 'offset_as="place"'),
+        "deleted_as": ("The column that says whether a message has no value, which otherwise goes to quarantine; needs key_as.", 'deleted_as="deleted"'),
+        "headers": ("The headers that become columns of their names.", 'headers=("trace_id",)'),
+        "compacted": ("The topic loses messages whose key comes again; a period is then read once.", "compacted=True"),
+        "longest_record": ("In characters; a longer value is quarantined.", "longest_record=1_000_000"),
     },
 }  # fmt: skip
