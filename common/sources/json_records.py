@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from common.contracts.column import Column
+from common.sources.json_values import JsonNumber, is_text, plain_text
 from common.sources.text_records import Lines, ParsedBlock, RefusedFileError, Shown, decimal_marks, is_blank
 from common.sources.unknown_names import UnknownNames
 
@@ -51,7 +52,7 @@ class _Records:
         if problem:
             batch.refuse(problem, line[: self._longest].removesuffix("\r"))
             return
-        batch.rows.append([_as_text(fields.get(name), self._marks.get(name, ".")) for name in self._wanted])
+        batch.rows.append([plain_text(fields.get(name), self._marks.get(name, ".")) for name in self._wanted])
         self.unknown.add(fields.keys() - self._known)
 
     def _fields(self, line: str) -> tuple[str, dict[str, Any]]:
@@ -88,7 +89,9 @@ def json_batches(
 
 def _json_object(line: str, known: set[str], rename: Callable[[list[str]], list[str]]) -> tuple[str, dict[str, Any]]:
     try:
-        pairs = json.loads(line, object_pairs_hook=_Pairs, parse_float=_Number, parse_int=_Number, parse_constant=str)
+        pairs = json.loads(
+            line, object_pairs_hook=_Pairs, parse_float=JsonNumber, parse_int=JsonNumber, parse_constant=str
+        )
     except (ValueError, RecursionError):
         return "not_json", {}
     if not isinstance(pairs, _Pairs):
@@ -98,31 +101,10 @@ def _json_object(line: str, known: set[str], rename: Callable[[list[str]], list[
         return "name_twice", {}
     if any(isinstance(fields[name], list) for name in known & fields.keys()):
         return "nested_value", {}
-    if "\\u" in line and not _is_text("".join(map(str, [*fields, *fields.values()]))):
+    if "\\u" in line and not is_text("".join(map(str, [*fields, *fields.values()]))):
         return "half_a_character", {}
     return "", fields
 
 
-def _is_text(value: str) -> bool:
-    """False for a lone surrogate escape, which is half a character and no text."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-class _Number(str):
-    """The text of a number, to be told from a text that looks like one."""
-
-
 class _Pairs(list[tuple[str, Any]]):
     """An object's pairs, kept as a list so that a repeated name is noticed."""
-
-
-def _as_text(value: Any, mark: str) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, _Number):
-        return value.replace(".", mark)
-    return value if value is None else str(value)
