@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from common.contracts.column import Column
 from common.errors import UsageError
-from common.sources.environment import secret_text
+from common.sources.credentials import from_environment
 from common.sources.parquet_batches import can_be
 
 FORM = "postgresql://user:password@host:port/name, or mysql://… for MySQL and MariaDB"
@@ -151,7 +151,7 @@ def address(database: str) -> Address:
     """The address in the environment variable of the database, or in the file that another one names."""
     variable = f"{database.upper()}_DATABASE"
     try:
-        parts = urlsplit(secret_text(variable, FORM))
+        parts = urlsplit(from_environment(variable, FORM))
         engine, port = ENGINES.get(parts.scheme), parts.port
     except ValueError:
         engine = None

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from common.contracts.column import Column
+from common.sources.json_values import JsonNumber, is_text, plain_text
 from common.sources.text_records import Lines, ParsedBlock, RefusedFileError, Shown, decimal_marks, is_blank
 from common.sources.unknown_names import UnknownNames
 
@@ -58,7 +59,7 @@ class JsonObjects:
 
     def row(self, fields: dict[str, Any]) -> list[str | None]:
         self.unknown.add(fields.keys() - self._known)
-        return [_as_text(fields.get(name), self._marks.get(name, ".")) for name in self._wanted]
+        return [plain_text(fields.get(name), self._marks.get(name, ".")) for name in self._wanted]
 
 
 class _Lines:
@@ -121,22 +122,9 @@ def _json_object(
         return "name_twice", {}
     if any(isinstance(fields[name], list) for name in known & fields.keys()):
         return "nested_value", {}
-    if "\\u" in line and not _is_text("".join(map(str, [*fields, *fields.values()]))):
+    if "\\u" in line and not is_text("".join(map(str, [*fields, *fields.values()]))):
         return "half_a_character", {}
     return "", fields
-
-
-def _is_text(value: str) -> bool:
-    """False for a lone surrogate escape, which is half a character and no text."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-class _Number(str):
-    """The text of a number, to be told from a text that looks like one."""
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -144,14 +132,6 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 # Made once: json.loads would make one for every record.
-_DECODER = json.JSONDecoder(object_pairs_hook=_Pairs, parse_float=_Number, parse_int=_Number, parse_constant=str)
-
-
-def _as_text(value: Any, mark: str) -> str | None:
-    if type(value) is str:
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, _Number):
-        return str(value) if mark == "." else value.replace(".", mark)
-    return value if value is None else str(value)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_Pairs, parse_float=JsonNumber, parse_int=JsonNumber, parse_constant=str
+)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from common.errors import PipelineError, SourceUnreachableError, UsageError
-from common.sources.environment import secret_text
+from common.sources.credentials import from_environment
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -52,7 +52,7 @@ class KafkaAddress:
 def kafka_address(cluster: str) -> KafkaAddress:
     """The address in the environment variable of the cluster, or in the file that another one names."""
     variable = f"{cluster.upper()}_KAFKA"
-    text = secret_text(variable, FORM)
+    text = from_environment(variable, FORM)
     try:
         parts = urlsplit(text if "://" in text else f"kafka://{text}")
         asked = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))

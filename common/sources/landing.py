@@ -20,7 +20,7 @@ from common.errors import SourceMissingError
 from common.lake.files import locate
 from common.runtime import plan_size
 from common.sources import completeness
-from common.sources.arrow_batches import plain_batch, record_batch, refused_batch
+from common.sources.arrow_batches import plain_batch, record_batch, refused_batch, schema
 from common.sources.csv_records import check_header, count_csv_lines, csv_batches, csv_header
 from common.sources.json_records import json_batches, require_json_lines
 from common.sources.landing_files import LandedFile, landed_files, landed_states
@@ -109,9 +109,7 @@ class Landing(Source):
                 for place in batch.column(0).to_pylist():
                     yield from self.batches(files[place], columns)
 
-        fields = ", ".join(f"`{name}` string" for name in columns)
-        schema = f"file string, problem string, record string, extra string, lines bigint, {fields}"
-        records = spark.range(0, len(files), 1, max(1, len(files))).mapInArrow(read_unit, schema)
+        records = spark.range(0, len(files), 1, max(1, len(files))).mapInArrow(read_unit, schema(columns))
         return plan_size.by_size(records, sum(sizes.get(file.name, 0) for file in files))
 
     def _open_raw(self, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What only the environment tells: addresses with logins, which reach no argument, log, plan or commit."""
+"""Addresses and secrets of sources: in an environment variable, or in the file that another one names; never in a contract."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 from common.errors import UsageError
 
 
-def secret_text(variable: str, form: str) -> str:
-    """The value of a variable, or what the file holds that `<variable>_FILE` names."""
-    if text := os.environ.get(variable):
-        return text.strip()
+def from_environment(variable: str, form: str) -> str:
+    """The text itself; `form` says in the error what it must look like."""
+    if text := os.environ.get(variable, "").strip():
+        return text
     file = os.environ.get(f"{variable}_FILE")
     if not file:
         raise UsageError(f"{variable} is not set; set it to {form}, or {variable}_FILE to a file that holds it")
