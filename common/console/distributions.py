@@ -29,15 +29,15 @@ def column_facts(lake: str, contract: Contract, window: Sequence[str]) -> dict[s
     rows = small_tables.read_slice(f"{lake}/{table_of(contract).path}", where).to_pylist() if window else []
     by_column: dict[tuple[str, str], list[Profile]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row["ds"]):
-        profile = Profile(**{each.name: row[each.name] for each in fields(Profile)})
+        profile = Profile(**{each.name: row.get(each.name) for each in fields(Profile)})
         by_column[profile.table, profile.column].append(profile)
     found: dict[str, dict[str, Facts]] = defaultdict(dict)
     for (table, column), profiles in by_column.items():
-        found[table][column] = {**_newest(profiles[-1], contract), **_over_days(profiles, window)}
+        found[table][column] = {**newest(profiles[-1], contract), **_over_days(profiles, window)}
     return dict(found)
 
 
-def _newest(profile: Profile, contract: Contract) -> Facts:
+def newest(profile: Profile, contract: Contract) -> Facts:
     exact = profile.exact_distinct(contract)
     return {
         "ds": str(profile.ds),

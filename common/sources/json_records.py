@@ -132,6 +132,4 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 # Made once: json.loads would make one for every record.
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_Pairs, parse_float=JsonNumber, parse_int=JsonNumber, parse_constant=str
-)
+_DECODER = json.JSONDecoder(object_pairs_hook=_Pairs, parse_float=JsonNumber, parse_int=JsonNumber, parse_constant=str)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from common.quality.profiles import Profile
-from common.reports.dataset_report import DatasetReport
+from common.console.distributions import newest
+from common.quality.profiles import DISTINCT_ERROR, Profile
 from jobs.datasets.churn.contract import CONTRACT as CHURN
 from jobs.datasets.transactions.contract import CONTRACT
 from tests.house.test_imports import ROOT, modules
@@ -59,10 +59,7 @@ def test_the_number_of_values_is_shown_in_one_place() -> None:
         for module, path in modules(ROOT / folder).items()
         if _names_distinct(ast.parse(path.read_text()))
     }
-    assert showing == {"common.quality.profiles", "common.reports.dataset_report"}
-    pages = [path for path in ROOT.glob("conf/**/*.j2") if ".distinct" in path.read_text()]
-    assert [path.read_text().count(".distinct") for path in pages] == [1]
-    assert "facts.distinct(column)" in pages[0].read_text()
+    assert showing == {"common.quality.profiles", "common.console.distributions"}
 
 
 def _names_distinct(tree: ast.Module) -> bool:
@@ -75,18 +72,15 @@ def _names_distinct(tree: ast.Module) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("profile", "shown"),
+    ("profile", "shown", "about"),
     [
-        (AGE, "≈ 90 ± 2%"),
-        (replace(AGE, distinct=80), "≈ 80 ± 2%"),
-        (replace(AGE, column="transaction_id", type="string", smallest=None, largest=None), "90"),
-        (replace(AGE, largest="19"), "2"),
+        (AGE, 90, DISTINCT_ERROR),
+        (replace(AGE, distinct=80), 80, DISTINCT_ERROR),
+        (replace(AGE, column="transaction_id", type="string", smallest=None, largest=None), 90, 0),
+        (replace(AGE, largest="19"), 2, 0),
     ],
     ids=["an estimate above the rows", "an estimate", "a key", "a flag"],
 )
-def test_an_estimate_is_shown_with_its_error(profile: Profile, shown: str) -> None:
-    report = DatasetReport(CONTRACT, [], "2026-01-05", {}, [], {}, "processed", [])
-    stored = dict(vars(profile))
-    assert report.distinct(stored) == shown
-    del stored["distinct_error"]  # as in a table of an earlier version
-    assert report.distinct(stored) == shown
+def test_an_estimate_is_shown_with_its_error(profile: Profile, shown: int, about: float) -> None:
+    facts = newest(profile, CONTRACT)
+    assert (facts["distinct"], facts["about"]) == (shown, about)
