@@ -17,11 +17,13 @@ from common.clean.typed_day import TypedDay
 from common.contracts import layout
 from common.contracts.entity import DROP
 from common.contracts.layout import Table
+from common.days import from_text
 from common.errors import UnbalancedBooksError
 from common.lake import spark_tables
 from common.lake.decisions import Decision, decide
 from common.lake.difference import DELETE, INSERT, UPDATE
 from common.lake.merge import DesiredSlice
+from common.lake.period_columns import literal
 from common.runtime import plan_size
 from common.runtime.run import Run
 
@@ -127,7 +129,7 @@ class SettledDay:
     def _tally(self) -> Row:
         """Counts the day's rows as known on ds: the counts stay the same whatever ran later."""
         run = self.run
-        mine = F.col("arrived") == F.lit(run.ds)
+        mine = F.col("arrived") == literal(run.ds)
         same_record = Window.partitionBy(*run.contract.key, "record_hash")
         again = F.min("arrived").over(same_record) < F.col("arrived")
         no_entity = F.isnull(run.contract.features.entity).alias("no_entity")
@@ -137,7 +139,7 @@ class SettledDay:
         settled = self.settled.select(*columns, again.alias("again"), no.alias("fresh"), mine.alias("counts"))
         fresh = self._new_current.select(*columns, no.alias("again"), yes.alias("fresh"), no.alias("counts"))
         known = F.col("counts") & known_on(run.ds)
-        beaten, on_ds = F.col("counts") & ~known_on(run.ds), F.col("event_date") == F.lit(run.ds)
+        beaten, on_ds = F.col("counts") & ~known_on(run.ds), F.col("event_date") == literal(run.ds)
         tally = (
             alone.unionByName(settled)
             .unionByName(fresh)
@@ -198,7 +200,7 @@ def settle_day(day: TypedDay) -> SettledDay:
         too_far=F.count_if(too_far),
     )
     moved = stored.where(too_far).select(*key, F.lit(MOVED_TOO_FAR).alias(KEY_REASON)).distinct()
-    others = stored.where((F.col("arrived") != F.lit(run.ds)) & (F.col(ORIGIN) != F.lit(FURTHER)))
+    others = stored.where((F.col("arrived") != literal(run.ds)) & (F.col(ORIGIN) != F.lit(FURTHER)))
     alone, contested = _uncontested(day, others.select(*key))
     settled, size = spark_tables.materialize(
         settle(contested.unionByName(others.drop(ORIGIN)), contract, run.ds),
@@ -211,7 +213,7 @@ def settle_day(day: TypedDay) -> SettledDay:
         settled=settled,
         replaced=size["replaced"],
         stored=stored,
-        stored_arrivals=[tuple(row) for row in seen["arrivals"]],
+        stored_arrivals=[(table, from_text(arrived)) for table, arrived in seen["arrivals"]],
         moved=moved if seen["too_far"] else None,
         decisions=decisions,
     )

@@ -39,10 +39,11 @@ class Aggregate(ABC):
 
 @dataclass(frozen=True)
 class Windowed(Aggregate):
-    """Aggregates the event dates in (ds - days, ds]."""
+    """Aggregates the event dates in (ds - days, ds]; where the contract has a period every hour, so many hours."""
 
     days: int
     fits_window: ClassVar[bool] = True
+    unit = "day"  # the contract sets it
 
     def __post_init__(self) -> None:
         name = type(self).__name__
@@ -57,7 +58,7 @@ class Windowed(Aggregate):
 class Count(Windowed):
     @property
     def words(self) -> str:
-        return f"events in the last {self.days} days"
+        return f"events in the last {self.days} {self.unit}s"
 
     def type(self, type_of: TypeOf) -> str:
         return "long"
@@ -91,7 +92,7 @@ class ColumnAggregate(Windowed):
 
     @property
     def words(self) -> str:
-        return f"{self.phrase} {self.column} over the last {self.days} days"
+        return f"{self.phrase} {self.column} over the last {self.days} {self.unit}s"
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from common.days import begun_days
+from common.days import begun_days, kind_of_text
 from common.errors import INTERRUPTED, ContractViolationError, PipelineError
 from common.names import whole_number
 from common.printable import printable
@@ -126,7 +126,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         parser.parse_args(argv, arguments)
         if ds := getattr(arguments, "ds", None):
-            begun_days(ds, long_range=True)
+            begun_days(ds, long_range=True, every=kind_of_text(ds))
         output: Output = arguments.run(Lake(lake_uri(arguments.lake)), arguments)
         output.print(arguments.json)
     except PipelineError as error:

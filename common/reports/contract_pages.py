@@ -32,7 +32,8 @@ def contract_markdown(contract: Contract) -> str:
             [f"- Rows without `{contract.features.entity}` are kept, and count in no feature"]
             * (contract.null_entity == DROP)
         ),
-        f"- Late events are accepted for {contract.lateness_days} days; data is fresh within {contract.freshness.hours} h",
+        f"- Late events are accepted for {contract.lateness} {contract.every}s; "
+        f"data is fresh within {contract.freshness.hours} h",
         f"- At most {contract.refused_share:.0%} of a day's rows may be refused ({contract.refused_severity})",
         f"- Every version can be read for {contract.retention_days} days\n",
         "## Columns\n",

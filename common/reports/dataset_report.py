@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property
 from typing import Any
 
 from common.contracts.contract import Contract
-from common.days import days_between
+from common.days import days_between, from_text
 from common.quality.profiles import DISTINCT_ERROR, SCHEMA, Profile
 from common.reports import svg
 from common.reports.status import STEPS, DayStatus
@@ -88,7 +87,7 @@ class DatasetReport:
     @property
     def days_behind(self) -> int:
         """Return how many days came after the newest one; closed days are not missing."""
-        shown = days_between(*map(date.fromisoformat, (self.newest, self.latest)))
+        shown = days_between(*map(from_text, (self.newest, self.latest)))
         return sum(not self.contract.is_closed(day) for day in shown[1:])
 
     @property

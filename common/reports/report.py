@@ -6,7 +6,7 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,19 @@ import pyarrow.compute as pc
 
 from common.contracts import datasets
 from common.contracts.contract import TABLES
-from common.days import LONGEST_RANGE, day_range, latest_day, parse_day, require_begun
+from common.days import (
+    LONGEST_RANGE,
+    day_range,
+    end_of,
+    ended_by,
+    from_text,
+    kind_of,
+    kind_of_text,
+    latest_day,
+    parse_day,
+    require_begun,
+    shifted,
+)
 from common.errors import SourceMissingError, UsageError, exit_on_error
 from common.lake import data_files, small_tables
 from common.lake.files import list_files, local_path, read_json
@@ -85,7 +97,7 @@ def profile(lake: str, dataset: str, window: Sequence[str]) -> tuple[str, list[d
 
 
 def _dates(window: Sequence[str]) -> list[date]:
-    return [date.fromisoformat(day) for day in window]
+    return [from_text(day) for day in window]
 
 
 def windows_of(lake: str, until: date | None, days: int) -> dict[str, list[str]]:
@@ -104,13 +116,18 @@ def _days_run(lake: str, dataset: str) -> set[str]:
         for place in (run_log.FOLDER, run_log.RESULTS)
         for file in list_files(f"{lake}/{place}/{dataset}", recursive=True)
     ]
-    days = {name.removesuffix(".json") for name in names if re.fullmatch(r"\d{4}-\d{2}-\d{2}\.json", name)}
-    return {day for day in days if day <= str(latest_day())}
+    days = {name.removesuffix(".json") for name in names if re.fullmatch(r"\d{4}-\d{2}-\d{2}(T\d{2})?\.json", name)}
+    return {day for day in days if day <= str(latest_day(every=kind_of_text(day)))}
 
 
 def _window(known: set[str], until: date | None, days: int) -> list[str]:
-    last = until or parse_day(max(known))
+    last = _last(until, from_text(max(known)))
     return [day for day in map(str, day_range(last, days - 1)) if day >= min(known)] or [str(last)]
+
+
+def _last(until: date | None, newest: date) -> date:
+    """The last period to show; of a day it is the last hour, where periods are hours."""
+    return newest if until is None else ended_by(end_of(until), kind_of(newest))
 
 
 def dataset_report(lake: str, dataset: str, window: list[str], latest: str) -> DatasetReport:
@@ -141,8 +158,9 @@ def render_page(lake: str, windows: dict[str, list[str]], days: int, out: Path) 
 
 def _latest(ends: Sequence[str], window: Sequence[str], days: int) -> str:
     """Return the newest day of any dataset; a dataset that ended long before it is of another time, not late."""
-    near = str(date.fromisoformat(window[-1]) + timedelta(days=days))
-    return max(end for end in ends if end < near)
+    near = str(shifted(from_text(window[-1]), days))
+    every = kind_of_text(near)
+    return max(end for end in ends if end < near and kind_of_text(end) == every)
 
 
 @exit_on_error()
@@ -157,7 +175,7 @@ def main() -> None:
     if not 1 <= arguments.days <= LONGEST_RANGE:
         raise UsageError(f"--days {arguments.days} is out of range; give a number from 1 to {LONGEST_RANGE}")
     lake = load_settings(arguments.env).lake
-    until = parse_day(arguments.ds) if arguments.ds else None
+    until = parse_day(arguments.ds, kind_of_text(arguments.ds)) if arguments.ds else None
     require_begun([until] if until else [])
     out: Path = arguments.out or beside_lake(lake) / NAME
     text = render_page(lake, windows_of(lake, until, arguments.days), arguments.days, out)

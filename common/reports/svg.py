@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
 from itertools import pairwise
 from typing import Any
 
 from markupsafe import Markup
+
+from common.days import HOUR, from_text, kind_of
 
 Value = float | None
 STEP, HEIGHT = 10, 100
@@ -48,7 +49,8 @@ def shortly(text: str | None) -> str:
 
 
 def day(text: str) -> str:
-    return f"{date.fromisoformat(text):%-d %b}"
+    ds = from_text(text)
+    return f"{ds:%-d %b %H h}" if kind_of(ds) == HOUR else f"{ds:%-d %b}"
 
 
 def words(expectation: str) -> tuple[str, str]:
