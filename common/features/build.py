@@ -16,7 +16,7 @@ from common.contracts.layout import Table
 from common.days import day_of, day_range, shifted
 from common.errors import UnbalancedBooksError
 from common.lake import spark_tables
-from common.lake.period_columns import distance, literal, start
+from common.lake.period_columns import distance, literal
 from common.runtime.run import Run
 
 # The number of entity days in a feature row; its sum must equal the number that was read.
@@ -64,7 +64,7 @@ def _snapshot_column(rule: agg.Aggregate, run: Run) -> Column:
         case agg.DatePart("dayofweek"):
             return F.weekday(F.lit(day_of(run.ds))) + 1
         case agg.DatePart(part):
-            return F.date_part(F.lit(part), start(literal(run.ds), run.contract.every))
+            return F.date_part(F.lit(part), F.lit(day_of(run.ds)))
         case agg.FeatureRatio():
             return ratio(rule)
         case _:
