@@ -16,8 +16,8 @@ from pyspark.sql import functions as F
 
 from common.contracts import layout
 from common.contracts.contract import Contract
-from common.days import EPOCHS, as_stored, day_range
-from common.lake import spark_tables
+from common.days import EPOCHS, as_stored, day_range, from_text
+from common.lake import data_files, spark_tables
 from common.lake.period_columns import distance, later, literal, none
 from common.runtime.run import Run
 
@@ -42,6 +42,18 @@ def versions_moved(run: Run, event_dates: Sequence[date], on: date) -> DataFrame
     where = {"event_date": list(event_dates)}
     arrived = spark_tables.read_partitions(run, processed, where).where(F.col("arrived") == literal(on))
     return _union(arrived, spark_tables.read_partitions(run, aside, where).where(moved))
+
+
+def moved_dates(run: Run) -> list[date]:
+    """The event dates whose file statistics allow rows that arrived, or were superseded, on ds.
+
+    Of all event dates: the day may have run when the contract allowed more lateness than it does now.
+    """
+    found = set[str]()
+    for table in (layout.processed(run.contract), layout.superseded(run.contract)):
+        uri, at = run.path(table), run.at.get(table.path)
+        found |= data_files.values_covering(uri, "event_date", table.stats, str(run.ds), at)
+    return sorted(day for day in map(from_text, found) if day <= run.ds)
 
 
 def _versions_admitted(run: Run, event_dates: Sequence[date]) -> DataFrame:

@@ -79,14 +79,3 @@ def _further_dates(run: Run, near: Sequence[date | str]) -> list[date]:
     if run.contract.event_time is None or run.contract.key == LINE:
         return []
     return sorted({*day_range(run.ds, beyond, beyond)} - {*near})
-
-
-def own_event_dates(run: Run) -> list[date]:
-    """The event dates whose file statistics allow rows that arrived, or were superseded, on this day.
-
-    Of all event dates: the day may have run when the contract allowed more lateness than it does now.
-    """
-    found = set[str]()
-    for table in (layout.processed(run.contract), layout.superseded(run.contract)):
-        found |= data_files.values_covering(run.path(table), "event_date", table.stats, str(run.ds))
-    return sorted(day for day in map(from_text, found) if day <= run.ds)

@@ -18,18 +18,18 @@ from common.lake.decisions import DecidedMeanwhileError
 from common.lake.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference
 from common.lake.slices import slice_predicate
 from common.lake.spark_tables import values_as_text
+from common.runtime import plan_size
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
 
-SMALL_ROWS = 20_000
 # Of the values to write, and of the stored files that may have to be rewritten.
 SMALL_BYTES = 64 << 20
 
 
 def fits(run: Run, diff: SliceDifference) -> bool:
     """Whether the rows, and the files that they may change, are few enough for one process."""
-    if diff.change.rows > SMALL_ROWS or diff.bytes is None or diff.bytes > SMALL_BYTES:
+    if diff.change.rows > plan_size.FEW_ROWS or diff.bytes is None or diff.bytes > SMALL_BYTES:
         return False
     return sum(file.bytes for file in _files_to_read(run, diff)) <= SMALL_BYTES
 
@@ -41,7 +41,7 @@ def _files_to_read(run: Run, diff: SliceDifference) -> list[DataFile]:
 
 def apply(run: Run, diff: SliceDifference, books: Mapping[str, Any]) -> int:
     """Return the version that was made."""
-    rows = diff.rows.toArrow()
+    rows = diff.rows if isinstance(diff.rows, pa.Table) else diff.rows.toArrow()
     # Opened before the commit is signed: whatever is committed from now on meets Delta's own check.
     stored = diff.decision.opened()
     # A column that the contract gained stands last in the table, whatever its place in the contract.

@@ -78,9 +78,9 @@ def partition_values(uri: str, name: str) -> list[str]:
     return sorted(pc.unique(_as_text(added, name)).to_pylist()) if added.num_rows else []
 
 
-def values_covering(uri: str, name: str, columns: Sequence[str], value: str) -> set[str]:
+def values_covering(uri: str, name: str, columns: Sequence[str], value: str, at: int | None = None) -> set[str]:
     """The values of a partition column with a file whose statistics allow that value in one of the columns."""
-    added = _version(uri, None).added
+    added = _version(uri, at).added
     if not added.num_rows:
         return set()
     may = [_may_hold(added, column, value) for column in columns]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StringType
@@ -13,6 +15,7 @@ from pyspark.sql.types import ArrayType, StringType
 from common.contracts.layout import Table
 from common.lake import spark_tables
 from common.lake.decisions import Decision
+from common.runtime import plan_size
 from common.runtime.run import Change
 
 ACTION = "action"
@@ -26,7 +29,7 @@ class SliceDifference:
     """The rows to insert, update and delete, each with its action; a row to delete has its identity only."""
 
     table: Table
-    rows: DataFrame
+    rows: DataFrame | pa.Table  # in this process if they are few
     change: Change
     decision: Decision
     bytes: int | None = None  # of the rows' values; None if not measured
@@ -72,6 +75,16 @@ def measured(rows: DataFrame, table: Table) -> tuple[DataFrame, Change, int]:
     rows, seen = spark_tables.materialize(rows, partitions=partitions, bytes=_bytes(rows), **times)
     touched = [row.asDict() for row in seen["partitions"]]
     return rows, Change(-1, seen["inserts"], seen["updates"], seen["deletes"], touched), seen["bytes"]
+
+
+def fetched(rows: DataFrame, table: Table) -> tuple[pa.Table, Change, int] | None:
+    """The same for a run that has read little, by one plan instead of two; None if the rows are many all the same."""
+    few = rows.limit(plan_size.FEW_ROWS + 1).toArrow()
+    if few.num_rows > plan_size.FEW_ROWS:
+        return None
+    inserts, updates, deletes = (pc.sum(pc.equal(few[ACTION], action)).as_py() or 0 for action in ALL)
+    touched = few.group_by([*table.partition]).aggregate([]).to_pylist()
+    return few, Change(-1, inserts, updates, deletes, touched), few.nbytes
 
 
 def _bytes(rows: DataFrame) -> Column:

@@ -14,9 +14,10 @@ from common.contracts.layout import Table
 from common.lake import arrow_merge, data_files, delta_log, spark_merge
 from common.lake.commit_metadata import arrow_commit, commit_without_rows
 from common.lake.decisions import Decision, decide
-from common.lake.difference import ACTION, ALL, SliceDifference, difference, measured, to_insert
+from common.lake.difference import ACTION, ALL, SliceDifference, difference, fetched, measured, to_insert
 from common.lake.locks import committing
 from common.lake.spark_tables import Slice, create, read_partitions, retry_on_conflict, values_as_text
+from common.runtime import plan_size
 from common.runtime.run import Change
 
 if TYPE_CHECKING:
@@ -81,15 +82,16 @@ def _difference(run: Run, goal: DesiredSlice) -> SliceDifference:
     blank = goal.existing is None and not data_files.files(run.path(table), **values_as_text(goal.where))
     if goal.new or blank:
         rows = to_insert(goal.desired, table)
-        if goal.size == 0 or (goal.size or 0) > arrow_merge.SMALL_ROWS:
+        if goal.size == 0 or (goal.size or 0) > plan_size.FEW_ROWS:
             partitions = [dict(zip(goal.where, values, strict=True)) for values in product(*goal.where.values())]
             change = Change(inserted=goal.size or 0, partitions=partitions)
             return SliceDifference(table=table, rows=rows, change=change, decision=decision)
     else:
         stored = goal.existing if goal.existing is not None else read_partitions(run, table, goal.where)
         rows = difference(goal.desired, stored, table).where(F.col(ACTION).isin(*goal.actions))
-    rows, change, size = measured(rows, table)
-    return SliceDifference(table=table, rows=rows, change=change, decision=decision, bytes=size)
+    few = fetched(rows, table) if plan_size.is_small(run.spark) else None
+    computed, change, size = few or measured(rows, table)
+    return SliceDifference(table=table, rows=computed, change=change, decision=decision, bytes=size)
 
 
 def keep_books(run: Run, table: Table, books: Mapping[str, Any]) -> Change:

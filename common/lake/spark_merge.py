@@ -10,7 +10,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from common.lake import data_files, delta_log
+from common.lake import data_files, delta_log, spark_tables
 from common.lake.commit_metadata import spark_commit
 from common.lake.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference
 from common.lake.period_columns import literal
@@ -26,7 +26,7 @@ ROWS_A_TASK = 50_000
 
 def apply(run: Run, diff: SliceDifference, books: Mapping[str, Any]) -> int:
     """Return the version that was made."""
-    rows = _in_files(diff.rows, diff.change.rows)
+    rows = _in_files(_to_spark(run, diff), diff.change.rows)
     # Signed first: the decision's number is set only for the commit itself.
     with spark_commit(run, {**books, **diff.decision.books}), diff.decision.commit(run):
         if data_files.files(run.path(diff.table), **values_as_text(diff.touched)):
@@ -34,6 +34,14 @@ def apply(run: Run, diff: SliceDifference, books: Mapping[str, Any]) -> int:
         else:
             _replace(run, diff, rows)
     return delta_log.version(run.path(diff.table))
+
+
+def _to_spark(run: Run, diff: SliceDifference) -> DataFrame:
+    if isinstance(diff.rows, DataFrame):
+        return diff.rows
+    return run.spark.createDataFrame(
+        diff.rows, spark_tables.schema_of(run.spark, (*diff.table.columns, (ACTION, "string")))
+    )
 
 
 def _replace(run: Run, diff: SliceDifference, rows: DataFrame) -> None:

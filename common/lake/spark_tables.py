@@ -77,7 +77,7 @@ def read_partitions(run: Run, table: Table, where: Slice) -> DataFrame:
 def empty_rows(spark: SparkSession, table: Table) -> DataFrame:
     """No rows, and Spark knows it: it drops unions and joins with them from its plans."""
     nothing = spark.range(1).where(F.lit(False))
-    return nothing.select(F.lit(None).cast(_schema(spark, table.columns)).alias("row")).select("row.*")
+    return nothing.select(F.lit(None).cast(schema_of(spark, table.columns)).alias("row")).select("row.*")
 
 
 def materialize(rows: DataFrame, **measures: Column) -> tuple[DataFrame, dict[str, Any]]:
@@ -109,7 +109,7 @@ def conform(rows: DataFrame, table: Table) -> DataFrame:
             f"the rows for {table.path} are not what its layout says: {'; '.join(problems)}. They have {rows.columns}; "
             "nothing was written. This is a bug in the pipeline."
         )
-    schema = _schema(rows.sparkSession, table.columns)
+    schema = schema_of(rows.sparkSession, table.columns)
     # `to` would rebuild each array element by element, only to make it nullable: seconds a day.
     arrays = {
         field.name: F.col(field.name).cast(field.dataType) for field in schema if isinstance(field.dataType, ArrayType)
@@ -131,7 +131,7 @@ def differences(rows: DataFrame, declared: Mapping[str, str]) -> list[str]:
 
 
 @cache
-def _schema(spark: SparkSession, columns: Columns) -> StructType:
+def schema_of(spark: SparkSession, columns: Columns) -> StructType:
     """Cached per session, because Spark parses type names with one."""
     schema = StructType.fromDDL(", ".join(f"`{name}` {type_}" for name, type_ in columns))
     assert isinstance(schema, StructType)
@@ -155,7 +155,7 @@ def add_new_columns(run: Run, table: Table) -> None:
     if not delta_log.exists(path):
         return
     before = {field.name: field.dataType.simpleString() for field in _as_stored(data_files.columns(path))}
-    now = {field.name: field.dataType.simpleString() for field in _schema(run.spark, table.columns)}
+    now = {field.name: field.dataType.simpleString() for field in schema_of(run.spark, table.columns)}
     changed = [
         f"{name} is {type_} in the table, but {now.get(name, 'not')} in the contract"
         for name, type_ in before.items()
@@ -180,7 +180,7 @@ def _overwrite_schema(run: Run, table: Table) -> None:
 
 
 def _add_columns(run: Run, table: Table, names: Sequence[str]) -> None:
-    fields = [Field.from_json(_schema(run.spark, table.columns)[name].json()) for name in names]
+    fields = [Field.from_json(schema_of(run.spark, table.columns)[name].json()) for name in names]
     with committing(run.settings.lake, table.path):
         stored = delta_log.open_table(run.path(table))
         assert stored is not None
@@ -194,7 +194,7 @@ def _make(run: Run, table: Table) -> None:
         try:
             DeltaTable.create(
                 path,
-                Schema.from_json(_schema(run.spark, table.columns).json()),
+                Schema.from_json(schema_of(run.spark, table.columns).json()),
                 partition_by=[*table.partition],
                 configuration=table_properties.of_spark_table(table),
                 commit_properties=arrow_commit(run, {"touched": []}),

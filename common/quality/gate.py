@@ -33,11 +33,11 @@ def check_day(run: Run) -> list[CheckResult]:
     gx.import_meanwhile()
     try:
         # Rules, uniqueness checks and profiles each read the rows.
-        rows, _ = spark_tables.materialize(rows_of(run, name))
+        rows, seen = spark_tables.materialize(rows_of(run, name), number=F.count(F.lit(1)))
     except CANNOT_RUN as error:
         return [could_not_run("RowsToBeReadable()", error)]
     suite_name, masked = f"{contract.name}.{name}", sensitive.sensitive_names(contract, name)
-    results = check_rules(rows, suite.rules_of(contract, name), suite_name, run.settings.lake, masked)
+    results = check_rules(rows, suite.rules_of(contract, name), suite_name, run.settings.lake, masked, seen["number"])
     if name == "raw":
         return [*checks.refused(run, name), checks.volume_of(run), *results]
     results += _over_time(run, name, rows)

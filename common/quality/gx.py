@@ -23,7 +23,7 @@ from common.errors import UsageError
 from common.names import did_you_mean
 from common.printable import printable
 from common.quality import masking
-from common.quality.result import EXAMPLES
+from common.quality.counted_rules import DETAIL, CountedRules
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -37,7 +37,6 @@ CONFIGURATION = (
     "expectations",
     "validation_definitions",
 )
-DETAIL = {"result_format": "BASIC", "partial_unexpected_count": EXAMPLES}
 WHOLE = "day"
 _YAML_LOCK = threading.RLock()
 
@@ -147,13 +146,15 @@ def expectation(rule: Rule, position: int) -> Any:
         ) from None
 
 
-def validate(context: Any, check: Any, rows: DataFrame, masked: frozenset[str] = frozenset()) -> dict[int, Any]:
+def validate(
+    context: Any, check: Any, rows: DataFrame, masked: frozenset[str] = frozenset(), number: int | None = None
+) -> dict[int, Any]:
     """Return the results by rule position: counts from one pass, details of failed rules from further passes."""
     (definition,) = check.validation_definitions
     engine = definition.data.data_asset.datasource.get_execution_engine()
     engine._metric_cache.clear()
     parameters = {"dataframe": rows}
-    metrics = CountedRules()
+    metrics = CountedRules(number)
     original, engine.resolve_metrics = engine.resolve_metrics, metrics.listening(engine)
     try:
         ((key, validation),) = check.run(batch_parameters=parameters).run_results.items()
@@ -202,42 +203,3 @@ def _without_markup(value: Any) -> Any:
 
 def _arguments(expectation: Any) -> dict[str, Any]:
     return {name: value for name, value in expectation.dict().items() if name != "id"}
-
-
-class CountedRules(dict[Any, Any]):
-    """The metrics of one pass, by id. Unexpected values read as empty, which is right for every rule that holds."""
-
-    def __contains__(self, key: object) -> bool:
-        return super().__contains__(key) or str(getattr(key, "metric_name", "")).endswith(".unexpected_values")
-
-    def __missing__(self, key: Any) -> list[Any]:
-        return []
-
-    def listening(self, engine: Any) -> Any:
-        """Wrap the engine's resolve_metrics: delay all aggregates until the other metrics are done, then count in one pass."""
-        from great_expectations.expectations.registry import get_metric_provider
-
-        resolve = engine.resolve_metrics
-
-        def listen(metrics_to_resolve: Any, **kwargs: Any) -> Any:
-            # A stable order lets Spark reuse the compiled query.
-            metrics = sorted(metrics_to_resolve, key=lambda metric: str(metric.id))
-            # A metric without a provider function is an aggregate over the rows.
-            others = [metric for metric in metrics if get_metric_provider(metric.metric_name, engine)[1] is not None]
-            values = resolve(metrics_to_resolve=others or metrics, **kwargs)
-            self.update(values)
-            return values
-
-        return listen
-
-    def result(self, expectation: Any, engine: Any) -> dict[str, Any]:
-        """Return the expectation's full result from these counts; empty if it needs metrics that were not counted."""
-        from great_expectations.exceptions.exceptions import InvalidExpectationConfigurationError
-
-        try:
-            validation = expectation.metrics_validate(
-                metrics=self, execution_engine=engine, runtime_configuration={"result_format": DETAIL}
-            )
-        except InvalidExpectationConfigurationError:
-            return {}
-        return dict(validation.result or {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,24 +21,38 @@ WAIT_SECONDS = 60
 
 
 def run_rules(
-    rows: DataFrame, rules: list[Rule], name: str, lake: str | None = None, masked: frozenset[str] = frozenset()
+    rows: DataFrame,
+    rules: list[Rule],
+    name: str,
+    lake: str | None = None,
+    masked: frozenset[str] = frozenset(),
+    number: int | None = None,
 ) -> list[CheckResult]:
-    """Return the result of every rule, in order. With a local lake, suite and results are stored in it."""
-    by_position = _kept(rows, rules, name, lake, masked) if lake and is_local(lake) else None
+    """Return the result of every rule, in order. With a local lake, suite and results are stored in it.
+
+    `number` is that of the rows, if known: they are then not counted again.
+    """
+
+    def validated(context: Any, checkpoint: Any) -> dict[int, Any]:
+        return gx.validate(context, checkpoint, rows, masked, number)
+
+    by_position = _kept(validated, rules, name, lake) if lake and is_local(lake) else None
     if by_position is None:
         context = gx.passing_context()
-        by_position = gx.validate(context, gx.checkpoint(context, name, rules), rows, masked)
+        by_position = validated(context, gx.checkpoint(context, name, rules))
     return [_result(rule, by_position[position], rows.columns) for position, rule in enumerate(rules)]
 
 
-def _kept(rows: DataFrame, rules: list[Rule], name: str, lake: str, masked: frozenset[str]) -> dict[int, Any] | None:
+def _kept(
+    validated: Callable[[Any, Any], dict[int, Any]], rules: list[Rule], name: str, lake: str
+) -> dict[int, Any] | None:
     """Validate and store the results in the lake; None if storing fails, so that the gate can still decide."""
     errors = gx.library().exceptions.GreatExpectationsError
     try:
         # One context file serves all datasets, so read and change it under a lock.
         with hold(lake, "gx", WAIT_SECONDS):
             context, checkpoint = gx.stored_checkpoint(local_path(lake), name, rules)
-        return gx.validate(context, checkpoint, rows, masked)
+        return validated(context, checkpoint)
     except (OSError, errors) as error:
         logging.getLogger("pipeline").warning(
             "results of %s are not kept in %s; check the folder and run validate again to store them: %s",

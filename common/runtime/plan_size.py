@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 # Compiling a plan takes longer than interpreting it over few rows, and the dates in it make each day's new to the compiler.
 INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 ONE_TASK_BYTES = 4 << 20
-
+# What this process takes from Spark at once, and merges by itself.
+FEW_ROWS = 20_000
 
 SMALL = "pipeline.small"
 

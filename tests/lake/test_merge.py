@@ -30,6 +30,7 @@ from common.lake.locks import hold
 from common.lake.merge import DesiredSlice
 from common.maintenance import compaction
 from common.orchestration.job import describe
+from common.runtime import plan_size
 from common.runtime.run import Run
 from jobs import clean
 from jobs.maintain import MAINTAIN
@@ -40,12 +41,15 @@ DAY, NEXT = "2026-01-05", "2026-01-06"
 COLUMNS = "ds date, job string, file string, record_hash string, copies long, reasons array<string>, record string, run_id string"
 
 
-@pytest.mark.parametrize("small_rows", [arrow_merge.SMALL_ROWS, 0])
+@pytest.mark.parametrize(
+    ("few_rows", "small_bytes"), [(plan_size.FEW_ROWS, arrow_merge.SMALL_BYTES), (plan_size.FEW_ROWS, 0), (0, 0)]
+)
 def test_spark_and_deltalake_write_the_same_tables(
-    lake: PlayLake, small_rows: int, monkeypatch: pytest.MonkeyPatch
+    lake: PlayLake, few_rows: int, small_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A new slice, rows beside others, an update, a delete and counts alone: both ways leave the same rows and books."""
-    monkeypatch.setattr(arrow_merge, "SMALL_ROWS", small_rows)
+    """A new slice, rows beside others, an update, a delete and counts alone: each way leaves the same rows and books."""
+    monkeypatch.setattr(plan_size, "FEW_ROWS", few_rows)
+    monkeypatch.setattr(arrow_merge, "SMALL_BYTES", small_bytes)
     row = "{} | {} | 2026-01-05T{}:00:00Z".format
     head = "transaction_id | purchase_amount | timestamp\n"
     lake.land(DAY, "\n".join([head + row("a", 1, 10), row("b", 2, 11), row("c", "x", 12), row("d", 4, 13)]))
@@ -68,7 +72,7 @@ def test_spark_and_deltalake_write_the_same_tables(
         and info["userMetadata"]
         and '"touched": []' not in info["userMetadata"]
     }
-    assert writers == ({"delta-rs"} if small_rows else {"Apache-Spark"})
+    assert writers == ({"delta-rs"} if small_bytes else {"Apache-Spark"})
 
 
 def two_days(lake: PlayLake) -> None:
