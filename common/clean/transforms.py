@@ -48,7 +48,7 @@ NO_DATA = ("OneRowRelation", "Range")
 def derive(run: Run, rows: DataFrame) -> DataFrame:
     """Return the rows with the derived columns; raise unless every column is as declared."""
     returned = _call(run, "derive", rows)
-    stored = {"event_date": "date", "record_hash": "string", **dict(layout.typed(run.contract))}
+    stored = {"event_date": run.contract.period_type, "record_hash": "string", **dict(layout.typed(run.contract))}
     _require(run, "derive", returned, stored)
     return returned
 
