@@ -13,6 +13,7 @@ from common.orchestration.chain import run_chain
 from common.orchestration.job import Line
 from common.planning.plan import plan_dataset
 from common.reader.cli import main as features
+from common.reports.status import day_statuses
 from jobs.backfill import CHAIN
 from tests.support.play_lake import PlayLake
 from tests.support.readings import Record, as_csv, expected, write_readings
@@ -68,6 +69,7 @@ def test_hours_are_what_plain_python_says_and_again_write_nothing(
     }
     assert partitions == {"2026-01-04T14", "2026-01-05T10", "2026-01-05T11", "2026-01-05T12", "2026-01-05T13"}
 
+    assert [day.ds for day in day_statuses(str(readings.lake_folder), "readings")] == [*LANDED]
     before = readings.state()
     assert {line["outcome"] for line in backfill(readings, *LANDED).values()} == {"nothing"}
     assert readings.state() == before
