@@ -158,7 +158,7 @@ class Contract:
     def _count_in_periods(self, subject: str) -> None:
         fault = every_fault(self.every)
         require(not fault, f"{subject}: {fault}")
-        columns = tuple(replace(feature, rule=counted(feature.rule, self.every)) for feature in self.features.columns)
+        columns = tuple(counted(feature, self.every) for feature in self.features.columns)
         object.__setattr__(self, "features", replace(self.features, columns=columns))
 
     def _check_rhythm(self, subject: str) -> None:

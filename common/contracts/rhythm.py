@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from copy import copy
 from datetime import date
+from typing import Protocol, TypeVar
 
 from common.contracts.aggregates import ActiveDays, Aggregate, DaysSinceLast, Windowed
 from common.days import DAY, EVERY, HOUR
 from common.names import did_you_mean
 
+
+class WithRule(Protocol):
+    """A feature, as far as its window goes."""
+
+    @property
+    def rule(self) -> Aggregate: ...
+
+
+F = TypeVar("F", bound=WithRule)
 LATENESS = {DAY: "lateness_days", HOUR: "lateness_hours"}
 
 
@@ -41,10 +51,12 @@ def hour_faults(
         yield f'drift: since={since} is a day, but every="hour"; leave it out'
 
 
-def counted(rule: Aggregate, every: str) -> Aggregate:
-    """The rule with a window that is counted in such periods."""
+def counted(feature: F, every: str) -> F:
+    """The feature with a window that is counted in such periods."""
+    rule = feature.rule
     if not isinstance(rule, Windowed) or rule.unit == every:
-        return rule
-    same = copy(rule)
-    object.__setattr__(same, "unit", every)
-    return same
+        return feature
+    rule, feature = copy(rule), copy(feature)
+    object.__setattr__(rule, "unit", every)
+    object.__setattr__(feature, "rule", rule)
+    return feature
