@@ -29,7 +29,7 @@ python=$$(command -v python3.11 || command -v python3) || \
 	"$$python" $(1)
 endef
 
-.PHONY: help demo setup test test-all lint bench lock clean wipe status quarantine dataset check contracts report docs setup-airflow airflow backfill cluster cluster-down up down logs
+.PHONY: help demo setup setup-s3 setup-kafka test test-all lint bench lock clean wipe status quarantine dataset check console docs setup-airflow airflow backfill cluster cluster-down up down logs
 # Parts of the targets above.
 .PHONY: environment archive days
 
@@ -43,7 +43,7 @@ demo: environment ## 14 days of sample data through the whole chain
 	@$(MAKE) -s archive & archive=$$!; $(MAKE) -s days; code=$$?; wait $$archive && exit $$code
 	@echo; $(PYTHON) -m common.reports.status --short
 	@echo; $(PYTHON) -m jobs.datasets.churn.baseline
-	@echo "The lake is $$(realpath -m -- "$$LAKE"). Worth trying next:"
+	@case "$$LAKE" in *://*) place=$$LAKE ;; *) place=$$(realpath -m -- "$$LAKE") ;; esac; echo "The lake is $$place. Worth trying next:"
 	@echo "  make status"
 	@echo "  .venv/bin/spark-submit jobs/features.py --dataset transactions --ds 2026-01-05"
 	@echo "  .venv/bin/features show transactions --ds 2026-01-05"
@@ -68,11 +68,16 @@ days:
 setup: ## make .venv, the environment of jobs, tests and lint
 	@$(call with_python,conf/environments.py dev archive)
 
+setup-s3: setup ## let Spark reach a lake or landing files on an object store
+	@$(call with_python,conf/environments.py s3 archive)
+setup-kafka: setup ## fetch a Kafka broker, for the tests that need one
+	@$(call with_python,conf/environments.py kafka)
+
 test: setup setup-airflow ## the quick test suite
 	@$(DAG_TESTS)
 	@$(TESTS) -m "not slow"
 
-test-all: setup setup-airflow ## every test, the long ones too, and the coverage
+test-all: setup-s3 setup-airflow ## every test, the long ones too, and the coverage
 	@$(DAG_TESTS)
 	@$(TESTS) --cov --cov-report=term
 
@@ -116,11 +121,8 @@ dataset: environment ## a new dataset, its contract guessed from a file: NAME=..
 check: environment ## everything that is wrong with the datasets' contracts, or with one: DATASET=...
 	@$(PYTHON) -m common.reports.check_dataset $${DATASET:+"$$DATASET"}
 
-contracts: environment ## a page for every contract, and each as ODCS, beside the lake
-	@$(PYTHON) -m common.reports.contract_pages
-
-report: environment ## one HTML page of 30 days, to the newest or to DS=..., beside the lake: volumes, rules, drift, profiles
-	@$(PYTHON) -m common.reports.report $${DS:+--ds "$$DS"}
+console: environment ## one page of every day, feature table, contract and training set, written beside the lake: no server
+	@$(PYTHON) -m common.console.page
 
 docs: environment ## Great Expectations' pages of every suite and result
 	@$(PYTHON) -m common.reports.gx_docs

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
 
 from common.printable import printable
 
@@ -106,6 +112,7 @@ def advice(error: Exception) -> str:
 @contextmanager
 def exit_on_error() -> Iterator[None]:
     """Print a pipeline error, or that the person interrupted it, without a traceback; exit with its code."""
+    has_started(signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
@@ -140,3 +147,43 @@ def collecting(collect: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         _COLLECTOR.reset(token)
+
+
+def interrupt_quietly_at_start() -> None:
+    """Make Ctrl-C one line also while a program of ours imports its libraries. Whoever uses this as a library decides itself."""
+    handler = signal.getsignal(signal.SIGINT)
+    # Python starts with the signal ignored by conf/spark/driver-python, or in the background of a script.
+    by_us = handler is signal.SIG_IGN and _under_spark_submit()
+    if _is_program() and (by_us or handler is signal.default_int_handler):
+        with suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGINT, _interrupted_at_start)
+
+
+def has_started(handler: Any) -> None:
+    """From here on the program says itself what Ctrl-C does, beginning with this handler."""
+    if signal.getsignal(signal.SIGINT) is _interrupted_at_start:
+        signal.signal(signal.SIGINT, handler)
+
+
+def _interrupted_at_start(number: int, frame: FrameType | None) -> NoReturn:
+    message = "interrupted while it started; nothing was touched: run the same command again"
+    if _under_spark_submit():  # where standard error is part of standard output, whose last line is JSON
+        message = json.dumps(
+            {"job": Path(sys.argv[0]).stem, "outcome": "interrupted", "error": "Interrupted", "message": message}
+        )
+    os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"{message}\n".encode())
+    os._exit(INTERRUPTED)
+
+
+def _under_spark_submit() -> bool:
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def _is_program() -> bool:
+    """Whether Python was started for a file of this project: by its path, as `features`, or with -m."""
+    started = sys.argv[0] if sys.argv else ""
+    if started == "-m":  # Python has not found the module yet
+        module = sys.orig_argv[sys.orig_argv.index("-m") + 1]
+        return module.startswith(("common.", "jobs."))
+    here, file = Path(__file__).resolve().parents[1], Path(started).resolve()
+    return file.name == "features" or not {here / "common", here / "jobs"}.isdisjoint(file.parents)

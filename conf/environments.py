@@ -1,6 +1,7 @@
-"""Build the two environments from their hashed locks: `environments.py spark|dev|airflow|airflow-dev|archive ...`.
+"""Build the two environments from their hashed locks: `environments.py spark|dev|airflow|airflow-dev|s3|kafka|archive ...`.
 
-`dev` and `airflow-dev` add the test and lint tools to `spark` and `airflow`; `archive` makes Spark start faster.
+`dev` and `airflow-dev` add the test and lint tools to `spark` and `airflow`; `s3` lets Spark
+reach an object store; `kafka` fetches a broker for tests; `archive` makes Spark start faster.
 Standard library only, because this runs before anything is installed.
 """
 
@@ -22,10 +23,16 @@ from xml.sax.saxutils import quoteattr
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "conf" / "requirements"
 SPARK_CONF = ROOT / "conf" / "spark"
-WHEELS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "feature-pipeline" / "wheels"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "feature-pipeline"
+WHEELS = CACHE / "wheels"
+# A broker for tests, and what its jars must be.
+KAFKA_JARS = CACHE / "kafka"
+KAFKA_PINS = ROOT / "tests" / "support" / "kafka_jars.txt"
 PLACES = {"spark": ROOT / ".venv", "airflow": ROOT / ".venv-airflow"}
 # The tools for tests and lint, installed on top of an environment; images go without.
 TOOLS_OF = {"dev": "spark", "airflow-dev": "airflow"}
+S3_JARS = SPARK_CONF / "jars-s3.txt"
+LOG_STORE_JAR = "pipeline-s3-log-store.jar"
 PYTHON = (3, 11)
 JAVA = 17
 
@@ -37,6 +44,10 @@ def main(*names: str) -> None:
     for name in names:
         if name == "archive":
             archive_classes(PLACES["spark"])
+        elif name == "s3":
+            add_s3(PLACES["spark"])
+        elif name == "kafka":
+            fetch_kafka()
         elif name in TOOLS_OF:
             build(TOOLS_OF[name])
             add_tools(name, PLACES[TOOLS_OF[name]])
@@ -55,7 +66,8 @@ def build(name: str) -> None:
     # Without an index: its own dependencies and build tools are in the lock.
     call(*uv_install(place), "--offline", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     if name == "spark":
-        install_jars(next(place.glob("lib/python3*/site-packages/pyspark")) / "jars")
+        jars = spark_jars(place)
+        fetch_jars(SPARK_CONF / "jars.txt", jars, ivy=jars)
         link_spark_submit(place)
         drop_zipped_python(place)
     compile_python(place)
@@ -73,12 +85,32 @@ def add_tools(name: str, place: Path) -> None:
     ready.write_text(current)
 
 
+def add_s3(place: Path) -> None:
+    """Add what Spark needs for an object store. The archive holds the class path, so it has to be made anew."""
+    ready, current = place / ".ready-s3", fingerprint("s3")
+    if is_ready(ready, current):
+        return
+    say(f"adding the jars for object stores to {place.name}")
+    jars = spark_jars(place)
+    fetch_jars(S3_JARS, jars, ivy=jars)
+    compiling = [place / "bin" / "python", SPARK_CONF / "compile_log_store.py", jars / LOG_STORE_JAR]
+    done = subprocess.run(compiling, env=environment(), check=False, capture_output=True, text=True)
+    if done.returncode:
+        stop(f"Spark's log store for S3 can't be compiled:\n{done.stderr[-2000:]}")
+    (place / ".archived").unlink(missing_ok=True)
+    (place / "spark.jsa").unlink(missing_ok=True)
+    ready.write_text(current)
+
+
 def is_ready(ready: Path, current: str) -> bool:
     return ready.exists() and ready.read_text() == current
 
 
 def fingerprint(name: str) -> str:
     """Hash everything that the environment is made from. Tools depend on their lock alone: they are installed on top."""
+    if name == "s3":
+        parts = [S3_JARS, *(SPARK_CONF / part for part in ("ConditionalS3LogStore.java", "compile_log_store.py"))]
+        return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
     parts = [LOCKS / f"{name}.txt"]
     if name in TOOLS_OF:
         return hashlib.sha256(parts[0].read_bytes()).hexdigest()
@@ -148,35 +180,42 @@ def uv_install(place: Path) -> list[str]:
     return [str(place / "bin" / "uv"), "pip", "install", "-q", "--python", str(place / "bin" / "python")]
 
 
-def install_jars(jars: Path) -> None:
-    """Fetch Spark's further jars with the Ivy that Spark ships, and check the SHA-256 of each."""
-    checksums = dict(
-        line.split() for line in (SPARK_CONF / "jars.txt").read_text().splitlines() if line[:1] not in ("", "#")
-    )
+def spark_jars(place: Path) -> Path:
+    return next(place.glob("lib/python3*/site-packages/pyspark")) / "jars"
+
+
+def fetch_kafka() -> None:
+    """The folder of the jars comes into being as a whole."""
+    fetched = hashlib.sha256(KAFKA_PINS.read_bytes()).hexdigest()
+    if is_ready(KAFKA_JARS / ".ready", fetched):
+        return
+    say("fetching Kafka's server for tests (46 MB, once)")
+    KAFKA_JARS.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=KAFKA_JARS.parent) as scratch:
+        jars = Path(scratch) / "jars"
+        jars.mkdir()
+        fetch_jars(KAFKA_PINS, jars, ivy=spark_jars(PLACES["spark"]))
+        (jars / ".ready").write_text(fetched)
+        shutil.rmtree(KAFKA_JARS, ignore_errors=True)
+        jars.rename(KAFKA_JARS)
+
+
+def fetch_jars(pins: Path, into: Path, ivy: Path) -> None:
+    """Fetch jars with the Ivy that Spark ships, and check the SHA-256 of each."""
+    checksums = dict(line.split() for line in pins.read_text().splitlines() if line[:1] not in ("", "#"))
     with tempfile.TemporaryDirectory() as scratch:
-        ivy = Path(scratch) / "ivy.xml"
-        ivy.write_text(ivy_module(checksums))
+        module = Path(scratch) / "ivy.xml"
+        module.write_text(ivy_module(checksums))
         pattern = str(Path(scratch) / "[artifact]-[revision].[ext]")
-        call(
-            java(),
-            "-cp",
-            f"{jars}/*",
-            "org.apache.ivy.Main",
-            "-warn",
-            "-ivy",
-            str(ivy),
-            "-types",
-            "jar",
-            "-retrieve",
-            pattern,
-        )
+        asked = ["-warn", "-ivy", str(module), "-types", "jar", "bundle", "-retrieve", pattern]
+        call(java(), "-cp", f"{ivy}/*", "org.apache.ivy.Main", *asked)
         for coordinates, expected in checksums.items():
             _, artifact, version = coordinates.split(":")
             jar = Path(scratch) / f"{artifact}-{version}.jar"
             actual = hashlib.sha256(jar.read_bytes()).hexdigest()
             if actual != expected:
-                stop(f"{jar.name}: SHA-256 {actual} found, {expected} expected (conf/spark/jars.txt). Not installed.")
-            shutil.copy(jar, jars)
+                stop(f"{jar.name}: SHA-256 {actual} found, {expected} expected ({pins.name}). Not installed.")
+            shutil.copy(jar, into)
 
 
 def ivy_module(coordinates: Iterable[str]) -> str:

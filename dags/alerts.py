@@ -29,6 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from common.printable import printable
 from common.runtime import http_post
+from common.runtime.log_lines import append_line
 from common.runtime.private_files import keep_private
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -146,9 +147,7 @@ def _write(alert: Alert, path: Path) -> None:
     line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **_plain(asdict(alert))}
     path.parent.mkdir(parents=True, exist_ok=True)
     keep_private(path)
-    # A single unbuffered write keeps the lines of several processes apart.
-    with path.open("ab", buffering=0) as file:
-        file.write(f"{_printable_json(line)}\n".encode())
+    append_line(path, _printable_json(line))
 
 
 def _post(alert: Alert) -> None:

@@ -56,6 +56,16 @@ again what it made out of date. A day that never landed does not stop the others
 """
 
 
+def of_stream(dataset: str, how: Daily) -> str:
+    return f"""### {dataset}: what has come since
+
+Every `{how.stream}` UTC, takes the messages that have come into the open day, to published features. The daily run then finds the
+day equal, or makes it whole.
+
+{EXITS}
+"""
+
+
 def of_landed(dataset: str) -> str:
     return f"""### {dataset}: a source says that a day has landed
 

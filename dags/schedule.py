@@ -42,7 +42,7 @@ class Timed(_Strict):
     paused: bool = Field(description="Whether the DAG waits to be switched on when it is first seen")
     spark: dict[str, str | int | bool] = Field(description="Spark settings of the submits, such as memory and cores")
 
-    @field_validator("schedule", "hourly", check_fields=False)
+    @field_validator("schedule", "hourly", "stream", check_fields=False)  # a dataset's has all
     @classmethod
     def _is_cron(cls, text: str) -> str:
         from croniter import croniter
@@ -77,6 +77,7 @@ class Daily(Timed):
     missing: Literal["wait", "skip"] = Field(
         description="What to do when nothing has landed in time: fail, or skip the day"
     )
+    stream: str = Field(description="Cron, UTC: how often a source that can be followed is asked for what has come")
     wait_minutes: float = Field(ge=0, description="How long a day is waited for")
     poll_seconds: float = Field(gt=0)
     hourly: str = Field(description="Cron, UTC, in place of `schedule` where the contract has a period every hour")

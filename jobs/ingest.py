@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from common.clean import transforms
-from common.lake.commit_metadata import beside
+from common.lake.commit_metadata import beside, recounted
 from common.lake.merge import converge
 from common.orchestration import stages
 from common.orchestration.cli import run_job
@@ -34,8 +34,9 @@ def ingest(run: Run, source: Source) -> Outcome:
         return Outcome("closed")
     arrivals.require_rows(run, day.listing)
     books, refused, arrived = day.books(), day.refused(), day.arrived()
+    says = {**books, **recounted(run, arrived.table, {"counts": books["counts"]})}
     changes = [(refused.table, converge(run, refused, {}))]
-    changes.append((arrived.table, converge(run, arrived, {**books, **beside(run, [refused.table])})))
+    changes.append((arrived.table, converge(run, arrived, {**says, **beside(run, [refused.table])})))
     return arrivals.outcome(day.listing, books, changes)
 
 

@@ -26,7 +26,7 @@ def rows_known(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
     """The rows of those event dates as they were known: a row that was replaced later stands in for its replacement."""
     if run.left_out:
         return _versions_admitted(run, event_dates).where(known_on(on)).drop("superseded")
-    processed, aside = layout.processed(run.contract), layout.superseded(run.contract)
+    processed, aside = layout.row_versions(run.contract)
     where = {"event_date": list(event_dates)}
     replaced = spark_tables.read_partitions(run, aside, where).where(known_on(on)).drop("superseded")
     current = spark_tables.read_partitions(run, processed, where).where(F.col("arrived") <= literal(on))
@@ -38,7 +38,7 @@ def versions_moved(run: Run, event_dates: Sequence[date], on: date) -> DataFrame
     moved = (F.col("arrived") == literal(on)) | (F.col("superseded") == literal(on))
     if run.left_out:
         return _versions_admitted(run, event_dates).where(moved)
-    processed, aside = layout.processed(run.contract), layout.superseded(run.contract)
+    processed, aside = layout.row_versions(run.contract)
     where = {"event_date": list(event_dates)}
     arrived = spark_tables.read_partitions(run, processed, where).where(F.col("arrived") == literal(on))
     return _union(arrived, spark_tables.read_partitions(run, aside, where).where(moved))
@@ -50,7 +50,7 @@ def moved_dates(run: Run) -> list[date]:
     Of all event dates: the day may have run when the contract allowed more lateness than it does now.
     """
     found = set[str]()
-    for table in (layout.processed(run.contract), layout.superseded(run.contract)):
+    for table in layout.row_versions(run.contract):
         uri, at = run.path(table), run.at.get(table.path)
         found |= data_files.values_covering(uri, "event_date", table.stats, str(run.ds), at)
     return sorted(day for day in map(from_text, found) if day <= run.ds)
@@ -59,7 +59,7 @@ def moved_dates(run: Run) -> list[date]:
 def _versions_admitted(run: Run, event_dates: Sequence[date]) -> DataFrame:
     """All versions of those event dates, superseded as if the arrivals that the run leaves out had never come."""
     contract, days = run.contract, run.contract.lateness
-    processed, aside = layout.processed(contract), layout.superseded(contract)
+    processed, aside = layout.row_versions(contract)
     # A version is beaten by versions of other event dates too, as far as lateness reaches.
     where = {"event_date": sorted({near for day in event_dates for near in day_range(day, days, days)})}
     replaced = spark_tables.read_partitions(run, aside, where)

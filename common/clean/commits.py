@@ -8,7 +8,8 @@ from common.clean.settlement import settle_day
 from common.clean.typed_day import TypedDay, type_day
 from common.contracts import layout
 from common.contracts.layout import Table
-from common.lake.commit_metadata import beside
+from common.lake.commit_metadata import beside, recounted
+from common.lake.delta_log import newest_commit
 from common.lake.merge import converge, keep_books
 from common.lake.spark_tables import create
 from common.runtime.run import Change, Run
@@ -26,7 +27,7 @@ def commit_day(run: Run, day: TypedDay) -> CleanedDay:
     Rows are set aside before the current ones change, and taken back after: where both tables have a row, readers use
     the one set aside, so they see a corrected key as it was until the last commit.
     """
-    processed, superseded = layout.processed(run.contract), layout.superseded(run.contract)
+    processed, superseded = layout.row_versions(run.contract)
     settled = settle_day(day)
     if settled.moved is not None:
         day = type_day(run, settled.moved)
@@ -40,7 +41,15 @@ def commit_day(run: Run, day: TypedDay) -> CleanedDay:
     changes = [(part.table, converge(run, part, says)) for part in (day.refused, *settled.set_aside(), *parts)]
     if taken_back:
         changes += [(part.table, converge(run, part, says)) for part in (whole, *taken_back)]
-    books = {"counts": counts, **says, **beside(run, [day.refused.table, superseded])}
+    settled.meet_others()
+    judged = recounted(run, processed, {"counts": counts, "refused_before": _refused_before(run)})
+    books = {**judged, **says, **beside(run, [day.refused.table, superseded])}
     last = keep_books(run, processed, books) if taken_back else converge(run, whole, books)
     changes.append((processed, last))
     return CleanedDay(counts, changes)
+
+
+def _refused_before(run: Run) -> int:
+    """The records that ingest refused: the gate judges them together with those of clean."""
+    ingested = newest_commit(run.path(layout.raw(run.contract)), "ingest", str(run.ds))
+    return int(ingested.books.get("counts", {}).get("quarantined", 0)) if ingested else 0

@@ -74,7 +74,19 @@ class SettledDay:
 
     def taken_back(self) -> list[DesiredSlice]:
         some = self._has_stored(layout.superseded(self.run.contract))
-        return [replace(self._aside, actions=(DELETE,))] if some else []
+        return [replace(self._aside, actions=(DELETE,), after=self._decision_on_current)] if some else []
+
+    def meet_others(self) -> None:
+        """A clean that has changed superseded also raises the number of processed.
+
+        Another one may have set rows aside before, and not yet replaced them: it then fails, and settles its day again.
+        """
+        if self.decisions[layout.superseded(self.run.contract).path].committed:
+            self._decision_on_current.claim(self.run)
+
+    @property
+    def _decision_on_current(self) -> Decision:
+        return self.decisions[layout.processed(self.run.contract).path]
 
     @property
     def _aside(self) -> DesiredSlice:
@@ -163,9 +175,7 @@ def settle_day(day: TypedDay) -> SettledDay:
     """Reads the stored versions of the day's keys and ranks all of them."""
     run, contract = day.run, day.run.contract
     key, versions = list(contract.key), day.versions
-    decisions = {
-        table.path: decide(run, table, "keys") for table in (layout.processed(contract), layout.superseded(contract))
-    }
+    decisions = {table.path: decide(run, table, "keys") for table in layout.row_versions(contract)}
     own_dates = moved_dates(run)
     too_far = stored_versions.too_far(run)
     stored, seen = spark_tables.materialize(

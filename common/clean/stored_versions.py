@@ -31,7 +31,7 @@ def of_keys(run: Run, versions: DataFrame, own_dates: list[date]) -> DataFrame:
     contract = run.contract
     days = contract.lateness
     where = reach(run, own_dates) if own_dates else {"event_date": day_range(run.ds, days, days)}
-    current, aside = layout.processed(contract), layout.superseded(contract)
+    current, aside = layout.row_versions(contract)
     known = spark_tables.read_partitions(run, current, where).withColumn(ORIGIN, F.lit(current.path))
     replaced = spark_tables.read_partitions(run, aside, where).withColumn(ORIGIN, F.lit(aside.path))
     every = replaced.unionByName(known, allowMissingColumns=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from common.contracts.field_types import require_types
 from common.contracts.number_types import EXACT, sum_type
 from common.errors import require
 from common.names import did_you_mean
@@ -21,6 +22,9 @@ class Aggregate(ABC):
 
     fits_window: ClassVar[bool] = False
     fits_snapshot: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        require_types(self, type(self).__name__, but=("days",))
 
     @property
     @abstractmethod
@@ -46,11 +50,9 @@ class Windowed(Aggregate):
     unit = "day"  # the contract sets it
 
     def __post_init__(self) -> None:
-        name = type(self).__name__
-        require(
-            type(self.days) is int,
-            f"{name}: {self.days!r} is not a whole number of days; the window comes first, like 7",
-        )
+        fault = f"{type(self).__name__}: {self.days!r} is not a whole number of days; the window comes first, like 7"
+        require(type(self.days) is int, fault)
+        super().__post_init__()
         require(self.days > 0, f"{self.words}: a window of {self.days} days is empty; declare at least 1 day")
 
 
@@ -235,11 +237,10 @@ class DatePart(Aggregate):
     fits_snapshot: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         hint = did_you_mean(self.part, DATE_PARTS)
-        require(
-            self.part in DATE_PARTS,
-            f"part of ds {self.part!r} is unknown{hint}; expected one of {', '.join(DATE_PARTS)}",
-        )
+        known = ", ".join(DATE_PARTS)
+        require(self.part in DATE_PARTS, f"part of ds {self.part!r} is unknown{hint}; expected one of {known}")
 
     @property
     def words(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from inspect import signature
 
+from common.contracts import faults
 from common.days import DAY, day_of, from_text, kind_of
 from common.errors import require
 
@@ -32,7 +33,8 @@ def check_closed(subject: str, closed: Closed, every: str = DAY) -> None:
 
 def is_closed(closed: Closed, day: date) -> bool:
     if callable(closed):
-        return closed(day)
+        with faults.blamed("closed"):
+            return bool(closed(day))
     whole = day_of(day)
     return not {day, str(day), whole, str(whole), WEEKDAYS[day.weekday()]}.isdisjoint(closed)
 

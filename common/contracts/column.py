@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from common.contracts.field_types import require_types
 from common.contracts.number_types import NUMERIC
 from common.contracts.patterns import format_fault, pattern_fault
 from common.contracts.wording import require_tuples, type_fault
@@ -42,6 +43,7 @@ class Column:
 
     def __post_init__(self) -> None:
         subject = f"column {self.name!r}"
+        require_types(self, subject, but=("type",))
         require(bool(NAME.fullmatch(self.name)), f"{subject}: a name is lower case letters, digits and _; rename it")
         require(self.name not in RESERVED, f"{subject}: the pipeline adds a column of this name; choose another")
         require(not (fault := type_fault(self.type)), f"{subject}: {fault}")

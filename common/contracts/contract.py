@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
-from common.contracts.aggregates import Aggregate, ColumnAggregate, FeatureRatio, Flag, Mean, Sum, Windowed
+from common.contracts.aggregates import ColumnAggregate, FeatureRatio, Flag, Mean, Sum
 from common.contracts.calendar import Closed, check_closed, is_closed
 from common.contracts.column import Column
 from common.contracts.declared_source import DeclaredSource, Files, source_fault
 from common.contracts.entity import columns_of
 from common.contracts.expectations import Drift, Freshness, Reference, Rule, Severity, Volume
+from common.contracts.feature_table import Feature, Features
+from common.contracts.field_types import require_types
 from common.contracts.rhythm import LATENESS, counted, every_fault, hour_faults, lateness_faults
 from common.contracts.wording import is_zone, meant, require_tuples
 from common.days import DAY, HOUR, STORED_TYPES
@@ -24,40 +26,10 @@ TABLES = ("raw", "processed", "features")
 # The key of events without one: a line is known by its file's name, its content, and how often it was there before. A file
 # that is sent again changes nothing; a line that a file repeats counts each time.
 LINE = ("line",)
+# Fields of a contract with checks and words of their own.
+CHECKED_APART = ("source", "closed", "null_entity")
+LONGEST_DAYS = 36_500
 LINE_COLUMN = Column(name="line", type="string", required=True, description="The line: its file, content and count.")
-
-
-@dataclass(frozen=True)
-class Feature:
-    """A feature: its name and how it is computed."""
-
-    name: str
-    rule: Aggregate
-
-    def __post_init__(self) -> None:
-        fits, what = isinstance(self.rule, Aggregate), f"feature {self.name!r}: {self.rule!r}"
-        require(fits, f"{what} is no aggregate; expected one like Count(7)")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Features:
-    """A feature table with one row per entity and ds. A changed definition needs a new version."""
-
-    version: int
-    entity: str
-    columns: tuple[Feature, ...]
-    # Columns that `transforms.measure` adds to processed rows, for features only.
-    measures: tuple[Column, ...] = ()
-
-    @property
-    def window_days(self) -> int:
-        """The longest window, in periods of the contract; 0 for a snapshot table."""
-        return max((feature.rule.days for feature in self.columns if isinstance(feature.rule, Windowed)), default=0)
-
-    @property
-    def days_back(self) -> int:
-        """How many periods before ds a feature looks at."""
-        return max(0, self.window_days - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +63,12 @@ class Contract:
     label: str | None = None  # the feature that models predict; drift checks compare the other features with it
     retention_days: int = 400
     null_entity: str | None = None  # rows without an entity: "refuse" them, or "drop" them from the features
+    owner: str = ""  # for people only, as are the tags: another one makes no day stale
+    tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         subject = f"contract {self.name!r}"
+        require_types(self, subject, but=CHECKED_APART)
         require(bool(NAME.fullmatch(self.name)), f"{subject}: a name is lower case letters, digits and _; rename it")
         require_tuples(self, subject)
         if fault := source_fault(self.source):
@@ -124,6 +99,9 @@ class Contract:
         check_closed(subject, self.closed, self.every)
         version = self.features.version
         require(version > 0, f"{subject}: feature version {version} is not allowed; expected 1 or more")
+        spans = {"retention_days": self.retention_days, LATENESS[self.every]: self.lateness}
+        for name, days in {**spans, "a feature's window": self.features.window_days}.items():
+            require(days <= LONGEST_DAYS, f"{subject}: {name} {days} is over {LONGEST_DAYS:,}; lower it")
         require(self.retention_days > 7, f"{subject}: retention_days {self.retention_days}; expected more than 7")
         self._check_features(subject)
         self._check_quality(subject)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,11 @@ class DeclaredSource:
     def says_when_complete(self) -> bool:
         """Whether a period that has come is known to be whole, so that nobody needs to watch it for changes."""
         return True
+
+    @property
+    def can_be_followed(self) -> bool:
+        """Whether jobs/stream.py can read a period while it is open."""
+        return False
 
     @property
     def awaited(self) -> str:
@@ -85,6 +91,13 @@ class Files(DeclaredSource):
 def require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     hint = did_you_mean(value, choices)
     require(value in choices, f"{name} {value!r} is unknown{hint}; expected {' or '.join(map(repr, choices))}")
+
+
+def require_least(source: DeclaredSource, least: Mapping[str, float]) -> None:
+    """Raise if a number of the declaration is below its least value."""
+    for name, lowest in least.items():
+        value = getattr(source, name)
+        require(value >= lowest, f"{name} {value} is not allowed; expected {lowest} or more")
 
 
 def source_fault(source: object) -> str:

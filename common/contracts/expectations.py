@@ -7,6 +7,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from common.contracts.field_types import require_types
 from common.errors import require
 
 # The arguments that name an expectation's columns.
@@ -26,6 +27,9 @@ class Rule:
     arguments: dict[str, Any] = field(default_factory=dict)
     severity: Severity = Severity.ERROR
     table: str = "processed"
+
+    def __post_init__(self) -> None:
+        require_types(self, f"rule {self.expectation!r}")
 
     @property
     def columns(self) -> list[str]:
@@ -70,6 +74,7 @@ class Freshness:
     severity: Severity = Severity.ERROR
 
     def __post_init__(self) -> None:
+        require_types(self, "freshness")
         require(self.hours > 0, f"freshness: {self.hours} hours is not allowed; expected more than 0")
 
 
@@ -86,6 +91,7 @@ class Volume:
     severity: Severity = Severity.WARN
 
     def __post_init__(self) -> None:
+        require_types(self, "volume")
         require(self.weeks >= 2, f"volume: {self.weeks} weeks are too few for a baseline; expected at least 2")
         require(0 < self.share < 1, f"volume: share {self.share} is not in (0, 1)")
 
@@ -105,6 +111,7 @@ class Drift:
     severity: Severity = Severity.WARN
 
     def __post_init__(self) -> None:
+        require_types(self, "drift")
         require(self.days > 0, f"drift: {self.days} days of reference are too few; expected at least 1")
         require(
             self.since is None or self.training_set is None,
@@ -123,3 +130,6 @@ class Reference:
     dataset: str
     key: str
     severity: Severity = Severity.ERROR
+
+    def __post_init__(self) -> None:
+        require_types(self, f"reference of {self.column!r}")

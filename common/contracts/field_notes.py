@@ -5,6 +5,7 @@ from __future__ import annotations
 
 # By class and field: one sentence, and the field as one would write it.
 Notes = dict[str, dict[str, tuple[str, str]]]
+ArgumentNotes = dict[str, tuple[str, str]]
 _SEVERITY = "Severity.ERROR stops the day, Severity.WARN is recorded."
 NOTES: Notes = {
     "Contract": {
@@ -35,6 +36,8 @@ NOTES: Notes = {
         "references": ("Columns whose values exist in another dataset.", 'references=(Reference(column="id", dataset="shops", key="id"),)'),
         "label": ("The feature that models predict.", 'label="orders_7d"'),
         "retention_days": ("How many days every version can be read, more than 7.", "retention_days=400"),
+        "owner": ("Who answers for the data. Another owner makes no day stale.", 'owner="payments team"'),
+        "tags": ("Words to find the dataset by; they make no day stale either.", 'tags=("sales", "daily")'),
     },
     "Column": {
         "name": ("Lower-case letters, digits and _.", 'name="amount"'),
@@ -126,6 +129,17 @@ AGGREGATES = {
     'Flag("left", "Yes")': "1 where the column of the snapshot equals the value, else 0.",
     'DatePart("month")': "A part of ds, for a snapshot: year, month, day, dayofweek (1 is Monday) or quarter.",
 }
+# An argument of an aggregate, or of one class alone: what it is, and a call with it.
+AGGREGATE_ARGUMENTS: ArgumentNotes = {
+    "days": ("The window: the days up to ds, ds included.", "Count(days=7)"),
+    "column": ("The column of the dataset, of `derive` or of `measure`.", 'Sum(7, column="amount")'),
+    "Share.of": ('"all" counts a null as false, "known" leaves it out; without a known value the share is null.', 'Share(7, "weekend", of="known")'),
+    "numerator": ("A feature, or a column of a snapshot.", 'FeatureRatio(numerator="spend_7d", divisor="spend_30d")'),
+    "divisor": ("The same.", 'FeatureRatio("spend_7d", divisor="spend_30d")'),
+    "zero": ("The ratio where the divisor is 0 or missing.", 'FeatureRatio("spend_7d", "spend_30d", zero=1.0)'),
+    "value": ("The text for which the flag is 1.", 'Flag("left", value="Yes")'),
+    "part": ("year, month, day, dayofweek or quarter.", 'DatePart(part="month")'),
+}  # fmt: skip
 # Of an expectation's arguments in examples.
 ARGUMENTS = {
     "base_query": '"SELECT 1"',

@@ -142,6 +142,11 @@ def superseded(contract: Contract) -> Table:
     )
 
 
+def row_versions(contract: Contract) -> tuple[Table, Table]:
+    """The two tables that together hold every accepted version of a key: the current rows, and those set aside."""
+    return processed(contract), superseded(contract)
+
+
 @made_once
 def partials(contract: Contract) -> Table:
     """One aggregate per entity and event date, computed from the rows known on `ds`."""

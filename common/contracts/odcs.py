@@ -17,6 +17,7 @@ from open_data_contract_standard.model import (
     SchemaObject,
     SchemaProperty,
     ServiceLevelAgreementProperty,
+    Team,
 )
 
 from common.contracts import layout, sensitive
@@ -60,6 +61,8 @@ def document(contract: Contract) -> OpenDataContractStandard:
         name=contract.name,
         version=f"{contract.features.version}.0.0",
         status="active",
+        tags=list(contract.tags) or None,
+        team=Team(name=contract.owner) if contract.owner else None,
         description=Description(
             purpose=contract.description,
             limitations="The quality rules speak of the rows that one ds brought, not of a whole table.",

@@ -7,10 +7,10 @@ from dataclasses import MISSING, Field, fields
 from inspect import cleandoc
 from typing import Any
 
-from common.contracts import contract, expectations
+from common.contracts import aggregates, contract, expectations
 from common.contracts.expectation_names import EXPECTATIONS
 from common.contracts.expectations import Severity
-from common.contracts.field_notes import AGGREGATES, ARGUMENTS, NOTES, Notes
+from common.contracts.field_notes import AGGREGATE_ARGUMENTS, AGGREGATES, ARGUMENTS, NOTES, ArgumentNotes, Notes
 from common.errors import require
 
 HEAD = """# Contract reference
@@ -33,6 +33,7 @@ def contract_part() -> str:
         *(section(name, one, NOTES) for name, one in CLASSES.items()),
         "## Aggregates\n\nA feature is `Feature(name, aggregate)`; the window comes first, in days.\n",
         table(("aggregate", "what it is", "example"), features),
+        arguments({name: getattr(aggregates, name) for name, *_ in features}, AGGREGATE_ARGUMENTS),
         "## Expectations\n\nThe classes of Great Expectations that a `Rule` may name; it needs the arguments with a star.\n",
         table(("expectation", "arguments", "example"), rules),
     ]
@@ -60,6 +61,20 @@ def examples(calls: Iterable[str], classes: dict[str, Any]) -> Iterable[tuple[st
     for call in calls:
         name = call.partition("(")[0]
         yield name, summary(classes[name]), call
+
+
+def arguments(classes: dict[str, type[Any]], notes: ArgumentNotes) -> str:
+    """Every argument of the classes, in one row where it means the same in several."""
+    declared = {(name, field.name): field for name, one in classes.items() for field in fields(one)}
+    noted = {pair: ".".join(pair) if ".".join(pair) in notes else pair[1] for pair in declared}
+    unlike = sorted({*noted.values()} ^ notes.keys())
+    require(not unlike, f"the arguments {unlike} and the notes about them disagree; add or remove their lines")
+    rows = []
+    for argument, (words, call) in notes.items():
+        own = [pair for pair, key in noted.items() if key == argument]
+        defaults = " or ".join(dict.fromkeys(_default(declared[pair]) for pair in own))
+        rows.append((argument.rpartition(".")[2], ", ".join(name for name, _ in own), defaults, words, call))
+    return "Their arguments:\n\n" + table(("argument", "of", "default", "what it is", "example"), rows)
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

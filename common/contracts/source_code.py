@@ -16,6 +16,8 @@ from common.names import did_you_mean
 DATASETS = "jobs.datasets."
 # A feature definition names the parts of the contract that matter to it; the rest may change under the same version.
 DECLARED = "CONTRACT"
+# What a contract says to people alone.
+FOR_PEOPLE = ("owner", "tags")
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,24 @@ def source_code(file: Path, leave_out: str = "") -> SourceCode:
 
 
 def require_names(file: Path, names: tuple[str, ...]) -> None:
-    """Raise unless the module is there, can be parsed and binds the names."""
-    bound = {name for node in parsed(file).body for name in _bound(node)}
+    """Raise unless the module is there, can be parsed and binds the names; a function of that name takes the rows alone."""
+    bound = {name: node for node in parsed(file).body for name in _bound(node)}
     for name in names:
         hint = did_you_mean(name, bound)
         require(name in bound, f"{faults.shown(file)} defines no {name}{hint}; add it")
+        node = bound.get(name)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            takes_one = isinstance(node, ast.FunctionDef) and _takes_one(node.args)
+            require(
+                takes_one,
+                f"{faults.shown(file)}:{node.lineno}: {name} can't be called with the rows alone; expected def {name}(rows)",
+            )
+
+
+def _takes_one(arguments: ast.arguments) -> bool:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    needed = len(positional) - len(arguments.defaults)
+    return needed <= 1 and bool(positional or arguments.vararg) and None not in arguments.kw_defaults
 
 
 def _bound(node: ast.stmt) -> list[str]:
@@ -126,6 +141,8 @@ def _undocumented(node: ast.stmt) -> ast.stmt:
     for child in ast.walk(node):
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and _is_docstring(child.body[0]):
             child.body = child.body[1:] or [ast.Pass()]
+        if isinstance(child, ast.Call) and isinstance(child.func, ast.Name) and child.func.id == "Contract":
+            child.keywords = [each for each in child.keywords if each.arg not in FOR_PEOPLE]
     return node
 
 

@@ -43,7 +43,7 @@ def build_features(run: Run, partials: DataFrame | None = None) -> tuple[DataFra
 
 
 def source_tables(contract: Contract) -> list[Table]:
-    return [layout.processed(contract), layout.superseded(contract)]
+    return [*layout.row_versions(contract)]
 
 
 def snapshot(run: Run, observation: Observation) -> DataFrame:

@@ -91,7 +91,7 @@ def require_unchanged(run: Run) -> Definition:
         return now
     raise DefinitionChangedError(
         f"{table.path} holds rows of another definition than the one declared now: "
-        f"{'; '.join(_differences(before, now.facts))}. Declare version={now.version + 1} in the contract's Features "
+        f"{'; '.join(differing_facts(before, now.facts))}. Declare version={now.version + 1} in the contract's Features "
         f"(v{now.version} stays readable), or revert the change."
     )
 
@@ -100,12 +100,12 @@ def changes_since(run: Run, version: int) -> list[str]:
     """In words, how the definition declared now differs from that of another version's rows; nothing if there are none."""
     path = layout.features_path(run.contract.name, version)
     commit = delta_log.newest_commit(f"{run.settings.lake}/{path}", "features")
-    return _differences(commit.books, define(run.dataset).facts) if commit and "definition" in commit.books else []
+    return differing_facts(commit.books, define(run.dataset).facts) if commit and "definition" in commit.books else []
 
 
 def differences(before: Dataset, now: Dataset) -> list[str]:
     """In words, how one dataset's features are defined otherwise than another's."""
-    return _differences(define(before).facts, define(now).facts)
+    return differing_facts(define(before).facts, define(now).facts)
 
 
 def require_declared(dataset: Dataset, facts: dict[str, Any], subject: str) -> None:
@@ -120,7 +120,8 @@ def require_declared(dataset: Dataset, facts: dict[str, Any], subject: str) -> N
     )
 
 
-def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def differing_facts(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """In words, how the definitions in the books of two commits differ."""
     differences = []
     if before["entity"] != now["entity"]:
         differences.append(f"entity was {before['entity']!r}, is {now['entity']!r}")

@@ -70,7 +70,7 @@ def _scratch_lake(run: Run, name: str) -> Iterator[Run]:
         by_files = replace(run.dataset, contract=replace(run.contract, source=Files()))
         other = replace(run, settings=settings, dataset=by_files)
         dates = stages.FEATURES.arrivals(run.contract, run.ds)
-        for table in (layout.processed(run.contract), layout.superseded(run.contract)):
+        for table in layout.row_versions(run.contract):
             rows = spark_tables.read_partitions(run, table, {"event_date": dates}).where(
                 F.col("arrived") <= literal(run.ds)
             )

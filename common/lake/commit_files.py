@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.lake.delta_log import books_of
-from common.lake.files import locate
+from common.lake.files import read_bytes
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,8 @@ def changes_of_run(uri: str, version: int, signed: Mapping[str, Any]) -> FileCha
 
 
 def _actions(uri: str, version: int) -> Iterator[dict[str, Any]]:
-    system, path = locate(f"{uri}/_delta_log/{version:020}.json")
     try:
-        with system.open_input_stream(path) as stream:
-            yield from map(json.loads, stream.read().splitlines())
+        yield from map(json.loads, read_bytes(f"{uri}/_delta_log/{version:020}.json").splitlines())
     except FileNotFoundError:
         return
 

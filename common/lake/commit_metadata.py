@@ -62,6 +62,18 @@ def beside(run: Run, tables: Iterable[Table]) -> dict[str, Any]:
     return {"beside": states}
 
 
+def recounted(run: Run, table: Table, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """For the last commit of a day: the facts, and whether they differ from those of the day's last one.
+
+    Rows that the table does not hold, such as refused ones, may be others while its own rows are the same.
+    """
+    log = delta_log.TableLog(run.path(table)).since_day(run.ds)
+    mine = (commit.books for commit in log if commit.complete and commit.books["job"] == run.job)
+    last = next((books for books in mine if books["ds"] == str(run.ds)), {})
+    differs = any(name in last and last[name] != value for name, value in facts.items())
+    return {**facts, **({"recounted": True} if differs else {})}
+
+
 @contextmanager
 def spark_commit(run: Run, books: Mapping[str, Any]) -> Iterator[None]:
     """Signs every Delta commit that this thread's Spark session makes inside the block."""

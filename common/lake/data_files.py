@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.lake import delta_log
+from common.lake import delta_log, log_files
 
 # Tables of one run, and a version or two of each.
 CACHED_VERSIONS = 32
@@ -112,7 +112,7 @@ def _version(uri: str, at: int | None) -> _Version:
     newest = delta_log.version(uri) if at is None else at
     if newest == delta_log.NO_TABLE:
         return _NO_TABLE
-    stamped = delta_log.stamp(uri, newest)
+    stamped = log_files.stamp(uri, newest)
     return _stamped_version(uri, newest, stamped) if stamped else _read(uri, newest)
 
 

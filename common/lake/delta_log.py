@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -17,7 +16,9 @@ from pyarrow import fs
 
 from common.days import day_of, from_text
 from common.errors import UnsupportedTableError
-from common.lake.files import list_files, locate, read_bytes
+from common.lake.files import locate, read_bytes
+from common.lake.log_files import CommitFiles, newest_version, stamp
+from common.runtime.object_store import delta_options
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
@@ -27,8 +28,6 @@ NO_TABLE = -1
 COLUMN_MAPPING = "delta.columnMapping.mode"
 # Features that leave the data files as a plain reader expects them.
 HARMLESS = frozenset({"timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"})
-VERSION = re.compile(r"(\d{20})\.(json$|checkpoint\.)")
-COMMIT = re.compile(r"(\d{20})\.json$")
 CACHED_COMMITS = 50_000
 
 
@@ -54,6 +53,11 @@ class Commit:
         return None if dates is None else frozenset(map(from_text, dates))
 
     @property
+    def recounted(self) -> bool:
+        """Whether its day counts other rows than before, though the table's may be the same."""
+        return bool(self.books.get("recounted"))
+
+    @property
     def complete(self) -> bool:
         """Whether the job was done with the day: the last commit of a run carries its counts."""
         return self.ours and "counts" in self.books
@@ -61,7 +65,12 @@ class Commit:
 
 def open_table(uri: str, version: int | None = None) -> DeltaTable | None:
     """The table at that version, or at its newest; None if there is no table."""
-    return plainly_readable(DeltaTable(uri, version=version), uri) if exists(uri) else None
+    return plainly_readable(at_version(uri, version), uri) if exists(uri) else None
+
+
+def at_version(uri: str, version: int | None = None) -> DeltaTable:
+    """The table at that version, or at its newest; whatever its features are."""
+    return DeltaTable(uri, version=version, storage_options=delta_options(uri))
 
 
 def plainly_readable(table: DeltaTable, uri: str) -> DeltaTable:
@@ -96,8 +105,8 @@ def exists(uri: str) -> bool:
 
 def version(uri: str) -> int:
     """The newest version, from the file names in the log alone; NO_TABLE if there is no table."""
-    names = (VERSION.match(file.base_name) for file in list_files(f"{uri}/_delta_log"))
-    return max((int(name[1]) for name in names if name), default=NO_TABLE)
+    found = newest_version(uri)
+    return NO_TABLE if found is None else found
 
 
 def table_id(uri: str, at: int | None = None) -> str:
@@ -108,19 +117,7 @@ def table_id(uri: str, at: int | None = None) -> str:
 
 @lru_cache(maxsize=CACHED_COMMITS)
 def _table_id(uri: str, at: int, _stamped: str) -> str:
-    return str(DeltaTable(uri, version=at).metadata().id)
-
-
-def stamp(uri: str, at: int) -> str:
-    """Tells the commit of a version from that of another table at the same place; empty if it is no longer in the log."""
-    found = locate(f"{uri}/_delta_log/{at:020}.json")
-    file = found[0].get_file_info(found[1])
-    return _stamp(file) if file.type == fs.FileType.File else ""
-
-
-def _stamp(file: fs.FileInfo) -> str:
-    """Tells a commit file from one of the same name in a table that was made anew."""
-    return f"{file.mtime_ns} {file.size}"
+    return str(at_version(uri, at).metadata().id)
 
 
 class TableLog:
@@ -128,13 +125,12 @@ class TableLog:
 
     def __init__(self, uri: str) -> None:
         self._folder = f"{uri}/_delta_log"
-        self._files = [file for file in list_files(self._folder) if COMMIT.fullmatch(file.base_name)][::-1]
+        self._files = CommitFiles(uri)
 
     def __iter__(self) -> Iterator[Commit]:
         """Newest first. Commits never change, so a process reads each of them once."""
         for file in self._files:
-            written = file.mtime or datetime.now(UTC)
-            yield _read(f"{self._folder}/{file.base_name}", int(file.base_name[:20]), written, _stamp(file))
+            yield _read(f"{self._folder}/{file.name}", file.version, file.written, file.stamp)
 
     def since_day(self, ds: date) -> Iterator[Commit]:
         """The commits that can be about ds or a later day, newest first: none of them is older than ds itself."""
@@ -148,7 +144,7 @@ class TableLog:
     @property
     def whole(self) -> bool:
         """Whether no commit has been cleaned up."""
-        return not self._files or self._files[-1].base_name == f"{0:020}.json"
+        return self._files.whole
 
     def between(self, one: int, other: int) -> list[Commit] | None:
         """The commits that lie between two versions, newest first; None if the log no longer has all of them."""

@@ -1,4 +1,7 @@
-"""One writer at a time on one machine, by file locks that the kernel releases when their holder dies."""
+"""One writer at a time: by file locks that the kernel releases when their holder dies, and between machines by a lease.
+
+Between machines, Delta's log decides whose commit counts, so commits need no lease.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import os
 import stat
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -15,6 +19,8 @@ from typing import TextIO
 
 from common.errors import LakeNotWritableError, LockedError
 from common.lake.files import is_local, local_path
+from common.lake.leases import lease
+from common.runtime.object_store import is_object_store
 
 POLL_SECONDS = 0.05
 COMMIT_SECONDS = 600
@@ -24,7 +30,12 @@ _held: set[tuple[Path, int]] = set()
 
 def committing(lake: str, table: str) -> AbstractContextManager[None]:
     """Allows one commit at a time to a table: on a local file system, one could overwrite another."""
-    return hold(lake, f"{_COMMIT}/{table}", COMMIT_SECONDS)
+    return hold_here(lake, f"{_COMMIT}/{table}", COMMIT_SECONDS)
+
+
+def keeping(lake: str, what: str) -> AbstractContextManager[None]:
+    """Allows one at a time, on whatever machine, to decide which files of a table, or which pins, are kept."""
+    return hold(lake, f"{_COMMIT}/files/{what}", COMMIT_SECONDS)
 
 
 def commits_in_progress() -> bool:
@@ -34,9 +45,23 @@ def commits_in_progress() -> bool:
 
 @contextmanager
 def hold(lake: str, name: str, wait_seconds: float) -> Iterator[None]:
-    """Hold the lock of that name within the lake, or raise LockedError after waiting. The holder may take it again."""
-    path = _folder(lake) / f"{name.replace('/', '.')}.lock"
-    mine = (path, threading.get_ident())
+    """Hold the lock of that name within the lake, or raise LockedError after waiting. The holder may take it again.
+
+    On an object store it is a lock between machines too.
+    """
+    again = _mine(lake, name) in _held
+    with hold_here(lake, name, wait_seconds):
+        if again or not is_object_store(lake):
+            yield
+            return
+        with lease(lake, name, _machine(), wait_seconds):
+            yield
+
+
+@contextmanager
+def hold_here(lake: str, name: str, wait_seconds: float) -> Iterator[None]:
+    """The same among the processes of this machine alone."""
+    mine = path, _ = _mine(lake, name)
     if mine in _held:
         yield
         return
@@ -48,6 +73,10 @@ def hold(lake: str, name: str, wait_seconds: float) -> Iterator[None]:
             yield
         finally:
             _held.discard(mine)
+
+
+def _mine(lake: str, name: str) -> tuple[Path, int]:
+    return _folder(lake) / f"{name.replace('/', '.')}.lock", threading.get_ident()
 
 
 def _opened(path: Path, lake: str) -> TextIO:
@@ -100,6 +129,20 @@ def _folder(lake: str) -> Path:
 def _state_folder() -> Path:
     """The same for every process of the user, so that all of them see each other's locks."""
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "feature-pipeline-locks"
+
+
+def _machine() -> str:
+    """Names those who see each other's file locks; a host's name would not do, as several may have the same."""
+    place = _private(_state_folder()) / "machine"
+    with _writable(str(place)):
+        if not place.exists():
+            # Linked when it is whole: another process may be reading it.
+            aside = place.with_name(f"machine.{uuid.uuid4().hex}")
+            aside.write_text(aside.suffix[1:])
+            with suppress(FileExistsError):
+                os.link(aside, place)
+            aside.unlink()
+        return place.read_text()
 
 
 def _private(folder: Path) -> Path:

@@ -9,7 +9,7 @@ from common.errors import ContractViolationError, PipelineError, UsageError
 from common.lake import delta_log, snapshot
 from common.lake.content_hash import hash_parts
 from common.lake.files import list_files, locate, read_json, write_json
-from common.lake.locks import committing
+from common.lake.locks import keeping
 from common.lake.snapshot import TableSnapshot, UnreadableError
 from common.names import NAME, did_you_mean, require_name
 
@@ -50,7 +50,7 @@ def pin(lake: str, name: str, table_path: str, version: int, note: str = "") -> 
         note=note,
     )
     # Vacuum takes the same lock, so it either ran before this check or sees the pin.
-    with committing(lake, FOLDER), committing(lake, table_path):
+    with keeping(lake, FOLDER), keeping(lake, table_path):
         before = _pinned_before(lake, name, table_path, version)
         table.require_present()
         if not before:
@@ -74,7 +74,7 @@ def find(lake: str, name: str) -> Pin:
 
 def release(lake: str, name: str) -> Pin:
     """Releases the version; its files stay until the table's retention has passed."""
-    with committing(lake, FOLDER):
+    with keeping(lake, FOLDER):
         pinned = find(lake, name)
         system, path = locate(_file(lake, name))
         system.delete_file(path)

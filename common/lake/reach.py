@@ -6,14 +6,18 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from common.errors import PipelineError, StorageUnreachableError, UsageError
+from common.runtime.object_store import is_object_store, is_refusal, require_bucket
 
 WAIT_SECONDS = 20.0
 ASK_AGAIN_SECONDS = 60.0
 MALFORMED = 2
-# Arrow waits minutes for a server that is silent, and again when the process ends; only a process of its own can be stopped.
+# Elsewhere than on S3, Arrow waits minutes for a server that is silent, and again when the process ends; only a process of its
+# own can be stopped.
 _LOOK = f"""
 import sys
 import pyarrow
@@ -28,6 +32,12 @@ except Exception as error:
     print(error)
     sys.exit(1)
 """
+# How Arrow, deltalake and Hadoop speak of a store, and of one that does not answer.
+_OF_A_STORE = ("AWS Error", "Generic S3 error", "hadoop.fs.s3a", "software.amazon.awssdk")
+_SILENCE = (
+    *("NETWORK_CONNECTION", "error sending request", "SdkClientException", "Connection refused", "Connection reset"),
+    *("ConnectTimeoutException", "SocketTimeoutException", "operation timed out", "Unable to execute HTTP request"),
+)
 _one_look = threading.Lock()
 _seen: dict[str, tuple[float, PipelineError | None]] = {}
 
@@ -45,6 +55,21 @@ def require_reachable(uri: str) -> None:
 
 
 def _look(uri: str, host: str) -> PipelineError | None:
+    return _look_in_bucket(uri, host) if is_object_store(uri) else _look_elsewhere(uri, host)
+
+
+def _look_in_bucket(uri: str, host: str) -> PipelineError | None:
+    try:
+        require_bucket(uri, WAIT_SECONDS)
+    except UsageError as error:
+        return error
+    except OSError as error:
+        silent = "Timeout was reached" in str(error)
+        return _unreachable(host, f"no answer within {WAIT_SECONDS:g} s" if silent else str(error))
+    return None
+
+
+def _look_elsewhere(uri: str, host: str) -> PipelineError | None:
     try:
         done = subprocess.run(
             [sys.executable, "-c", _LOOK], input=uri, capture_output=True, text=True, check=False, timeout=WAIT_SECONDS
@@ -55,6 +80,32 @@ def _look(uri: str, host: str) -> PipelineError | None:
     if done.returncode == MALFORMED:
         return UsageError(f"{uri!r} is malformed: {said}. Expected an address such as s3://bucket/path")
     return _unreachable(host, said) if done.returncode else None
+
+
+@contextmanager
+def explaining() -> Iterator[None]:
+    """Turn what libraries say of an object store that is gone, pages of it, into one error that says what to do."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, StorageUnreachableError) or not (lost := _lost(str(error))):
+            raise
+        explained = StorageUnreachableError(
+            f"the object store stopped answering, or no longer accepts us: {lost}. What was committed before stands. Once it "
+            "answers, run the same command again, and it goes on where it was"
+        )
+        for note in getattr(error, "__notes__", []):
+            explained.add_note(note)
+        raise explained from error
+
+
+def _lost(message: str) -> str:
+    """What the message says of a store that can't be used; empty if it is about something else."""
+    about = any(sign in message for sign in _OF_A_STORE)
+    silent = next((line for line in message.splitlines() if any(sign in line for sign in _SILENCE)), "")
+    if about and (silent or is_refusal(message)):
+        return " ".join((silent or message.splitlines()[0]).split())[:300]
+    return ""
 
 
 def _unreachable(host: str, why: str) -> StorageUnreachableError:

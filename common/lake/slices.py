@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +11,10 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from common.lake import delta_log
+from common.lake.retry import retry
+from common.runtime.object_store import delta_options
 
 Slice = Mapping[str, Sequence[Any]]
-TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,7 @@ class Replacement:
     where: Slice
     rows: pa.Table | pa.RecordBatchReader
     commit: CommitProperties
+    adds_columns: bool = False
 
 
 # Takes the table as it stands, None if there is none; returns None to write nothing.
@@ -35,25 +35,20 @@ def replace_slice(
     uri: str, decide: Decide, *, partition_by: Sequence[str], configuration: Mapping[str, str] | None = None
 ) -> bool:
     """Write what `decide` returns; if another writer commits to that slice meanwhile, decide anew. Return whether it wrote."""
-    for attempt in range(1, TRIES + 1):
+
+    def decide_and_write() -> bool:
         table = delta_log.open_table(uri)
         chosen = decide(table)
         if chosen is None:
             return False
-        try:
-            if table is None:
-                _create(uri, chosen, partition_by, configuration)
-            else:
-                # The table is the one that was decided on: a conflict is anything committed to the slice since.
-                _overwrite(table, chosen, partition_by)
-        except DeltaError as error:
-            overtaken = isinstance(error, CommitFailedError) or (table is None and delta_log.exists(uri))
-            if attempt == TRIES or not overtaken:
-                raise
-            time.sleep(random.uniform(0.05, 0.3) * attempt)  # noqa: S311
+        if table is None:
+            _create(uri, chosen, partition_by, configuration)
         else:
-            return True
-    return False
+            # The table is the one that was decided on: a conflict is anything committed to the slice since.
+            _overwrite(table, chosen, partition_by)
+        return True
+
+    return retry(decide_and_write, (CommitFailedError,), 0.05, 0.3)
 
 
 def slice_predicate(where: Slice, prefix: str = "") -> str:
@@ -64,15 +59,21 @@ def slice_predicate(where: Slice, prefix: str = "") -> str:
 def _create(
     uri: str, chosen: Replacement, partition_by: Sequence[str], configuration: Mapping[str, str] | None
 ) -> None:
-    write_deltalake(
-        uri,
-        chosen.rows,
-        mode="error",
-        partition_by=list(partition_by),
-        configuration=configuration,
-        # A retry would append to a table that another writer has created meanwhile.
-        commit_properties=CommitProperties(chosen.commit.custom_metadata, max_commit_retries=0),
-    )
+    try:
+        write_deltalake(
+            uri,
+            chosen.rows,
+            mode="error",
+            partition_by=list(partition_by),
+            configuration=configuration,
+            storage_options=delta_options(uri),
+            # A retry would append to a table that another writer has created meanwhile.
+            commit_properties=CommitProperties(chosen.commit.custom_metadata, max_commit_retries=0),
+        )
+    except DeltaError as error:
+        if delta_log.exists(uri):
+            raise CommitFailedError(f"another writer has created {uri} meanwhile") from error
+        raise
 
 
 def _overwrite(table: DeltaTable, chosen: Replacement, partition_by: Sequence[str]) -> None:
@@ -82,5 +83,6 @@ def _overwrite(table: DeltaTable, chosen: Replacement, partition_by: Sequence[st
         mode="overwrite",
         predicate=slice_predicate(chosen.where),
         partition_by=list(partition_by),
+        schema_mode="merge" if chosen.adds_columns else None,
         commit_properties=chosen.commit,
     )

@@ -35,13 +35,14 @@ def write_slice(
     books: Mapping[str, Any] | None = None,
 ) -> bool:
     """Replace the slice with these rows; write nothing if it already holds them."""
+    schema = _of_periods(schema, run.contract.every)
     stored_rows = [{**row, "ds": as_stored(row["ds"])} for row in rows]
-    desired = _ordered(pa.Table.from_pylist(stored_rows, schema=_of_periods(schema, run.contract.every)), table)
+    desired = _ordered(pa.Table.from_pylist(stored_rows, schema=schema), table, schema)
 
     def decide(stored: DeltaTable | None) -> Replacement | None:
-        if stored is not None and _same(_ordered(_rows(stored, where), table), desired):
+        if stored is not None and _same(_ordered(_rows(stored, where), table, schema), desired):
             return None
-        return Replacement(where, desired, arrow_commit(run, books))
+        return Replacement(where, desired, arrow_commit(run, books), adds_columns=True)
 
     with committing(run.settings.lake, table.path):
         return replace_slice(
@@ -69,7 +70,10 @@ def _of_periods(schema: pa.Schema, every: str) -> pa.Schema:
     return schema.set(schema.get_field_index("ds"), pa.field("ds", pa.string())) if every == HOUR else schema
 
 
-def _ordered(rows: pa.Table, table: Table) -> pa.Table:
+def _ordered(rows: pa.Table, table: Table, schema: pa.Schema) -> pa.Table:
+    for field in schema:  # a column that a later version added
+        if field.name not in rows.column_names:
+            rows = rows.append_column(field, pa.nulls(len(rows), field.type))
     named = rows.select(table.names).combine_chunks()
     return named.sort_by([(name, "ascending") for name in table.identity])
 

@@ -106,10 +106,15 @@ class TableSnapshot:
     def content(self, part: str) -> ContentHash:
         """The content hash of one part, read in batches."""
         content = ContentHash(self.schema)
-        with self._readable(part):
-            for batch in self._dataset(part).to_batches():
-                content.add(batch)
+        for batch in self.batches(part):
+            content.add(batch)
         return content
+
+    def batches(self, part: str) -> Iterator[pa.RecordBatch]:
+        """The rows of one part, without holding all of them; none if it has no files."""
+        if part in self.files:
+            with self._readable(part):
+                yield from self._dataset(part).to_batches()
 
     @contextmanager
     def _readable(self, part: str) -> Iterator[None]:
@@ -138,11 +143,11 @@ def arrow_type(declared: str) -> pa.DataType:
 
 def open_version(uri: str, version: int) -> TableSnapshot:
     with _log_readable(uri):
-        newest = DeltaTable(uri).version()
+        newest = delta_log.at_version(uri).version()
     if not 0 <= version <= newest:
         raise _gone(uri, version, f"the newest is {newest}")
     try:
-        return TableSnapshot(uri, version, delta_log.plainly_readable(DeltaTable(uri, version=version), uri))
+        return TableSnapshot(uri, version, delta_log.plainly_readable(delta_log.at_version(uri, version), uri))
     except DeltaError:
         raise _gone(uri, version, "its log was removed") from None
 
@@ -169,7 +174,7 @@ def _present(uri: str) -> set[str]:
 
 def _whole(uri: str, version: int, present: set[str]) -> bool:
     try:
-        stored = TableSnapshot(uri, version, DeltaTable(uri, version=version))
+        stored = TableSnapshot(uri, version, delta_log.at_version(uri, version))
     except DeltaError:
         return False
     return set().union(*stored.files.values()) <= present

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cache, reduce
@@ -26,7 +24,9 @@ from common.lake.commit_metadata import arrow_commit, spark_commit
 from common.lake.decisions import DecidedMeanwhileError
 from common.lake.files import is_local, local_path
 from common.lake.locks import committing
+from common.lake.retry import retry
 from common.runtime import plan_size
+from common.runtime.object_store import delta_options
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
@@ -36,7 +36,6 @@ T = TypeVar("T")
 Slice = Mapping[str, Sequence[date | str]]
 
 BROADCAST_ROWS = 1_000_000
-TRIES = 5
 # Delta's exceptions share no parent of their own.
 CONFLICTS = (
     exceptions.ConcurrentAppendException,
@@ -197,6 +196,7 @@ def _make(run: Run, table: Table) -> None:
                 Schema.from_json(schema_of(run.spark, table.columns).json()),
                 partition_by=[*table.partition],
                 configuration=table_properties.of_spark_table(table),
+                storage_options=delta_options(path),
                 commit_properties=arrow_commit(run, {"touched": []}),
             )
         except DeltaError:
@@ -222,12 +222,7 @@ def write_whole(rows: DataFrame, uri: str) -> None:
 
 def retry_on_conflict(action: Callable[[], T]) -> T:
     """Retries if another writer committed first, and only then."""
-    for attempt in range(1, TRIES):
-        try:
-            return action()
-        except CONFLICTS:
-            time.sleep(random.uniform(0.5, 2.0) * attempt)  # noqa: S311
-    return action()
+    return retry(action, CONFLICTS, 0.5, 2.0)
 
 
 def record_hash(columns: Sequence[str]) -> Column:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from common.errors import SourceMissingError
-from common.lake.files import list_files, read_json
+from common.lake.files import list_folders, read_json
 from common.names import require_name
 from common.runtime.submit_command import spark_submit
 
@@ -22,8 +22,8 @@ def _folder(lake: str, name: str) -> str:
 
 def manifests(lake: str, name: str) -> list[dict[str, Any]]:
     """Return the manifests of all completely built versions, oldest first."""
-    paths = [file.path for file in list_files(_folder(lake, name), recursive=True)]
-    contents = [read_json(path) for path in paths if path.endswith("/manifest.json")]
+    folder = _folder(lake, name)
+    contents = [read_json(f"{folder}/{version}/manifest.json") for version in list_folders(folder)]
     return sorted((content for content in contents if content), key=lambda content: int(content["version"]))
 
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from deltalake import DeltaTable
-
 from common.contracts import layout
 from common.contracts.layout import Table
 from common.days import day_range
@@ -52,7 +50,7 @@ def crowded(run: Run) -> list[CrowdedPartition]:
     ]
     dates = day_range(run.ds, contract.lateness)
     where = {"event_date": [str(day) for day in dates]}
-    for table in (layout.processed(contract), layout.superseded(contract)):
+    for table in layout.row_versions(contract):
         partitions += _crowds(run, table, where, settled=[dates[0]])
     return partitions
 
@@ -81,7 +79,9 @@ def pack(run: Run, crowd: CrowdedPartition) -> dict[str, Any]:
     uri = run.path(crowd.table)
     chosen = [(name, "=", value) for name, value in crowd.partition.items()]
     with committing(run.settings.lake, crowd.table.path):
-        DeltaTable(uri).optimize.compact(chosen, target_size=_large_bytes(run), commit_properties=arrow_commit(run))
+        delta_log.at_version(uri).optimize.compact(
+            chosen, target_size=_large_bytes(run), commit_properties=arrow_commit(run)
+        )
     after = [
         file
         for file in data_files.files(uri, **{name: [value] for name, value in crowd.partition.items()})

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from deltalake import DeltaTable
-
 from common.contracts import layout
 from common.contracts.layout import Table
 from common.lake import delta_log, pins
 from common.lake.commit_metadata import arrow_commit
 from common.lake.files import list_files
-from common.lake.locks import committing
+from common.lake.locks import committing, keeping
 from common.runtime.run import Run
 
 
@@ -32,9 +30,10 @@ def vacuum(run: Run, older_than_hours: int | None = None) -> dict[str, int]:
 
 
 def _vacuum(run: Run, table: Table, hours: int | None) -> int:
-    with committing(run.settings.lake, table.path):
+    lake = run.settings.lake
+    with keeping(lake, table.path), committing(lake, table.path):
         remove = partial(
-            DeltaTable(run.path(table)).vacuum,
+            delta_log.at_version(run.path(table)).vacuum,
             retention_hours=hours,
             enforce_retention_duration=hours is None,
             full=True,

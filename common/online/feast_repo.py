@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import date
@@ -26,6 +27,7 @@ from common.lake import data_files, delta_log, files, small_tables
 from common.online import connect
 from common.online.feast_templates import DEFINITIONS, ENTITY, FIELD, GENERATED, SETTINGS, STORE, VIEW
 from common.online.serving import DAYS
+from common.printable import printable
 from common.runtime.command_line import CommandLine
 from common.runtime.settings import ROOT, load_settings
 
@@ -173,7 +175,8 @@ def main() -> None:
     for contract in contracts:
         days, changed = export(lake, contract, arguments.out)
         print(f"{view(contract)}: {days} published days, {changed} rewritten")
-    print(f"With feast[duckdb] installed, run: cd {arguments.out} && PYTHONPATH={ROOT}:. feast apply")
+    place, path = shlex.quote(printable(arguments.out)), shlex.quote(f"{ROOT}:.")
+    print(f"With feast[duckdb] installed, run: cd {place} && PYTHONPATH={path} feast apply")
 
 
 if __name__ == "__main__":

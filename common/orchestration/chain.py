@@ -79,7 +79,7 @@ def _results(future: Future[list[StepResult]] | None) -> list[StepResult]:
 
 
 def _run_step(step: ChainStep, run: Run) -> Line:
-    return run_day(step.job, replace(run, job=step.job.name, options=dict(step.options)), quiet=True)
+    return run_day(step.job, replace(run, job=step.job.name, options={**run.options, **step.options}), quiet=True)
 
 
 def _run_steps(steps: list[ChainStep], run: Run, results: list[StepResult], start_next_day: Callable[[], None]) -> Line:

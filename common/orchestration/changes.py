@@ -87,6 +87,11 @@ def changes_rows(commit: Commit, matters: Matters) -> bool:
     return matters(commit)
 
 
+def changes_source(commit: Commit, matters: Matters) -> bool:
+    """The same for what was made from the table: also from how many of the day's rows were refused."""
+    return changes_rows(commit, matters) or (commit.recounted and matters(commit))
+
+
 def changes_day(commit: Commit, ds: date) -> bool:
-    """Whether the commit may have changed rows that the day's own run wrote."""
-    return changes_rows(commit, lambda each: ds in each.days)
+    """Whether the commit may have changed rows that the day's own run wrote, or refused."""
+    return changes_source(commit, lambda each: ds in each.days)

@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
 import time
 import uuid
@@ -17,7 +18,8 @@ from typing import Any, NoReturn, TextIO
 
 from common.contracts import datasets
 from common.days import FORM, FORMS, HOUR, begun_days
-from common.errors import PipelineError, SourceMissingError, UsageError, advice
+from common.errors import PipelineError, SourceMissingError, UsageError, advice, has_started
+from common.lake.reach import explaining
 from common.orchestration import interruption
 from common.orchestration.chain import check_declarations, missed, run_chain
 from common.orchestration.job import ChainStep, Job, Line, describe, run_day, run_together
@@ -33,7 +35,9 @@ from common.telemetry import receivers
 from common.telemetry.report import Report
 
 
-def parser(job: str, day: str = "--ds", example: str = "", **dataset: Any) -> argparse.ArgumentParser:
+def parser(
+    job: str, day: str = "--ds", example: str = "", usual_day: str | None = None, **dataset: Any
+) -> argparse.ArgumentParser:
     """Its description is the docstring of the program that runs; `example` is an option to show in the examples."""
     arguments = CommandLine(prog=f"jobs/{job}.py", description=sys.modules["__main__"].__doc__)
     words = f".venv/bin/spark-submit jobs/{job}.py --dataset {_some_dataset()} {example}".strip()
@@ -42,7 +46,8 @@ def parser(job: str, day: str = "--ds", example: str = "", **dataset: Any) -> ar
     arguments.add_argument(
         day,
         dest="ds",
-        required=True,
+        required=usual_day is None,
+        default=usual_day,
         help=f"the logical day: {FORM}; of an hourly one {FORMS[HOUR]}",
     )
     arguments.add_argument("--lake", help="root folder or URL of the tables (default: $LAKE, then conf/<env>.yml)")
@@ -114,6 +119,7 @@ def _run_and_exit(
 ) -> NoReturn:
     # Standard output is for the JSON line. What anything else prints, a dataset's own code as well, goes to standard error.
     output = sys.stdout
+    has_started(signal.SIG_IGN)  # also once the job is over: only its process has to end then
     with interruption.signals_interrupt(), redirect_stdout(sys.stderr):
         started = time.monotonic()
         code, line = _run(name, work, lambda: _options(arguments, argv, output))
@@ -136,7 +142,8 @@ def _run(name: str, work: Callable[[dict[str, Any]], Line], parse: Callable[[], 
         jvm.leave_interrupts_to_python()
         options = parse()
         line |= {"dataset": options["dataset"], "ds": options["ds"]}
-        line = interruption.run_beside(lambda: work(options))
+        with explaining():
+            line = interruption.run_beside(lambda: work(options))
         code = SourceMissingError.exit_code if line.get("missing") else 0
     except PipelineError as error:
         line |= describe(error)

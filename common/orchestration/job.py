@@ -41,7 +41,7 @@ class Job:
 
     def key(self, run: Run) -> str:
         """Return the job name under which the run log keeps the run."""
-        table = run.options.get("table")
+        table = run.options.get("table") or run.options.get("to")
         return f"{self.name}-{table}" if table else self.name
 
 

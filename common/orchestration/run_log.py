@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from common.days import from_text
+from common.errors import StorageUnreachableError
 from common.lake.files import list_files, read_json, write_json
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def save_failure(run: Run, failure: dict[str, Any]) -> None:
     """Record a failure beside the last good result; a lake that cannot be written must not hide the failure."""
     try:
         write_json(_path(run), {**(read_json(_path(run)) or {}), "failure": {**failure, "at": _now()}})
-    except OSError as error:
+    except (OSError, StorageUnreachableError) as error:
         run.log.warning("could not record the failure in the run log: %s", error)
 
 

@@ -96,7 +96,7 @@ def _events(contract: Contract, ds: date, days_back: int) -> list[Watch]:
             return any(day in arrivals for day in commit.days)
         return min(commit.days) <= ds and not dates.isdisjoint(commit.touched)
 
-    return [Watch(table, matters, arrivals) for table in (layout.processed(contract), layout.superseded(contract))]
+    return [Watch(table, matters, arrivals) for table in layout.row_versions(contract)]
 
 
 def _resettled(commit: Commit, contract: Contract, ds: date) -> bool:

@@ -13,7 +13,7 @@ from common.days import day_range, from_text, latest_day, shifted
 from common.lake.commit_metadata import with_snapshot
 from common.lake.delta_log import NO_TABLE, Commit, TableLog
 from common.orchestration import admission, stages
-from common.orchestration.changes import Logs, changes_rows
+from common.orchestration.changes import Logs, changes_rows, changes_source
 from common.orchestration.reasons import Kind, Reason
 from common.orchestration.stages import Publication, Stage, State, Watch
 from common.orchestration.whole_logs import WholeLogs
@@ -100,7 +100,7 @@ def _moved(watch: Watch, state: State, logs: Logs) -> Iterator[Reason]:
         yield Reason(Kind.TABLE_REPLACED, watch.table.path)
         return
     for commit in commits:
-        if not _same_run(commit, state) and changes_rows(commit, watch.matters):
+        if not _same_run(commit, state) and changes_source(commit, watch.matters):
             yield Reason(Kind.ROWS_CHANGED, watch.table.path, commit)
 
 

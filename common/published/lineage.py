@@ -62,8 +62,7 @@ def _events(lake: str, contract: Contract, facts: dict[str, Any], entity: Any, d
 
 def _versions(lake: str, contract: Contract, sources: dict[str, int], dates: list[date], where: Any) -> pa.Table:
     """The stored versions, with the day on which each was superseded; none for a current row."""
-    current = _read(lake, layout.processed(contract), sources, dates, where)
-    replaced = _read(lake, layout.superseded(contract), sources, dates, where)
+    current, replaced = (_read(lake, table, sources, dates, where) for table in layout.row_versions(contract))
     if replaced.num_rows:
         # A clean that was killed between two commits leaves a row in both tables: the one set aside counts.
         identity = ["event_date", *contract.key, "record_hash", "arrived"]

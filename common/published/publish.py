@@ -24,6 +24,7 @@ from common.lake.slices import Replacement, replace_slice
 from common.lake.small_tables import read_slice
 from common.orchestration import requirements, stages, staleness
 from common.orchestration.changes import Logs
+from common.published.view import facts_by_day
 from common.runtime.run import Outcome, Run
 from common.runtime.submit_command import spark_submit
 
@@ -77,7 +78,7 @@ def publish(days: Sequence[Run]) -> Outcome:
         facts = {str(day.run.ds): day.facts for day in ready}
         # Skip reading the log for new days: it only grows, and no commit holds them.
         seen = data_files.files(uri, ds=list(facts)) or not all(day["rows"] for day in facts.values())
-        before = facts_by_day(uri) if seen else {}
+        before = facts_by_day(commit.books for commit in delta_log.commits(uri)) if seen else {}
         changed = [day for day in ready if _differs(facts[str(day.run.ds)], before.get(str(day.run.ds))) or _moved(day)]
         counts = {"published": len(changed), "rows": sum(day["rows"] for day in facts.values())}
         if not changed:
@@ -89,15 +90,6 @@ def publish(days: Sequence[Run]) -> Outcome:
         }
         _write(uri, changed, books)
     return Outcome("done", counts, {table.path: delta_log.version(uri)}, {"read": fixed.at})
-
-
-def facts_by_day(uri: str) -> dict[str, dict[str, Any]]:
-    """The facts of each day in its newest publication."""
-    newest: dict[str, dict[str, Any]] = {}
-    for commit in delta_log.commits(uri):
-        for day, facts in commit.books.get("days", {}).items():
-            newest.setdefault(day, facts)
-    return newest
 
 
 def _ready(run: Run, meaning: Definition) -> ValidatedDay:
@@ -143,8 +135,8 @@ def _write(uri: str, days: Sequence[ValidatedDay], books: dict[str, Any]) -> Non
 
     def decide(_: DeltaTable | None) -> Replacement | None:
         # A machine that does not share our locks may have published some of the days meanwhile.
-        since = [*takewhile(lambda commit: commit.version > newest, TableLog(uri))]
-        theirs = {day: facts for commit in since[::-1] for day, facts in commit.books.get("days", {}).items()}
+        since = takewhile(lambda commit: commit.version > newest, TableLog(uri))
+        theirs = facts_by_day(commit.books for commit in since)
         still = [day for day in days if _is_news(books["days"][str(day.run.ds)], theirs.get(str(day.run.ds)))]
         if not still:
             return None
@@ -168,9 +160,6 @@ def _is_news(facts: dict[str, Any], theirs: dict[str, Any] | None) -> bool:
 def _stream(days: Sequence[ValidatedDay]) -> pa.RecordBatchReader:
     """Stream the days' rows with Arrow, because `deltalake` cannot read while it writes."""
     first = days[0]
-    table = DeltaTable(first.run.path(layout.features(first.run.contract)), version=first.version)
-    return (
-        delta_log.dataset(table)
-        .scanner(filter=pc.field("ds").isin([as_stored(day.run.ds) for day in days]))
-        .to_reader()
-    )
+    table = delta_log.at_version(first.run.path(layout.features(first.run.contract)), first.version)
+    periods = [as_stored(day.run.ds) for day in days]
+    return delta_log.dataset(table).scanner(filter=pc.field("ds").isin(periods)).to_reader()

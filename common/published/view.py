@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -34,6 +34,15 @@ class Selection(TypedDict, total=False):
     days: tuple[date | str, date | str]
     columns: Sequence[str]
     entities: Iterable[Any]
+
+
+def facts_by_day(publications: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The facts of each day in its newest publication, from the books of all, newest first."""
+    newest: dict[str, dict[str, Any]] = {}
+    for books in publications:
+        for day, facts in books.get("days", {}).items():
+            newest.setdefault(day, facts)
+    return newest
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,7 @@ class View:
         >>> {day: facts["rows"] for day, facts in view.published.items()}
         {'2026-01-01': 2, '2026-01-02': 2}
         """
-        return {day: facts for version in reversed(self.publications) for day, facts in version.days.items()}
+        return facts_by_day(version.books for version in self.publications)
 
     @property
     def entity(self) -> str:

@@ -208,7 +208,7 @@ def _reference(run: Run, rows: DataFrame, rule: Reference) -> CheckResult:
     referring = rows.where(F.col(rule.column).isNotNull()).select(rule.column)
     missing = referring
     # Rows that were superseded later were known on ds, too.
-    for table in (layout.processed(other), layout.superseded(other)):
+    for table in layout.row_versions(other):
         known = spark_tables.read_partitions(run, table, {}).where(F.col("arrived") <= literal(last_ended))
         missing = missing.join(known.select(F.col(rule.key).alias(rule.column)), rule.column, "left_anti")
     missing, counts = spark_tables.materialize(missing, count=F.count(F.lit(1)))

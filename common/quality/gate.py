@@ -115,7 +115,7 @@ def _verdict(
 
 
 def _keep_results(run: Run, verdict: verdicts.Verdict, results: list[CheckResult]) -> None:
-    """Store the day's results for the report. A failed write does not change the gate's decision."""
+    """Store the day's results for the console. A failed write does not change the gate's decision."""
     record = {
         "dataset": run.contract.name,
         "table": verdict.table,
@@ -131,5 +131,5 @@ def _keep_results(run: Run, verdict: verdicts.Verdict, results: list[CheckResult
         write_json(run_log.results_place(run.settings.lake, run.contract.name, verdict.table, run.ds), record)
     except OSError as error:
         run.log.warning(
-            "the results could not be kept, so the report will not show this validation; run validate again: %s", error
+            "the results could not be kept, so the console will not show this validation; run validate again: %s", error
         )

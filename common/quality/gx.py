@@ -82,7 +82,14 @@ def stored_checkpoint(folder: Path, name: str, rules: list[Rule]) -> tuple[Any, 
         return context, checkpoint(context, name, rules)
     except UsageError:
         raise
-    except Exception:
+    except Exception as error:
+        # Its text may hold a whole file.
+        logging.getLogger("pipeline").warning(
+            "the files of Great Expectations in %s/gx can't be read (%s), as after a killed run; making them anew from the "
+            "contracts",
+            folder,
+            type(error).__name__,
+        )
         _remove_configuration(folder)
     context = file_context(folder)
     return context, checkpoint(context, name, rules)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.contracts.expectations import Rule
 from common.lake.files import is_local, local_path
-from common.lake.locks import hold
+from common.lake.locks import hold_here
 from common.quality import gx
 from common.quality.result import EXAMPLES, CheckResult
 
@@ -50,7 +50,7 @@ def _kept(
     errors = gx.library().exceptions.GreatExpectationsError
     try:
         # One context file serves all datasets, so read and change it under a lock.
-        with hold(lake, "gx", WAIT_SECONDS):
+        with hold_here(lake, "gx", WAIT_SECONDS):
             context, checkpoint = gx.stored_checkpoint(local_path(lake), name, rules)
         return validated(context, checkpoint)
     except (OSError, errors) as error:

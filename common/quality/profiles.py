@@ -29,9 +29,8 @@ STEPS = 100
 QUANTILES = [step / STEPS for step in range(STEPS + 1)]
 TOP = 50
 EVERYBODY = ""
-# Of the sketch that estimates the number of different values: 4,096 registers.
-SKETCH_BITS = 12
-DISTINCT_ERROR = 0.02  # its standard error
+SKETCH_BITS = 12  # 4,096 registers estimate the number of different values
+DISTINCT_ERROR = 0.02  # the standard error of that
 
 SCHEMA = pa.schema(
     [
@@ -49,6 +48,7 @@ SCHEMA = pa.schema(
         ("deviation", pa.float64()),
         ("quantiles", pa.list_(pa.float64())),
         ("top", pa.list_(pa.struct([("value", pa.string()), ("count", pa.int64())]))),
+        ("distinct_error", pa.float64()),
     ]
 )
 
@@ -79,6 +79,7 @@ class Profile:
     deviation: float | None
     quantiles: list[float] | None
     top: list[dict[str, Any]] | None
+    distinct_error: float | None = None  # the standard error of `distinct`: 0 where it is exact, None in older profiles
 
     @property
     def counts(self) -> dict[str, int] | None:
@@ -132,11 +133,8 @@ def measure(rows: DataFrame, run: Run, name: str) -> list[Profile]:
         _profile(run.ds, name, label, column, type_, values[f"rows_{label}"], values[str(position)])
         for position, (label, column, type_) in enumerate(targets)
     ]
-    exact = [profile.exact_distinct(contract) for profile in profiles]
-    return [
-        profile if number is None else replace(profile, distinct=number)
-        for profile, number in zip(profiles, exact, strict=True)
-    ]
+    exact = [(profile, profile.exact_distinct(contract)) for profile in profiles]
+    return [each if number is None else replace(each, distinct=number, distinct_error=0.0) for each, number in exact]
 
 
 def _unique(contract: Contract, name: str) -> tuple[str, ...]:
@@ -214,6 +212,7 @@ def _profile(ds: date, table: str, label: str, column: str, type_: str, rows: in
         deviation=_steady(values.get("deviation")),
         quantiles=values.get("quantiles"),
         top=_top(values),
+        distinct_error=DISTINCT_ERROR,
     )
 
 

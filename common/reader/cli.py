@@ -10,6 +10,7 @@ from pathlib import Path
 
 from common.days import begun_days, kind_of_text
 from common.errors import INTERRUPTED, ContractViolationError, PipelineError
+from common.lake.reach import explaining
 from common.names import whole_number
 from common.printable import printable
 from common.published.catalog import Lake
@@ -127,7 +128,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.parse_args(argv, arguments)
         if ds := getattr(arguments, "ds", None):
             begun_days(ds, long_range=True, every=kind_of_text(ds))
-        output: Output = arguments.run(Lake(lake_uri(arguments.lake)), arguments)
+        with explaining():
+            output: Output = arguments.run(Lake(lake_uri(arguments.lake)), arguments)
         output.print(arguments.json)
     except PipelineError as error:
         failures = error.failures if isinstance(error, ContractViolationError) else []

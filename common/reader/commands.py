@@ -9,6 +9,7 @@ from typing import Any
 
 from common.days import parse_days
 from common.lake import pins
+from common.printable import printable
 from common.published.catalog import FeatureTable, Lake, moment
 from common.published.view import Selection, Version, View
 from common.reader.output import Output, grid
@@ -17,7 +18,7 @@ from common.reader.output import Output, grid
 def list_tables(lake: Lake, arguments: argparse.Namespace) -> Output:
     tables = [_summary(lake.features(name)) for name in lake.tables()]
     if not tables:
-        return Output({"tables": []}, [f"Nothing is published in {lake.uri} yet."])
+        return Output({"tables": []}, [f"Nothing is published in {printable(lake.uri)} yet."])
     names = ["table", "version", "from", "to", "rows of the last day", "published at"]
     return Output({"tables": tables}, [grid(names, [list(table.values()) for table in tables])])
 

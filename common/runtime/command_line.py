@@ -38,6 +38,8 @@ class CommandLine(argparse.ArgumentParser):
                 self.error(
                     f"{word!r} holds bytes that are not UTF-8, and may mean something else; rename it, or type it anew"
                 )
+            if word.startswith("--") and word.endswith("=--"):  # argparse takes the value for the end of options
+                self.error(f"{word.removesuffix('=--')} is given --, which is no value")
         if not self._subparsers:
             self._require_known_options(words)
         return super().parse_known_args(words, namespace)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from common.errors import UsageError
 from common.printable import is_text
+from common.runtime.object_store import canonical
 
 REMOTE = ("s3", "s3a", "abfs", "abfss", "hdfs")
 FORMS = "a folder, or a URI such as file:///path or s3://bucket/path"
@@ -18,7 +19,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?(.*)", re.DOTALL)
 
 def resolve(name: str, uri: str, base: Path) -> str:
     """Return the URI, or the absolute path that starts from `base`; raise if neither can be a folder."""
-    uri = uri.strip()
+    uri = canonical(uri.strip())
     if not uri or "\0" in uri:
         raise _refused(name, uri, "names nothing")
     if not is_text(uri):

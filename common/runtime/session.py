@@ -9,6 +9,7 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from common.runtime.cluster import authentication, await_executor, explain_rejection, is_standalone, require_reachable
+from common.runtime.object_store import spark_options
 from common.runtime.settings import Settings
 
 # What a job's result depends on, and so the same everywhere; the rest is in conf/<env>.yml.
@@ -75,6 +76,7 @@ def _builder(settings: Settings, app: str) -> SparkSession.Builder:
     submitted = SparkConf()
     options = {name: value for name, value in settings.spark.items() if not submitted.contains(name)}
     options["spark.master"] = settings.spark["spark.master"]
+    options |= spark_options(settings.lake, settings.landing)
     builder: SparkSession.Builder = SparkSession.builder.appName(app)
     for name, value in {**options, **MEANING}.items():
         builder = builder.config(name, str(value).lower() if isinstance(value, bool) else str(value))

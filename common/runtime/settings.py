@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -63,6 +63,25 @@ class Telemetry(BaseModel):
     )
 
 
+class Delivery(BaseModel):
+    """A place outside of the lake that published days are delivered to."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    kind: Literal["postgresql", "parquet", "csv"] = Field(
+        description="A database, whose address is in the environment as <NAME>_DATABASE (or <NAME>_DATABASE_FILE), or files"
+    )
+    path: str = Field(default="", description="Of the files: the folder, from the project's folder")
+    schema_name: str = Field(default="public", min_length=1, alias="schema", description="Of the database's tables")
+    seconds: int = Field(default=300, gt=0, description="How long one statement of the database may take")
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> Self:
+        if (self.kind == "postgresql") == bool(self.path):
+            raise ValueError("path is needed for parquet and csv, and for them alone")
+        return self
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -76,6 +95,9 @@ class Settings(BaseSettings):
     secret_file: str | None = Field(default=None, description="Holds the secret that a standalone cluster shares")
     standalone: Standalone | None = None
     telemetry: Telemetry = Telemetry()
+    deliveries: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")], Delivery] = Field(
+        default={}, description="Targets of jobs/deliver.py, by name"
+    )
     spark: dict[str, str | int | bool] = Field(repr=False, description="Spark settings of this environment")
 
     @classmethod
@@ -110,7 +132,11 @@ def load_settings(env: str, **flags: str | None) -> Settings:
     except SettingsError as error:
         raise UsageError(f'{error}; expected JSON, such as SPARK=\'{{"spark.master": "local[2]"}}\'') from None
     folders = {name: resolve(name.upper(), getattr(settings, name), ROOT) for name in ("lake", "landing")}
-    own = {"secret_file": _secret_file(settings), "telemetry": _telemetry(settings.telemetry)}
+    own = {
+        "secret_file": _secret_file(settings),
+        "telemetry": _telemetry(settings.telemetry),
+        "deliveries": {name: _delivery(name, target) for name, target in settings.deliveries.items()},
+    }
     return settings.model_copy(update={**folders, **own})
 
 
@@ -118,6 +144,11 @@ def _telemetry(declared: Telemetry) -> Telemetry:
     place = declared.metrics
     folder = None if place is None else resolve("TELEMETRY metrics", place, ROOT)
     return declared.model_copy(update={"metrics": folder})
+
+
+def _delivery(name: str, declared: Delivery) -> Delivery:
+    place = declared.path and resolve(f"deliveries {name} path", declared.path, ROOT)
+    return declared.model_copy(update={"path": place})
 
 
 def _secret_file(settings: Settings) -> str | None:

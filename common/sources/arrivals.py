@@ -19,6 +19,7 @@ from common.lake.period_columns import literal
 from common.lake.spark_tables import record_hash
 from common.lake.split_rows import split_rows
 from common.runtime.run import Change, Outcome, Run
+from common.sources.arrow_batches import schema
 from common.sources.source import Source, SourceListing
 
 
@@ -169,8 +170,7 @@ def read_day(run: Run, source: Source, listing: SourceListing) -> IngestedDay:
 def _records(run: Run, source: Source, listing: SourceListing, columns: list[str]) -> DataFrame:
     if listing.good:
         return source.read(run.spark, listing)
-    fields = ["file string", "problem string", "record string", "extra string", "lines long"]
-    return run.spark.createDataFrame([], ", ".join([*fields, *(f"`{name}` string" for name in columns)]))
+    return run.spark.createDataFrame([], schema(columns))
 
 
 def _hash() -> Column:

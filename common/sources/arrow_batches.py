@@ -11,6 +11,12 @@ import pyarrow.compute as pc
 from common.sources.text_records import ParsedBlock, count_lines
 
 
+def schema(columns: Sequence[str]) -> str:
+    """For Spark, of all batches that are made here."""
+    fields = ["file string", "problem string", "record string", "extra string", "lines bigint"]
+    return ", ".join([*fields, *(f"`{name}` string" for name in columns)])
+
+
 def record_batch(name: str, values: list[Any], columns: list[str], count: int) -> pa.RecordBatch:
     fields = [pa.array(column, pa.string()) for column in values] or [pa.nulls(count, pa.string()) for _ in columns]
     return _batch(name, fields, columns, count)

@@ -173,6 +173,8 @@ def _seen(column: Guess) -> str:
         parts.append(f"{min(column.numbers):.15g} to {max(column.numbers):.15g}")
     elif column.base_type in ("date", "timestamp") and not column.format:
         parts.append(f"{min(column.known)} to {max(column.known)}")
+    if column.other_format:
+        parts.append(f"dates of {column.other_format} too: ask the sender which it is, and keep one")
     return ", ".join([*parts, *([f"{missing / len(column.texts):.1%} missing"] if missing else [])])
 
 

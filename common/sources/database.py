@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pyarrow as pa
 
 from common.contracts.column import Column
 from common.errors import UsageError
+from common.sources.credentials import from_environment
 from common.sources.parquet_batches import can_be
 
 FORM = "postgresql://user:password@host:port/name, or mysql://… for MySQL and MariaDB"
@@ -152,7 +151,7 @@ def address(database: str) -> Address:
     """The address in the environment variable of the database, or in the file that another one names."""
     variable = f"{database.upper()}_DATABASE"
     try:
-        parts = urlsplit(_told(variable))
+        parts = urlsplit(from_environment(variable, FORM))
         engine, port = ENGINES.get(parts.scheme), parts.port
     except ValueError:
         engine = None
@@ -162,17 +161,3 @@ def address(database: str) -> Address:
     login = {"user": unquote(parts.username or ""), "password": unquote(parts.password or "")}
     properties = {**engine.properties, **dict(parse_qsl(parts.query)), **login}
     return Address(variable, engine, f"{host}:{port or engine.port}/{parts.path.strip('/')}", properties)
-
-
-def _told(variable: str) -> str:
-    if text := os.environ.get(variable):
-        return text.strip()
-    file = os.environ.get(f"{variable}_FILE")
-    if not file:
-        raise UsageError(f"{variable} is not set; set it to {FORM}, or {variable}_FILE to a file that holds it")
-    try:
-        return Path(file).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise UsageError(
-            f"{variable}_FILE names {file}, which can't be read ({error.strerror}); name a readable file"
-        ) from None

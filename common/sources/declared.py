@@ -7,6 +7,8 @@ from typing import Any
 
 from common.contracts.field_notes import Notes
 from common.sources.jdbc import Jdbc
+from common.sources.kafka import Kafka
+from common.sources.mongo import Mongo
 
 # What each of them has.
 _EVERY = {
@@ -22,7 +24,7 @@ _EVERY = {
         "settle_minutes=30",
     ),
 }
-SOURCES: dict[str, type[Any]] = {"Jdbc": Jdbc}
+SOURCES: dict[str, type[Any]] = {"Jdbc": Jdbc, "Mongo": Mongo, "Kafka": Kafka}
 NOTES: Notes = {
     "Jdbc": {
         **_EVERY,
@@ -35,5 +37,28 @@ NOTES: Notes = {
         "parallel": ("How many connections read side by side.", "parallel=4"),
         "parallel_by": ("The number, date or time that divides the table between them.", 'parallel_by="id"'),
         "fetch_rows": ("How many rows a connection fetches at once.", "fetch_rows=10_000"),
+    },
+    "Mongo": {
+        **_EVERY,
+        "database": ("The environment variable <NAME>_DATABASE holds its address and login, or <NAME>_DATABASE_FILE names the file that does.", 'database="shop"'),
+        "collection": ("The collection or view.", 'collection="orders"'),
+        "watermark": ("The date of a document's last change, or _id for the time it was made at: a period holds the documents of that time; None for the whole collection.", 'watermark="updated_at"'),
+        "overlap_minutes": ("How far a period reaches into the one before, for documents that were written late and clocks that differ.", "overlap_minutes=10"),
+        "late_hours": ("How long after its day a whole collection may still be taken for that day's.", "late_hours=24"),
+        "parallel": ("How many connections read side by side.", "parallel=4"),
+        "timeout_seconds": ("How long one answer may take.", "timeout_seconds=60"),
+    },
+    "Kafka": {
+        **_EVERY,
+        "cluster": ("The environment variable <NAME>_KAFKA holds its address and login, or <NAME>_KAFKA_FILE names the file that does.", 'cluster="shop"'),
+        "topic": ("The topic.", 'topic="orders"'),
+        "value": ("What a message's value is: an object in JSON.", 'value="json"'),
+        "key_as": ("The column that gets a message's key, as text.", 'key_as="product"'),
+        "sent_as": ("The column that gets the time of a message.", 'sent_as="sent_at"'),
+        "offset_as": ("The column that gets a message's place, such as 0:17, which no other message of the topic has.", 'offset_as="place"'),
+        "deleted_as": ("The column that says whether a message has no value, which otherwise goes to quarantine; needs key_as.", 'deleted_as="deleted"'),
+        "headers": ("The headers that become columns of their names.", 'headers=("trace_id",)'),
+        "compacted": ("The topic loses messages whose key comes again; a period is then read once.", "compacted=True"),
+        "longest_record": ("In characters; a longer value is quarantined.", "longest_record=1_000_000"),
     },
 }  # fmt: skip

@@ -61,6 +61,9 @@ def _csv(file: Path) -> Sample:
     try:
         return _csv_as(file, "utf-8-sig")
     except UnicodeDecodeError:
+        with _open(file, "latin-1") as text:
+            if "\0" in text.read(LONGEST_LINE):
+                raise RefusedFileError("it holds NUL bytes, as UTF-16 does; convert it to UTF-8 (iconv does)") from None
         return _csv_as(file, "latin-1")
 
 
@@ -118,12 +121,14 @@ def _json(file: Path) -> Sample:
 
 
 def _parquet(file: Path) -> Sample:
-    from pyarrow import parquet
+    from pyarrow import fs
 
-    with parquet.ParquetFile(file) as rows:
+    from common.sources.parquet_files import open_parquet, read_batches
+
+    with open_parquet(fs.LocalFileSystem(), str(file)) as rows:
         names = rows.schema_arrow.names
         _require_few(len(names))
-        first = next(rows.iter_batches(MOST_ROWS), None)
+        first = next(read_batches(rows, MOST_CHARACTERS), None)
         columns = first.to_pydict() if first is not None else {name: [] for name in names}
     return Sample(_trimmed({name: [_text(value) for value in values] for name, values in columns.items()}))
 

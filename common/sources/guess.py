@@ -29,6 +29,7 @@ FORMATS = (
     ("timestamp", "%d.%m.%Y %H:%M", "d.M.yyyy H:mm"),
     ("timestamp", "%d.%m.%Y %H:%M:%S", "d.M.yyyy H:mm:ss"),
     ("timestamp", "%d/%m/%Y %H:%M", "d/M/yyyy H:mm"),
+    ("timestamp", "%d/%m/%Y %H:%M:%S", "d/M/yyyy H:mm:ss"),
     ("timestamp", "%m/%d/%Y %H:%M", "M/d/yyyy H:mm"),
     ("timestamp", "%m/%d/%Y %H:%M:%S", "M/d/yyyy H:mm:ss"),
 )
@@ -43,6 +44,7 @@ class Guess:
     texts: list[str | None] = field(repr=False)
     type: str = "string"
     format: str = ""
+    other_format: str = ""  # with which every text is a date, too
 
     @property
     def known(self) -> list[str]:
@@ -97,17 +99,18 @@ def _name(in_file: str, taken: Iterable[str]) -> str:
     return next(other for other in (name, *others) if other not in taken)
 
 
-def _type(texts: list[str]) -> tuple[str, str]:
-    """The type, and Spark's pattern if it is a date that is not ISO 8601."""
+def _type(texts: list[str]) -> tuple[str, str, str]:
+    """The type; Spark's pattern if it is a date that is not ISO 8601; and another that fits as well: 1/2 is ambiguous."""
     if not texts:
-        return "string", ""
+        return "string", "", ""
     for type_, form in TYPES_BY_FORM:
         if all(re.fullmatch(form, text, re.IGNORECASE) for text in texts):
-            return _sized(type_, texts), ""
-    for type_, pattern, spark_pattern in FORMATS:
-        if all(_is_date(text, pattern) for text in texts):
-            return type_, spark_pattern
-    return "string", ""
+            return _sized(type_, texts), "", ""
+    fitting = [(type_, spark) for type_, pattern, spark in FORMATS if all(_is_date(text, pattern) for text in texts)]
+    if not fitting:
+        return "string", "", ""
+    (type_, first), *others = fitting
+    return type_, first, next((other for _, other in others), "")
 
 
 def _is_date(text: str, pattern: str) -> bool:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from common.contracts.declared_source import ASKED_ONCE, DeclaredSource
-from common.errors import PipelineError, SourceMissingError, SourceUnreachableError, require
+from common.contracts.declared_source import DeclaredSource, require_least
+from common.errors import PipelineError, SourceUnreachableError, require
 from common.names import NAME
 from common.sources.database import DatabaseColumn, address
 from common.sources.database_query import DIVIDES, EVERY_ROW, TableQuery, quoted_table
 from common.sources.database_ranges import conditions
 from common.sources.jdbc_connection import JdbcConnection
-from common.sources.rows import is_over, require_over
+from common.sources.rows import OpenedOnce, require_over, require_timely
 from common.sources.source import Period, Source, SourceListing, SourceUnit
 from common.sources.text_records import decimal_marks
 from common.sources.unknown_names import UnknownNames
@@ -55,9 +54,7 @@ class Jdbc(DeclaredSource):
         )
         named = all(self.table.split(".")) and "\0" not in self.table
         require(named, f"table {self.table!r} is not allowed; expected a name like orders or sales.orders")
-        for name, least in LEAST.items():
-            value = getattr(self, name)
-            require(value >= least, f"{name} {value} is not allowed; expected {least} or more")
+        require_least(self, LEAST)
         divided = self.parallel == 1 or self.parallel_by is not None
         require(divided, f"parallel={self.parallel} needs parallel_by, the number or date that divides the table")
 
@@ -73,11 +70,10 @@ class Jdbc(DeclaredSource):
 
 
 @dataclass
-class OpenedTable(Source):
+class OpenedTable(OpenedOnce):
     """Holds a transaction open from `holds` to `close`, so that all parts of the table are read as of one moment."""
 
     declared: Jdbc
-    period: Period
     connection: JdbcConnection | None = None
     query: TableQuery | None = None
     condition: str = EVERY_ROW
@@ -85,19 +81,14 @@ class OpenedTable(Source):
     ranges: list[str] = field(default_factory=list)
     snapshot: str = ""
 
-    def fingerprint(self) -> str:
-        return ASKED_ONCE
-
-    def so_far(self) -> Mapping[str, int] | None:
-        return {} if is_over(self.period, self.declared.settle_minutes) else None
-
     def holds(self) -> SourceListing:
         require_over(self.period, self.declared.settle_minutes)
         where = address(self.declared.database)
         engine, table = where.engine, self.declared.table
         self.connection = connection = JdbcConnection(self.period.spark, where)
         asked = datetime.fromisoformat(str(connection.row(engine.now)[0])).replace(tzinfo=UTC)
-        self._require_timely(asked)
+        late_hours = None if self.declared.watermark else self.declared.late_hours
+        require_timely(self.period, asked, self.declared.database, table, late_hours)
         found = {column.name: column for column in connection.columns(quoted_table(engine, table))}
         self.query = query = TableQuery(engine, table, self.period.contract, found)
         refused = query.refused()
@@ -109,27 +100,12 @@ class OpenedTable(Source):
             "one_moment": bool(self.snapshot) or len(self.ranges) == 1,
         }
         unit = SourceUnit(table, count, refused, extra=UnknownNames(query.unknown).shown())
-        empty = count == 0 and not refused and self.declared.on_empty == "fail"
-        return SourceListing(f"{table} of {self.declared.database}", () if empty else (unit,), facts)
+        return SourceListing(f"{table} of {self.declared.database}", (unit,), facts)
 
     @property
     def _span(self) -> tuple[datetime, datetime]:
         """Overlaps the period before, whose last rows may have been committed, or dated, too late for it."""
         return self.period.start - timedelta(minutes=self.declared.overlap_minutes), self.period.end
-
-    def _require_timely(self, asked: datetime) -> None:
-        """By the database's own clock, which dates its rows."""
-        if asked < self.period.end:
-            raise SourceMissingError(
-                f"by the clock of {self.declared.database}, it is {asked:%Y-%m-%d %H:%M} UTC and {self.period.ds} is not over; "
-                "run again when it is"
-            )
-        late = asked - self.period.end > timedelta(hours=self.declared.late_hours)
-        if late and not self.declared.watermark:
-            raise SourceMissingError(
-                f"{self.declared.table} as it was on {self.period.ds} can no longer be had: it holds what is true now, more "
-                f"than {self.declared.late_hours} hours later. If that is close enough, declare a larger late_hours."
-            )
 
     def _divide(self, connection: JdbcConnection, query: TableQuery) -> int | None:
         """Decide which rows are read by which connection; return their number, if it is of the moment that is read."""

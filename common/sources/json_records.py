@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from common.contracts.column import Column
+from common.sources.json_values import JsonNumber, is_text, plain_text
 from common.sources.text_records import Lines, ParsedBlock, RefusedFileError, Shown, decimal_marks, is_blank
 from common.sources.unknown_names import UnknownNames
 
 # A line that ends so leaves a value open in which an object may stand on the next line.
 GOES_ON = (",", ":", "[")
+# Of the names of objects, how many are kept with what they are in the contract.
+SHAPES = 1_000
 
 
 def require_json_lines(first: str, shown: Shown = list) -> None:
@@ -30,8 +34,8 @@ def require_json_lines(first: str, shown: Shown = list) -> None:
         )
 
 
-class _Records:
-    """Puts the lines of one file into blocks, and knows whether a value goes on in the next line."""
+class JsonObjects:
+    """Takes one object a text apart: the values of the wanted names as text, as they are written."""
 
     def __init__(
         self,
@@ -40,25 +44,42 @@ class _Records:
         longest: int,
         declared: Sequence[Column],
     ) -> None:
-        self._wanted, self._known, self._rename, self._longest = wanted, set(wanted), rename, longest
+        self._wanted, self._known, self._longest = wanted, set(wanted), longest
+        # Most objects have the same names.
+        self._rename = lru_cache(SHAPES)(lambda names: rename([*names]))
         self._marks = decimal_marks(declared)
-        self._goes_on = False
         self.unknown = UnknownNames()
+
+    def fields(self, text: str) -> tuple[str, dict[str, Any]]:
+        """The problem, or the object's values by the contract's names."""
+        return ("too_long", {}) if len(text) > self._longest else _json_object(text, self._known, self._rename)
+
+    def cut(self, text: str) -> str:
+        return text[: self._longest]
+
+    def row(self, fields: dict[str, Any]) -> list[str | None]:
+        self.unknown.add(fields.keys() - self._known)
+        return [plain_text(fields.get(name), self._marks.get(name, ".")) for name in self._wanted]
+
+
+class _Lines:
+    """Puts the lines of one file into blocks, and knows whether a value goes on in the next line."""
+
+    def __init__(self, objects: JsonObjects) -> None:
+        self._objects = objects
+        self._goes_on = False
 
     def take(self, line: str, batch: ParsedBlock) -> None:
         batch.lines += 1
         problem, fields = self._fields(line)
         if problem:
-            batch.refuse(problem, line[: self._longest].removesuffix("\r"))
+            batch.refuse(problem, self._objects.cut(line).removesuffix("\r"))
             return
-        batch.rows.append([_as_text(fields.get(name), self._marks.get(name, ".")) for name in self._wanted])
-        self.unknown.add(fields.keys() - self._known)
+        batch.rows.append(self._objects.row(fields))
 
     def _fields(self, line: str) -> tuple[str, dict[str, Any]]:
         part = self._goes_on
-        problem, fields = (
-            ("too_long", {}) if len(line) > self._longest else _json_object(line, self._known, self._rename)
-        )
+        problem, fields = self._objects.fields(line)
         if text := line.rstrip():
             self._goes_on = problem in ("not_json", "too_long") and text.endswith(GOES_ON)
         return problem or ("part_of_a_value" if part else ""), fields
@@ -76,53 +97,39 @@ def json_batches(
     A number gets the decimal mark that its column declares, as its text is read with it later. An object behind a line that
     is not complete is a part of that line's value, and no record.
     """
-    records = _Records(wanted, rename, longest, declared)
+    objects = JsonObjects(wanted, rename, longest, declared)
+    records = _Lines(objects)
     for block in blocks:
         batch = ParsedBlock()
         for line in block:
             if not is_blank(line):
                 records.take(line, batch)
         yield batch
-    yield ParsedBlock(extra=set(records.unknown.shown()))
+    yield ParsedBlock(extra=set(objects.unknown.shown()))
 
 
-def _json_object(line: str, known: set[str], rename: Callable[[list[str]], list[str]]) -> tuple[str, dict[str, Any]]:
+def _json_object(
+    line: str, known: set[str], rename: Callable[[tuple[str, ...]], list[str]]
+) -> tuple[str, dict[str, Any]]:
     try:
-        pairs = json.loads(line, object_pairs_hook=_Pairs, parse_float=_Number, parse_int=_Number, parse_constant=str)
+        pairs = _DECODER.decode(line)
     except (ValueError, RecursionError):
         return "not_json", {}
     if not isinstance(pairs, _Pairs):
         return "not_an_object", {}
-    fields = dict(zip(rename([name for name, _ in pairs]), (value for _, value in pairs), strict=True))
+    fields = dict(zip(rename(tuple([name for name, _ in pairs])), (value for _, value in pairs), strict=True))
     if len(fields) != len(pairs):
         return "name_twice", {}
     if any(isinstance(fields[name], list) for name in known & fields.keys()):
         return "nested_value", {}
-    if "\\u" in line and not _is_text("".join(map(str, [*fields, *fields.values()]))):
+    if "\\u" in line and not is_text("".join(map(str, [*fields, *fields.values()]))):
         return "half_a_character", {}
     return "", fields
-
-
-def _is_text(value: str) -> bool:
-    """False for a lone surrogate escape, which is half a character and no text."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-class _Number(str):
-    """The text of a number, to be told from a text that looks like one."""
 
 
 class _Pairs(list[tuple[str, Any]]):
     """An object's pairs, kept as a list so that a repeated name is noticed."""
 
 
-def _as_text(value: Any, mark: str) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, _Number):
-        return value.replace(".", mark)
-    return value if value is None else str(value)
+# Made once: json.loads would make one for every record.
+_DECODER = json.JSONDecoder(object_pairs_hook=_Pairs, parse_float=JsonNumber, parse_int=JsonNumber, parse_constant=str)

@@ -20,19 +20,18 @@ from common.errors import SourceMissingError
 from common.lake.files import locate
 from common.runtime import plan_size
 from common.sources import completeness
-from common.sources.arrow_batches import plain_batch, record_batch, refused_batch
+from common.sources.arrow_batches import plain_batch, record_batch, refused_batch, schema
 from common.sources.csv_records import check_header, count_csv_lines, csv_batches, csv_header
 from common.sources.json_records import json_batches, require_json_lines
 from common.sources.landing_files import LandedFile, landed_files, landed_states
 from common.sources.parquet_batches import can_be, parquet_batches
+from common.sources.parquet_files import ROWS_A_BATCH, open_parquet, read_batches, require_bounded
 from common.sources.source import Source, SourceListing, SourceUnit
 from common.sources.text_records import ParsedBlock, RefusedFileError, TextFile, count_lines, split_header
 from common.sources.unknown_names import UnknownNames
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-ROWS_A_BATCH = 50_000
 
 
 @dataclass(frozen=True)
@@ -110,9 +109,7 @@ class Landing(Source):
                 for place in batch.column(0).to_pylist():
                     yield from self.batches(files[place], columns)
 
-        fields = ", ".join(f"`{name}` string" for name in columns)
-        schema = f"file string, problem string, record string, extra string, lines bigint, {fields}"
-        records = spark.range(0, len(files), 1, max(1, len(files))).mapInArrow(read_unit, schema)
+        records = spark.range(0, len(files), 1, max(1, len(files))).mapInArrow(read_unit, schema(columns))
         return plan_size.by_size(records, sum(sizes.get(file.name, 0) for file in files))
 
     def _open_raw(self, name: str) -> Any:
@@ -172,11 +169,12 @@ class Landing(Source):
 
     def _parquet(self, name: str) -> pq.ParquetFile:
         system, base = locate(self.folder)
-        return pq.ParquetFile(system.open_input_file(f"{base}/{name}"))
+        return open_parquet(system, f"{base}/{name}")
 
     def _check_parquet(self, file: pq.ParquetFile) -> tuple[str, ...]:
         names = self._contract_names(list(file.schema_arrow.names))
         self._check_header(names)
+        require_bounded(file)
         types = dict(zip(names, file.schema_arrow.types, strict=True))
         changed = [
             f"{column.name}: found {types[column.name]}, the contract says {column.type}"
@@ -187,7 +185,7 @@ class Landing(Source):
             raise RefusedFileError(
                 f"its types have changed ({'; '.join(changed)}); change the source back, or the contract"
             )
-        for _ in file.iter_batches(batch_size=ROWS_A_BATCH):
+        for _ in read_batches(file, self.declared.longest_record):
             pass
         return self._unknown(names)
 
@@ -223,8 +221,9 @@ class Landing(Source):
         if file.format == "parquet":
             with self._parquet(file.name) as parquet:
                 names, contract = self._contract_names(list(parquet.schema_arrow.names)), self.contract
-                for batch in parquet.iter_batches(batch_size=ROWS_A_BATCH):
-                    rows, longest = batch.rename_columns(names), self.declared.longest_record
+                longest = self.declared.longest_record
+                for batch in read_batches(parquet, longest):
+                    rows = batch.rename_columns(names)
                     yield from parquet_batches(file.name, rows, columns, contract.columns, longest)
             return
         for block in self._blocks(file, columns):

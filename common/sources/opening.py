@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def open_source(run: Run) -> Source:
     raw = run.path(layout.raw(run.contract))
-    return open_period(Period(run.contract, run.ds, run.settings.landing, raw, lambda: run.spark))
+    until, batch = run.options.get("until"), run.options.get("batch", "")
+    return open_period(Period(run.contract, run.ds, run.settings.landing, raw, lambda: run.spark, until, batch))
 
 
 def open_period(period: Period) -> Source:

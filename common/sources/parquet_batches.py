@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from common.contracts.column import Column
 from common.sources.arrow_batches import record_batch, refused_batch
+from common.sources.parquet_files import is_text, text_sizes, value_type
 from common.sources.text_records import ParsedBlock, decimal_marks
 
 EXACT_BELOW = 2**53  # a float holds every smaller whole number
@@ -18,9 +18,8 @@ EXACT_BELOW = 2**53  # a float holds every smaller whole number
 
 def can_be(type_: pa.DataType, column: Column) -> bool:
     """Whether a Parquet type converts to the contract's type without guessing."""
-    if pa.types.is_dictionary(type_):
-        type_ = type_.value_type
-    text = pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_null(type_)
+    type_ = value_type(type_)
+    text = is_text(type_) or pa.types.is_null(type_)
     whole = pa.types.is_integer(type_)
     number = whole or pa.types.is_decimal(type_) or pa.types.is_floating(type_)
     fits = {
@@ -52,33 +51,42 @@ def parquet_batches(
         for column in columns
     ]
     rows = pa.RecordBatch.from_arrays(fields, names=columns)
-    long = pc.greater(_sizes(fields), longest)
+    long = pc.greater(text_sizes(fields, count), longest)
     refused = rows.filter(long)
     good = rows.filter(pc.invert(long)) if refused.num_rows else rows
-    yield record_batch(name, good.columns, columns, good.num_rows)
+    yield record_batch(name, [_written_out(field) for field in good.columns], columns, good.num_rows)
     if refused.num_rows:
         yield refused_batch(name, _too_long(refused, longest), columns)
 
 
-def _sizes(fields: list[pa.Array]) -> pa.Array:
-    """The characters of each row."""
-    lengths = [pc.fill_null(pc.utf8_length(field), 0).cast(pa.int64()) for field in fields]
-    return reduce(pc.add, lengths)
+def _written_out(field: pa.Array) -> pa.Array:
+    return field.dictionary_decode() if pa.types.is_dictionary(field.type) else field
 
 
 def _too_long(rows: pa.RecordBatch, longest: int) -> ParsedBlock:
     """A row has no text of its own: its fields are shown as JSON, cut at the longest record as a line is."""
-    cut = [pc.utf8_slice_codeunits(field, 0, longest) for field in rows.columns]
-    shown = pa.RecordBatch.from_arrays(cut, names=rows.schema.names)
+    shown = pa.RecordBatch.from_arrays([_start(field, longest) for field in rows.columns], names=rows.schema.names)
     block = ParsedBlock(lines=rows.num_rows)
     for row in shown.to_pylist():
         block.refuse("too_long", json.dumps(row, ensure_ascii=False)[:longest])
     return block
 
 
+def _start(field: pa.Array, longest: int) -> pa.Array:
+    if not pa.types.is_dictionary(field.type):
+        return pc.utf8_slice_codeunits(field, 0, longest)
+    short = pc.utf8_slice_codeunits(field.dictionary, 0, longest)
+    return short.take(field.indices)
+
+
 def _as_text(column: pa.Array, mark: str, integral: bool) -> pa.Array:
-    """The text that a CSV would have. Nanoseconds become microseconds if none is lost; otherwise casting refuses the value."""
+    """The text that a CSV would have. Nanoseconds become microseconds if none is lost; otherwise casting refuses the value.
+
+    Texts may stay a dictionary, in which a long one stands once.
+    """
     if pa.types.is_dictionary(column.type):
+        if is_text(column.type.value_type):
+            return column.cast(pa.dictionary(column.type.index_type, pa.string()))
         column = column.dictionary_decode()
     if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
         text = pc.replace_substring(pc.cast(column, pa.string()), ".", mark)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common.contracts import faults
-from common.contracts.declared_source import ASKED_ONCE, DeclaredSource
-from common.errors import SourceMissingError, require
+from common.contracts.declared_source import ASKED_ONCE, DeclaredSource, require_least
+from common.errors import SourceMissingError
 from common.sources.source import Period, Source, SourceListing
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ class RowSource(DeclaredSource):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        fits = self.settle_minutes >= 0
-        require(fits, f"settle_minutes {self.settle_minutes} is not allowed; expected 0 or more")
+        require_least(self, {"settle_minutes": 0})
 
     def holds(self, period: Period) -> SourceListing:
         """What there is to read, and the facts about it that the raw commit keeps."""
@@ -60,9 +59,7 @@ class OpenedRows(Source):
     def holds(self) -> SourceListing:
         require_over(self.period, self.declared.settle_minutes)
         with faults.blamed("holds"):
-            listing = self.declared.holds(self.period)
-        nothing = listing.records == 0 and not listing.bad and self.declared.on_empty == "fail"
-        return replace(listing, units=()) if nothing else listing
+            return self.declared.holds(self.period)
 
     def read(self, spark: SparkSession, listing: SourceListing) -> DataFrame:
         from common.sources.rows_as_text import rows_as_text
@@ -71,6 +68,20 @@ class OpenedRows(Source):
         with faults.blamed("read"):
             rows = self.declared.read(spark, self.period, listing)
         return rows_as_text(rows, self.period.contract, [unit.name for unit in listing.good])
+
+    def so_far(self) -> Mapping[str, int] | None:
+        return {} if is_over(self.period, self.declared.settle_minutes) else None
+
+
+@dataclass
+class OpenedOnce(Source):
+    """A source that can't be read again as it was: the base of those that hold something open while they are read."""
+
+    declared: Any
+    period: Period
+
+    def fingerprint(self) -> str:
+        return ASKED_ONCE
 
     def so_far(self) -> Mapping[str, int] | None:
         return {} if is_over(self.period, self.declared.settle_minutes) else None
@@ -87,4 +98,17 @@ def require_over(period: Period, settle_minutes: int = 0) -> None:
         raise SourceMissingError(
             f"{period.contract.name} of {period.ds} is not over before {until:%Y-%m-%d %H:%M} UTC, and would be read without "
             "its last rows; run again then"
+        )
+
+
+def require_timely(period: Period, asked: datetime, source: str, what: str, late_hours: int | None) -> None:
+    """Raise if, by the source's own clock, the period is not over, or what holds only now is asked for too late."""
+    if asked < period.end:
+        raise SourceMissingError(
+            f"by the clock of {source}, it is {asked:%Y-%m-%d %H:%M} UTC and {period.ds} is not over; run again when it is"
+        )
+    if late_hours is not None and asked - period.end > timedelta(hours=late_hours):
+        raise SourceMissingError(
+            f"{what} as it was on {period.ds} can no longer be had: it holds what is true now, more than {late_hours} hours "
+            "later. If that is close enough, declare a larger late_hours."
         )

@@ -62,6 +62,9 @@ class Period:
     landing: str = ""  # the root of the landing folders
     raw: str = ""  # the raw table, whose commits say what was taken before
     session: Callable[[], SparkSession] | None = None
+    # Of a stream: the offset of each part up to which its records are taken, though more may come, and what says so.
+    until: Mapping[int, int] | None = None
+    batch: str = ""
 
     @property
     def start(self) -> datetime:

@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
 from common.lake.files import read_text, write_text
-from common.lake.locks import hold
+from common.lake.locks import hold_here
 from common.runtime.settings import Settings
 from common.telemetry.metrics import HELP, MetricSample
 
@@ -25,7 +25,7 @@ def update(
 ) -> list[MetricSample]:
     """Replace the file by what `change` makes of its samples; one run at a time."""
     place = f"{folder(settings)}/{name}.prom"
-    with hold(settings.lake, f"metrics/{name}", WAIT_SECONDS):
+    with hold_here(settings.lake, f"metrics/{name}", WAIT_SECONDS):
         samples = change(parse(read_text(place)))
         write_text(place, text(samples))
     return samples

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from common.days import day_range, from_text
 from common.lake.files import is_local, local_path, read_json, read_text, write_text
+from common.runtime.log_lines import append_line
 from common.runtime.run import Run
 from common.telemetry import lineage_events, metric_files, metrics, otlp, receivers
 from common.telemetry.metrics import MetricSample
@@ -127,11 +128,10 @@ def _tell(seen: Observation, event: lineage_events.Event) -> None:
 
 
 def _append(uri: str, line: str) -> None:
-    """One write keeps lines whole. An object store cannot append, so there the small file is written anew."""
+    """An object store cannot append, so there the small file is written anew."""
     if not is_local(uri):
         write_text(uri, f"{read_text(uri)}{line}\n")
         return
     path = local_path(uri)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab", buffering=0) as file:
-        file.write(f"{line}\n".encode())
+    append_line(path, line)

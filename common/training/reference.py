@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Write the contract reference, training sets included: `python -m common.training.reference`."""
 
 from __future__ import annotations
@@ -5,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from common import contracts
-from common.contracts.field_notes import Notes
-from common.contracts.reference import contract_part, examples, section, table
+from common.contracts.field_notes import ArgumentNotes, Notes
+from common.contracts.reference import arguments, contract_part, examples, section, table
 from common.errors import exit_on_error
 from common.runtime.command_line import CommandLine
 from common.sources import declared
@@ -56,6 +57,28 @@ STEPS = (
     'Ratio("share", "spend_7d", "spend_30d")',
     'Standard("amount", into="amount_scaled")',
 )
+ARGUMENTS: ArgumentNotes = {
+    "column": ("The column that is transformed.", 'Standard(column="amount")'),
+    "into": ("Write into this column, and leave the other as it is.", 'Log("amount", into="amount_log")'),
+    "low": ("The lower bound.", 'Clip("amount", low=0.0)'),
+    "high": ("The upper bound.", 'Clip("amount", high=1000.0)'),
+    "quantiles": ("Bounds from the train split, instead.", 'Clip("amount", quantiles=(0.01, 0.99))'),
+    "parts": ("Which parts.", 'DateParts("signed_up", parts=("year", "month"))'),
+    "columns": ("The columns to remove.", 'Drop(columns=("ds_year", "ds_day"))'),
+    "by": ('"median", "mean" or "constant".', 'Impute("total", by="mean")'),
+    "group": ("Take the statistic of the rows with the same value in this column.", 'Impute("total", by="median", group="country")'),
+    "value": ("The constant.", 'Impute("plan", by="constant", value="none")'),
+    "fallback": ('For a group without values: "median" or "mean" of all rows, or "missing".', 'Impute("total", by="median", group="country", fallback="missing")'),
+    "clip": ("Clip to 0..1 what lies outside the train split's range.", 'MinMax("amount", clip=True)'),
+    "drop_first": ("Leave out the column of the first category.", 'OneHot("gender", drop_first=False)'),
+    "OneHot.unseen": ('What a null or new category does: "zeros", or "error", which stops the run.', 'OneHot("gender", unseen="error")'),
+    "order": ("The categories from 0 on; sorted if left out.", 'Ordinal("size", order=("S", "M", "L"))'),
+    "Ordinal.unseen": ("The number of a null or new category, below 0.", 'Ordinal("size", unseen=-9)'),
+    "Ratio.into": ("The column that is written.", 'Ratio(into="share", numerator="spend_7d", divisor="spend_30d")'),
+    "numerator": ("The column that is divided.", 'Ratio("share", numerator="spend_7d", divisor="spend_30d")'),
+    "divisor": ("The column that it is divided by.", 'Ratio("share", "spend_7d", divisor="spend_30d")'),
+    "zero": ("The ratio where the divisor is 0 or missing.", 'Ratio("share", "spend_7d", "spend_30d", zero=1.0)'),
+}  # fmt: skip
 
 
 def page() -> str:
@@ -64,7 +87,9 @@ def page() -> str:
     rows = list(examples(STEPS, vars(steps)))
     heading = "## Steps\n\nFitted on train alone; steps that work in place write beside the column with `into=`.\n"
     sources = [section(name, one, declared.NOTES) for name, one in declared.SOURCES.items()]
-    return "\n".join([contract_part(), *sources, *sections, heading, table(("step", "what it does", "example"), rows)])
+    listed = table(("step", "what it does", "example"), rows)
+    of_steps = arguments({name: getattr(steps, name) for name in steps.__all__}, ARGUMENTS)
+    return "\n".join([contract_part(), *sources, *sections, heading, listed, of_steps])
 
 
 @exit_on_error()

@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import DeltaTable
 
 from common.errors import UsageError
 from common.lake import delta_log
@@ -32,7 +31,7 @@ def fitted(manifest: dict[str, Any]) -> Fitted:
 
 def read_delta(uri: str) -> pa.Table:
     """Read a Delta table, sorted by entity and time."""
-    rows = delta_log.dataset(delta_log.plainly_readable(DeltaTable(uri), uri)).to_table()
+    rows = delta_log.dataset(delta_log.plainly_readable(delta_log.at_version(uri), uri)).to_table()
     return rows.sort_by([(rows.column_names[0], "ascending"), (TIME, "ascending")])
 
 

@@ -35,7 +35,7 @@ def main(compose: str) -> None:
 
 def new_secrets() -> dict[str, str]:
     names = ["POSTGRES_PASSWORD", "AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_JWT_SECRET", "AIRFLOW_API_SECRET", "SPARK_SECRET"]
-    names += ["SOURCES_PASSWORD"]
+    names += ["SOURCES_PASSWORD", "OBJECT_STORE_SECRET"]
     fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     return {name: secrets.token_hex(32) for name in names} | {"AIRFLOW_FERNET_KEY": fernet}
 

@@ -23,7 +23,7 @@ SERVICES: dict[str, dict[str, Any]] = STACK["services"]
 OURS = [name for name, service in SERVICES.items() if "feature-pipeline" in service["image"]]
 SECRETS = {
     "POSTGRES_PASSWORD", "AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_JWT_SECRET", "AIRFLOW_API_SECRET", "SPARK_SECRET",
-    "AIRFLOW_FERNET_KEY", "SOURCES_PASSWORD",
+    "AIRFLOW_FERNET_KEY", "SOURCES_PASSWORD", "OBJECT_STORE_SECRET",
 }  # fmt: skip
 
 
@@ -101,8 +101,18 @@ def test_only_services_that_run_jobs_know_the_cluster_secret() -> None:
 
 def test_databases_to_read_from_start_only_when_asked_for() -> None:
     profiled = {name for name, service in SERVICES.items() if service.get("profiles") == ["sources"]}
-    assert profiled == {"source-postgres", "source-mariadb"}
-    assert {name for name in SERVICES if SERVICES[name].get("env_file")} == {"airflow-scheduler"}
+    assert profiled == {"source-postgres", "source-mariadb", "source-kafka"}
+    files = {name: [file["path"] for file in service.get("env_file", ())] for name, service in SERVICES.items()}
+    assert {name for name in files if ".env.sources" in files[name]} == {"airflow-scheduler"}
+
+
+def test_whoever_reads_the_lake_knows_the_object_store() -> None:
+    """The triggerer waits for landing files; the others run jobs and their executors."""
+    files = {name: [file["path"] for file in service.get("env_file", ())] for name, service in SERVICES.items()}
+    knows = {name for name in files if ".env.object-store" in files[name]}
+    assert knows == {"airflow-scheduler", "airflow-triggerer", "spark-worker"}
+    assert all(file["required"] is False for service in SERVICES.values() for file in service.get("env_file", ()))
+    assert SERVICES["object-store"]["profiles"] == ["object-store"]
 
 
 def test_versions_are_stated_in_one_place() -> None:

@@ -115,7 +115,6 @@ def test_a_folders_name_is_never_run(project: Path, name: str, how: str) -> None
 @pytest.mark.parametrize("value", HOSTILE)
 def test_what_names_a_dataset_or_a_day_is_never_run(project: Path, value: str) -> None:
     make(project, "quarantine", f"DATASET={value}", f"DS={value}")
-    make(project, "report", f"DS={value}")
     assert not list(project.rglob("ran"))
     assert f"|--dataset|{value}|--ds|{value}|" in calls(project)
 

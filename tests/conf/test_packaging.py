@@ -78,8 +78,8 @@ def test_run_time_locks_hold_no_tools_and_share_versions(name: str, tools: str) 
 
 def test_images_are_built_without_tools() -> None:
     dockerfile = (ROOT / "conf" / "docker" / "Dockerfile").read_text()
-    built = re.findall(r"^RUN python3 conf/environments\.py ([a-z -]+)", dockerfile, re.M)
-    assert {name for line in built for name in line.split()} == {"spark", "airflow", "archive"}
+    built = re.findall(r"^RUN python3 conf/environments\.py ([a-z0-9 -]+)", dockerfile, re.M)
+    assert {name for line in built for name in line.split()} == {"spark", "s3", "airflow", "archive"}
 
 
 def test_the_image_has_the_modules_that_the_warm_up_imports(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from common.contracts.expectations import Drift
 from common.contracts.suite import rules_of
 from common.days import from_text
 from common.errors import ContractDeclarationError
-from common.reports.contract_pages import contract_markdown
 from jobs.datasets.transactions.contract import CONTRACT
 
 
@@ -163,10 +162,8 @@ def test_rows_without_an_entity_are_refused_by_declaration() -> None:
     declared = contract(**by("shop", null_entity="refuse"))
     assert declared.column("shop").required
     assert replace(declared, lateness_days=1).column("shop").required
-    assert "`shop` | string | present |" in contract_markdown(declared)
     kept = contract(**by("shop", null_entity="drop"))
     assert not kept.column("shop").required
-    assert "Rows without `shop` are kept, and count in no feature" in contract_markdown(kept)
 
 
 def test_features_that_share_a_state_share_it() -> None:
@@ -184,7 +181,6 @@ def test_a_share_says_what_a_null_counts_as() -> None:
     of_all, of_known = Share(30, "weekend"), Share(30, "weekend", of="known")
     assert of_all.words == "share of events with weekend over the last 30 days", "stored in commits"
     assert of_known.words == f"{of_all.words}, of those where it is known"
-    assert f"| {of_all.words}; a null counts as false |" in contract_markdown(CONTRACT)
     features = replace(CONTRACT.features, columns=(Feature("weekend_share", of_known),))
     assert layout.states(replace(CONTRACT, features=features)) == {"count_weekend": "long", "true_weekend": "long"}
 
@@ -202,13 +198,6 @@ def test_every_column_constraint_is_a_rule_of_processed() -> None:
         ("ExpectColumnValuesToBeBetween", "age"),
         ("ExpectColumnValuesToBeInSet", "category"),
     } <= found
-
-
-def test_a_contract_page_shows_its_rules_and_features() -> None:
-    shown = contract_markdown(CONTRACT)
-    assert "| `purchase_amount` | decimal(12,2) | present; > 0; ≤ 100000 |" in shown
-    assert "| `spend_share_7d` | double | spend_7d / spend_30d, 0.0 where the divisor is 0 or missing |" in shown
-    assert "| error | `category` | ExpectColumnValuesToBeInSet(" in shown
 
 
 def test_windows_of_an_hourly_contract_say_hours_and_its_periods_are_texts() -> None:

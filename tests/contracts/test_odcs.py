@@ -5,7 +5,6 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,6 @@ from common.contracts.contract import Column, Contract
 from common.contracts.expectations import Freshness, Rule, Severity
 from common.contracts.suite import rules_of
 from common.errors import ContractDeclarationError
-from common.reports import contract_pages
 from jobs.datasets.churn.contract import CONTRACT as SNAPSHOT
 from jobs.datasets.transactions.contract import CONTRACT as EVENTS
 from tests.contracts import odcs_reading
@@ -262,8 +260,8 @@ def test_the_promises_are_numbers_with_units() -> None:
     assert promises(SNAPSHOT) == {"freshness": (24, "h", None), "retention": (400, "d", None)}
 
 
-def test_the_pages_are_written_with_their_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["contract_pages", "--out", str(tmp_path)])
-    contract_pages.main()
-    assert {path.name for path in tmp_path.iterdir()} >= {"churn.md", "churn.odcs.yaml", "transactions.odcs.yaml"}
-    assert OpenDataContractStandard.from_file(str(tmp_path / "churn.odcs.yaml")) == odcs.document(SNAPSHOT)
+def test_the_owner_and_the_tags_are_written() -> None:
+    shown = read_again(EVENTS)
+    assert (shown.team.name, shown.tags) == ("payments team", ["sales", "events"])
+    unowned = read_again(replace(EVENTS, owner="", tags=()))
+    assert (unowned.team, unowned.tags) == (None, None)

@@ -102,7 +102,7 @@ def leave_something_to_remove(lake: PlayLake) -> None:
 
 
 def validations(lake: PlayLake) -> list[dict[str, Any]]:
-    """The results that the report shows, without what differs between equal runs."""
+    """The results that the console shows, without what differs between equal runs."""
     found = [json.loads(path.read_text()) for path in sorted(lake.lake_folder.glob("results/sales/*/20??-??-??.json"))]
     return [{name: kept[name] for name in ("table", "ds", "success", "results") if name in kept} for kept in found]
 

@@ -92,13 +92,17 @@ def test_what_went_wrong_is_one_line(raised: BaseException, code: int, said: str
     assert (stopped.value.code, said in line) == (code, True)
 
 
-@pytest.mark.parametrize("target", ["status", "docs"])
+@pytest.mark.parametrize("target", ["status", "docs", "features"])
 def test_a_lake_with_escapes_in_its_name_is_shown_escaped(tmp_path: Path, target: str) -> None:
-    module = {"status": "common.reports.status", "docs": "common.reports.gx_docs"}[target]
-    environment = {**os.environ, "LAKE": str(tmp_path / "a\x1b[2Jb")}
+    module = {
+        "status": ["common.reports.status"],
+        "docs": ["common.reports.gx_docs"],
+        "features": ["common.reader.cli", "list"],
+    }[target]
+    environment = {**os.environ, "LAKE": str(tmp_path / "a\x1b[2J\nb")}
     done = subprocess.run(
-        [sys.executable, "-m", module], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", *module], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == {"status": 0, "docs": 4}[target]
-    assert r"a\x1b[2Jb" in "".join((done.stdout + done.stderr).split())
+    assert done.returncode == {"status": 0, "docs": 4, "features": 0}[target]
+    assert r"a\x1b[2J\nb" in "".join((done.stdout + done.stderr).split())
     assert "\x1b" not in done.stdout + done.stderr

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from dataclasses import replace
 from datetime import date
 
@@ -11,7 +12,8 @@ import pytest
 
 from common.contracts.contract import Files
 from common.errors import ContractViolationError, SourceMissingError, UnbalancedBooksError
-from common.orchestration.job import run_day
+from common.orchestration import run_log
+from common.orchestration.job import describe, run_day
 from common.sources.landing import Landing
 from common.sources.source import SourceListing
 from jobs.ingest import INGEST
@@ -115,7 +117,9 @@ def test_an_untrustworthy_file_stops_the_day_and_is_named(lake: PlayLake, name: 
     lake.land_bytes(DAY, content, name)
     with pytest.raises(ContractViolationError, match=f"{name}: .*{said}") as refused:
         lake.ingest(DAY)
-    assert refused.value.failures[0]["file"] == name
+    failure = describe(refused.value)["failures"][0]
+    assert failure["file"] == name
+    assert re.search(said, failure["problem"]), "as the JSON line has it"
     assert lake.state() == {}
 
 
@@ -126,7 +130,8 @@ def test_a_changed_parquet_type_is_refused_with_the_difference(lake: PlayLake) -
         lake.ingest(DAY)
 
 
-def test_a_contract_may_send_bad_files_to_quarantine_instead(lake: PlayLake) -> None:
+def test_a_contract_may_send_bad_files_to_quarantine_instead(lake: PlayLake, caplog: pytest.LogCaptureFixture) -> None:
+    """Its name and the reason stand in the log, in the JSON line and in the run log."""
     lake.land(DAY, "transaction_id\na", "good.csv")
     lake.land_bytes(DAY, b"\x1f\x8b broken", "bad.csv.gz")
     run = lake.plan("ingest", DAY)
@@ -134,6 +139,10 @@ def test_a_contract_may_send_bad_files_to_quarantine_instead(lake: PlayLake) -> 
     line = run_day(INGEST, replace(run, dataset=replace(run.dataset, contract=contract)))
     assert (line["counts"]["accepted"], line["counts"]["refused_files"]) == (1, 1)
     assert_rows(lake.rows("quarantine"), "file | reasons\nbad.csv.gz | ['file_refused']")
+    assert [*line["refused_files"]] == ["bad.csv.gz"]
+    assert "truncated or corrupt" in line["refused_files"]["bad.csv.gz"]
+    assert f"bad.csv.gz is refused: {line['refused_files']['bad.csv.gz']}" in caplog.text
+    assert run_log.load(run).line["refused_files"] == line["refused_files"]
 
 
 def test_a_missing_day_is_not_an_empty_day(lake: PlayLake) -> None:

@@ -194,6 +194,17 @@ def test_an_existing_dataset_is_never_overwritten(
 
 
 @pytest.mark.parametrize(
+    ("day", "told"), [("12/1/2010 8:26", True), ("12/31/2010 8:26", False), ("31/12/2010 8:26:30", False)]
+)
+def test_a_date_that_can_be_read_in_two_ways_is_told(folder: Path, tmp_path: Path, day: str, told: bool) -> None:
+    (tmp_path / "orders.csv").write_text(f"id,at\n1,{day}\n2,{day}\n")
+    new(folder, tmp_path / "orders.csv")
+    text = (folder / "orders/contract.py").read_text()
+    assert 'type="timestamp"' in text
+    assert ("dates of M/d/yyyy H:mm too: ask the sender which it is" in text) is told
+
+
+@pytest.mark.parametrize(
     ("name", "file", "content", "expected"),
     [
         ("Orders", "a.csv", b"id\n1\n", "'Orders' is not allowed as a name"),
@@ -204,6 +215,7 @@ def test_an_existing_dataset_is_never_overwritten(
         ("orders", "a.jsonl", b"7\n", "no JSON objects"),
         ("orders", "a.json", b'[\n{"id": 1}\n]\n', "expected JSON lines"),
         ("orders", "a.parquet", b"nonsense", "can't be read"),
+        ("orders", "a.csv", "id\n1\n".encode("utf-16"), "it holds NUL bytes, as UTF-16 does; convert it to UTF-8"),
         ("orders", "a.csv", WIDE.encode() + b"\n", "it has 40,000 columns; expected at most 5,000"),
         ("orders", "a.json", json.dumps(dict.fromkeys(WIDE.split(","), 1)).encode(), "it has 40,000 columns"),
     ],

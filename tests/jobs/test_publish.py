@@ -333,7 +333,7 @@ def test_a_published_day_is_reproduced_despite_later_arrivals(lake: PlayLake) ->
         f"transaction_id | purchase_amount | timestamp\na | 99.00 | {DAY}T11:00:00Z\nd | 5.00 | {DAY}T12:00:00Z",
     )
     line = lake.run(REPRODUCE, DAY)
-    assert line["hash"] == publish.facts_by_day(str(lake.root / "lake" / PATH))[DAY]["hash"]
+    assert line["hash"] == lake.published.at().published[DAY]["hash"]
     assert line["counts"]["features"] == 2
 
 

@@ -6,7 +6,8 @@ import pytest
 from deltalake import write_deltalake
 
 from common.contracts.contract import Files
-from common.errors import ContractViolationError
+from common.errors import ContractViolationError, SourceMissingError
+from common.orchestration.job import Line
 from jobs.clean import CLEAN
 from jobs.ingest import INGEST
 from tests.support.play_lake import PlayLake
@@ -93,3 +94,39 @@ def test_rows_without_books_stop_the_day(lake: PlayLake, table: str) -> None:
     heal = CLEAN if table == "processed" else INGEST
     lake.run(heal, DAY, full_refresh=True)
     assert lake.validate(DAY, table)["outcome"] == "done"
+
+
+@pytest.mark.parametrize("more", [{"toys": 3}, {"torn": 1, "toys": 1}])
+def test_a_day_with_more_bad_rows_is_judged_again(lake: PlayLake, more: dict[str, int]) -> None:
+    """Its good rows are those that the gate has passed."""
+    land(lake, good=22, toys=1)
+    judge(lake)
+    land(lake, good=22, **more)
+    with pytest.raises(ContractViolationError, match="RefusedShareToBeAtMost"):
+        judge(lake)
+    with pytest.raises(ContractViolationError, match=r"failed its validation \(RefusedShare"):
+        lake.features(DAY)
+    land(lake, good=22, toys=1)
+    assert judge(lake)["outcome"] == "done"
+    assert lake.features(DAY)["outcome"] == "done"
+
+
+def test_features_wait_until_a_recounted_day_is_judged(lake: PlayLake) -> None:
+    land(lake, good=22)
+    judge(lake)
+    assert lake.features(DAY)["stale"] == []
+    land(lake, good=22, torn=1)
+    lake.ingest(DAY)
+    lake.validate(DAY, "raw")
+    assert lake.run(CLEAN, DAY)["stale"] == [DAY]
+    with pytest.raises(SourceMissingError, match="not been validated since"):
+        lake.features(DAY)
+    assert lake.validate(DAY)["stale"] == []
+    assert lake.features(DAY)["outcome"] == "nothing", "its rows are the same"
+
+
+def judge(lake: PlayLake) -> Line:
+    lake.ingest(DAY)
+    lake.validate(DAY, "raw")
+    lake.run(CLEAN, DAY)
+    return lake.validate(DAY)

@@ -23,7 +23,7 @@ from pyspark.sql import SparkSession
 from common.clean.as_of import rows_known
 from common.contracts import layout
 from common.errors import LakeNotWritableError, LockedError
-from common.lake import arrow_merge, data_files, delta_log, merge, spark_tables
+from common.lake import arrow_merge, data_files, delta_log, merge, retry, spark_tables
 from common.lake.commit_metadata import arrow_commit
 from common.lake.difference import SliceDifference, difference, fingerprint
 from common.lake.locks import hold
@@ -271,7 +271,7 @@ def test_only_a_conflict_is_retried(lake: PlayLake, monkeypatch: pytest.MonkeyPa
         raise OSError("disk full")
 
     monkeypatch.setattr(arrow_merge, "arrow_commit", conflict)
-    monkeypatch.setattr(spark_tables.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(retry.time, "sleep", lambda seconds: None)
     assert lake.ingest(DAY)["outcome"] == "done"
     assert_rows(lake.rows("raw"), "transaction_id\na")
     commits.clear()

@@ -5,15 +5,17 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from deltalake.exceptions import CommitFailedError
 
+from common.lake import small_tables
 from common.quality import profiles
 from common.quality.profiles import Profile
 from tests.support.other_machine import OtherMachine
 from tests.support.play_lake import PlayLake
 
-DAY = date(2026, 1, 5)
+DAY, NEXT = date(2026, 1, 5), date(2026, 1, 6)
 FACT = Profile(DAY, "processed", "age", "", "double", 2, 0, 2, "1.0", "2.0", 1.5, 0.5, [1.0, 2.0], None)
 
 
@@ -28,6 +30,22 @@ def test_writing_equal_numbers_again_writes_nothing(tmp_path: Path, number: floa
     assert lake.state() == before
     profiles.keep(run, "processed", [found[0], replace(found[1], rows=3)])
     assert lake.state() != before
+
+
+def test_a_table_without_a_newer_column_gains_it(tmp_path: Path) -> None:
+    lake = PlayLake(tmp_path)
+    table, run = profiles.table_of(lake.contract), lake.plan("validate", str(DAY))
+    old = replace(table, columns=tuple(pair for pair in table.columns if pair[0] != "distinct_error"))
+    older = pa.schema([field for field in profiles.SCHEMA if field.name != "distinct_error"])
+    facts = [
+        {name: value for name, value in vars(replace(FACT, ds=day)).items() if name in older.names}
+        for day in (DAY, NEXT)
+    ]
+    small_tables.write_slice(run, old, older, facts, {"ds": [DAY, NEXT], "table": ["processed"]})
+    assert [each.distinct_error for each in profiles.known(run, "processed", [DAY])] == [None]
+    profiles.keep(run, "processed", [replace(FACT, distinct_error=0.02)])
+    found = {each.ds: each.distinct_error for each in profiles.known(run, "processed", [DAY, NEXT])}
+    assert found == {DAY: 0.02, NEXT: None}
 
 
 def stored(lake: PlayLake) -> dict[str, int]:

@@ -134,7 +134,8 @@ def play(world: World, seed: int, count: int = 12) -> None:
         raise
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+# In 3120, a machine takes a row back that another one has set aside and not yet replaced.
+@pytest.mark.parametrize("seed", [1, 2, 3120])
 def test_any_sequence_heals_to_what_the_model_says(world: World, seed: int) -> None:
     play(world, seed)
 

@@ -1,14 +1,17 @@
 """The number of different values is exact where the profile or the contract tells it."""
 
+import ast
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
+from common.reports.dataset_report import DatasetReport
 
 from common.quality.profiles import Profile
 from jobs.datasets.churn.contract import CONTRACT as CHURN
 from jobs.datasets.transactions.contract import CONTRACT
+from tests.house.test_imports import ROOT, modules
 
 AGE = Profile(date(2026, 1, 5), "processed", "age", "", "int", 100, 10, 93, "18", "90", 40.0, 9.0, [18.0, 90.0], None)
 
@@ -46,3 +49,44 @@ def test_one_column_of_several_in_a_key_does_not_identify_a_row() -> None:
     key = replace(CONTRACT, key=("transaction_id", "user_id"))
     assert replace(AGE, column="user_id").exact_distinct(key) is None
     assert replace(AGE, column="customer_id").exact_distinct(CHURN) == 90
+
+
+def test_the_number_of_values_is_shown_in_one_place() -> None:
+    """Whoever shows it elsewhere has to say there whether it is an estimate."""
+    showing = {
+        module
+        for folder in ("common", "jobs", "dags")
+        for module, path in modules(ROOT / folder).items()
+        if _names_distinct(ast.parse(path.read_text()))
+    }
+    assert showing == {"common.quality.profiles", "common.reports.dataset_report"}
+    pages = [path for path in ROOT.glob("conf/**/*.j2") if ".distinct" in path.read_text()]
+    assert [path.read_text().count(".distinct") for path in pages] == [1]
+    assert "facts.distinct(column)" in pages[0].read_text()
+
+
+def _names_distinct(tree: ast.Module) -> bool:
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}  # as DataFrames have it
+    return any(
+        (isinstance(node, ast.Attribute) and node.attr == "distinct" and id(node) not in called)
+        or (isinstance(node, ast.Constant) and node.value == "distinct")
+        for node in ast.walk(tree)
+    )
+
+
+@pytest.mark.parametrize(
+    ("profile", "shown"),
+    [
+        (AGE, "≈ 90 ± 2%"),
+        (replace(AGE, distinct=80), "≈ 80 ± 2%"),
+        (replace(AGE, column="transaction_id", type="string", smallest=None, largest=None), "90"),
+        (replace(AGE, largest="19"), "2"),
+    ],
+    ids=["an estimate above the rows", "an estimate", "a key", "a flag"],
+)
+def test_an_estimate_is_shown_with_its_error(profile: Profile, shown: str) -> None:
+    report = DatasetReport(CONTRACT, [], "2026-01-05", {}, [], {}, "processed", [])
+    stored = dict(vars(profile))
+    assert report.distinct(stored) == shown
+    del stored["distinct_error"]  # as in a table of an earlier version
+    assert report.distinct(stored) == shown

@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from common.contracts import datasets
-from common.errors import UsageError
+from common.errors import ContractDeclarationError, UsageError
 from common.reports.check_dataset import faults_of
 from tests.support.visits import spoil
 
@@ -96,6 +97,72 @@ def test_what_only_spark_would_refuse_is_told(visits: Path, old: str, new: str, 
     spoil(visits / "contract.py", "import Column,", "import Column, Files,")
     spoil(visits / "contract.py", old, new)
     assert told in " ".join(faults_of("visits"))
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ('lateness_days="2"', "contract 'visits': lateness_days is '2'; expected a whole number"),
+        ('refused_severity="eror"', "refused_severity is 'eror'; expected Severity.ERROR or Severity.WARN"),
+        ('refused_share=float("nan")', "refused_share is nan; expected a number"),
+        ("volume=0.5", "volume is 0.5; expected Volume(...)"),
+        ("drift=False", "drift is False; expected Drift(...) or None"),
+        ('freshness=Freshness(hours="24")', "freshness: hours is '24'; expected a whole number"),
+        ("closed=lambda: True", "closed=<lambda> can't be called with one argument"),
+        ("closed=lambda day, more: True", "closed=<lambda> can't be called with one argument"),
+    ],
+)
+def test_a_value_of_another_type_is_told(visits: Path, declared: str, told: str) -> None:
+    contract = visits / "contract.py"
+    spoil(contract, "\nCONTRACT = ", "from common.contracts.expectations import Freshness\n\nCONTRACT = ")
+    spoil(contract, "refused_share=0.5,", "")
+    spoil(contract, "lateness_days=2,", f"{declared}, event_time_=1,")
+    faults = " ".join(faults_of("visits"))
+    assert told in faults
+    assert "has no argument 'event_time_'" in faults, "and the rest"
+
+
+@pytest.mark.parametrize(
+    "declared", ["sensitive=1", "lower='yes'", "source=3", "pattern=b'x'", "values=(3,)", "maximum='9'"]
+)
+def test_a_wrong_value_of_a_column_is_told_without_a_trace(visits: Path, declared: str) -> None:
+    spoil(visits / "contract.py", '"The visitor\'s name"', f'"Who", {declared}')
+    faults = faults_of("visits")
+    assert faults
+    assert all(fault.startswith("visits/contract.py:") for fault in faults), faults
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("version=1", 'version="1"', "features: version is '1'; expected a whole number"),
+        ('entity="visitor"', "entity=None", "features: entity is None; expected a text"),
+        ('Max(3, "minutes")', "Max(3, 5)", "Max: column is 5; expected a text"),
+        ('Feature("visits_3d"', 'Feature("Visits 3d"', "feature 'Visits 3d': a name is letters, digits and _"),
+        ("Count(3)", "Count(10**9)", "a feature's window 1000000000 is over 36,500, a hundred years"),
+        ("lateness_days=2", "lateness_days=10**9", "lateness_days 1000000000 is over 36,500"),
+        ('event_time="day"', "event_time=3", "event_time is 3; expected a text or None"),
+        ("minimum=0", 'minimum=float("inf")', "minimum is inf; expected a number"),
+        ('formats=("dd.MM.yyyy",)', "formats=(None,)", "formats is (None,); expected a tuple, each a text"),
+    ],
+)  # fmt: skip
+def test_a_value_that_only_a_run_would_stumble_over_is_told(visits: Path, old: str, new: str, told: str) -> None:
+    spoil(visits / "contract.py", old, new)
+    assert told in " ".join(faults_of("visits"))
+
+
+@pytest.mark.parametrize("takes", ["", "rows, more", "rows, *, more"])
+def test_a_transform_takes_the_rows_alone(visits: Path, takes: str) -> None:
+    spoil(visits / "transforms.py", "def derive(rows: DataFrame)", f"def derive({takes})")
+    assert faults_of("visits") == [
+        "visits/transforms.py:6: derive can't be called with the rows alone; expected def derive(rows)"
+    ]
+
+
+def test_a_calendar_that_fails_is_the_datasets_fault(visits: Path) -> None:
+    spoil(visits / "contract.py", "lateness_days=2", "lateness_days=2, closed=lambda day: 1 / 0")
+    with pytest.raises(ContractDeclarationError, match=r"contract.py:\d+: closed: ZeroDivisionError: division by zero"):
+        datasets.load("visits").contract.is_closed(date(2026, 1, 5))
 
 
 @pytest.mark.parametrize("pattern", [r"[\p{L} ]+", r"\A\d+\z", "(?<first>[a-z&&[^b]])"])

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 import jobs.datasets
+from common.console import page
 from common.errors import UsageError
 from common.lake import pins, training_manifests
 from common.orchestration.cli import parser, run_job
 from common.reader import cli
-from common.reports import contract_pages, gx_docs, quarantine, report, status
+from common.reports import gx_docs, quarantine, status
 from common.runtime.locations import require_present
 from jobs.datasets.churn import baseline
 from jobs.ingest import INGEST
@@ -51,10 +52,9 @@ COMMANDS: dict[str, tuple[Callable[[], object], list[str]]] = {
     ),
     "features": (lambda: sys.exit(cli.main()), ["list"]),
     "status": (status.main, []),
-    "report": (report.main, []),
+    "console": (page.main, []),
     "quarantine": (quarantine.main, ["--dataset", "churn"]),
     "docs": (gx_docs.main, []),
-    "contracts": (contract_pages.main, []),
     "baseline": (baseline.main, []),
 }
 READER = {
@@ -116,7 +116,7 @@ def test_a_setting_of_another_form_is_named(
 
 def test_a_folder_of_datasets_must_exist(monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path) -> None:
     monkeypatch.setattr(jobs.datasets, "__path__", [*jobs.datasets.__path__, "/nowhere"])
-    for main, words in (COMMANDS["a job"], COMMANDS["status"], (contract_pages.main, [f"--out={tmp_path}"])):
+    for main, words in (COMMANDS["a job"], COMMANDS["status"], (page.main, [f"--out={tmp_path}"])):
         assert "DATASETS names ['/nowhere']" in refused(monkeypatch, capsys, main, *words)
 
 

@@ -16,11 +16,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.contracts import datasets
+from common.contracts.column import Column
 from common.sources.landing import Landing
+from common.sources.parquet_batches import can_be
 from common.sources.source import SourceUnit
 from tests.support.landing import PURCHASE
 
 DS = date(2026, 1, 5)
+COLUMNS = {column.name: column for column in datasets.load("transactions").contract.columns}
 HEADER = ",".join(PURCHASE)
 LINE = ",".join(PURCHASE.values())
 
@@ -42,17 +45,47 @@ json_like = st.lists(
 ).map(lambda lines: "\n".join(lines).encode())
 
 
+WHOLE = st.integers(-(2**63), 2**63 - 1)
+PARQUET_TYPES = {
+    pa.string(): text,
+    pa.large_string(): text | st.just("x" * 1_000),
+    pa.dictionary(pa.int32(), pa.string()): text,
+    pa.int64(): WHOLE,
+    pa.uint64(): st.integers(0, 2**64 - 1),
+    pa.float64(): st.floats(),
+    pa.decimal128(38, 10): st.decimals(-(10**20), 10**20, places=10),
+    pa.bool_(): st.booleans(),
+    pa.timestamp("ns"): WHOLE,
+    pa.timestamp("us", "Europe/Berlin"): st.integers(-(2**52), 2**52),
+    pa.date32(): st.integers(-(2**31), 2**31 - 1),
+    pa.time64("us"): st.integers(0, 86_399_999_999),
+    pa.null(): st.none(),
+    pa.binary(): st.binary(max_size=9),
+    pa.list_(pa.string()): st.lists(text, max_size=2),
+    pa.struct([("a", pa.int64())]): st.fixed_dictionaries({"a": WHOLE}),
+}
+
+
+@st.composite
+def parquet_columns(draw: st.DrawFn, count: int, column: Column | None) -> pa.Array:
+    """Of a type that the column takes, or of any."""
+    fitting = [pair for pair in PARQUET_TYPES.items() if column is None or can_be(pair[0], column)]
+    type_, values = draw(st.sampled_from(fitting))
+    drawn = draw(st.lists(st.none() | values, min_size=count, max_size=count))
+    if pa.types.is_dictionary(type_):
+        return pa.array(drawn, pa.string()).dictionary_encode()
+    return pa.array(drawn, type_)
+
+
 @st.composite
 def parquet_files(draw: st.DrawFn) -> bytes:
     """A valid file of some columns and types, cut or with a byte changed now and then."""
-    names = draw(st.lists(st.sampled_from([*PURCHASE, "more"]), unique=True, max_size=8))
-    types = st.sampled_from(
-        [pa.string(), pa.int64(), pa.float64(), pa.bool_(), pa.timestamp("ns"), pa.null(), pa.binary()]
-    )
+    some = st.lists(st.sampled_from([*PURCHASE, "more"]), unique=True, max_size=8)
+    names, fitting = draw(st.permutations([*PURCHASE, "more"]) | some), draw(st.integers(0, 3)) > 0
     count = draw(st.integers(0, 3))
-    columns = [pa.nulls(count, draw(types)) for _ in names]
+    columns = [draw(parquet_columns(count, COLUMNS.get(name) if fitting else None)) for name in names]
     file = io.BytesIO()
-    pq.write_table(pa.Table.from_arrays(columns, names=names), file)
+    pq.write_table(pa.Table.from_arrays(columns, names=names), file, row_group_size=draw(st.integers(1, 3)))
     content = file.getvalue()
     at = draw(st.integers(0, len(content)))
     return draw(st.sampled_from([content, content, content[:at], content[:at] + b"\xff" + content[at + 1 :]]))

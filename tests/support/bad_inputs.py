@@ -122,6 +122,12 @@ FILES = (
     BadInput("a cut Parquet", "a.parquet", parquet(id=["1"], note=["x"], amount=["2"])[:-20], refused="can't be read"),
     BadInput("a list in a column", "a.parquet", parquet(id=[["1"]], note=["x"], amount=["2"]), refused="types have changed"),
     BadInput("bytes in a column", "a.parquet", parquet(id=[b"\xff"], note=["x"], amount=["2"]), refused="types have changed"),
+    BadInput(
+        "text that is not UTF-8",
+        "a.parquet",
+        parquet(id=["1"], note=["xAAAAy"], amount=["2"]).replace(b"xAAAAy", b"xA\xff\xffAy"),
+        refused="Invalid UTF8",
+    ),
     BadInput("a column of nulls", "a.parquet", parquet(id=["1"], note=pa.nulls(1), amount=["2"]), ids="1"),
     BadInput("categories", "a.parquet", parquet(id=pa.array(["1"]).dictionary_encode(), note=["x"], amount=["2"]), ids="1"),
     # Names.

@@ -93,16 +93,16 @@ class LongLake:
     def beside(self, *tables: Table) -> dict[str, Any]:
         return {"beside": {table.path: [self.ids[table.path], self.at[table.path]] for table in tables}}
 
-    def _verdict(self, name: str, ds: date) -> None:
+    def _verdict(self, name: str, ds: date, failed: tuple[str, ...] = ()) -> None:
         """The only table whose rows are asked for."""
         judged, table, job = STAGES[name][1](self.contract), verdicts.table_of(self.contract), f"validate-{name}"
         about = {"ds": ds, "table": name, "table_id": self.ids[judged.path], "version": self.at[judged.path]}
-        row = {**about, "success": True, **COUNTS, "failed": [], "warned": [], "run_id": f"{job} of {ds}"}
+        row = {**about, "success": not failed, **COUNTS, "failed": failed, "warned": [], "run_id": f"{job} of {ds}"}
         pq.write_table(
             pa.Table.from_pylist([row], verdicts.SCHEMA).drop_columns(["ds"]),
             f"{self.lake}/{table.path}/{job}-{ds}.parquet",
         )
-        self.commit(table, job, ds, [judged], {"counts": {**COUNTS, "warnings": 0}})
+        self.commit(table, job, ds, [judged], {"counts": None if failed else {**COUNTS, "warnings": 0}})
 
     def commit(
         self, table: Table, job: str, ds: date, sources: list[Table], books: dict[str, Any] | None = None
@@ -123,7 +123,8 @@ class LongLake:
             **(books or {}),
         }
         moment = int(self.clock.timestamp() * 1000)
-        info = {"timestamp": moment, "operation": "MERGE", "userMetadata": json.dumps(metadata)}
+        told = {name: value for name, value in metadata.items() if value is not None}
+        info = {"timestamp": moment, "operation": "MERGE", "userMetadata": json.dumps(told)}
         file = {"path": f"{job}-{ds}.parquet", "size": 12_345, "modificationTime": moment, "dataChange": True}
         values = {name: str(ds) if name != "job" else job for name in table.partition}
         self.at[table.path] += 1

@@ -2,8 +2,9 @@
 
 import re
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
+from inspect import signature
 from typing import Any
 
 import pytest
@@ -11,13 +12,13 @@ import pytest
 from common.contracts import aggregates, contract, expectations
 from common.contracts.contract import Column, Contract, Feature, Features
 from common.contracts.expectation_names import EXPECTATIONS
-from common.contracts.field_notes import AGGREGATES
+from common.contracts.field_notes import AGGREGATE_ARGUMENTS, AGGREGATES
 from common.contracts.field_notes import NOTES as CONTRACT_NOTES
-from common.contracts.reference import CLASSES, section
+from common.contracts.reference import CLASSES, arguments, section
 from common.contracts.wording import rule_faults
 from common.errors import ContractDeclarationError
 from common.training import steps, training_set
-from common.training.reference import NOTES, PAGE, STEPS, page
+from common.training.reference import ARGUMENTS, NOTES, PAGE, STEPS, page
 
 WORDS = {**vars(contract), **vars(aggregates), **vars(expectations), **vars(training_set), **vars(steps), "date": date}
 ORDERS = Contract(
@@ -94,6 +95,27 @@ def test_every_field_can_be_declared_as_shown(name: str, field: str, example: st
 @pytest.mark.parametrize("call", [*AGGREGATES, *STEPS])
 def test_every_aggregate_and_step_can_be_declared_as_shown(call: str) -> None:
     assert type(eval(call, dict(WORDS))).__name__ == call.partition("(")[0]
+
+
+@pytest.mark.parametrize(
+    ("argument", "call"), [(n, call) for n, (_, call) in [*AGGREGATE_ARGUMENTS.items(), *ARGUMENTS.items()]]
+)
+def test_every_argument_can_be_declared_as_shown(argument: str, call: str) -> None:
+    declared, name = eval(call, dict(WORDS)), argument.rpartition(".")[2]
+    assert f"{name}=" in call
+    (field,) = (each for each in fields(declared) if each.name == name)
+    assert getattr(declared, name) != field.default, "the example says something"
+
+
+def test_no_argument_is_left_out() -> None:
+    """Of each aggregate and step, as their own signatures have them."""
+    tables = [part.partition("\n## ")[0] for part in PAGE.read_text(encoding="utf-8").split("Their arguments:")[1:]]
+    rows = re.findall(r"^\| `(\w+)` \| ([\w, ]+) \|", "\n".join(tables), re.M)
+    shown = {(name, argument) for argument, names in rows for name in names.split(", ")}
+    calls = [call.partition("(")[0] for call in [*AGGREGATES, *STEPS]]
+    assert shown == {(name, argument) for name in calls for argument in signature(eval(name, dict(WORDS))).parameters}
+    with pytest.raises(ContractDeclarationError, match=r"\['value'\] and the notes about them disagree"):
+        arguments({"Flag": aggregates.Flag}, {"column": ("", "")})
 
 
 def test_no_aggregate_and_no_step_is_left_out() -> None:

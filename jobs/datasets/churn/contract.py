@@ -10,6 +10,8 @@ DAYS_IN_A_MONTH = 30
 CONTRACT = Contract(
     name="churn",
     description="Every customer as billing knows them on ds, and whether they left.",
+    owner="growth team",
+    tags=("customers", "daily"),
     columns=(
         Column(
             name="customer_id", type="string", required=True, sensitive=True, description="Billing's id of the customer"

@@ -18,6 +18,8 @@ from common.contracts.contract import Column, Contract, Feature, Features
 CONTRACT = Contract(
     name="transactions",
     description="Purchases as the shops report them.",
+    owner="payments team",
+    tags=("sales", "events"),
     columns=(
         Column(name="transaction_id", type="string", required=True, description="The shop's id of the purchase"),
         Column(name="user_id", type="long", required=True, minimum=0, description="Who bought"),

@@ -1,0 +1,77 @@
+"""Whether what is declared has the types that its class names, so that a mistake is told before anything runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from common.errors import require
+
+NUMBERS = (int, float, Decimal)
+LONGEST = 80
+WORDS = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    Decimal: "a number",
+    bool: "True or False",
+    NoneType: "None",
+    dict: "a dict",
+}
+
+
+def require_types(declared: Any, subject: str, but: tuple[str, ...] = ()) -> None:
+    """While faults are collected, a wrong value gives way to the field's default, so that the rest is checked too."""
+    for field in fields(declared):
+        value, type_ = getattr(declared, field.name), _types(declared.__class__).get(field.name)
+        if field.name in but or type_ is None or _fits(value, type_):
+            continue
+        require(False, f"{subject}: {field.name} is {_short(value)}; expected {_words(type_)}")
+        if field.default_factory is not MISSING:
+            object.__setattr__(declared, field.name, field.default_factory())
+        elif field.default is not MISSING:
+            object.__setattr__(declared, field.name, field.default)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+@cache
+def _types(class_: Any) -> dict[str, Any]:
+    return get_type_hints(class_)
+
+
+def _fits(value: Any, type_: Any) -> bool:
+    origin = get_origin(type_)
+    if origin in (Union, UnionType):
+        return any(_fits(value, one) for one in get_args(type_))
+    if origin is tuple:
+        # Whether it is a tuple at all is told by wording.require_tuples.
+        return not isinstance(value, tuple | list) or all(_fits(each, get_args(type_)[0]) for each in value)
+    if origin is Callable or not isinstance(origin or type_, type):
+        return True
+    if type_ in NUMBERS:
+        number = isinstance(value, int if type_ is int else NUMBERS) and not isinstance(value, bool)
+        return number and (isinstance(value, int) or math.isfinite(value))
+    if issubclass(origin or type_, Enum):
+        return value in [*type_]
+    return isinstance(value, origin or type_)
+
+
+def _words(type_: Any) -> str:
+    origin = get_origin(type_)
+    if origin in (Union, UnionType):
+        return " or ".join(dict.fromkeys(map(_words, get_args(type_))))
+    if origin is tuple:
+        return f"a tuple, each {_words(get_args(type_)[0])}"
+    if isinstance(type_, type) and issubclass(type_, Enum):
+        return " or ".join(f"{type_.__name__}.{one.name}" for one in type_)
+    return WORDS.get(origin or type_) or f"{getattr(type_, '__name__', type_)}(...)"

@@ -1,0 +1,47 @@
+"""A day as files: the rows, a manifest, and last a `_SUCCESS`, so that a reader knows when all of it is there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.errors import LakeNotWritableError
+from common.published.export import export_rows
+from common.published.view import View
+
+SUCCESS, MANIFEST = "_SUCCESS", "manifest.json"
+
+
+@dataclass(frozen=True)
+class DayFolder:
+    path: Path
+
+    def holds(self, facts: dict[str, Any]) -> bool:
+        """Whether these facts were delivered, whole."""
+        try:
+            stored = json.loads((self.path / MANIFEST).read_text())
+        except (OSError, ValueError):
+            return False
+        return (self.path / SUCCESS).exists() and facts.items() <= stored.items()
+
+    def replace(self, view: View, ds: str, suffix: str, facts: dict[str, Any]) -> dict[str, int]:
+        """While the files are replaced there is no `_SUCCESS`, so a killed delivery is not taken for a whole one."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            (self.path / SUCCESS).unlink(missing_ok=True)
+            exported = export_rows(view, self.path / f"rows{suffix}", {"ds": ds})
+            for other in {".parquet", ".csv"} - {suffix}:
+                (self.path / f"rows{other}").unlink(missing_ok=True)
+            columns = {field.name: str(field.type) for field in view.stored.schema}
+            aside = self.path / f".{MANIFEST}.tmp"
+            aside.write_text(json.dumps({**facts, "file": f"rows{suffix}", "columns": columns}, indent=2, default=str))
+            aside.replace(self.path / MANIFEST)
+            (self.path / SUCCESS).touch()
+        except OSError as error:
+            raise LakeNotWritableError(
+                f"{self.path} can't be written: {error}. It has no {SUCCESS} until a delivery is complete; make room or "
+                "choose another folder in conf, and run it again"
+            ) from error
+        return {"rows": exported.rows}

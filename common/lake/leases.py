@@ -1,0 +1,123 @@
+"""One run at a time on a lake that several machines share: a lease in the lake itself, which only one of them can put there.
+
+A lease saves two runs the same work. Rows do not depend on it: whoever lost a lease commits only if Delta's log still allows.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from common.errors import LockedError
+from common.lake.buckets import Bucket
+
+FOLDER = "leases"
+# After this long without a sign of life, the holder is taken for dead. Clocks of two machines may differ by some of it.
+LEASE_SECONDS = 60.0
+RENEW_SECONDS = 15.0
+POLL_SECONDS = 0.5
+
+
+@dataclass
+class _Lease:
+    bucket: Bucket
+    key: str
+    machine: str
+    tag: str = ""
+    renewals: int = 0
+
+    def content(self) -> bytes:
+        holder = {"machine": self.machine, "host": platform.node(), "process": os.getpid(), "renewals": self.renewals}
+        return json.dumps(holder).encode()
+
+    def take(self) -> dict[str, Any] | None:
+        """Returns the holder if there is another one."""
+        if tag := self.bucket.put_if_absent(self.key, self.content()):
+            self.tag = tag
+            return None
+        found = self.bucket.look(self.key)
+        if found is None:
+            return {}  # released this moment
+        holder = _holder(found.content)
+        silent = (datetime.now(UTC) - found.changed).total_seconds() > LEASE_SECONDS
+        # The lock of this machine is ours already: a holder on it is dead.
+        if silent or holder.get("machine") == self.machine:
+            self.renewals = int(holder.get("renewals", 0)) + 1
+            if tag := self.bucket.put_if_same(self.key, self.content(), found.tag):
+                self.tag = tag
+                return None
+        return holder
+
+    def renew(self) -> bool:
+        self.renewals += 1
+        tag = self.bucket.put_if_same(self.key, self.content(), self.tag)
+        self.tag = tag or self.tag
+        return bool(tag)
+
+    def release(self) -> None:
+        found = self.bucket.look(self.key)
+        if found and found.tag == self.tag:
+            self.bucket.delete(self.key)
+
+
+@contextmanager
+def lease(lake: str, name: str, machine: str, wait_seconds: float) -> Iterator[None]:
+    """Hold the lease of that name within the lake, or raise LockedError after waiting. `machine` names those who share locks."""
+    bucket = Bucket.of(lake)
+    held = _Lease(bucket, f"{bucket.prefix}{FOLDER}/{name.replace('/', '.')}.json", machine)
+    _wait(held, name, wait_seconds)
+    done = threading.Event()
+    renewing = threading.Thread(target=_renew, args=(held, done), daemon=True)
+    renewing.start()
+    try:
+        yield
+    finally:
+        done.set()
+        renewing.join()
+        _harmless(held, held.release)
+
+
+def _wait(held: _Lease, name: str, wait_seconds: float) -> None:
+    deadline = time.monotonic() + wait_seconds
+    while (holder := held.take()) is not None:
+        if time.monotonic() >= deadline:
+            where = f"process {holder.get('process', '?')} on {holder.get('host', 'another machine')}"
+            raise LockedError(
+                f"{name} is held by {where}; waited {wait_seconds:g} s. Let that run finish, or raise lock_wait_seconds in conf. "
+                f"If it was killed, its lease ends by itself within {LEASE_SECONDS:g} s."
+            )
+        time.sleep(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+
+
+def _renew(held: _Lease, done: threading.Event) -> None:
+    while not done.wait(RENEW_SECONDS):
+        _harmless(held, held.renew)
+
+
+def _harmless(held: _Lease, action: Any) -> None:
+    try:
+        if action() is False:
+            logging.getLogger("pipeline").warning(
+                "the lease %s was taken over; the log decides whose commits count", held.key
+            )
+    except Exception as error:
+        logging.getLogger("pipeline").warning(
+            "the lease %s could not be kept up: %s", held.key, str(error).splitlines()[0]
+        )
+
+
+def _holder(content: bytes) -> dict[str, Any]:
+    try:
+        holder = json.loads(content)
+    except ValueError:
+        return {}
+    return holder if isinstance(holder, dict) else {}

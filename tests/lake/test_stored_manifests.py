@@ -1,0 +1,30 @@
+"""The manifests of training sets on an object store are found, so that the next build does not replace the first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from common.errors import SourceMissingError
+from common.lake import reach
+from common.lake.files import write_json
+from common.lake.training_manifests import manifest, manifests, place
+from tests.support.s3_server import s3_server
+
+LAKE = "s3://lake/here"
+
+
+def test_every_version_that_was_built_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "_seen", {})
+    with s3_server(tmp_path, "lake") as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SourceMissingError, match="there are: none"):
+            manifest(LAKE, "set")
+        for version in (1, 2, 10):
+            write_json(f"{place(LAKE, 'set', version)}/manifest.json", {"version": version})
+        write_json(f"{place(LAKE, 'set', 11)}/unfinished.json", {"version": 11})
+        assert [found["version"] for found in manifests(LAKE, "set")] == [1, 2, 10]
+        assert manifest(LAKE, "set")["version"] == 10
+        assert manifest(LAKE, "set", 1)["version"] == 1
