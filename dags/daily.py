@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from functools import partial
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup, chain, task
 
 from common.contracts import datasets
+from common.days import HOUR, from_text
 from dags import docs, telling
 from dags.assets import published
 from dags.pools import pool
@@ -16,12 +16,14 @@ from dags.schedule import Daily, schedule, settings
 from dags.submit import JobOperator
 from dags.waiting import Wait
 
+_ASKED = "The {0} to run, UTC. Left empty: the last whole {0} before the run."
+
 
 @task(doc_md="Days from this one on that are no longer up to date, as ranges; on most days there are none.")
 def out_of_date(dataset: str, ds: str) -> list[str]:
     from common.orchestration import staleness
 
-    return in_ranges(map(str, staleness.stale_after(dataset, date.fromisoformat(ds), settings())))
+    return in_ranges(map(str, staleness.stale_after(dataset, from_text(ds), settings())))
 
 
 def daily(name: str, how: Daily) -> None:
@@ -31,18 +33,18 @@ def daily(name: str, how: Daily) -> None:
     validate = partial(job, task_id="validate", job="validate", doc_md=docs.of_job("validate"))
     with DAG(
         name,
-        schedule=CronDataIntervalTimetable(how.schedule, timezone="UTC"),
+        schedule=CronDataIntervalTimetable(how.cron(contract.every), timezone="UTC"),
         start_date=how.start_date,
         catchup=how.catchup,
         max_active_runs=how.max_active_runs,
         is_paused_upon_creation=how.paused,
-        params={"ds": asked("Day", "The day to run, UTC. Left empty: the last whole day before the run.")},
-        user_defined_macros={"day": day},
+        params={"ds": asked(contract.every.title(), _ASKED.format(contract.every), every=contract.every)},
+        user_defined_macros={"day": partial(day, every=contract.every)},
         default_args=how.tasks | telling.TASKS,
         deadline=telling.deadline(name, how),
         description=contract.description,
         doc_md=docs.of_day(contract, how),
-        tags={"daily", name},
+        tags={"hourly" if contract.every == HOUR else "daily", name},
     ):
         with TaskGroup("raw", tooltip="What arrived, as text") as raw:
             chain(

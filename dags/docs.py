@@ -24,14 +24,17 @@ keep what was published last."""
 
 def of_day(contract: Contract, how: Daily) -> str:
     window = (
-        f" A feature looks back up to {contract.features.window_days} days." if contract.features.window_days else ""
+        f" A feature looks back up to {contract.features.window_days} {contract.every}s."
+        if contract.features.window_days
+        else ""
     )
-    late = f" Events may come {contract.lateness_days} days late." if contract.lateness_days else ""
+    late = f" Events may come {contract.lateness} {contract.every}s late." if contract.lateness else ""
     return f"""### {contract.name}: {contract.description}
 
-One day from its source to what readers see.{late}{window}
+One {contract.every} from its source to what readers see.{late}{window}
 
-* **When:** `{how.schedule}` UTC; the day is the interval that has just ended. A day that has not landed is waited for up to
+* **When:** `{how.cron(contract.every)}` UTC; the {contract.every} is the interval that has just ended.
+  A {contract.every} that has not landed is waited for up to
   {how.wait_minutes:g} minutes.
 * **A day by hand:** trigger with `ds`. **Many days:** `make backfill DATASET={contract.name} FROM=… TO=…`,
   or `{contract.name}_range`, one submit for all of them.

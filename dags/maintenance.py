@@ -5,11 +5,13 @@ from __future__ import annotations
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from dags import docs, telling
-from dags.run_day import DAY, asked, day
+from dags.run_day import DAY, asked, day, every_of
 from dags.schedule import schedule
 from dags.submit import JobOperator
 
 _how = schedule().maintenance
+# A dataset of hours is maintained as of the first hour of the day.
+_DS = DAY + "{{ 'T00' if every_of(task.dataset) == 'hour' }}"
 
 with DAG(
     "maintenance",
@@ -19,7 +21,7 @@ with DAG(
     max_active_runs=1,
     is_paused_upon_creation=_how.paused,
     params={"ds": asked("Day", "As of which day, UTC. Left empty: the start of the interval.")},
-    user_defined_macros={"day": day},
+    user_defined_macros={"day": day, "every_of": every_of},
     default_args=_how.tasks | telling.TASKS,
     deadline=telling.deadline("maintenance", _how),
     description="Vacuum, pins and pruning, dataset by dataset",
@@ -27,6 +29,6 @@ with DAG(
     tags={"maintenance"},
 ):
     JobOperator.partial(
-        task_id="maintain", job="maintain", ds=DAY, conf=_how.spark, max_active_tis_per_dagrun=1,
+        task_id="maintain", job="maintain", ds=_DS, conf=_how.spark, max_active_tis_per_dagrun=1,
         map_index_template="{{ task.dataset }}", doc_md=docs.of_job("maintain"),
     ).expand(dataset=list(schedule().datasets))  # fmt: skip

@@ -8,6 +8,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from common.contracts import datasets
 from dags import docs, telling
 from dags.assets import landing, published
 from dags.pools import pool
@@ -17,6 +18,7 @@ from dags.submit import JobOperator
 
 
 def whole_range(name: str, how: Daily) -> None:
+    every = datasets.load(name).contract.every
     with DAG(
         f"{name}_range",
         schedule=None,
@@ -25,8 +27,8 @@ def whole_range(name: str, how: Daily) -> None:
         max_active_runs=1,
         is_paused_upon_creation=how.paused,
         params={
-            "from": asked("First day", "The first day of the range, UTC.", needed=True),
-            "to": asked("Last day", "The last day of the range, UTC, included.", needed=True),
+            "from": asked(f"First {every}", f"The first {every} of the range, UTC.", needed=True, every=every),
+            "to": asked(f"Last {every}", f"The last {every} of the range, UTC, included.", needed=True, every=every),
         },
         default_args=how.tasks | telling.TASKS,
         description=f"{name}: a range of days in one submit",

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from common.contracts import datasets
+from common.days import HOUR
 from common.errors import UsageError
 from common.runtime.settings import CONF, Settings, environments, load_settings
 from dags.alerts import Receivers
@@ -41,7 +42,7 @@ class Timed(_Strict):
     paused: bool = Field(description="Whether the DAG waits to be switched on when it is first seen")
     spark: dict[str, str | int | bool] = Field(description="Spark settings of the submits, such as memory and cores")
 
-    @field_validator("schedule", "stream", check_fields=False)  # a dataset's has both
+    @field_validator("schedule", "hourly", "stream", check_fields=False)  # a dataset's has all
     @classmethod
     def _is_cron(cls, text: str) -> str:
         from croniter import croniter
@@ -79,9 +80,13 @@ class Daily(Timed):
     stream: str = Field(description="Cron, UTC: how often a source that can be followed is asked for what has come")
     wait_minutes: float = Field(ge=0, description="How long a day is waited for")
     poll_seconds: float = Field(gt=0)
+    hourly: str = Field(description="Cron, UTC, in place of `schedule` where the contract has a period every hour")
     quiet_seconds: float = Field(
         ge=0, description="How long a landed day may not change before it is taken; a contract's `complete` replaces it"
     )
+
+    def cron(self, every: str) -> str:
+        return self.hourly if every == HOUR else self.schedule
 
 
 class Training(Timed):

@@ -80,11 +80,10 @@ class Wait(BaseOperator):
 
 
 def is_closed(dataset: str, ds: str) -> bool:
-    from datetime import date
-
     from common.contracts import datasets
+    from common.days import from_text
 
-    return datasets.load(dataset).contract.is_closed(date.fromisoformat(ds))
+    return datasets.load(dataset).contract.is_closed(from_text(ds))
 
 
 def says_when_complete(dataset: str) -> bool:
@@ -105,10 +104,9 @@ def has_landed(dataset: str, landing: str, ds: str) -> bool:
 
 def landed_sizes(dataset: str, landing: str, ds: str) -> Mapping[str, int] | None:
     """What the source has for the day so far, with sizes; None if the day can't be read yet."""
-    from datetime import date
-
     from common.contracts import datasets
+    from common.days import from_text
     from common.sources.opening import open_period
     from common.sources.source import Period
 
-    return open_period(Period(datasets.load(dataset).contract, date.fromisoformat(ds), landing)).so_far()
+    return open_period(Period(datasets.load(dataset).contract, from_text(ds), landing)).so_far()

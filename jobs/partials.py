@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 from common.contracts import layout
-from common.days import day_range
+from common.days import day_range, from_text
 from common.features.partials import build_partials
 from common.lake import data_files
 from common.lake.merge import DesiredSlice, converge
@@ -30,7 +30,7 @@ PARTIALS = Job("partials", main, stage=lambda run: stages.PARTIALS)
 
 def _arrived(run: Run) -> set[date]:
     """From the table, for days whose commits are no longer in the log."""
-    return {date.fromisoformat(day) for day in data_files.partition_values(run.path(layout.raw(run.contract)), "ds")}
+    return {from_text(day) for day in data_files.partition_values(run.path(layout.raw(run.contract)), "ds")}
 
 
 def bring_up_to_date(run: Run) -> None:

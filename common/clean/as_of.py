@@ -16,8 +16,9 @@ from pyspark.sql import functions as F
 
 from common.contracts import layout
 from common.contracts.contract import Contract
-from common.days import day_range
+from common.days import EPOCHS, as_stored, day_range, from_text
 from common.lake import data_files, spark_tables
+from common.lake.period_columns import distance, later, literal, none
 from common.runtime.run import Run
 
 
@@ -28,18 +29,18 @@ def rows_known(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
     processed, aside = layout.row_versions(run.contract)
     where = {"event_date": list(event_dates)}
     replaced = spark_tables.read_partitions(run, aside, where).where(known_on(on)).drop("superseded")
-    current = spark_tables.read_partitions(run, processed, where).where(F.col("arrived") <= F.lit(on))
+    current = spark_tables.read_partitions(run, processed, where).where(F.col("arrived") <= literal(on))
     return _union(_not_set_aside(run, current, replaced), replaced)
 
 
 def versions_moved(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
     """The versions that arrived on that day, and those that its arrivals superseded."""
-    moved = (F.col("arrived") == F.lit(on)) | (F.col("superseded") == F.lit(on))
+    moved = (F.col("arrived") == literal(on)) | (F.col("superseded") == literal(on))
     if run.left_out:
         return _versions_admitted(run, event_dates).where(moved)
     processed, aside = layout.row_versions(run.contract)
     where = {"event_date": list(event_dates)}
-    arrived = spark_tables.read_partitions(run, processed, where).where(F.col("arrived") == F.lit(on))
+    arrived = spark_tables.read_partitions(run, processed, where).where(F.col("arrived") == literal(on))
     return _union(arrived, spark_tables.read_partitions(run, aside, where).where(moved))
 
 
@@ -52,26 +53,26 @@ def moved_dates(run: Run) -> list[date]:
     for table in layout.row_versions(run.contract):
         uri, at = run.path(table), run.at.get(table.path)
         found |= data_files.values_covering(uri, "event_date", table.stats, str(run.ds), at)
-    return sorted(day for day in map(date.fromisoformat, found) if day <= run.ds)
+    return sorted(day for day in map(from_text, found) if day <= run.ds)
 
 
 def _versions_admitted(run: Run, event_dates: Sequence[date]) -> DataFrame:
     """All versions of those event dates, superseded as if the arrivals that the run leaves out had never come."""
-    contract, days = run.contract, run.contract.lateness_days
+    contract, days = run.contract, run.contract.lateness
     processed, aside = layout.row_versions(contract)
     # A version is beaten by versions of other event dates too, as far as lateness reaches.
     where = {"event_date": sorted({near for day in event_dates for near in day_range(day, days, days)})}
     replaced = spark_tables.read_partitions(run, aside, where)
     current = spark_tables.read_partitions(run, processed, where)
-    current = _not_set_aside(run, current, replaced).withColumn("superseded", F.lit(None).cast("date"))
+    current = _not_set_aside(run, current, replaced).withColumn("superseded", none(contract.every))
     versions = _union(current, replaced)
-    admitted = versions.where(~F.col("arrived").isin(*run.left_out))
-    unsettled = F.col("superseded").isin(*run.left_out)
+    admitted = versions.where(~F.col("arrived").isin(*map(as_stored, run.left_out)))
+    unsettled = F.col("superseded").isin(*map(as_stored, run.left_out))
     keys = admitted.where(unsettled).select(*contract.key).distinct()
     others = admitted.join(keys, list(contract.key), "left_anti")
     again = admitted.join(keys, list(contract.key), "left_semi")
     again = settle(again.withColumn("superseded", F.when(~unsettled, F.col("superseded"))), contract, run.ds)
-    return others.unionByName(again).where(F.col("event_date").isin(list(event_dates)))
+    return others.unionByName(again).where(F.col("event_date").isin([*map(as_stored, event_dates)]))
 
 
 def _not_set_aside(run: Run, current: DataFrame, replaced: DataFrame) -> DataFrame:
@@ -88,7 +89,7 @@ def _union(current: DataFrame, replaced: DataFrame) -> DataFrame:
 
 
 def known_on(ds: date) -> Column:
-    return (F.col("arrived") <= F.lit(ds)) & (F.col("superseded").isNull() | (F.col("superseded") > F.lit(ds)))
+    return (F.col("arrived") <= literal(ds)) & (F.col("superseded").isNull() | (F.col("superseded") > literal(ds)))
 
 
 def settle(versions: DataFrame, contract: Contract, ds: date) -> DataFrame:
@@ -100,17 +101,19 @@ def settle(versions: DataFrame, contract: Contract, ds: date) -> DataFrame:
     # Of the versions with the same two dates, the best one beats whatever any of them beats.
     best = ranked.groupBy(*key, "arrived", "event_date").agg(F.max("_rank").alias("rank"))
     # Rows that a longer lateness let in stay comparable until their own days have run again.
-    lateness = F.greatest(F.lit(contract.lateness_days), F.max(F.datediff("arrived", "event_date")))
+    lateness = F.greatest(
+        F.lit(contract.lateness), F.max(distance(F.col("event_date"), F.col("arrived"), contract.every))
+    )
     rivals = best.groupBy(*key).agg(
         F.collect_list(F.struct("arrived", "event_date", "rank")).alias("_rivals"), lateness.alias("_lateness")
     )
 
     def beats(rival: Column) -> Column:
         first, last = F.least("event_date", rival["event_date"]), F.greatest("arrived", rival["arrived"])
-        return (rival["rank"] > F.col("_rank")) & (last <= F.date_add(first, F.col("_lateness")))
+        return (rival["rank"] > F.col("_rank")) & (last <= later(first, F.col("_lateness"), contract.every))
 
     beaten_on = F.array_min(F.transform(F.filter("_rivals", beats), lambda rival: rival["arrived"]))
-    by_others = F.when(F.col("superseded") != F.lit(ds), F.col("superseded"))
+    by_others = F.when(F.col("superseded") != literal(ds), F.col("superseded"))
     settled = ranked.join(rivals, key).withColumn("superseded", F.least(beaten_on, by_others))
     return settled.select(*versions.columns)
 
@@ -118,7 +121,7 @@ def settle(versions: DataFrame, contract: Contract, ds: date) -> DataFrame:
 def _ranked(versions: DataFrame, contract: Contract) -> DataFrame:
     same_record = Window.partitionBy(*contract.key, "record_hash")
     first = F.min("arrived").over(same_record)
-    again = F.datediff(F.lit(date(1970, 1, 1)), "arrived")
+    again = distance(F.col("arrived"), literal(EPOCHS[contract.every]), contract.every)
     return versions.withColumn(
         "_rank", F.struct(*contract.winner, first.alias("_first"), "record_hash", again.alias("_again"))
     )

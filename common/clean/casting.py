@@ -6,7 +6,7 @@ Pure functions: columns in, columns out.
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import date
 from functools import reduce
 from operator import or_
 
@@ -15,6 +15,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from common.contracts.contract import Column, Contract
+from common.days import shifted
+from common.lake.period_columns import holding, literal
 
 # Spark's own cast also accepts "2026", "12:30" (today's date!) and more digits than it keeps.
 ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?$"
@@ -126,7 +128,7 @@ def timestamp(column: Column, text: SparkColumn, zone: str) -> SparkColumn:
 
 
 def event_date(contract: Contract, ds: date) -> SparkColumn:
-    return F.to_date(F.col(contract.event_time)) if contract.event_time else F.lit(ds)
+    return holding(F.col(contract.event_time), contract.every) if contract.event_time else literal(ds)
 
 
 Objection = tuple[SparkColumn, SparkColumn | str]  # the condition, and the reason code of the rows that meet it
@@ -162,8 +164,11 @@ def lateness_objections(contract: Contract, ds: date) -> list[Objection]:
     """Refuses events after ds, and events older than the allowed lateness."""
     if contract.event_time is None:
         return []
-    oldest = ds - timedelta(days=contract.lateness_days)
+    oldest = shifted(ds, -contract.lateness)
     return [
-        (F.col("event_date") > F.lit(ds), f"{contract.event_time}:after_ds"),
-        (F.col("event_date") < F.lit(oldest), f"{contract.event_time}:older_than_{contract.lateness_days}_days"),
+        (F.col("event_date") > literal(ds), f"{contract.event_time}:after_ds"),
+        (
+            F.col("event_date") < literal(oldest),
+            f"{contract.event_time}:older_than_{contract.lateness}_{contract.every}s",
+        ),
     ]

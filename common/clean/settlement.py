@@ -19,11 +19,13 @@ from common.contracts import layout
 from common.contracts.contract import Contract
 from common.contracts.entity import DROP
 from common.contracts.layout import Table
+from common.days import from_text
 from common.errors import UnbalancedBooksError
 from common.lake import spark_tables
 from common.lake.decisions import Decision, decide
 from common.lake.difference import DELETE, INSERT, UPDATE
 from common.lake.merge import DesiredSlice
+from common.lake.period_columns import literal
 from common.runtime import plan_size
 from common.runtime.run import Run
 
@@ -145,7 +147,7 @@ class SettledDay:
 
 def _measures(run: Run) -> dict[str, Column]:
     """Of rows that say whether they are fresh and came again. Counts are those known on ds, whatever ran later."""
-    mine, on_ds = F.col("arrived") == F.lit(run.ds), F.col("event_date") == F.lit(run.ds)
+    mine, on_ds = F.col("arrived") == literal(run.ds), F.col("event_date") == literal(run.ds)
     known, beaten = mine & known_on(run.ds), mine & ~known_on(run.ds)
     counts = {
         "accepted": known & on_ds,
@@ -182,7 +184,7 @@ def settle_day(day: TypedDay) -> SettledDay:
         too_far=F.count_if(too_far),
     )
     moved = stored.where(too_far).select(*key, F.lit(MOVED_TOO_FAR).alias(KEY_REASON)).distinct()
-    others = stored.where((F.col("arrived") != F.lit(run.ds)) & (F.col(ORIGIN) != F.lit(FURTHER)))
+    others = stored.where((F.col("arrived") != literal(run.ds)) & (F.col(ORIGIN) != F.lit(FURTHER)))
     alone, contested = _uncontested(day, others.select(*key))
     rows = settle(contested.unionByName(others, allowMissingColumns=True), contract, run.ds)
     settled, measures = spark_tables.materialize(_marked(rows, contract).drop(ORIGIN), **_measures(run))
@@ -193,7 +195,7 @@ def settle_day(day: TypedDay) -> SettledDay:
         settled=settled,
         measures=measures,
         stored=stored,
-        stored_arrivals=[tuple(row) for row in seen["arrivals"]],
+        stored_arrivals=[(table, from_text(arrived)) for table, arrived in seen["arrivals"]],
         moved=moved if seen["too_far"] else None,
         decisions=decisions,
     )

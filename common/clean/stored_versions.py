@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from common.contracts import layout
 from common.contracts.contract import LINE
-from common.days import day_range
+from common.days import day_range, from_text, shifted
 from common.lake import data_files, spark_tables
+from common.lake.period_columns import literal
 from common.runtime.run import Run
 
 ORIGIN = "superseded_table"
@@ -21,14 +22,14 @@ MOVED_TOO_FAR = "moved_too_far"
 
 def reach(run: Run, own_dates: list[date]) -> spark_tables.Slice:
     """The event dates of rows that a day which runs again can change."""
-    days = run.contract.lateness_days
+    days = run.contract.lateness
     return {"event_date": sorted({*day_range(run.ds, 2 * days, days), *own_dates})}
 
 
 def of_keys(run: Run, versions: DataFrame, own_dates: list[date]) -> DataFrame:
     """The stored versions of the day's keys, each with its table: from the event dates that lateness allows, and further."""
     contract = run.contract
-    days = contract.lateness_days
+    days = contract.lateness
     where = reach(run, own_dates) if own_dates else {"event_date": day_range(run.ds, days, days)}
     current, aside = layout.row_versions(contract)
     known = spark_tables.read_partitions(run, current, where).withColumn(ORIGIN, F.lit(current.path))
@@ -41,7 +42,7 @@ def of_keys(run: Run, versions: DataFrame, own_dates: list[date]) -> DataFrame:
     key = F.xxhash64(*contract.key)
     keys = versions.select(key.alias("_key"))
     if own_dates:
-        mine = (F.col("arrived") == F.lit(run.ds)) | (F.col("superseded") == F.lit(run.ds))
+        mine = (F.col("arrived") == literal(run.ds)) | (F.col("superseded") == literal(run.ds))
         keys = keys.union(every.where(mine).select(key))
     # Join on an 8-byte hash of the key; a key that only collides settles to what it already is.
     return every.withColumn("_key", key).join(keys, "_key", "left_semi").drop("_key")
@@ -55,9 +56,9 @@ def too_far(run: Run) -> Column:
     """
     if run.contract.event_time is None:
         return F.lit(False)
-    since = F.lit(run.ds - timedelta(days=run.contract.lateness_days))
+    since = literal(shifted(run.ds, -run.contract.lateness))
     current = F.col(ORIGIN).isin(layout.processed(run.contract).path, FURTHER)
-    return current & (F.col("arrived") < F.lit(run.ds)) & (F.col("event_date") < since)
+    return current & (F.col("arrived") < literal(run.ds)) & (F.col("event_date") < since)
 
 
 def days_with_moved_records(run: Run) -> list[date]:
@@ -67,14 +68,14 @@ def days_with_moved_records(run: Run) -> list[date]:
     written = {file.partition["ds"] for file in data_files.files(run.path(table), ds=days, job=["clean"])}
     if not written:
         return []
-    where: spark_tables.Slice = {"ds": [date.fromisoformat(day) for day in sorted(written)], "job": ["clean"]}
+    where: spark_tables.Slice = {"ds": [from_text(day) for day in sorted(written)], "job": ["clean"]}
     refused = spark_tables.read_partitions(run, table, where).where(F.array_contains("reasons", MOVED_TOO_FAR))
-    return [row["ds"] for row in refused.select("ds").distinct().collect()]
+    return [from_text(row["ds"]) for row in refused.select("ds").distinct().collect()]
 
 
 def _further_dates(run: Run, near: Sequence[date | str]) -> list[date]:
     """The event dates beyond lateness that share a window with the day's; only keys are read. A LINE key never moves."""
-    beyond = run.contract.features.days_back + run.contract.lateness_days
+    beyond = run.contract.features.days_back + run.contract.lateness
     if run.contract.event_time is None or run.contract.key == LINE:
         return []
     return sorted({*day_range(run.ds, beyond, beyond)} - {*near})

@@ -10,7 +10,6 @@ from typing import Any
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from common.contracts import layout
 from common.contracts.aggregates import FeatureRatio
@@ -18,11 +17,11 @@ from common.contracts.contract import LINE, LINE_COLUMN, Contract
 from common.contracts.datasets import Dataset
 from common.errors import UsageError
 from common.lake import spark_tables
+from common.lake.period_columns import literal
 from common.runtime.run import Run
 
-# What a typed record has besides its declared columns.
+# What a typed record has besides its event date and its declared columns.
 OF_A_RECORD = (
-    ("event_date", "date"),
     ("file", "string"),
     ("record_hash", "string"),
     ("copies", "long"),
@@ -49,7 +48,7 @@ NO_DATA = ("OneRowRelation", "Range")
 def derive(run: Run, rows: DataFrame) -> DataFrame:
     """Return the rows with the derived columns; raise unless every column is as declared."""
     returned = _call(run, "derive", rows)
-    stored = {"event_date": "date", "record_hash": "string", **dict(layout.typed(run.contract))}
+    stored = {"event_date": run.contract.period_type, "record_hash": "string", **dict(layout.typed(run.contract))}
     _require(run, "derive", returned, stored)
     return returned
 
@@ -72,9 +71,13 @@ def require_declared(run: Run) -> None:
         return
     processed = layout.processed(run.contract)
     record = (*run.contract.columns, *([LINE_COLUMN] if run.contract.key == LINE else []))
-    columns = (*OF_A_RECORD, *((column.name, column.type) for column in record))
+    columns = (
+        ("event_date", run.contract.period_type),
+        *OF_A_RECORD,
+        *((column.name, column.type) for column in record),
+    )
     derived = derive(run, spark_tables.empty_rows(run.spark, replace(processed, columns=columns)))
-    measure(run, spark_tables.conform(derived.withColumn("arrived", F.lit(run.ds)), processed))
+    measure(run, spark_tables.conform(derived.withColumn("arrived", literal(run.ds)), processed))
     _declared[id(run.dataset)] = run.dataset
 
 

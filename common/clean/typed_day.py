@@ -14,6 +14,7 @@ from common.contracts import layout
 from common.contracts.contract import LINE
 from common.lake import spark_tables
 from common.lake.merge import DesiredSlice
+from common.lake.period_columns import literal, none
 from common.lake.spark_tables import record_hash
 from common.lake.split_rows import split_rows
 from common.runtime.run import Run
@@ -45,7 +46,7 @@ class TypedDay:
         contract = self.run.contract
         accepted = self.records.where(F.size("reasons") == 0)
         derived = transforms.derive(self.run, accepted)
-        versions = derived.withColumns({"arrived": F.lit(self.run.ds), "superseded": F.lit(None).cast("date")})
+        versions = derived.withColumns({"arrived": literal(self.run.ds), "superseded": none(contract.every)})
         return spark_tables.conform(versions, layout.superseded(contract))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from common.contracts import datasets
 from common.contracts.contract import Contract
 from common.contracts.datasets import Dataset
-from common.days import days_between, latest_day
+from common.days import days_between, from_text, latest_day
 from common.orchestration import staleness
 from common.orchestration.reasons import Kind
 from common.planning.foresight import DayPlan, PlannedStep, When
@@ -56,10 +55,10 @@ class DatasetDays:
     def shown(self) -> list[str]:
         """Every day from the first to the last one that is known; a day in the future was mistyped."""
         known = {*self.statuses, *self.plans, *self.published}
-        ends = sorted(day for day in known if day <= str(latest_day()))
+        ends = sorted(day for day in known if day <= str(latest_day(every=self.contract.every)))
         if not ends:
             return []
-        days = days_between(date.fromisoformat(ends[0]), date.fromisoformat(ends[-1]))
+        days = days_between(from_text(ends[0]), from_text(ends[-1]))
         return [str(day) for day in days[-self.longest :]]
 
     def due(self, ds: str) -> list[PlannedStep]:
@@ -74,7 +73,7 @@ class DatasetDays:
         if ds in self.published:
             late = bool(due) or ds in self.stale
             return DayState.STALE if late else DayState.WARNED if self.warns(ds) else DayState.PUBLISHED
-        if (status and status.closed) or self.contract.is_closed(date.fromisoformat(ds)):
+        if (status and status.closed) or self.contract.is_closed(from_text(ds)):
             return DayState.CLOSED
         return DayState.WAITING if due or (status and status.records) else DayState.NOT_RUN
 

@@ -53,7 +53,7 @@ def terms(contract: Contract) -> list[tuple[str, str]]:
         ("Key", ", ".join(contract.key)),
         ("Of several records with one key", f"the winner is {winner}"),
         ("Event time", f"{contract.event_time}, zone {contract.zone}" if contract.event_time else "a snapshot a day"),
-        ("Late events", f"accepted for {contract.lateness_days} days"),
+        ("Late events", f"accepted for {contract.lateness} {contract.every}s"),
         ("Fresh", f"within {contract.freshness.hours} h ({contract.freshness.severity})"),
         ("Refused rows", f"at most {contract.refused_share:.0%} of a day ({contract.refused_severity})"),
         ("Duplicates", f"at most {contract.duplicate_share:.0%} of a day ({contract.duplicate_severity})"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import date
 from itertools import pairwise
 from math import isfinite
 from typing import Any
 
 from common.console.grid import Facts, safe
 from common.contracts.contract import Contract
+from common.days import from_text
 from common.lake import small_tables
 from common.lake.slices import Slice
 from common.quality.profiles import DISTINCT_ERROR, EVERYBODY, Profile, table_of
@@ -25,7 +25,7 @@ DIGITS = 4
 
 def column_facts(lake: str, contract: Contract, window: Sequence[str]) -> dict[str, dict[str, Facts]]:
     """By table and column: the newest statistics, and those of each day of the window."""
-    where: Slice = {"ds": [date.fromisoformat(ds) for ds in window], "label": [EVERYBODY]}
+    where: Slice = {"ds": [from_text(ds) for ds in window], "label": [EVERYBODY]}
     rows = small_tables.read_slice(f"{lake}/{table_of(contract).path}", where).to_pylist() if window else []
     by_column: dict[tuple[str, str], list[Profile]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row["ds"]):

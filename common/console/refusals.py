@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import date
 
 import pyarrow.compute as pc
 
 from common.console.grid import Facts
 from common.contracts import layout
 from common.contracts.contract import Contract
+from common.days import from_text
 from common.lake import small_tables
 from common.printable import printable
 from common.reports.quarantine import by_reason
@@ -41,7 +41,7 @@ def refusal_facts(lake: str, contract: Contract, days: Sequence[str], window: Se
 
 
 def _counts(path: str, days: Sequence[str]) -> dict[str, Counter[str]]:
-    where = {"ds": [date.fromisoformat(ds) for ds in days]}
+    where = {"ds": [from_text(ds) for ds in days]}
     rows = small_tables.read_slice(path, where, ["ds", "copies", "reasons"])
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     if not rows.num_rows:
@@ -58,6 +58,6 @@ def _examples(path: str, contract: Contract, days: Sequence[str]) -> dict[str, l
     rows = [
         row
         for ds in days
-        for row in small_tables.read_slice(path, {"ds": [date.fromisoformat(ds)]}).slice(0, EXAMPLE_RECORDS).to_pylist()
+        for row in small_tables.read_slice(path, {"ds": [from_text(ds)]}).slice(0, EXAMPLE_RECORDS).to_pylist()
     ]
     return {refusal.reason: [example.words for example in refusal.examples] for refusal in by_reason(rows, contract)}

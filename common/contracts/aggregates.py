@@ -43,10 +43,11 @@ class Aggregate(ABC):
 
 @dataclass(frozen=True)
 class Windowed(Aggregate):
-    """Aggregates the event dates in (ds - days, ds]."""
+    """Aggregates the event dates in (ds - days, ds]; where the contract has a period every hour, so many hours."""
 
     days: int
     fits_window: ClassVar[bool] = True
+    unit = "day"  # the contract sets it
 
     def __post_init__(self) -> None:
         fault = f"{type(self).__name__}: {self.days!r} is not a whole number of days; the window comes first, like 7"
@@ -59,7 +60,7 @@ class Windowed(Aggregate):
 class Count(Windowed):
     @property
     def words(self) -> str:
-        return f"events in the last {self.days} days"
+        return f"events in the last {self.days} {self.unit}s"
 
     def type(self, type_of: TypeOf) -> str:
         return "long"
@@ -93,7 +94,7 @@ class ColumnAggregate(Windowed):
 
     @property
     def words(self) -> str:
-        return f"{self.phrase} {self.column} over the last {self.days} days"
+        return f"{self.phrase} {self.column} over the last {self.days} {self.unit}s"
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from datetime import date
 from inspect import signature
 
 from common.contracts import faults
+from common.days import DAY, day_of, from_text, kind_of
 from common.errors import require
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -14,14 +15,16 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Closed = tuple[str | date, ...] | Callable[[date], bool]
 
 
-def check_closed(subject: str, closed: Closed) -> None:
+def check_closed(subject: str, closed: Closed, every: str = DAY) -> None:
     if callable(closed):
         require(
             _takes_one_day(closed), f"{subject}: closed={getattr(closed, '__name__', closed)} can't be called with one "
             "argument, the date; expected a function like lambda day: day.weekday() > 4"
         )  # fmt: skip
         return
-    unknown = [day for day in closed if not isinstance(day, date) and day not in WEEKDAYS and not _is_date(day)]
+    unknown = [
+        day for day in closed if not isinstance(day, date) and day not in WEEKDAYS and not _is_period(day, every)
+    ]
     require(
         not unknown, f"{subject}: closed names {unknown}; expected weekdays of {WEEKDAYS}, dates like '2026-12-25', "
         "or one function of a date"
@@ -32,7 +35,8 @@ def is_closed(closed: Closed, day: date) -> bool:
     if callable(closed):
         with faults.blamed("closed"):
             return bool(closed(day))
-    return day in closed or str(day) in closed or WEEKDAYS[day.weekday()] in closed
+    whole = day_of(day)
+    return not {day, str(day), whole, str(whole), WEEKDAYS[day.weekday()]}.isdisjoint(closed)
 
 
 def _takes_one_day(closed: Callable[[date], bool]) -> bool:
@@ -43,8 +47,9 @@ def _takes_one_day(closed: Callable[[date], bool]) -> bool:
     return True
 
 
-def _is_date(text: str) -> bool:
+def _is_period(text: str, every: str) -> bool:
     try:
-        return str(date.fromisoformat(text)) == text
+        period = from_text(text)
     except ValueError:
         return False
+    return str(period) == text and kind_of(period) in (DAY, every)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
-from common.contracts.aggregates import Aggregate, ColumnAggregate, FeatureRatio, Flag, Mean, Sum, Windowed
+from common.contracts.aggregates import ColumnAggregate, FeatureRatio, Flag, Mean, Sum
 from common.contracts.calendar import Closed, check_closed, is_closed
 from common.contracts.column import Column
 from common.contracts.declared_source import DeclaredSource, Files, source_fault
 from common.contracts.entity import columns_of
 from common.contracts.expectations import Drift, Freshness, Reference, Rule, Severity, Volume
+from common.contracts.feature_table import Feature, Features
 from common.contracts.field_types import require_types
+from common.contracts.rhythm import LATENESS, counted, every_fault, hour_faults, lateness_faults
 from common.contracts.wording import is_zone, meant, require_tuples
+from common.days import DAY, HOUR, STORED_TYPES
 from common.errors import require
 from common.names import NAME, did_you_mean
 
@@ -27,46 +29,7 @@ LINE = ("line",)
 # Fields of a contract with checks and words of their own.
 CHECKED_APART = ("source", "closed", "null_entity")
 LONGEST_DAYS = 36_500
-FEATURE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LINE_COLUMN = Column(name="line", type="string", required=True, description="The line: its file, content and count.")
-
-
-@dataclass(frozen=True)
-class Feature:
-    """A feature: its name and how it is computed."""
-
-    name: str
-    rule: Aggregate
-
-    def __post_init__(self) -> None:
-        named = isinstance(self.name, str) and FEATURE_NAME.fullmatch(self.name) is not None
-        require(named, f"feature {self.name!r}: a name is letters, digits and _, and begins with no digit; rename it")
-        fits, what = isinstance(self.rule, Aggregate), f"feature {self.name!r}: {self.rule!r}"
-        require(fits, f"{what} is no aggregate; expected one like Count(7)")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Features:
-    """A feature table with one row per entity and ds. A changed definition needs a new version."""
-
-    version: int
-    entity: str
-    columns: tuple[Feature, ...]
-    # Columns that `transforms.measure` adds to processed rows, for features only.
-    measures: tuple[Column, ...] = ()
-
-    def __post_init__(self) -> None:
-        require_types(self, "features")
-
-    @property
-    def window_days(self) -> int:
-        """The longest window in days; 0 for a snapshot table."""
-        return max((feature.rule.days for feature in self.columns if isinstance(feature.rule, Windowed)), default=0)
-
-    @property
-    def days_back(self) -> int:
-        """How many days before ds a feature looks at."""
-        return max(0, self.window_days - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +46,9 @@ class Contract:
     event_time: str | None = None
     zone: str = "UTC"
     closed: Closed = ()  # the days on which nothing is expected to arrive
+    every: str = DAY  # or "hour": then ds is an hour, and windows and lateness are counted in hours
     lateness_days: int = 0
+    lateness_hours: int = 0
     winner: tuple[str, ...] = ()
     refused_share: float = 0.05
     refused_severity: Severity = Severity.ERROR
@@ -109,6 +74,7 @@ class Contract:
         if fault := source_fault(self.source):
             require(False, f"{subject}: {fault}")
             object.__setattr__(self, "source", Files())
+        self._count_in_periods(subject)
         if self.key == LINE and LINE_COLUMN not in self.derived:
             object.__setattr__(self, "derived", (*self.derived, LINE_COLUMN))
         names = [column.name for column in (*self.columns, *self.derived)]
@@ -125,21 +91,17 @@ class Contract:
         require(
             not optional, f"{subject}: key columns {optional} must be required=True, because a key is never missing"
         )
+        self._check_rhythm(subject)
         self._check_event_time(subject)
         for name in ("refused_share", "duplicate_share"):
             require(0 < getattr(self, name) <= 1, f"{subject}: {name} {getattr(self, name)} is not in (0, 1]")
         require(is_zone(self.zone), f"{subject}: zone {self.zone!r} is unknown; expected a name like Europe/Berlin")
-        check_closed(subject, self.closed)
+        check_closed(subject, self.closed, self.every)
         version = self.features.version
         require(version > 0, f"{subject}: feature version {version} is not allowed; expected 1 or more")
-        require(
-            self.lateness_days >= 0, f"{subject}: lateness_days {self.lateness_days} is under 0; expected 0 or more"
-        )
-        spans = {"lateness_days": self.lateness_days, "retention_days": self.retention_days}
+        spans = {"retention_days": self.retention_days, LATENESS[self.every]: self.lateness}
         for name, days in {**spans, "a feature's window": self.features.window_days}.items():
-            require(
-                days <= LONGEST_DAYS, f"{subject}: {name} {days} is over {LONGEST_DAYS:,}, a hundred years; lower it"
-            )
+            require(days <= LONGEST_DAYS, f"{subject}: {name} {days} is over {LONGEST_DAYS:,}; lower it")
         require(self.retention_days > 7, f"{subject}: retention_days {self.retention_days}; expected more than 7")
         self._check_features(subject)
         self._check_quality(subject)
@@ -151,6 +113,16 @@ class Contract:
     def is_closed(self, day: date) -> bool:
         return is_closed(self.closed, day)
 
+    @property
+    def lateness(self) -> int:
+        """How many periods late an event is still accepted."""
+        return self.lateness_hours if self.every == HOUR else self.lateness_days
+
+    @property
+    def period_type(self) -> str:
+        """The type of the columns that hold a period."""
+        return STORED_TYPES[self.every]
+
     @cached_property
     def source_names(self) -> dict[str, str]:
         """The columns' names in files, as they are compared, to their own."""
@@ -161,9 +133,24 @@ class Contract:
         """The name of the column that comes from this name in a file; the same name if no column does."""
         return self.source_names.get(self.source.fold(name), name)
 
+    def _count_in_periods(self, subject: str) -> None:
+        fault = every_fault(self.every)
+        require(not fault, f"{subject}: {fault}")
+        columns = tuple(counted(feature, self.every) for feature in self.features.columns)
+        object.__setattr__(self, "features", replace(self.features, columns=columns))
+
+    def _check_rhythm(self, subject: str) -> None:
+        lateness = {name: getattr(self, name) for name in LATENESS.values()}
+        faults = [*lateness_faults(self.every, lateness, self.event_time)]
+        if self.every == HOUR:
+            types = {column.name: column.type for column in (*self.columns, *self.derived)}
+            rules = {feature.name: feature.rule for feature in self.features.columns}
+            since = self.drift.since if self.drift else None
+            faults += hour_faults(self.event_time, types.get(self.event_time or ""), rules, since)
+        require(not faults, f"{subject}: {'; '.join(faults)}")
+
     def _check_event_time(self, subject: str) -> None:
         if self.event_time is None:
-            require(self.lateness_days == 0, f"{subject}: a snapshot has no event_time, so lateness_days must be 0")
             require(self.features.window_days == 0, f"{subject}: windows need an event_time, but none is declared")
             return
         self._columns_exist("event_time", (self.event_time,))

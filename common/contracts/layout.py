@@ -72,7 +72,13 @@ def raw(contract: Contract) -> Table:
     fields = tuple((column.name, "string") for column in contract.columns)
     return Table(
         path=f"raw/{contract.name}",
-        columns=(("ds", "date"), ("file", "string"), ("record_hash", "string"), ("copies", "long"), *fields),
+        columns=(
+            ("ds", contract.period_type),
+            ("file", "string"),
+            ("record_hash", "string"),
+            ("copies", "long"),
+            *fields,
+        ),
         key=("file", "record_hash"),
         partition=("ds",),
         retention_days=contract.retention_days,
@@ -86,7 +92,7 @@ def quarantine(contract: Contract) -> Table:
     return Table(
         path=f"quarantine/{contract.name}",
         columns=(
-            ("ds", "date"),
+            ("ds", contract.period_type),
             ("job", "string"),
             ("file", "string"),
             ("record_hash", "string"),
@@ -105,9 +111,15 @@ def quarantine(contract: Contract) -> Table:
 @made_once
 def processed(contract: Contract) -> Table:
     """The current row of every key by event date, with the ds of its arrival."""
+    period = contract.period_type
     return Table(
         path=f"processed/{contract.name}",
-        columns=(("event_date", "date"), ("arrived", "date"), ("record_hash", "string"), *typed(contract)),
+        columns=(
+            ("event_date", period),
+            ("arrived", period),
+            ("record_hash", "string"),
+            *typed(contract),
+        ),
         key=contract.key,
         partition=("event_date",),
         retention_days=contract.retention_days,
@@ -122,7 +134,7 @@ def superseded(contract: Contract) -> Table:
     current = processed(contract)
     return Table(
         path=f"superseded/{contract.name}",
-        columns=(*current.columns, ("superseded", "date")),
+        columns=(*current.columns, ("superseded", contract.period_type)),
         key=(*contract.key, "record_hash", "arrived"),
         partition=("event_date",),
         retention_days=contract.retention_days,
@@ -142,9 +154,9 @@ def partials(contract: Contract) -> Table:
     return Table(
         path=f"partials/{contract.name}/v{contract.features.version}",
         columns=(
-            ("ds", "date"),
+            ("ds", contract.period_type),
             (entity, type_of(contract, entity)),
-            ("event_date", "date"),
+            ("event_date", contract.period_type),
             ("events", "long"),
             *sorted(states(contract).items()),
         ),
@@ -164,7 +176,7 @@ def features(contract: Contract) -> Table:
     )
     return Table(
         path=features_path(contract.name, contract.features.version),
-        columns=(("ds", "date"), (entity, type_of(contract, entity)), *columns),
+        columns=(("ds", contract.period_type), (entity, type_of(contract, entity)), *columns),
         key=(entity,),
         partition=("ds",),
         retention_days=contract.retention_days,

@@ -185,8 +185,8 @@ def _promises(contract: Contract) -> list[ServiceLevelAgreementProperty]:
     if element:
         late = ServiceLevelAgreementProperty(
             property="lateness",
-            value=contract.lateness_days,
-            unit="d",
+            value=contract.lateness,
+            unit=contract.every[0],
             element=element,
             description="An event that arrives later than this is refused",
         )

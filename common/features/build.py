@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
@@ -14,9 +13,10 @@ from common.contracts import aggregates as agg
 from common.contracts import layout
 from common.contracts.contract import Contract
 from common.contracts.layout import Table
-from common.days import day_range
+from common.days import day_of, day_range, shifted
 from common.errors import UnbalancedBooksError
 from common.lake import spark_tables
+from common.lake.period_columns import distance, literal
 from common.runtime.run import Run
 
 # The number of entity days in a feature row; its sum must equal the number that was read.
@@ -39,7 +39,7 @@ def build_features(run: Run, partials: DataFrame | None = None) -> tuple[DataFra
             "If it does neither, this is a bug in the pipeline."
         )
     counts = {"entity_days": parts, "features": totals["features"]}
-    return spark_tables.conform(rows.withColumn("ds", F.lit(run.ds)), layout.features(run.contract)), counts
+    return spark_tables.conform(rows.withColumn("ds", literal(run.ds)), layout.features(run.contract)), counts
 
 
 def source_tables(contract: Contract) -> list[Table]:
@@ -62,9 +62,9 @@ def _snapshot_column(rule: agg.Aggregate, run: Run) -> Column:
         case agg.Flag(column, value):
             return (F.col(column) == F.lit(value)).cast("int")
         case agg.DatePart("dayofweek"):
-            return F.weekday(F.lit(run.ds)) + 1
+            return F.weekday(F.lit(day_of(run.ds))) + 1
         case agg.DatePart(part):
-            return F.date_part(F.lit(part), F.lit(run.ds))
+            return F.date_part(F.lit(part), F.lit(day_of(run.ds)))
         case agg.FeatureRatio():
             return ratio(rule)
         case _:
@@ -83,7 +83,7 @@ def newest_partials(run: Run) -> DataFrame:
     days = day_range(run.ds, features.days_back)
     admitted = [day for day in days if day not in run.left_out]
     partials = spark_tables.read_partitions(run, layout.partials(run.contract), {"ds": admitted})
-    partials = partials.where(F.col("event_date") >= F.lit(days[0]))
+    partials = partials.where(F.col("event_date") >= literal(days[0]))
     # Only event dates with late arrivals have several partials, so look up the newest of those alone.
     newest = partials.where(F.col("ds") > F.col("event_date")).groupBy(*key).agg(F.max("ds").alias("newest"))
     joined = partials.join(newest, key, "left")
@@ -119,7 +119,7 @@ def _window_column(rule: agg.Aggregate, run: Run) -> Column:
         case agg.ActiveDays(days):
             return F.count(_within(run, days, "events")).cast("int")
         case agg.DaysSinceLast(days):
-            return F.datediff(F.lit(run.ds), F.max(_within(run, days, "event_date")))
+            return distance(F.max(_within(run, days, "event_date")), literal(run.ds), run.contract.every)
         case _:
             raise TypeError(f"{rule} cannot be computed over a window")
 
@@ -152,7 +152,7 @@ def _column_aggregate(rule: agg.ColumnAggregate, run: Run) -> Column:
 
 def _within(run: Run, days: int, state: str) -> Column:
     """Return the state on event dates in (ds - days, ds], and null on others."""
-    return F.when(F.col("event_date") > F.lit(run.ds - timedelta(days=days)), F.col(state))
+    return F.when(F.col("event_date") > literal(shifted(run.ds, -days)), F.col(state))
 
 
 def _value_columns(run: Run, partials: DataFrame, column: str, rules: Mapping[str, agg.ColumnAggregate]) -> DataFrame:

@@ -12,7 +12,9 @@ from common.contracts.aggregates import FeatureRatio
 from common.contracts.contract import Contract
 from common.contracts.datasets import Dataset
 from common.contracts.entity import DROP
+from common.contracts.rhythm import LATENESS
 from common.contracts.source_code import DECLARED, SourceCode, source_code
+from common.days import DAY
 from common.errors import UsageError
 from common.lake import delta_log
 from common.runtime.run import Run
@@ -70,10 +72,11 @@ def _inputs(contract: Contract, code: SourceCode) -> dict[str, str]:
         "key": ", ".join(contract.key),
         "event_time": contract.event_time or "none",
         "zone": contract.zone,
-        "lateness_days": str(contract.lateness_days),
+        LATENESS[contract.every]: str(contract.lateness),
         "winner": ", ".join(contract.winner) or "none",
         **{column.name: column.meaning for column in (*contract.columns, *contract.derived) if column.name in read},
         **{f"measure {measure.name}": measure.type for measure in features.measures},
+        **({"every": contract.every} if contract.every != DAY else {}),
         **({"null_entity": contract.null_entity} if contract.null_entity == DROP else {}),
     }
 

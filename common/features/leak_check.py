@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,11 @@ from pyspark.sql import functions as F
 from common.contracts import layout
 from common.contracts.contract import Column, Contract, Files
 from common.contracts.layout import Table
-from common.days import day_range
+from common.days import day_range, shifted
 from common.errors import ContractViolationError, InconclusiveCheckError, SourceMissingError
 from common.lake import small_tables, spark_tables
 from common.lake.merge import DesiredSlice, converge
+from common.lake.period_columns import literal
 from common.lake.row_diff import diff_rows
 from common.orchestration import admission, stages, staleness, verdicts
 from common.orchestration.changes import Logs
@@ -43,7 +44,7 @@ def check_features(run: Run, future: Sequence[Compute], compute: Compute) -> dic
     table = layout.features(run.contract)
     with _scratch_lake(run, "clean") as clean, _scratch_lake(run, "poisoned") as poisoned:
         poison = _poison(poisoned)
-        next_day = replace(poisoned, ds=run.ds + timedelta(days=1))
+        next_day = replace(poisoned, ds=shifted(run.ds, 1))
         _land(next_day, poison)
         for job in future:
             job(next_day)
@@ -71,7 +72,7 @@ def _scratch_lake(run: Run, name: str) -> Iterator[Run]:
         dates = stages.FEATURES.arrivals(run.contract, run.ds)
         for table in layout.row_versions(run.contract):
             rows = spark_tables.read_partitions(run, table, {"event_date": dates}).where(
-                F.col("arrived") <= F.lit(run.ds)
+                F.col("arrived") <= literal(run.ds)
             )
             # As if `clean` had run on each of the days.
             books = {"counts": {}, "days": [str(day) for day in dates]}
@@ -100,7 +101,7 @@ def _accepted(run: Run, landed: int) -> int:
 def _poison(run: Run) -> list[dict[str, str | None]]:
     """Return records for the next day with changed values: new events, late events and corrections of stored rows."""
     contract = run.contract
-    dates = day_range(run.ds, contract.lateness_days)
+    dates = day_range(run.ds, contract.lateness)
     known = spark_tables.read_partitions(run, layout.processed(contract), {"event_date": dates})
     rows = [row.asDict() for row in known.orderBy(*contract.key).limit(POISONED).collect()]
     if not rows:
@@ -115,7 +116,7 @@ def _poison(run: Run) -> list[dict[str, str | None]]:
     for index, row in enumerate(rows):
         other = _with_other_values(run, row)
         if index % 3 == 0:
-            other[contract.event_time] = _on_day(row[contract.event_time], run.ds + timedelta(days=1))
+            other[contract.event_time] = _on_day(row[contract.event_time], shifted(run.ds, 1))
         if index % 3 < 2:
             other |= _new_key(contract, row, highest, index)
         records.append(_record(contract.columns, other))

@@ -14,9 +14,10 @@ from common.clean.as_of import moved_dates, rows_known, versions_moved
 from common.contracts import layout
 from common.contracts.entity import DROP
 from common.contracts.number_types import WIDE_INTEGER
-from common.days import day_range
+from common.days import day_range, from_text
 from common.errors import UnbalancedBooksError
 from common.lake import spark_tables
+from common.lake.period_columns import literal
 from common.runtime.run import Run
 
 
@@ -32,7 +33,9 @@ def build_partials(run: Run) -> tuple[DataFrame, int]:
             f"{events} events went into the partials of {run.ds}, {totals['events']} came out; nothing was committed. "
             "This is a bug in the pipeline or in a measure: measure must neither drop nor add rows."
         )
-    return spark_tables.conform(rows.withColumn("ds", F.lit(run.ds)), layout.partials(run.contract)), totals["partials"]
+    return spark_tables.conform(rows.withColumn("ds", literal(run.ds)), layout.partials(run.contract)), totals[
+        "partials"
+    ]
 
 
 def arrived_partials(run: Run, observations: list[Observation]) -> DataFrame:
@@ -42,7 +45,7 @@ def arrived_partials(run: Run, observations: list[Observation]) -> DataFrame:
     """
     entity = run.contract.features.entity
     today = aggregate(run, _with_entity(run, rows_known(run, [run.ds], run.ds)), observations)
-    earlier = day_range(run.ds, run.contract.lateness_days)[:-1]
+    earlier = day_range(run.ds, run.contract.lateness)[:-1]
     if not run.left_out:
         # An arrival that is left out changes which day superseded a row, so the tables' statistics say nothing then.
         earlier = [day for day in moved_dates(run) if day in earlier]
@@ -50,7 +53,7 @@ def arrived_partials(run: Run, observations: list[Observation]) -> DataFrame:
         return today
     touched = _with_entity(run, versions_moved(run, earlier, run.ds)).select(entity, "event_date").distinct()
     touched, totals = spark_tables.materialize(touched, dates=F.collect_set("event_date"))
-    dates = totals["dates"]
+    dates = [*map(from_text, totals["dates"])]
     if not dates:
         return today
     late = rows_known(run, dates, run.ds).join(F.broadcast(touched), [entity, "event_date"], "left_semi")

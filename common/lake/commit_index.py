@@ -8,6 +8,7 @@ from datetime import date
 from heapq import merge
 from itertools import takewhile
 
+from common.days import from_text
 from common.lake.delta_log import NO_TABLE, Commit, TableLog
 
 
@@ -30,7 +31,7 @@ class CommitIndex:
         if not commit.ours:
             self._unnamed.append(commit)
             return
-        resettled = map(date.fromisoformat, commit.books.get("resettled") or ())
+        resettled = map(from_text, commit.books.get("resettled") or ())
         for day in {*commit.days, *resettled}:
             self._named[day].append(commit)
 

@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from pyarrow import fs
 
+from common.days import day_of, from_text
 from common.errors import UnsupportedTableError
 from common.lake.files import locate, read_bytes
 from common.lake.log_files import CommitFiles, newest_version, stamp
@@ -43,13 +44,13 @@ class Commit:
     @property
     def days(self) -> list[date]:
         """The days that the commit wrote; a commit of a range names each of them."""
-        return [date.fromisoformat(day) for day in self.books.get("days", [self.books["ds"]])]
+        return [from_text(day) for day in self.books.get("days", [self.books["ds"]])]
 
     @property
     def touched(self) -> frozenset[date] | None:
         """The dates (of the table's first partition column) whose rows it changed; None if the commit does not say."""
         dates = self.books.get("touched")
-        return None if dates is None else frozenset(map(date.fromisoformat, dates))
+        return None if dates is None else frozenset(map(from_text, dates))
 
     @property
     def recounted(self) -> bool:
@@ -133,10 +134,10 @@ class TableLog:
 
     def since_day(self, ds: date) -> Iterator[Commit]:
         """The commits that can be about ds or a later day, newest first: none of them is older than ds itself."""
-        today = datetime.now(UTC).date()
+        today, day = datetime.now(UTC).date(), day_of(ds)
         for commit in self:
             # A day of margin, because the clocks of two machines differ. A day in the future says nothing about time.
-            if ds <= today and commit.at.date() < ds - timedelta(days=1):
+            if day <= today and commit.at.date() < day - timedelta(days=1):
                 return
             yield commit
 
@@ -189,7 +190,7 @@ def commits(uri: str, limit: int | None = None) -> list[Commit]:
 def newest_commit(uri: str, job: str, ds: str | None = None) -> Commit | None:
     """The last commit of a job, of one day if `ds` names it."""
     log = TableLog(uri)
-    candidates = iter(log) if ds is None else log.since_day(date.fromisoformat(ds))
+    candidates = iter(log) if ds is None else log.since_day(from_text(ds))
     for commit in candidates:
         if commit.books.get("job") == job and ds in (None, commit.books.get("ds")):
             return commit

@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from common.contracts.layout import Table
+from common.days import HOUR, as_stored
 from common.errors import LakeNotWritableError
 from common.lake import delta_log, table_properties
 from common.lake.commit_metadata import arrow_commit
@@ -34,7 +35,9 @@ def write_slice(
     books: Mapping[str, Any] | None = None,
 ) -> bool:
     """Replace the slice with these rows; write nothing if it already holds them."""
-    desired = _ordered(pa.Table.from_pylist(list(rows), schema=schema), table, schema)
+    schema = _of_periods(schema, run.contract.every)
+    stored_rows = [{**row, "ds": as_stored(row["ds"])} for row in rows]
+    desired = _ordered(pa.Table.from_pylist(stored_rows, schema=schema), table, schema)
 
     def decide(stored: DeltaTable | None) -> Replacement | None:
         if stored is not None and _same(_ordered(_rows(stored, where), table, schema), desired):
@@ -57,9 +60,14 @@ def read_slice(path: str, where: Slice, columns: list[str] | None = None, versio
 
 
 def _rows(stored: DeltaTable, where: Slice, columns: list[str] | None = None) -> pa.Table:
-    conditions = [pc.field(name).isin(list(values)) for name, values in where.items()]
+    conditions = [pc.field(name).isin([*map(as_stored, values)]) for name, values in where.items()]
     chosen = reduce(lambda one, other: one & other, conditions)
     return delta_log.dataset(stored).to_table(filter=chosen, columns=columns)
+
+
+def _of_periods(schema: pa.Schema, every: str) -> pa.Schema:
+    """The schema of a table with a day in ds, as it is where the periods are such."""
+    return schema.set(schema.get_field_index("ds"), pa.field("ds", pa.string())) if every == HOUR else schema
 
 
 def _ordered(rows: pa.Table, table: Table, schema: pa.Schema) -> pa.Table:

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from common.lake import data_files, delta_log, spark_tables
 from common.lake.commit_metadata import spark_commit
 from common.lake.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference
+from common.lake.period_columns import literal
 from common.lake.slices import slice_predicate
 from common.lake.spark_tables import BROADCAST_ROWS, partition_filter, values_as_text
 
@@ -57,7 +58,7 @@ def _merge(run: Run, diff: SliceDifference, rows: DataFrame) -> None:
         # Rows to insert match nothing, so leave them out of the join.
         condition = condition & (F.col(f"s.{ACTION}") != INSERT)
     elif diff.skips_other_arrivals:
-        condition = condition & (F.col("t.arrived") == F.lit(run.ds))
+        condition = condition & (F.col("t.arrived") == literal(run.ds))
     if (change.updated or change.deleted) and change.rows <= BROADCAST_ROWS:
         # Spark has no size estimate for checkpointed rows, so broadcast them explicitly.
         rows = F.broadcast(rows)

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StructType
 
 from common.contracts.layout import Columns, Table
+from common.days import as_stored
 from common.errors import ColumnMismatchError, ContractViolationError
 from common.lake import data_files, delta_log, table_properties
 from common.lake.commit_metadata import arrow_commit, spark_commit
@@ -53,7 +54,7 @@ _NULLABLE = {"nullable": True, "metadata": {}}
 
 
 def partition_filter(where: Slice, prefix: str = "") -> Column:
-    conditions = [F.col(f"{prefix}{name}").isin(list(values)) for name, values in where.items()]
+    conditions = [F.col(f"{prefix}{name}").isin([*map(as_stored, values)]) for name, values in where.items()]
     return reduce(lambda one, other: one & other, conditions, F.lit(True))
 
 

@@ -48,7 +48,7 @@ def crowded(run: Run) -> list[CrowdedPartition]:
     partitions = [
         crowd for table in by_arrival for crowd in _crowds(run, table, {"ds": [str(run.ds)]}, settled=[run.ds])
     ]
-    dates = day_range(run.ds, contract.lateness_days)
+    dates = day_range(run.ds, contract.lateness)
     where = {"event_date": [str(day) for day in dates]}
     for table in layout.row_versions(contract):
         partitions += _crowds(run, table, where, settled=[dates[0]])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from common.contracts import datasets
+from common.days import day_of
 from common.errors import ContractViolationError, PipelineError
 from common.lake import delta_log, pins
 from common.lake.files import is_local, list_files, local_path, locate, read_json
@@ -25,7 +26,7 @@ from common.telemetry import report
 LASTING = ("ingest", "clean", "features", "publish")
 # Great Expectations' results, and the pages rendered from them.
 STORES = (Path("gx/uncommitted/validations"), gx.PAGE.parent / "validations")
-DAY = re.compile(r"(\d{4}-\d{2}-\d{2})\.json")
+DAY = re.compile(r"(\d{4}-\d{2}-\d{2}(?:T\d{2})?)\.json")
 MOMENT = re.compile(r"(\d{8})T\d{6}\.\d+Z")
 
 
@@ -79,7 +80,7 @@ def prune(run: Run) -> int:
     newest = max(run_log.days_run(lake, name, "ingest"), default=run.ds)
     # Count from run.ds at most, so that a day far ahead by mistake expires nothing; windows read their partials daily.
     kept = max(run.settings.keep_results_days, run.contract.features.window_days)
-    before = min(run.ds, newest) - timedelta(days=kept)
+    before = day_of(min(run.ds, newest)) - timedelta(days=kept)
     records = [path for path in _old(f"{lake}/{run_log.FOLDER}/{name}", before) if path.split("/")[-2] not in LASTING]
     verdicts = [*_old(f"{lake}/{run_log.RESULTS}/{name}", before)]
     events = [*_old_events(f"{lake}/{report.FOLDER}/{name}", before)]

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import sys
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 
 from common.contracts import datasets, layout
 from common.contracts.contract import Contract
-from common.days import parse_day
+from common.days import DAY, as_stored, end_of, from_text
 from common.errors import UsageError, exit_on_error
 from common.lake import data_files, delta_log, files, small_tables
 from common.online import connect
@@ -124,7 +125,7 @@ def export(lake: str, contract: Contract, out: Path) -> tuple[int, int]:
             file_of_day.unlink()
     for day in changed:
         rows = _as_feast_reads(
-            small_tables.read_slice(table, {"ds": [parse_day(day)]}, version=version), parse_day(day)
+            small_tables.read_slice(table, {"ds": [as_stored(from_text(day))]}, version=version), from_text(day)
         )
         temporary = folder.parent / f"{view(contract)}.{day}.tmp"
         pq.write_table(rows, temporary)
@@ -139,7 +140,7 @@ def _as_feast_reads(rows: pa.Table, ds: date) -> pa.Table:
     for index, field in enumerate(rows.schema):
         if pa.types.is_date(field.type):
             rows = rows.set_column(index, field.name, rows.column(index).cast(pa.timestamp("us")).cast(instant))
-    known_at = datetime.combine(ds, datetime.min.time(), UTC) + timedelta(days=1)
+    known_at = end_of(ds)
     return rows.drop_columns(["ds"]).append_column(KNOWN_AT, pa.array([known_at] * rows.num_rows, instant))
 
 
@@ -165,7 +166,10 @@ def main() -> None:
     parser.add_argument("--lake", help="where the tables are (default: as in conf/local.yml)")
     parser.add_argument("--out", type=Path, required=True, help="the folder to write the repository to")
     arguments = parser.parse_args()
-    contracts = [datasets.load(name).contract for name in datasets.names()]
+    every = [datasets.load(name).contract for name in datasets.names()]
+    contracts = [contract for contract in every if contract.every == DAY]
+    if hourly := [contract.name for contract in every if contract not in contracts]:
+        print(f"left out, because their rows are of hours: {', '.join(hourly)}", file=sys.stderr)
     lake = load_settings("local", lake=arguments.lake).lake
     write(contracts, arguments.out, os.environ.get("ONLINE") or connect.DEFAULT)
     for contract in contracts:

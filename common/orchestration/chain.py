@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import date
 
 from common.contracts import layout
+from common.days import from_text
 from common.errors import SourceMissingError
 from common.lake import data_files
 from common.orchestration import interruption
@@ -52,7 +53,7 @@ def run_chain(steps: list[ChainStep], runs: list[Run], workers: Executor | None 
         ds = min(waiting)
         run, results = waiting.pop(ds), _results(started_ahead.pop(ds, None))
         lines[ds] = line = workers.submit(run_one_day, run, results).result() if workers else run_one_day(run, results)
-        new = {day for day in map(date.fromisoformat, line["stale"]) if day not in waiting}
+        new = {day for day in map(from_text, line["stale"]) if day not in waiting}
         waiting |= {day: replace(runs[0], ds=day, full_refresh=False) for day in new}
         total += len(new)
         interruption.day_done(run, line["outcome"])

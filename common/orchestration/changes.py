@@ -8,6 +8,7 @@ from itertools import takewhile
 
 from common.contracts import layout
 from common.contracts.layout import Table
+from common.days import from_text
 from common.lake import data_files, delta_log
 from common.lake.delta_log import NO_TABLE, Commit, TableLog
 from common.orchestration import verdicts
@@ -73,7 +74,7 @@ class Logs:
                 ):
                     found |= set(commit.days)
         if not self.of(raw).whole:
-            found |= {date.fromisoformat(day) for day in data_files.partition_values(run.path(raw), "ds")}
+            found |= {from_text(day) for day in data_files.partition_values(run.path(raw), "ds")}
         return found
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from common.contracts import datasets
-from common.days import FORM, begun_days
+from common.days import FORM, FORMS, HOUR, begun_days
 from common.errors import PipelineError, SourceMissingError, UsageError, advice, has_started
 from common.lake.reach import explaining
 from common.orchestration import interruption
@@ -43,8 +43,13 @@ def parser(
     words = f".venv/bin/spark-submit jobs/{job}.py --dataset {_some_dataset()} {example}".strip()
     arguments.with_help(f"{words} {day} 2026-01-05", f"{words} {day} 2026-01-05..2026-01-06")
     arguments.add_argument("--dataset", required=True, help="the dataset: a folder name in jobs/datasets", **dataset)
-    needed = usual_day is None
-    arguments.add_argument(day, dest="ds", required=needed, default=usual_day, help=f"the logical day: {FORM}")
+    arguments.add_argument(
+        day,
+        dest="ds",
+        required=usual_day is None,
+        default=usual_day,
+        help=f"the logical day: {FORM}; of an hourly one {FORMS[HOUR]}",
+    )
     arguments.add_argument("--lake", help="root folder or URL of the tables (default: $LAKE, then conf/<env>.yml)")
     arguments.add_argument("--landing", help="root folder of the source files (default: $LANDING, then conf/<env>.yml)")
     arguments.add_argument("--env", default="local", help="read the settings in conf/<env>.yml (default: local)")
@@ -169,10 +174,10 @@ def _print_and_exit(code: int, line: Line, output: TextIO) -> NoReturn:
 def plan(job: str, arguments: dict[str, Any]) -> list[Run]:
     """Return one run per day from the parsed arguments, without reading or writing the lake."""
     options = dict(arguments)
-    days = begun_days(options.pop("ds"), options.pop("long_range"))
     roots = {name: _absolute(name, options.pop(name)) for name in ("lake", "landing")}
     settings = load_settings(options.pop("env"), **roots)
     dataset = datasets.load(options.pop("dataset"))
+    days = begun_days(options.pop("ds"), options.pop("long_range"), dataset.contract.every)
     # A job that computes rows has imported Spark already; the others do not pay for it.
     dataset.require_sound(with_spark="pyspark" in sys.modules)
     full_refresh = options.pop("full_refresh")

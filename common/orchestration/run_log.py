@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from common.days import from_text
 from common.errors import StorageUnreachableError
 from common.lake.files import list_files, read_json, write_json
 
@@ -58,7 +59,7 @@ def results_place(lake: str, dataset: str, table: str, ds: object) -> str:
 def days_run(lake: str, dataset: str, job: str) -> list[date]:
     """Return the days on which the job has run, successfully or not."""
     names = [file.base_name for file in list_files(f"{lake}/{FOLDER}/{dataset}/{job}")]
-    return [date.fromisoformat(name.removesuffix(".json")) for name in names if name.endswith(".json")]
+    return [from_text(name.removesuffix(".json")) for name in names if name.endswith(".json")]
 
 
 def recent(lake: str, dataset: str, job: str, count: int) -> list[RunRecord]:

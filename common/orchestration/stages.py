@@ -89,7 +89,7 @@ def _events(contract: Contract, ds: date, days_back: int) -> list[Watch]:
     """Commits by days up to ds that touched one of the event dates from `days_back` days before ds."""
     dates = frozenset(day_range(ds, days_back))
     # A commit that does not say what it touched may have touched any event date that its arrival day can hold.
-    arrivals = frozenset(day_range(ds, days_back + contract.lateness_days))
+    arrivals = frozenset(day_range(ds, days_back + contract.lateness))
 
     def matters(commit: Commit) -> bool:
         if commit.touched is None:
@@ -103,7 +103,7 @@ def _resettled(commit: Commit, contract: Contract, ds: date) -> bool:
     """Whether the clean of an earlier day may have turned one of this day's records into a duplicate."""
     resettled = commit.books.get("resettled")
     if resettled is None:
-        return any(day in day_range(ds, contract.lateness_days)[:-1] for day in commit.days)
+        return any(day in day_range(ds, contract.lateness)[:-1] for day in commit.days)
     return str(ds) in resettled
 
 
@@ -118,14 +118,14 @@ CLEAN = Stage(
 PARTIALS = Stage(
     "partials",
     layout.partials,
-    lambda contract, ds: _events(contract, ds, contract.lateness_days),
-    arrivals=lambda contract, ds: day_range(ds, contract.lateness_days),
+    lambda contract, ds: _events(contract, ds, contract.lateness),
+    arrivals=lambda contract, ds: day_range(ds, contract.lateness),
 )
 FEATURES = Stage(
     "features",
     layout.features,
     lambda contract, ds: _events(contract, ds, contract.features.days_back),
-    arrivals=lambda contract, ds: day_range(ds, contract.features.days_back + contract.lateness_days),
+    arrivals=lambda contract, ds: day_range(ds, contract.features.days_back + contract.lateness),
 )
 PUBLISH = Publication("publish", layout.published, lambda contract, ds: [_of_day(layout.features(contract), ds)])
 

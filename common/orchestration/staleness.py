@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 
 from common.contracts import datasets
 from common.contracts.declared_source import ASKED_ONCE
 from common.contracts.layout import Table
-from common.days import day_range, latest_day
+from common.days import day_range, from_text, latest_day, shifted
 from common.lake.commit_metadata import with_snapshot
 from common.lake.delta_log import NO_TABLE, Commit, TableLog
 from common.orchestration import admission, stages
@@ -74,7 +74,7 @@ def outdated(stage: Stage, ds: date, state: State, logs: Logs) -> Iterator[Reaso
 
 def _decided_anew(state: State, left_out: Collection[date]) -> Iterator[Reason]:
     """Whether other arrivals are left out now than those that the day was made without."""
-    before = frozenset(map(date.fromisoformat, state.facts.get("left_out", [])))
+    before = frozenset(map(from_text, state.facts.get("left_out", [])))
     if differing := before.symmetric_difference(left_out):
         yield Reason(Kind.ADMISSION_CHANGED, days=tuple(sorted(differing)))
 
@@ -83,7 +83,7 @@ def changes(stage: Stage, ds: date, state: State, logs: Logs) -> Iterator[Reason
     """What has changed since in the tables that the day was made from, and in those that it wrote."""
     contract = logs.run.contract
     target = stage.target(contract)
-    for commit in logs.after(target, state.commit.version, frozenset(day_range(ds, contract.lateness_days))):
+    for commit in logs.after(target, state.commit.version, frozenset(day_range(ds, contract.lateness))):
         if changes_rows(commit, lambda each: stage.undone_by(each, contract, ds)):
             yield Reason(Kind.OUTPUT_CHANGED, target.path, commit)
     for watch in stage.sources(contract, ds):
@@ -131,7 +131,8 @@ def stale_after(dataset: str, ds: date, settings: Settings) -> list[date]:
 
 def all_stale(dataset: str, settings: Settings) -> list[date]:
     """Every day that the logs know and that is no longer up to date."""
-    return stale_days(_asking(dataset, latest_day(), settings), everything=True)
+    newest = latest_day(every=datasets.load(dataset).contract.every)
+    return stale_days(_asking(dataset, newest, settings), everything=True)
 
 
 def _asking(dataset: str, ds: date, settings: Settings) -> Run:
@@ -142,15 +143,14 @@ def stale_days(run: Run, everything: bool = False) -> list[date]:
     contract = run.contract
     tables = {table.path: table for stage in WATCHED for table in source_tables(stage, run)}
     logs = WholeLogs(run) if everything else Logs(with_snapshot(run, list(tables.values())))
-    reach = timedelta(days=contract.features.days_back + contract.lateness_days)
-    first, last = (date.min, date.max) if everything else (run.ds, run.ds + reach)
+    first, last = run.ds, shifted(run.ds, contract.features.days_back + contract.lateness)
     stale: set[date] = set()
     for stage in WATCHED:
         log = logs.of(stage.target(contract))
         seen: set[date] = set()
         for commit in log if everything else log.since_day(first):
             for day in stage.days(commit):
-                if day in seen or not first <= day <= last:
+                if day in seen or not (everything or first <= day <= last):
                     continue
                 seen.add(day)
                 state = stage.state(commit, day)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from common.contracts import suite
 from common.contracts.contract import Contract
 from common.contracts.layout import Table, made_once
+from common.days import from_text
 from common.lake import delta_log, small_tables
 from common.lake.delta_log import Commit
 from common.lake.files import read_json
@@ -95,7 +96,7 @@ def read(run: Run, table: str, days: list[date]) -> dict[date, Verdict]:
     known = _known(uri, newest, delta_log.table_id(uri, newest), table)
     if missing := [day for day in days if day not in known]:
         rows = small_tables.read_slice(uri, {"ds": missing, "table": [table]}, version=newest).to_pylist()
-        found = {row["ds"]: Verdict(**row) for row in rows}
+        found = {from_text(row["ds"]): Verdict(**{**row, "ds": from_text(row["ds"])}) for row in rows}
         # In one step, because the threads of a backfill share what is known.
         known |= {day: found.get(day) or _before_0_2(run, table, day) for day in missing}
     return {day: verdict for day in days if (verdict := known[day])}
@@ -108,7 +109,7 @@ def passed_by(commit: Commit, contract: Contract, table: str) -> Verdict | None:
     if books.get("job") != f"validate-{table}" or not counts or judged not in versions or judged not in ids:
         return None
     return Verdict(
-        ds=date.fromisoformat(books["ds"]),
+        ds=from_text(books["ds"]),
         table=table,
         table_id=ids[judged],
         version=versions[judged],

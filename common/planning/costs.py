@@ -50,10 +50,10 @@ class PastCosts:
         return Counter(dict(sorted(sizes.items())))
 
 
-def partitions(step: PlannedStep, lateness_days: int) -> list[str]:
+def partitions(step: PlannedStep, lateness: int) -> list[str]:
     """The partitions that the step may write to."""
     if step.name in GATES:
         return []
     if step.name == "clean":
-        return [f"{step.table}/event_date={day}" for day in day_range(step.ds, lateness_days)]
+        return [f"{step.table}/event_date={day}" for day in day_range(step.ds, lateness)]
     return [f"{step.table}/ds={step.ds}"]

@@ -86,7 +86,7 @@ class Foresight(WholeLogs):
         contract = self.run.contract
         tables = (layout.raw(contract), layout.features(contract), layout.published(contract))
         seen = {day for table in tables for day in self.index(table).days()}
-        landed = {day for day in DayInLanding.days(self.run) if day <= latest_day()}
+        landed = {day for day in DayInLanding.days(self.run) if day <= latest_day(every=contract.every)}
         return sorted(seen | landed)
 
     def days(self, chosen: Iterable[date], alone: bool) -> Iterator[DayPlan]:
@@ -104,7 +104,7 @@ class Foresight(WholeLogs):
 
     def _reach(self, ds: date) -> list[date]:
         contract = self.run.contract
-        return day_range(ds, 0, contract.features.days_back + contract.lateness_days)[1:]
+        return day_range(ds, 0, contract.features.days_back + contract.lateness)[1:]
 
     def _joining(self, ds: date) -> Condition | None:
         """When the backfill would add the day to those that it was asked for; None for never."""

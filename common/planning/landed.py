@@ -55,7 +55,11 @@ class DayInLanding:
     def days(run: Run) -> set[date]:
         """The days that have a folder."""
         names = list_folders(f"{run.settings.landing}/{run.contract.name}")
-        return {day for name in names if name.startswith("ds=") and (day := _day(name.removeprefix("ds=")))}
+        return {
+            day
+            for name in names
+            if name.startswith("ds=") and (day := _day(name.removeprefix("ds="), run.contract.every))
+        }
 
 
 def _states(folder: str) -> Iterator[os.stat_result]:
@@ -64,8 +68,8 @@ def _states(folder: str) -> Iterator[os.stat_result]:
         yield from (os.lstat(f"{path}/{name}") for name in ("", *folders, *files))
 
 
-def _day(text: str) -> date | None:
+def _day(text: str, every: str) -> date | None:
     try:
-        return parse_day(text)
+        return parse_day(text, every)
     except UsageError:
         return None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 
 from common.contracts import datasets, layout
 from common.contracts.datasets import Dataset
-from common.days import latest_day
+from common.days import days_between, latest_day
 from common.errors import UsageError
 from common.features import definition
 from common.features.definition import DefinitionChangedError
@@ -96,7 +96,7 @@ def _ranges(chosen: Sequence[date], idle: set[date]) -> Iterator[tuple[date, dat
 
 
 def _all_between(one: date, other: date, known: set[date]) -> bool:
-    return all(one + timedelta(days=number) in known for number in range(1, (other - one).days))
+    return known.issuperset(days_between(one, other)[1:-1])
 
 
 def plan_dataset(name: str, settings: Settings, chosen: Sequence[date] = ()) -> DatasetPlan:
@@ -121,7 +121,9 @@ def _meaning(foresight: Foresight) -> list[str]:
 
 
 def _run(dataset: Dataset, settings: Settings) -> Run:
-    return Run("plan", dataset, latest_day(), settings, run_id="", code=day_fingerprint(dataset))
+    return Run(
+        "plan", dataset, latest_day(every=dataset.contract.every), settings, run_id="", code=day_fingerprint(dataset)
+    )
 
 
 def _acceptable(dataset: Dataset, settings: Settings) -> tuple[Dataset, str]:

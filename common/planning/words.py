@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from itertools import groupby
 
 from common.contracts.datasets import Dataset
+from common.days import consecutive
 from common.lake.delta_log import Commit
 from common.orchestration.reasons import Kind, Reason
 from common.planning.code_changes import why_changed
@@ -94,14 +95,7 @@ def rows_changed(ds: date, reasons: Sequence[Reason]) -> str:
 
 def folded(days: Iterable[date]) -> str:
     """`2026-01-05, 2026-01-07..2026-01-09`"""
-    ordered = sorted({*days})
-    runs: list[list[date]] = []
-    for day in ordered:
-        if runs and day - runs[-1][-1] == timedelta(days=1):
-            runs[-1].append(day)
-        else:
-            runs.append([day])
-    names = [str(run[0]) if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs]
+    names = [str(row[0]) if len(row) == 1 else f"{row[0]}..{row[-1]}" for row in consecutive(days)]
     return ", ".join(names if len(names) <= SHOWN else [*names[:SHOWN], f"{len(names) - SHOWN} more"])
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from common.contracts import datasets, layout
 from common.contracts.contract import Contract
-from common.days import day_range
+from common.days import as_stored, day_range, from_text
 from common.errors import SourceMissingError
 from common.features import definition
 from common.lake import snapshot
@@ -42,8 +42,8 @@ def explain(lake: str, view: View, entity: str, ds: date) -> Lineage:
 
 def _events(lake: str, contract: Contract, facts: dict[str, Any], entity: Any, ds: date) -> pa.Table:
     """The entity's rows in the window at the versions that were read, by the same rule as `common.clean.as_of`."""
-    days, lateness = day_range(ds, contract.features.days_back), contract.lateness_days
-    left_out = [date.fromisoformat(day) for day in facts.get("left_out", [])]
+    days, lateness = day_range(ds, contract.features.days_back), contract.lateness
+    left_out = [from_text(day) for day in facts.get("left_out", [])]
 
     def read(dates: list[date], where: Any) -> pa.Table:
         return _versions(lake, contract, facts["sources"], dates, where)
@@ -54,8 +54,8 @@ def _events(lake: str, contract: Contract, facts: dict[str, Any], entity: Any, d
     if left_out:
         near = sorted({near for day in days for near in day_range(day, lateness, lateness)})
         versions = without_arrivals(versions, left_out, contract, partial(read, near))
-    still = pc.field(SUPERSEDED).is_null() | (pc.field(SUPERSEDED) > ds)
-    known = versions.filter((pc.field("arrived") <= ds) & still)
+    still = pc.field(SUPERSEDED).is_null() | (pc.field(SUPERSEDED) > as_stored(ds))
+    known = versions.filter((pc.field("arrived") <= as_stored(ds)) & still)
     order = [contract.event_time or "event_date", *contract.key]
     return known.drop_columns([SUPERSEDED]).sort_by([(name, "ascending") for name in order])
 
@@ -68,7 +68,7 @@ def _versions(lake: str, contract: Contract, sources: dict[str, int], dates: lis
         identity = ["event_date", *contract.key, "record_hash", "arrived"]
         current = current.join(replaced.select(identity), identity, join_type="left anti")
     if SUPERSEDED not in replaced.column_names:
-        return current.append_column(SUPERSEDED, pa.nulls(current.num_rows, pa.date32()))
+        return current.append_column(SUPERSEDED, pa.nulls(current.num_rows, current.schema.field("arrived").type))
     return pa.concat_tables([current, replaced], promote_options="permissive")
 
 

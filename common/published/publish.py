@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from common.contracts import layout
+from common.days import as_stored
 from common.errors import SourceMissingError
 from common.features import definition
 from common.features.definition import Definition
@@ -160,4 +161,5 @@ def _stream(days: Sequence[ValidatedDay]) -> pa.RecordBatchReader:
     """Stream the days' rows with Arrow, because `deltalake` cannot read while it writes."""
     first = days[0]
     table = delta_log.at_version(first.run.path(layout.features(first.run.contract)), first.version)
-    return delta_log.dataset(table).scanner(filter=pc.field("ds").isin([day.run.ds for day in days])).to_reader()
+    periods = [as_stored(day.run.ds) for day in days]
+    return delta_log.dataset(table).scanner(filter=pc.field("ds").isin(periods)).to_reader()

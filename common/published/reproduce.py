@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 
 from common.clean.as_of import rows_known
 from common.contracts import layout
-from common.days import day_range
+from common.days import day_range, from_text
 from common.errors import ContractViolationError
 from common.features import build, definition, partials
 from common.lake import snapshot
@@ -35,7 +34,7 @@ def reproduce(run: Run) -> Outcome:
         run.log.warning(
             "published by revision %s, rebuilding with revision %s", facts["revision"] or "?", code_revision() or "?"
         )
-    left_out = tuple(map(date.fromisoformat, facts.get("left_out", [])))
+    left_out = tuple(map(from_text, facts.get("left_out", [])))
     past_run = replace(run, at=facts["sources"], left_out=left_out)
     _require_sources(past_run)
     features = run.contract.features

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
+from common.days import from_text
 from common.errors import ContractViolationError
 from common.lake.content_hash import Bytes, canonical, encoded
 from common.published.view import View
@@ -54,7 +55,7 @@ def compare_versions(before: View, after: View, days: Iterable[date] | None = No
     old, new = before.stored.files, after.stored.files
     for day in sorted({*old, *new}):
         if old.get(day) != new.get(day) and (selected is None or day in selected):
-            _compare_day(diff, date.fromisoformat(day), before, after, compared)
+            _compare_day(diff, from_text(day), before, after, compared)
     return diff
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.days import parse_days
+from common.days import DAY, from_text, kind_of, parse_days
 from common.errors import SourceMissingError, UsageError
 from common.lake.snapshot import TableSnapshot
 from common.names import did_you_mean
@@ -105,6 +105,15 @@ class View:
         """
         return str(self.publications[0].books["entity"])
 
+    @property
+    def every(self) -> str:
+        """Whether its rows are of days or of hours.
+
+        >>> view.every
+        'day'
+        """
+        return kind_of(self.days()[0]) if self.days() else DAY
+
     def days(self) -> list[date]:
         """All days of this version, also those without rows.
 
@@ -112,7 +121,7 @@ class View:
         ['2026-01-01', '2026-01-02']
         """
         empty = {day for day, facts in self.published.items() if not facts["rows"]}
-        return sorted(date.fromisoformat(day) for day in {*self.stored.files, *empty})
+        return sorted(from_text(day) for day in {*self.stored.files, *empty})
 
     def chosen(self, ds: date | str | None = None, days: tuple[date | str, date | str] | None = None) -> list[date]:
         """The requested days that exist (`ds` may be `A..B`); all days if none are requested.
@@ -130,7 +139,7 @@ class View:
         if ds is None and days is None:
             return present
         asked = str(ds) if days is None else f"{days[0]}..{days[1]}"
-        requested = parse_days(asked, long_range=True)
+        requested = parse_days(asked, long_range=True, every=self.every)
         matching = sorted({*requested} & {*present})
         if not matching:
             raise SourceMissingError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from pyspark.errors import PySparkException
@@ -13,6 +13,7 @@ from pyspark.errors import PySparkException
 from common.contracts import datasets, layout, sensitive
 from common.contracts.expectations import Reference, Severity
 from common.contracts.layout import FILE_REFUSED
+from common.days import end_of, ended_by, shifted, start_of
 from common.errors import ContractDeclarationError, UsageError
 from common.lake import delta_log, small_tables, spark_tables
 from common.orchestration import stages, staleness
@@ -154,17 +155,17 @@ def _since_newest_event(run: Run, measured: Sequence[Profile]) -> float | None:
     newest = next((profile.largest for profile in measured if profile.column == run.contract.event_time), None)
     if newest is None:
         return None
-    end = datetime.combine(run.ds + timedelta(days=1), time(), UTC)
+    end = end_of(run.ds)
     moment = datetime.fromisoformat(newest)
     return round((end - moment.replace(tzinfo=moment.tzinfo or UTC)).total_seconds() / HOUR, 1)
 
 
 def _since_last_change(run: Run) -> float:
-    """Return the age of a snapshot in hours: 24 for each day since its source changed, 30 days at most."""
-    source, days = _source(run, run.ds), 1
-    while source and _source(run, run.ds - timedelta(days=days)) == source and days < 30:
-        days += 1
-    return 24.0 * days
+    """Return the age of a snapshot in hours: those of each period since its source changed, 30 periods at most."""
+    source, periods = _source(run, run.ds), 1
+    while source and _source(run, shifted(run.ds, -periods)) == source and periods < 30:
+        periods += 1
+    return (end_of(run.ds) - start_of(shifted(run.ds, 1 - periods))).total_seconds() / HOUR
 
 
 def _source(run: Run, ds: date) -> str:
@@ -200,12 +201,15 @@ def _reference(run: Run, rows: DataFrame, rule: Reference) -> CheckResult:
     """Find the values that the other table's key did not hold by ds, on any arrival day."""
     from pyspark.sql import functions as F
 
+    from common.lake.period_columns import literal
+
     other = datasets.load(rule.dataset).contract
+    last_ended = ended_by(end_of(run.ds), other.every)
     referring = rows.where(F.col(rule.column).isNotNull()).select(rule.column)
     missing = referring
     # Rows that were superseded later were known on ds, too.
     for table in layout.row_versions(other):
-        known = spark_tables.read_partitions(run, table, {}).where(F.col("arrived") <= F.lit(run.ds))
+        known = spark_tables.read_partitions(run, table, {}).where(F.col("arrived") <= literal(last_ended))
         missing = missing.join(known.select(F.col(rule.key).alias(rule.column)), rule.column, "left_anti")
     missing, counts = spark_tables.materialize(missing, count=F.count(F.lit(1)))
     shown = counts["count"] and rule.column not in sensitive.sensitive_names(run.contract, "processed")

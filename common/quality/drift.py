@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from common.contracts.expectations import Drift
-from common.days import day_range
+from common.days import day_range, from_text, shifted
 from common.lake import data_files, training_manifests
 from common.orchestration import verdicts
 from common.quality import distances, profiles
@@ -63,8 +63,8 @@ def _reference_profiles(run: Run, name: str, rule: Drift) -> list[Profile]:
         # The weekdays in a window repeat weekly, so compare with the same weekday only.
         days = [run.ds - timedelta(weeks=back) for back in range(max(1, rule.days // 7), 0, -1)]
     stored = data_files.partition_values(run.path(profiles.table_of(run.contract)), "ds")
-    first = date.fromisoformat(stored[0]) if stored else run.ds
-    if days[0] < first + timedelta(days=burn_in):
+    first = from_text(stored[0]) if stored else run.ds
+    if days[0] < shifted(first, burn_in):
         return []
     # A day with only warnings still counts as a reference.
     judged = verdicts.read(run, name, days)

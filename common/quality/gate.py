@@ -14,6 +14,7 @@ from common.days import day_range
 from common.errors import ContractViolationError
 from common.lake import small_tables, spark_tables
 from common.lake.files import write_json
+from common.lake.period_columns import literal
 from common.orchestration import requirements, run_log, verdicts
 from common.quality import checks, drift, gx, profiles
 from common.quality.checks import CANNOT_RUN
@@ -49,8 +50,8 @@ def rows_of(run: Run, name: str) -> DataFrame:
     """Read the rows as known on ds, so that later corrections do not change the result."""
     if name != "processed":
         return spark_tables.read_partitions(run, suite.table_of(run.contract, name), {"ds": [run.ds]})
-    rows = rows_known(run, day_range(run.ds, run.contract.lateness_days), run.ds)
-    return rows.where(F.col("arrived") == F.lit(run.ds))
+    rows = rows_known(run, day_range(run.ds, run.contract.lateness), run.ds)
+    return rows.where(F.col("arrived") == literal(run.ds))
 
 
 def _over_time(run: Run, name: str, rows: DataFrame) -> list[CheckResult]:

@@ -17,6 +17,7 @@ from common.contracts.contract import Contract
 from common.contracts.layout import Table
 from common.contracts.number_types import NUMERIC
 from common.contracts.sensitive import sensitive_names
+from common.days import from_text
 from common.lake import small_tables
 
 if TYPE_CHECKING:
@@ -189,8 +190,7 @@ def _measures(values: Column, type_: str, shown: Shown) -> Iterator[Column]:
 
 
 @cache
-def _quantiles() -> Column:
-    """Cached, because every number of the list is one call to the JVM."""
+def _quantiles() -> Column:  # cached, because every number of the list is one call to the JVM
     from pyspark.sql import functions as F
 
     return F.lit(QUANTILES)
@@ -233,7 +233,7 @@ def _steady(number: float | None) -> float | None:
 
 
 def from_json(fields: dict[str, Any]) -> Profile:
-    return Profile(**{**fields, "ds": date.fromisoformat(fields["ds"])})
+    return Profile(**{**fields, "ds": from_text(fields["ds"])})
 
 
 def keep(run: Run, name: str, measured: Sequence[Profile]) -> None:
@@ -246,4 +246,4 @@ def keep(run: Run, name: str, measured: Sequence[Profile]) -> None:
 def known(run: Run, name: str, days: Sequence[date]) -> list[Profile]:
     """Read the stored profiles of these days; days without profiles are skipped."""
     rows = small_tables.read_slice(run.path(table_of(run.contract)), {"ds": days, "table": [name]})
-    return [Profile(**row) for row in rows.to_pylist()]
+    return [from_json(row) for row in rows.to_pylist()]

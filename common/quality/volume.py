@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from common.contracts import layout
 from common.contracts.contract import Contract
 from common.contracts.expectations import Volume
+from common.days import day_of, from_text
 from common.lake import delta_log
 from common.lake.delta_log import Commit
 
@@ -37,7 +38,7 @@ def landed(run: Run) -> dict[date, int]:
     while True:
         commits = delta_log.commits(path, reach)
         counts = _by_day(commits)
-        exhausted = len(commits) < reach or reach >= LONGEST or commits[-1].at.date() < min(days)
+        exhausted = len(commits) < reach or reach >= LONGEST or commits[-1].at.date() < day_of(min(days))
         if exhausted or days <= counts.keys():
             return {day: count for day, count in counts.items() if day in days}
         reach = min(LONGEST, reach * 4)
@@ -48,7 +49,7 @@ def _by_day(commits: list[Commit]) -> dict[date, int]:
     for commit in commits:
         counts = commit.books.get("counts", {})
         if commit.books.get("job") == "ingest" and "landed" in counts:
-            landed_on.setdefault(date.fromisoformat(commit.books["ds"]), counts["landed"])
+            landed_on.setdefault(from_text(commit.books["ds"]), counts["landed"])
     return landed_on
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from common.days import begun_days
+from common.days import begun_days, kind_of_text
 from common.errors import INTERRUPTED, ContractViolationError, PipelineError
 from common.lake.reach import explaining
 from common.names import whole_number
@@ -127,7 +127,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         parser.parse_args(argv, arguments)
         if ds := getattr(arguments, "ds", None):
-            begun_days(ds, long_range=True)
+            begun_days(ds, long_range=True, every=kind_of_text(ds))
         with explaining():
             output: Output = arguments.run(Lake(lake_uri(arguments.lake)), arguments)
         output.print(arguments.json)

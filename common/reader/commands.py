@@ -145,7 +145,7 @@ def diff(lake: Lake, arguments: argparse.Namespace) -> Output:
 
     table = lake.features(arguments.table)
     before, after = table.at(version=arguments.before), table.at(version=arguments.after)
-    changes = compare_versions(before, after, parse_days(arguments.ds, long_range=True) if arguments.ds else None)
+    changes = compare_versions(before, after, parse_days(arguments.ds, True, after.every) if arguments.ds else None)
     counts = {"added": changes.added, "removed": changes.removed, "changed": changes.changed}
     head = f"{table.name} version {before.version} -> {after.version}: "
     parts: list[Any] = [head + ", ".join(f"{count:,} rows {change}" for change, count in counts.items())]

@@ -20,7 +20,7 @@ def why(lake: Lake, arguments: argparse.Namespace) -> Output:
     from common.published.lineage import explain
 
     view = view_of(lake, arguments)
-    lineage = explain(lake.uri, view, arguments.entity, parse_day(arguments.ds))
+    lineage = explain(lake.uri, view, arguments.entity, parse_day(arguments.ds, view.every))
     facts, left_out = lineage.facts, lineage.facts.get("left_out", [])
     events = lineage.events.to_pylist()
     parts: list[Any] = [

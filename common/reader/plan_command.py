@@ -9,10 +9,11 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from common.contracts import datasets
-from common.days import parse_days, require_begun
+from common.days import begun_days, kind_of_text
 from common.errors import UsageError
 from common.names import did_you_mean
 from common.published.catalog import Lake
@@ -33,13 +34,22 @@ def plan(lake: Lake, arguments: argparse.Namespace) -> Output:
     if arguments.apply and arguments.json:
         raise UsageError("--apply asks before it runs, and --json prints one object; expected one of them")
     settings = load_settings(arguments.env, lake=arguments.lake, landing=arguments.landing)
-    chosen = parse_days(arguments.ds, arguments.long_range) if arguments.ds else []
-    require_begun(chosen)
+    chosen = {name: _chosen(name, arguments) for name in _names(arguments.dataset)}
     with _collecting_nothing():
-        plans = [plan_dataset(name, settings, chosen) for name in _names(arguments.dataset)]
+        plans = [plan_dataset(name, settings, days) for name, days in chosen.items()]
     code = UsageError.exit_code if any(plan.refused for plan in plans) else 0
     output = Output(report.facts(plans, settings.lake), [*report.parts(plans)], fitting=True, exit_code=code)
     return _apply(plans, settings, output, arguments.yes) if arguments.apply else output
+
+
+def _chosen(name: str, arguments: argparse.Namespace) -> list[date]:
+    if not arguments.ds:
+        return []
+    try:
+        every = datasets.declared_contract(name).every
+    except UsageError:
+        every = kind_of_text(arguments.ds)  # the plan will say what is wrong with the declaration
+    return begun_days(arguments.ds, arguments.long_range, every)
 
 
 @contextmanager

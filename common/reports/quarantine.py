@@ -17,7 +17,7 @@ from common.contracts import datasets, layout
 from common.contracts.contract import Contract
 from common.contracts.layout import FILE_REFUSED
 from common.contracts.sensitive import MASK
-from common.days import begun_days, latest_day, parse_day
+from common.days import begun_days, from_text, kind_of, latest_day
 from common.errors import exit_on_error
 from common.lake import data_files, small_tables
 from common.printable import printable
@@ -83,7 +83,7 @@ def by_reason(rows: Sequence[dict[str, Any]], contract: Contract, unmasked: bool
 def refused_record(row: dict[str, Any], reason: str, contract: Contract, unmasked: bool) -> RefusedRecord:
     field, value = _offending(row["record"] or "", reason, contract, unmasked)
     day = _utc_day(value.strip("'"), contract.zone) if reason.endswith(":after_ds") else None
-    advised = f"{value}, land it under {day}" if day and day <= latest_day() else value
+    advised = f"{value}, land it under {day}" if day and day <= latest_day(every=kind_of(day)) else value
     return RefusedRecord(str(row["ds"]), row["file"] or "", field, advised, row["record"] or "")
 
 
@@ -132,7 +132,11 @@ def _offending(record: str, reason: str, contract: Contract, unmasked: bool) -> 
 def show_refused(dataset: str, ds: str | None, lake: str, landing: str, unmasked: bool = False) -> None:
     contract = datasets.load(dataset).contract
     path = f"{lake}/{layout.quarantine(contract).path}"
-    days = begun_days(ds) if ds else [parse_day(day) for day in data_files.partition_values(path, "ds")]
+    days = (
+        begun_days(ds, every=contract.every)
+        if ds
+        else [from_text(day) for day in data_files.partition_values(path, "ds")]
+    )
     rows = small_tables.read_slice(path, {"ds": days}).to_pylist()
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     if not rows:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
 from common.contracts import datasets
+from common.days import from_text
 from common.errors import exit_on_error
 from common.orchestration import run_log, stages, staleness
 from common.orchestration.day_counts import SHOWN, day_count
@@ -79,7 +80,7 @@ def changed_since(landing: str, dataset: str, days: Sequence[DayStatus]) -> list
     contract, changed = datasets.load(dataset).contract, []
     for day in days:
         ingested = day.records["ingest"].at if "ingest" in day.records else ""
-        source = open_period(Period(contract, date.fromisoformat(day.ds), landing))
+        source = open_period(Period(contract, from_text(day.ds), landing))
         if ingested and source.changed_after(datetime.fromisoformat(ingested)):
             changed.append(day.ds)
     return changed

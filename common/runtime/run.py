@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from common.contracts.layout import Table
+from common.days import as_stored
 from common.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Run:
         """The columns of a quarantined row that name the run that refused it."""
         from pyspark.sql import functions as F
 
-        return {"ds": F.lit(self.ds), "job": F.lit(self.job), "run_id": F.lit(self.run_id)}
+        return {"ds": F.lit(as_stored(self.ds)), "job": F.lit(self.job), "run_id": F.lit(self.run_id)}
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:

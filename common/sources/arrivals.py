@@ -15,6 +15,7 @@ from common.contracts.layout import FILE_REFUSED, Table
 from common.errors import ContractViolationError, SourceMissingError, UnbalancedBooksError
 from common.lake import data_files, delta_log, spark_tables
 from common.lake.merge import DesiredSlice
+from common.lake.period_columns import literal
 from common.lake.spark_tables import record_hash
 from common.lake.split_rows import split_rows
 from common.runtime.run import Change, Outcome, Run
@@ -105,7 +106,7 @@ class IngestedDay:
     def arrived(self) -> DesiredSlice:
         table = layout.raw(self.run.contract)
         good = self.records.where(F.col("problem").isNull())
-        rows = spark_tables.conform(good.withColumn("ds", F.lit(self.run.ds)), table)
+        rows = spark_tables.conform(good.withColumn("ds", literal(self.run.ds)), table)
         return DesiredSlice(
             table=table, where={"ds": [self.run.ds]}, desired=rows, size=self.seen["different_accepted"]
         )

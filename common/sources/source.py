@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from common.days import end_of, start_of
 from common.lake import delta_log
 
 if TYPE_CHECKING:
@@ -67,11 +68,11 @@ class Period:
 
     @property
     def start(self) -> datetime:
-        return datetime.combine(self.ds, time(), UTC)
+        return start_of(self.ds)
 
     @property
     def end(self) -> datetime:
-        return self.start + timedelta(days=1)
+        return end_of(self.ds)
 
     @cached_property
     def taken(self) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import uuid
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal
 
+from common.days import end_of, start_of
 from common.runtime.code_version import code_revision, lock_revision
 from common.runtime.run import Run
 from common.runtime.settings import ROOT
@@ -66,8 +67,7 @@ def _event(kind: Kind, seen: Observation, at: datetime) -> Event:
 
 def _run_facets(seen: Observation) -> Facets:
     run = seen.run
-    begin, last = (datetime.combine(day, time(), UTC) for day in (seen.days[0], seen.days[-1]))
-    end = last + timedelta(days=1)
+    begin, end = start_of(seen.days[0]), end_of(seen.days[-1])
     own = own_run_facet(
         ds=seen.ds,
         run_id=run.run_id,

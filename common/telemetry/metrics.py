@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from common.days import end_of
 from common.telemetry.observation import Observation
 
 Labels = tuple[tuple[str, str], ...]
@@ -105,7 +106,7 @@ class _Step:
 
     def newest_day(self, before: Iterable[MetricSample]) -> Iterator[MetricSample]:
         """Nothing for a day older than the newest one known, or for a failure that counted nothing."""
-        seen, end = self.seen, _end_of(max(self.seen.days))
+        seen, end = self.seen, end_of(max(self.seen.days)).timestamp()
         known = max(
             (each.value for each in before if each.name == "pipeline_newest_day_end_timestamp_seconds"), default=0
         )
@@ -157,7 +158,3 @@ def _sample(name: str, value: float, names: dict[str, str], **labels: str) -> Me
 
 def _ended(seen: Observation) -> float:
     return round((seen.ended or datetime.now(UTC)).timestamp(), 3)
-
-
-def _end_of(day: date) -> float:
-    return datetime.combine(day + timedelta(days=1), time(), UTC).timestamp()

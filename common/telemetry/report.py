@@ -10,10 +10,9 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
 from typing import Any, Self
 
-from common.days import day_range
+from common.days import day_range, from_text
 from common.lake.files import is_local, local_path, read_json, read_text, write_text
 from common.runtime.log_lines import append_line
 from common.runtime.run import Run
@@ -92,9 +91,9 @@ def _update_step(seen: Observation) -> None:
 def _update_stale(seen: Observation, line: Line) -> None:
     """A run looks at the days that it can reach; a published day is up to date."""
     contract = seen.run.contract
-    reach = contract.features.days_back + contract.lateness_days
+    reach = contract.features.days_back + contract.lateness
     looked_at = {*seen.days} if line["job"] == "publish" else {*day_range(seen.run.ds, 0, reach)}
-    stale = {date.fromisoformat(day) for day in line["stale"]}
+    stale = {from_text(day) for day in line["stale"]}
     _update(seen, f"{seen.dataset}.stale", lambda before: metrics.of_stale_days(seen, before, looked_at, stale), "")
 
 

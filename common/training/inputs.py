@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from common.days import DAY
 from common.errors import UsageError
 from common.lake.content_hash import hash_parts
 from common.published.catalog import Lake
@@ -72,6 +73,10 @@ def inputs_of(days: Sequence[Run], declared: TrainingSet, labels: str | None) ->
         raise UsageError(f"training set {declared.name} {advice}")
     lake = Lake(days[0].settings.lake)
     views = {name: lake.features(name).at() for name in declared.tables}
+    if hourly := [view.table for view in views.values() if view.every != DAY]:
+        raise UsageError(
+            f"training set {declared.name} reads {', '.join(hourly)} with rows of hours; expected tables with rows of days"
+        )
     label_rows = None
     if isinstance(examples, Labels) and labels is not None:
         label_rows = read_labels(days[0], examples, labels, days[0].ds, days[-1].ds)

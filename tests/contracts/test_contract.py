@@ -1,13 +1,16 @@
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 
 from common.contracts import layout
-from common.contracts.aggregates import Aggregate, Count, DatePart, FeatureRatio, Mean, Pick, Share, Sum
+from common.contracts.aggregates import ActiveDays, Aggregate, Count, DatePart, FeatureRatio, Mean, Pick, Share, Sum
 from common.contracts.contract import Column, Contract, Feature, Features, Files
+from common.contracts.expectations import Drift
 from common.contracts.suite import rules_of
+from common.days import from_text
 from common.errors import ContractDeclarationError
 from jobs.datasets.transactions.contract import CONTRACT
 
@@ -71,6 +74,23 @@ def by(entity: str, **declared: Any) -> dict[str, Any]:
         ({"key": ("nobody",)}, "nobody.*'id', 'at', 'amount'"),
         ({"key": ("amount",)}, "'amount'.*never missing"),
         ({"key": ()}, "no key"),
+        ({"every": "hours"}, "every='hours' is unknown.*did you mean hour"),
+        ({"every": "hour", "lateness_days": 1}, 'lateness_days is declared, but every="hour"; declare lateness_hours'),
+        ({"lateness_hours": 1}, 'lateness_hours is declared, but every="day"; declare lateness_days'),
+        ({"every": "hour", "lateness_hours": -1}, "lateness_hours -1 is under 0"),
+        ({"every": "hour", "drift": Drift(since=date(2026, 1, 1))}, "since=2026-01-01 is a day"),
+        ({"closed": ("2026-12-25T13",)}, "closed names"),
+        (
+            {
+                "every": "hour",
+                "columns": (column("id", "string", required=True), column("at", "date", required=True), column()),
+            },
+            "'at' is a date, which names no hour",
+        ),
+        (
+            {"every": "hour", "features": Features(version=1, entity="id", columns=(Feature("days", ActiveDays(7)),))},
+            "'days'.*count days",
+        ),
         ({"event_time": "amount"}, "'amount'.*timestamp"),
         ({"event_time": None}, "windows need an event_time"),
         ({"event_time": None, "lateness_days": 3}, "snapshot.*lateness_days"),
@@ -178,3 +198,19 @@ def test_every_column_constraint_is_a_rule_of_processed() -> None:
         ("ExpectColumnValuesToBeBetween", "age"),
         ("ExpectColumnValuesToBeInSet", "category"),
     } <= found
+
+
+def test_windows_of_an_hourly_contract_say_hours_and_its_periods_are_texts() -> None:
+    hourly = contract(every="hour", lateness_hours=3)
+    assert [feature.rule.words for feature in hourly.features.columns] == ["sum of amount over the last 7 hours"]
+    assert (hourly.lateness, contract(lateness_days=2).lateness) == (3, 2)
+    assert dict(layout.processed(hourly).columns)["event_date"] == "string"
+    assert dict(layout.processed(contract()).columns)["event_date"] == "date"
+
+
+def test_hours_are_closed_by_weekday_by_day_or_by_themselves() -> None:
+    closed = contract(every="hour", closed=("sun", "2026-12-25", "2026-01-05T13"))
+    hours = ("2026-01-04T23", "2026-12-25T00", "2026-01-05T13", "2026-01-05T14")
+    assert [closed.is_closed(from_text(hour)) for hour in hours] == [True, True, True, False]
+    nights = contract(every="hour", closed=lambda hour: hour.hour < 6)
+    assert [nights.is_closed(from_text(f"2026-01-05T{hour}")) for hour in ("05", "06")] == [True, False]

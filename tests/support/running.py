@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field, replace
-from datetime import date
 from typing import Any, Self
 
 from common.contracts import datasets
 from common.contracts.contract import Column, Contract
+from common.days import from_text
 from common.orchestration.admission import left_out
 from common.orchestration.changes import Logs
 from common.orchestration.job import Job, Line, run_day
@@ -46,7 +46,7 @@ class JobRunner(Folders):
         full_refresh = options.pop("full_refresh", False)
         code = options.pop("code", f"test {self.contract_changes or ''}".strip())
         dataset = replace(datasets.load(self.dataset), contract=self.contract)
-        return Run(job, dataset, date.fromisoformat(ds), settings, f"run of {job} {ds}", code, full_refresh, options)
+        return Run(job, dataset, from_text(ds), settings, f"run of {job} {ds}", code, full_refresh, options)
 
     def run(self, job: Job, ds: str, **options: Any) -> Line:
         run = self.plan(job.name, ds, **options)
@@ -58,7 +58,7 @@ class JobRunner(Folders):
     def clean(self, ds: str, **options: Any) -> Line:
         """Cleans the day, and takes it for validated: the tests of the gate run CLEAN and validate themselves."""
         line = self.run(CLEAN, ds, **options)
-        if line["outcome"] != "closed" and left_out([date.fromisoformat(ds)], Logs(self.plan("look", ds))):
+        if line["outcome"] != "closed" and left_out([from_text(ds)], Logs(self.plan("look", ds))):
             keep_verdict(self, ds)
         return line
 

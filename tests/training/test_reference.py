@@ -46,8 +46,9 @@ NAMELESS = replace(
 )
 SPLIT = training_set.Split(seed="s")
 # Each field is declared on one of these.
+HOURLY = replace(ORDERS, every="hour", lateness_days=0)
 PLAIN: dict[str, list[Any]] = {
-    "Contract": [ORDERS, CUSTOMERS, NAMELESS],
+    "Contract": [ORDERS, CUSTOMERS, NAMELESS, HOURLY],
     "Column": [Column(name="c", type=type_, description="") for type_ in ("string", "long", "date")],
     "Files": [contract.Files()],
     "Features": [ORDERS.features],

@@ -1,0 +1,51 @@
+"""A feature table as a contract declares it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from common.contracts.aggregates import Aggregate, Windowed
+from common.contracts.column import Column
+from common.contracts.field_types import require_types
+from common.errors import require
+
+FEATURE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A feature: its name and how it is computed."""
+
+    name: str
+    rule: Aggregate
+
+    def __post_init__(self) -> None:
+        named = isinstance(self.name, str) and FEATURE_NAME.fullmatch(self.name) is not None
+        require(named, f"feature {self.name!r}: a name is letters, digits and _, and begins with no digit; rename it")
+        fits, what = isinstance(self.rule, Aggregate), f"feature {self.name!r}: {self.rule!r}"
+        require(fits, f"{what} is no aggregate; expected one like Count(7)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """A feature table with one row per entity and ds. A changed definition needs a new version."""
+
+    version: int
+    entity: str
+    columns: tuple[Feature, ...]
+    # Columns that `transforms.measure` adds to processed rows, for features only.
+    measures: tuple[Column, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_types(self, "features")
+
+    @property
+    def window_days(self) -> int:
+        """The longest window, in periods of the contract; 0 for a snapshot table."""
+        return max((feature.rule.days for feature in self.columns if isinstance(feature.rule, Windowed)), default=0)
+
+    @property
+    def days_back(self) -> int:
+        """How many periods before ds a feature looks at."""
+        return max(0, self.window_days - 1)
