@@ -24,7 +24,13 @@ LOCKS = ROOT / "conf" / "requirements"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
-RUN_TIME = [*PROJECT["dependencies"], *EXTRAS["spark"], *EXTRAS["online"], *PYPROJECT["build-system"]["requires"]]
+RUN_TIME = [
+    *PROJECT["dependencies"],
+    *EXTRAS["spark"],
+    *EXTRAS["online"],
+    *EXTRAS["sources"],
+    *PYPROJECT["build-system"]["requires"],
+]
 TOOLS = [line for line in EXTRAS["dev"] if not line.startswith(PROJECT["name"])]
 ROWS = "ds | user_id | spend\n2026-01-05 | 1 | 10.50\n2026-01-05 | 2 | 3.00"
 # Without the places that the tests' own process may name.
