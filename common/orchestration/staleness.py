@@ -126,17 +126,14 @@ def days_made(stage: Stage, run: Run, first: date) -> set[date]:
 
 def stale_after(dataset: str, ds: date, settings: Settings) -> list[date]:
     """The days, from ds on, that ds can have reached and that are no longer up to date."""
-    return stale_days(_asking(dataset, ds, settings))
+    return stale_days(Run.asking(datasets.load(dataset), ds, settings))
 
 
 def all_stale(dataset: str, settings: Settings) -> list[date]:
     """Every day that the logs know and that is no longer up to date."""
-    newest = latest_day(every=datasets.load(dataset).contract.every)
-    return stale_days(_asking(dataset, newest, settings), everything=True)
-
-
-def _asking(dataset: str, ds: date, settings: Settings) -> Run:
-    return Run("", datasets.load(dataset), ds, settings, run_id="", code="")
+    loaded = datasets.load(dataset)
+    newest = latest_day(every=loaded.contract.every)
+    return stale_days(Run.asking(loaded, newest, settings), everything=True)
 
 
 def stale_days(run: Run, everything: bool = False) -> list[date]:

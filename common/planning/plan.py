@@ -121,9 +121,7 @@ def _meaning(foresight: Foresight) -> list[str]:
 
 
 def _run(dataset: Dataset, settings: Settings) -> Run:
-    return Run(
-        "plan", dataset, latest_day(every=dataset.contract.every), settings, run_id="", code=day_fingerprint(dataset)
-    )
+    return Run.asking(dataset, latest_day(every=dataset.contract.every), settings, day_fingerprint(dataset))
 
 
 def _acceptable(dataset: Dataset, settings: Settings) -> tuple[Dataset, str]:

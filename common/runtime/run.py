@@ -69,6 +69,11 @@ class Run:
     source: str = ""  # a fingerprint of what the job reads besides tables
     renews: bool = False  # the day is not up to date, so its books are committed even if no row changes
 
+    @classmethod
+    def asking(cls, dataset: Dataset, ds: date, settings: Settings, code: str = "") -> Run:
+        """For whoever only asks about the tables, and commits nothing."""
+        return cls("ask", dataset, ds, settings, run_id="", code=code)
+
     @property
     def contract(self) -> Contract:
         return self.dataset.contract
