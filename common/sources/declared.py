@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from common.contracts.field_notes import Notes
+from common.sources.http import Http
 from common.sources.jdbc import Jdbc
 from common.sources.kafka import Kafka
 from common.sources.mongo import Mongo
@@ -24,7 +25,7 @@ _EVERY = {
         "settle_minutes=30",
     ),
 }
-SOURCES: dict[str, type[Any]] = {"Jdbc": Jdbc, "Mongo": Mongo, "Kafka": Kafka}
+SOURCES: dict[str, type[Any]] = {"Jdbc": Jdbc, "Mongo": Mongo, "Kafka": Kafka, "Http": Http}
 NOTES: Notes = {
     "Jdbc": {
         **_EVERY,
@@ -60,5 +61,21 @@ NOTES: Notes = {
         "headers": ("The headers that become columns of their names.", 'headers=("trace_id",)'),
         "compacted": ("The topic loses messages whose key comes again; a period is then read once.", "compacted=True"),
         "longest_record": ("In characters; a longer value is quarantined.", "longest_record=1_000_000"),
+    },
+    "Http": {
+        **_EVERY,
+        "base": ("The API's address; nothing else is asked, and no redirect followed.", 'base="https://api.shop.example/v1"'),
+        "path": ("What is asked for.", 'path="/orders"'),
+        "parameters": ("Sent with every request; {start}, {end} (UTC, as 2026-01-05T00:00:00Z) and {ds} are the period's.", 'parameters={"from": "{start}", "to": "{end}"}'),
+        "pages": ("How the next page is found: ByPage, ByOffset, ByCursor or ByLink.", ""),
+        "records": ("Where in a page's document the list of records is; empty if the document is the list.", 'records="data.items"'),
+        "auth": ("The environment variable <NAME>_TOKEN holds the token, or <NAME>_TOKEN_FILE names the file that does.", 'auth="shop"'),
+        "auth_header": ("The header that carries the token.", 'auth_header="X-Api-Key"'),
+        "auth_scheme": ("The word before the token.", 'auth_scheme=""'),
+        "rate": ("How many requests a second are made at most.", "rate=5.0"),
+        "attempts": ("How often a page is asked for before the run gives up.", "attempts=5"),
+        "timeout_seconds": ("How long one answer may take.", "timeout_seconds=30"),
+        "most_pages": ("A period with more pages stops.", "most_pages=10_000"),
+        "most_megabytes": ("A period with more bytes stops.", "most_megabytes=200"),
     },
 }  # fmt: skip
