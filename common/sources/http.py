@@ -31,7 +31,7 @@ class Http(DeclaredSource):
 
     base: str
     path: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
     pages: Pages = field(default_factory=ByPage)
     records: str = ""
     auth: str | None = None

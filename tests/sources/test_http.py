@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -138,6 +141,28 @@ def test_a_resumed_run_does_not_pay_twice(asked: Asked) -> None:
     asked.api.asked.clear()
     assert asked.count() == 3
     assert asked.api.asked == ["2", "3"]
+
+
+def test_pages_of_the_day_before_are_asked_for_anew(asked: Asked) -> None:
+    asked.count()
+    [folder] = (asked.lake / ".pages/churn").glob("*/*")
+    for hours, requests in ((23, 0), (25, 3)):
+        os.utime(folder, (0, time.time() - hours * 3600))
+        asked.api.asked.clear()
+        assert (asked.count(), len(asked.api.asked)) == (3, requests)
+
+
+def test_a_remote_lake_leaves_no_pages_beside_itself(
+    asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    source = asked.source()
+    source.period = replace(source.period, raw="s3://lake/raw/churn")
+    source.period.__dict__["taken"] = {}
+    assert source.holds().records == 3
+    [folder] = tmp_path.glob("feature-pages-*")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert hash(source.declared)
 
 
 def test_kept_pages_are_private_and_hold_no_token(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
