@@ -32,8 +32,8 @@ PARENT = "OPENLINEAGE_PARENT_ID"
 NOT_FOR_JOBS = ("AIRFLOW", "_AIRFLOW", "ALERT_")
 
 
-# What Spark may still log, with the lines of its traces, after the job's last line; see conf/spark/log4j2.properties.
-SPARK_LOG = re.compile(r"\d\d:\d\d:\d\d (WARN|ERROR|FATAL) |\s")
+# Lines of the log, and of its traces. They come by another pipe than the job's last line, so they may arrive behind it.
+LOG_LINE = re.compile(r"\d\d:\d\d:\d\d |\s")
 
 
 class Submission(SparkSubmitHook):
@@ -59,7 +59,7 @@ class Submission(SparkSubmitHook):
     def _listened(self, lines: Iterator[str]) -> Iterator[str]:
         last = ""
         for line in lines:
-            if line.strip() and not SPARK_LOG.match(line):
+            if line.strip() and not LOG_LINE.match(line):
                 last = line
             yield line
         self.said = job_line(last)

@@ -101,7 +101,8 @@ class Contract:
         require(version > 0, f"{subject}: feature version {version} is not allowed; expected 1 or more")
         spans = {"retention_days": self.retention_days, LATENESS[self.every]: self.lateness}
         for name, days in {**spans, "a feature's window": self.features.window_days}.items():
-            require(days <= LONGEST_DAYS, f"{subject}: {name} {days} is over {LONGEST_DAYS:,}; lower it")
+            years = ", a hundred years" if self.every == DAY else ""
+            require(days <= LONGEST_DAYS, f"{subject}: {name} {days} is over {LONGEST_DAYS:,}{years}; lower it")
         require(self.retention_days > 7, f"{subject}: retention_days {self.retention_days}; expected more than 7")
         self._check_features(subject)
         self._check_quality(subject)

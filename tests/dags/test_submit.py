@@ -90,6 +90,15 @@ def test_the_job_line_is_kept_without_message_examples_or_paths(operator: JobOpe
     assert not {"message", "lake", "examples"} & set(json.dumps(kept).replace('"', " ").split())
 
 
+@pytest.mark.parametrize(
+    "line", ["10:00:00 validate churn 2026-01-05: done", "10:00:00 WARN Executor: slow", "  at java"]
+)
+def test_a_line_of_the_log_may_arrive_behind_the_jobs_line(operator: JobOperator, tmp_path: Path, line: str) -> None:
+    spark_submit(tmp_path, f"echo '{json.dumps({**SAID, 'outcome': 'done'})}'; echo '{line}'")
+    kept, _ = run(operator)
+    assert kept["outcome"] == "done"
+
+
 def test_a_job_does_not_inherit_the_secrets_of_airflow(
     operator: JobOperator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

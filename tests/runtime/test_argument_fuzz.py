@@ -51,13 +51,13 @@ typed = st.text(st.characters(exclude_characters="\x00"), max_size=12)  # no arg
 words = st.one_of(typed, st.sampled_from(HOSTILE), st.sampled_from(OPTIONS), st.sampled_from(VERBS))
 
 
-@pytest.mark.parametrize("name", ["a job", "features", "status", "report", "quarantine"])
+@pytest.mark.parametrize("name", ["a job", "features", "status", "console", "quarantine"])
 def test_arbitrary_arguments_end_in_a_known_way(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _fuzz(COMMANDS[name][0], 40, tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["a job", "features", "status", "report", "quarantine"])
+@pytest.mark.parametrize("name", ["a job", "features", "status", "console", "quarantine"])
 def test_many_arbitrary_arguments_end_in_a_known_way(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

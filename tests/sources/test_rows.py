@@ -49,9 +49,8 @@ def test_a_period_is_asked_for_when_it_is_over_and_settled(settle: int, over: bo
             source.holds()
 
 
-def test_an_empty_period_is_missing_or_empty_as_declared() -> None:
-    assert opened(records=0).holds().units == ()
-    assert opened(records=0, on_empty="accept").holds().records == 0
+def test_an_empty_period_holds_no_records() -> None:
+    assert opened(records=0).holds().records == 0
 
 
 def test_a_number_of_records_that_nobody_knows_is_no_zero() -> None:
