@@ -122,6 +122,17 @@ def test_killed_at_any_moment_leaves_old_or_new(tmp_path: Path, sql: psycopg.Con
     pytest.fail("the delivery never ended")
 
 
+def refusal(tmp_path: Path, sql: psycopg.Connection[Any], statement: str, error: type[PipelineError]) -> str:
+    """What delivering a second version says, once the statement has changed the warehouse that holds the first."""
+    publish(tmp_path, ONE, TABLE)
+    deliver_day(tmp_path, DAY, "warehouse")
+    sql.execute(statement)  # type: ignore[call-overload]
+    publish(tmp_path, TWO, TABLE)
+    with pytest.raises(error) as refused:
+        deliver_day(tmp_path, DAY, "warehouse")
+    return str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
@@ -133,13 +144,7 @@ def test_killed_at_any_moment_leaves_old_or_new(tmp_path: Path, sql: psycopg.Con
     ],
 )
 def test_another_target_is_refused(tmp_path: Path, sql: psycopg.Connection[Any], statement: str, said: str) -> None:
-    publish(tmp_path, ONE, TABLE)
-    deliver_day(tmp_path, DAY, "warehouse")
-    sql.execute(statement)  # type: ignore[call-overload]
-    publish(tmp_path, TWO, TABLE)
-    with pytest.raises(UsageError) as refused:
-        deliver_day(tmp_path, DAY, "warehouse")
-    assert said in str(refused.value)
+    assert said in refusal(tmp_path, sql, statement, UsageError)
 
 
 @pytest.mark.parametrize(
@@ -171,13 +176,7 @@ def test_another_target_is_refused(tmp_path: Path, sql: psycopg.Connection[Any],
 def test_a_warehouse_that_refuses_keeps_the_old_day(
     tmp_path: Path, sql: psycopg.Connection[Any], statement: str, error: type[PipelineError], said: str
 ) -> None:
-    publish(tmp_path, ONE, TABLE)
-    deliver_day(tmp_path, DAY, "warehouse")
-    sql.execute(statement)  # type: ignore[call-overload]
-    publish(tmp_path, TWO, TABLE)
-    with pytest.raises(error) as refused:
-        deliver_day(tmp_path, DAY, "warehouse")
-    assert said in str(refused.value)
+    assert said in refusal(tmp_path, sql, statement, error)
     assert held(sql) == as_text(ONE)
     assert sql.execute("SELECT version FROM marts.delivered_days").fetchall() == [(0,)]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,25 +21,12 @@ from common.lake import delta_log
 from common.orchestration.job import Line
 from common.sources.kafka import Kafka, OpenedTopic
 from common.sources.source import SourceListing
-from tests.support.kafka import Broker, broker
+from tests.support.kafka import Broker
 from tests.support.landing import PURCHASE
 from tests.support.play_lake import PlayLake
 
 DAY, NEXT = "2026-01-05", "2026-01-06"
 ORDERS = Kafka(cluster="shop", topic="orders")
-
-
-@pytest.fixture(scope="module")
-def server(spark: object) -> Iterator[Broker]:
-    with broker(spark) as started:
-        yield started
-
-
-@pytest.fixture
-def shop(server: Broker, monkeypatch: pytest.MonkeyPatch) -> Broker:
-    monkeypatch.setenv("SHOP_KAFKA", server.address)
-    server.topic("orders", 2)
-    return server
 
 
 def sold(shop: Broker, name: str, at: str, partition: int = 0, **message: Any) -> None:

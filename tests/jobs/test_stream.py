@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -18,7 +17,7 @@ from common.sources.kafka import Kafka
 from jobs.backfill import CHAIN
 from jobs.stream import stream
 from tests.support.boundaries import boundaries, only
-from tests.support.kafka import Broker, broker
+from tests.support.kafka import Broker
 from tests.support.landing import PURCHASE
 from tests.support.play_lake import PlayLake
 
@@ -31,19 +30,6 @@ USUAL = {"available_now": True, "every": 1.0, "most_records": 100, "online": Fal
 
 class KilledError(Exception):
     """Stands for the end of the process."""
-
-
-@pytest.fixture(scope="module")
-def server(spark: object) -> Iterator[Broker]:
-    with broker(spark) as started:
-        yield started
-
-
-@pytest.fixture
-def shop(server: Broker, monkeypatch: pytest.MonkeyPatch) -> Broker:
-    monkeypatch.setenv("SHOP_KAFKA", server.address)
-    server.topic("orders", 2)
-    return server
 
 
 def sold(shop: Broker, name: str, at: str, partition: int = 0, value: str | None = None) -> None:
