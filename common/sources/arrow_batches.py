@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.sources.text_records import ParsedBlock, count_lines
+from common.sources.files.text_records import ParsedBlock, count_lines
 
 
 def schema(columns: Sequence[str]) -> str:

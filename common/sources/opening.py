@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from common.contracts import layout
 from common.contracts.declared_source import Files
-from common.sources.landing import Landing
+from common.sources.files.landing import Landing
 from common.sources.source import Period, Source
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from common.contracts.contract import Files
 from common.errors import ContractViolationError, SourceMissingError, UnbalancedBooksError
 from common.orchestration import run_log
 from common.orchestration.job import describe, run_day
-from common.sources.landing import Landing
+from common.sources.files.landing import Landing
 from common.sources.source import SourceListing
 from jobs.ingest import INGEST
 from tests.support.landing import PURCHASE

@@ -13,7 +13,7 @@ from common.lake.files import write_json
 from common.orchestration import stages
 from common.orchestration.whole_logs import WholeLogs
 from common.planning.landed import LARGE, DayInLanding
-from common.sources.landing import Landing
+from common.sources.files.landing import Landing
 from tests.support.long_lake import LongLake
 
 DS = date(2026, 1, 5)

@@ -9,7 +9,7 @@ import pytest
 
 from common.contracts.aggregates import Pick
 from common.contracts.contract import Column, Contract, Feature, Features
-from common.sources.landing import Landing
+from common.sources.files.landing import Landing
 from tests.support.bad_inputs import FILES, BadInput
 
 DS = date(2026, 1, 5)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from common.contracts import datasets
 from common.contracts.column import Column
-from common.sources.landing import Landing
-from common.sources.parquet_batches import can_be
+from common.sources.files.landing import Landing
+from common.sources.files.parquet_batches import can_be
 from common.sources.source import SourceUnit
 from tests.support.landing import PURCHASE
 

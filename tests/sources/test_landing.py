@@ -18,11 +18,11 @@ from common.contracts.aggregates import Pick
 from common.contracts.contract import Column, Contract, Feature, Features, Files
 from common.errors import ContractDeclarationError, SourceMissingError, UsageError
 from common.runtime.settings import ROOT
-from common.sources import completeness
-from common.sources.first_rows import read_sample
-from common.sources.landing import Landing
-from common.sources.landing_files import FORMATS, format_of, landed_files
-from common.sources.parquet_batches import can_be, parquet_batches
+from common.sources.files import completeness
+from common.sources.files.landing import Landing
+from common.sources.files.landing_files import FORMATS, format_of, landed_files
+from common.sources.files.parquet_batches import can_be, parquet_batches
+from common.sources.guessing.first_rows import read_sample
 
 DS = date(2026, 1, 5)
 ROUNDED = "9.007199254740992e+15"

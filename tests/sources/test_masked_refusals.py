@@ -10,7 +10,7 @@ import pytest
 
 from common.contracts import datasets
 from common.contracts.contract import Contract
-from common.sources.landing import Landing
+from common.sources.files.landing import Landing
 
 PURCHASES = datasets.load("transactions").contract
 PERSONAL = replace(PURCHASES, columns=tuple(replace(each, sensitive=each.name == "age") for each in PURCHASES.columns))

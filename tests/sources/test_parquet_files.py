@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from common.sources import parquet_files
-from common.sources.landing import Landing
+from common.sources.files import parquet_files
+from common.sources.files.landing import Landing
 from tests.sources.test_landing import folder, landing
 
 __all__ = ["folder"]

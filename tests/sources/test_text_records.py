@@ -17,12 +17,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from common.contracts.column import Column
-from common.sources import text_records
 from common.sources.arrow_batches import plain_batch
-from common.sources.csv_records import MOST_NAMES, check_header, count_csv_lines, csv_batches, csv_header
-from common.sources.json_records import json_batches, require_json_lines
-from common.sources.parquet_batches import parquet_batches
-from common.sources.text_records import ParsedBlock, RefusedFileError, TextFile, split_header
+from common.sources.files import text_records
+from common.sources.files.csv_records import MOST_NAMES, check_header, count_csv_lines, csv_batches, csv_header
+from common.sources.files.json_records import json_batches, require_json_lines
+from common.sources.files.parquet_batches import parquet_batches
+from common.sources.files.text_records import ParsedBlock, RefusedFileError, TextFile, split_header
 from common.sources.unknown_names import MOST_COUNTED, MOST_SHOWN
 
 LONGEST = 300_000

@@ -20,7 +20,7 @@ from common.orchestration import stages, verdicts
 from common.runtime.code_version import day_fingerprint
 from common.runtime.run import Run
 from common.runtime.settings import load_settings
-from common.sources.landing import Landing
+from common.sources.files.landing import Landing
 
 COUNTS = {"rules": 12, "passed": 12}
 

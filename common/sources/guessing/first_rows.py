@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from common.errors import UsageError
-from common.sources.csv_records import MOST_NAMES
-from common.sources.json_records import require_json_lines
-from common.sources.landing_files import FORMATS, format_of
-from common.sources.text_records import LONGEST_LINE, RefusedFileError
+from common.sources.files.csv_records import MOST_NAMES
+from common.sources.files.json_records import require_json_lines
+from common.sources.files.landing_files import FORMATS, format_of
+from common.sources.files.text_records import LONGEST_LINE, RefusedFileError
 
 MOST_ROWS = 100_000
 MOST_CHARACTERS = 64_000_000
@@ -123,7 +123,7 @@ def _json(file: Path) -> Sample:
 def _parquet(file: Path) -> Sample:
     from pyarrow import fs
 
-    from common.sources.parquet_files import open_parquet, read_batches
+    from common.sources.files.parquet_files import open_parquet, read_batches
 
     with open_parquet(fs.LocalFileSystem(), str(file)) as rows:
         names = rows.schema_arrow.names

@@ -10,7 +10,7 @@ from itertools import combinations
 
 from common.contracts.column import RESERVED
 from common.names import LONGEST_NAME
-from common.sources.first_rows import Sample
+from common.sources.guessing.first_rows import Sample
 
 MOST_VALUES = 12  # of a column that is taken for a category
 TYPES_BY_FORM = (

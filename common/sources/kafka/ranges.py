@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from common.sources.kafka_client import FoundOffset
+from common.sources.kafka.client import FoundOffset
 
 
 class AskedTopic(Protocol):

@@ -16,9 +16,9 @@ from common.days import day_range
 from common.errors import ContractDeclarationError, PipelineError, SourceMissingError, require
 from common.lake.delta_log import TableLog
 from common.names import NAME
-from common.sources.kafka_client import KafkaTopic, kafka_address, unread
-from common.sources.kafka_messages import KEY, PARTITION, VALUE, MessageReader
-from common.sources.kafka_ranges import FoundRanges, KeptRanges, OffsetRange, PeriodOffsets, lost
+from common.sources.kafka.client import KafkaTopic, kafka_address, unread
+from common.sources.kafka.messages import KEY, PARTITION, VALUE, MessageReader
+from common.sources.kafka.ranges import FoundRanges, KeptRanges, OffsetRange, PeriodOffsets, lost
 from common.sources.rows import is_over, require_over
 from common.sources.source import Period, Source, SourceListing, SourceUnit
 
@@ -210,7 +210,7 @@ class OpenedTopic(Source):
 
     def read(self, spark: SparkSession, listing: SourceListing) -> DataFrame:
         from common.runtime import plan_size
-        from common.sources.kafka_reader import beside_columns
+        from common.sources.kafka.reader import beside_columns
 
         declared, contract = self.declared, self.period.contract
         ranges = {number: each for number, each in (self.ranges or {}).items() if each}
@@ -227,14 +227,14 @@ class OpenedTopic(Source):
         return plan_size.by_size(records, USUAL_BYTES * sum(map(len, ranges.values())))
 
     def _messages(self, spark: SparkSession, ranges: Mapping[int, OffsetRange], has_headers: bool = False) -> DataFrame:
-        from common.sources.kafka_reader import messages_of
+        from common.sources.kafka.reader import messages_of
 
         return messages_of(spark, kafka_address(self.declared.cluster), self.declared.topic, ranges, has_headers)
 
     def _scan(
         self, spark: SparkSession, ranges: Mapping[int, OffsetRange], moment: datetime, now: datetime
     ) -> dict[int, int]:
-        from common.sources.kafka_reader import first_between
+        from common.sources.kafka.reader import first_between
 
         messages = self._messages(spark, {number: each for number, each in ranges.items() if each})
         return {number: each.end for number, each in ranges.items()} | first_between(messages, moment, now)

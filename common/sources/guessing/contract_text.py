@@ -9,8 +9,8 @@ from pathlib import Path
 from common.contracts.contract import LINE, Files
 from common.errors import UsageError
 from common.names import NAME
-from common.sources.first_rows import Sample, read_sample
-from common.sources.guess import Guess, event_time_of, guess_columns, keys_of
+from common.sources.guessing.first_rows import Sample, read_sample
+from common.sources.guessing.guess import Guess, event_time_of, guess_columns, keys_of
 
 PERSONAL = re.compile(r"(^|_)(name|email|mail|phone|mobile|address|street|birth\w*|iban|ssn|passport)($|_)")
 TRANSFORMS = '''"""What is particular to {name}: pure functions of rows."""

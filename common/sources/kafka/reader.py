@@ -10,9 +10,9 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from common.sources.kafka_client import KafkaAddress
-from common.sources.kafka_messages import PARTITION
-from common.sources.kafka_ranges import OffsetRange
+from common.sources.kafka.client import KafkaAddress
+from common.sources.kafka.messages import PARTITION
+from common.sources.kafka.ranges import OffsetRange
 
 
 def messages_of(

@@ -10,9 +10,9 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from common.sources.kafka import Kafka
-from common.sources.kafka_client import KafkaTopic, kafka_address, unread
-from common.sources.kafka_messages import PARTITION
+from common.sources.kafka.client import KafkaTopic, kafka_address, unread
+from common.sources.kafka.messages import PARTITION
+from common.sources.kafka.topic import Kafka
 
 # Gets the offset after the last one of each partition, and what identifies the micro-batch.
 Take = Callable[[dict[int, int], str], object]

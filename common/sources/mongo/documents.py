@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from common.contracts.contract import Contract
 from common.sources.arrow_batches import record_batch, refused_batch
+from common.sources.files.text_records import ParsedBlock, decimal_marks
 from common.sources.json_values import is_text
-from common.sources.text_records import ParsedBlock, decimal_marks
 from common.sources.unknown_names import UnknownNames
 
 ROWS_A_BATCH = 10_000

@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from common.contracts.column import Column
+from common.sources.files.text_records import Lines, ParsedBlock, RefusedFileError, Shown, decimal_marks, is_blank
 from common.sources.json_values import JsonNumber, is_text, plain_text
-from common.sources.text_records import Lines, ParsedBlock, RefusedFileError, Shown, decimal_marks, is_blank
 from common.sources.unknown_names import UnknownNames
 
 # A line that ends so leaves a value open in which an object may stand on the next line.

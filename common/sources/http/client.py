@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from common.errors import SourceUnreachableError, UsageError
 from common.printable import printable
 from common.sources.credentials import from_environment
-from common.sources.http_pages import SHOWN, Page, origin
+from common.sources.http.paging import SHOWN, Page, origin
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response

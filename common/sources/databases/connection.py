@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from common.errors import PipelineError, SourceUnreachableError, UsageError
-from common.sources.database import Address, DatabaseColumn
+from common.sources.databases.dialects import Address, DatabaseColumn
 
 Answer = TypeVar("Answer")
 

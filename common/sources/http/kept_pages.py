@@ -13,7 +13,7 @@ from pathlib import Path
 
 from common.errors import UsageError
 from common.lake.files import is_local, local_path
-from common.sources.http_pages import Page
+from common.sources.http.paging import Page
 from common.sources.source import Period
 
 KEPT_SECONDS = 24 * 3600

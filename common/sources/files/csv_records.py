@@ -11,7 +11,15 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from common.sources.text_records import Lines, ParsedBlock, RefusedFileError, Shown, TextFile, count_lines, is_blank
+from common.sources.files.text_records import (
+    Lines,
+    ParsedBlock,
+    RefusedFileError,
+    Shown,
+    TextFile,
+    count_lines,
+    is_blank,
+)
 
 MOST_NAMES = 5_000
 # The longest record is declared in the contract; Python's own limit of 131,072 characters a field must not cut in.

@@ -6,8 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 
-from common.sources.database import DatabaseColumn
-from common.sources.database_query import EVERY_ROW
+from common.sources.databases.dialects import DatabaseColumn
+from common.sources.databases.query import EVERY_ROW
 
 
 def conditions(name: str, column: DatabaseColumn, least: str | None, most: str | None, parts: int) -> list[str]:

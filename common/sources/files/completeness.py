@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from common.lake.files import read_json
-from common.sources.landing_files import landed_states
+from common.sources.files.landing_files import landed_states
 
 MANIFEST = ".json"
 FORM = '{"files": [{"name": "a.csv", "size": 1024}]}, sizes in bytes'

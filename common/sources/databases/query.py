@@ -11,7 +11,7 @@ import pyarrow as pa
 from common.contracts.contract import Contract
 from common.errors import UsageError
 from common.names import did_you_mean
-from common.sources.database import DatabaseColumn, Engine
+from common.sources.databases.dialects import DatabaseColumn, Engine
 
 # The column, besides those of the contract, that divides the table.
 DIVIDES = "_divides"

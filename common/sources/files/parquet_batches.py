@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from common.contracts.column import Column
 from common.sources.arrow_batches import record_batch, refused_batch
-from common.sources.parquet_files import is_text, text_sizes, value_type
-from common.sources.text_records import ParsedBlock, decimal_marks
+from common.sources.files.parquet_files import is_text, text_sizes, value_type
+from common.sources.files.text_records import ParsedBlock, decimal_marks
 
 EXACT_BELOW = 2**53  # a float holds every smaller whole number
 

@@ -12,9 +12,9 @@ from common.contracts.declared_source import DeclaredSource, require_least
 from common.errors import PipelineError, UsageError, require
 from common.names import NAME, did_you_mean
 from common.sources.arrow_batches import schema
-from common.sources.documents import DocumentReader
-from common.sources.mongo_connection import MongoAddress, mongo_address
-from common.sources.mongo_values import bson_json, bson_text
+from common.sources.mongo.bson_text import bson_json, bson_text
+from common.sources.mongo.connection import MongoAddress, mongo_address
+from common.sources.mongo.documents import DocumentReader
 from common.sources.rows import OpenedOnce, require_over, require_timely
 from common.sources.source import Period, Source, SourceListing, SourceUnit
 

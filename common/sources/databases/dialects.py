@@ -10,7 +10,7 @@ import pyarrow as pa
 from common.contracts.column import Column
 from common.errors import UsageError
 from common.sources.credentials import from_environment
-from common.sources.parquet_batches import can_be
+from common.sources.files.parquet_batches import can_be
 
 FORM = "postgresql://user:password@host:port/name, or mysql://… for MySQL and MariaDB"
 # Of java.sql.Types, what the values are; all others are text.

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from common.contracts.declared_source import DeclaredSource, require_least
 from common.errors import SourceUnreachableError, UsageError, require
 from common.names import NAME
-from common.sources.documents import DocumentReader
-from common.sources.http_client import MEGABYTE, Auth, Client
-from common.sources.http_kept import KeptPages
-from common.sources.http_pages import ByPage, Page, Pages, json_text, records_of, value_text, with_parameters
+from common.sources.http.client import MEGABYTE, Auth, Client
+from common.sources.http.kept_pages import KeptPages
+from common.sources.http.paging import ByPage, Page, Pages, json_text, records_of, value_text, with_parameters
+from common.sources.mongo.documents import DocumentReader
 from common.sources.rows import OpenedOnce, require_over
 from common.sources.source import Period, Source, SourceListing, SourceUnit
 

@@ -12,13 +12,13 @@ import pyarrow as pa
 from common.contracts.declared_source import DeclaredSource, require_least
 from common.errors import PipelineError, SourceUnreachableError, require
 from common.names import NAME
-from common.sources.database import DatabaseColumn, address
-from common.sources.database_query import DIVIDES, EVERY_ROW, TableQuery, quoted_table
-from common.sources.database_ranges import conditions
-from common.sources.jdbc_connection import JdbcConnection
+from common.sources.databases.connection import JdbcConnection
+from common.sources.databases.dialects import DatabaseColumn, address
+from common.sources.databases.query import DIVIDES, EVERY_ROW, TableQuery, quoted_table
+from common.sources.databases.ranges import conditions
+from common.sources.files.text_records import decimal_marks
 from common.sources.rows import OpenedOnce, require_over, require_timely
 from common.sources.source import Period, Source, SourceListing, SourceUnit
-from common.sources.text_records import decimal_marks
 from common.sources.unknown_names import UnknownNames
 
 if TYPE_CHECKING:

@@ -19,15 +19,15 @@ from common.contracts.sensitive import shown_names
 from common.errors import SourceMissingError
 from common.lake.files import locate
 from common.runtime import plan_size
-from common.sources import completeness
 from common.sources.arrow_batches import plain_batch, record_batch, refused_batch, schema
-from common.sources.csv_records import check_header, count_csv_lines, csv_batches, csv_header
-from common.sources.json_records import json_batches, require_json_lines
-from common.sources.landing_files import LandedFile, landed_files, landed_states
-from common.sources.parquet_batches import can_be, parquet_batches
-from common.sources.parquet_files import ROWS_A_BATCH, open_parquet, read_batches, require_bounded
+from common.sources.files import completeness
+from common.sources.files.csv_records import check_header, count_csv_lines, csv_batches, csv_header
+from common.sources.files.json_records import json_batches, require_json_lines
+from common.sources.files.landing_files import LandedFile, landed_files, landed_states
+from common.sources.files.parquet_batches import can_be, parquet_batches
+from common.sources.files.parquet_files import ROWS_A_BATCH, open_parquet, read_batches, require_bounded
+from common.sources.files.text_records import ParsedBlock, RefusedFileError, TextFile, count_lines, split_header
 from common.sources.source import Source, SourceListing, SourceUnit
-from common.sources.text_records import ParsedBlock, RefusedFileError, TextFile, count_lines, split_header
 from common.sources.unknown_names import UnknownNames
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from common.sources.text_records import RefusedFileError
+from common.sources.files.text_records import RefusedFileError
 
 ROWS_A_BATCH = 50_000
 BYTES_A_BATCH = 64 << 20
