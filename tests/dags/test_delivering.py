@@ -23,7 +23,7 @@ dags = {name: dag for name, dag in bag.dags.items() if "_to_" in name}
 if bag.import_errors:
     raise SystemExit("\\n".join(bag.import_errors.values()))
 
-from dags.delivery import days_published
+from dags.delivering import days_published
 
 events = {"published/churn": [Event(extra={"ds": ds}) for ds in ("2026-01-06", "2026-01-04..2026-01-05", "2026-01-09")]}
 print(json.dumps({
