@@ -24,7 +24,7 @@ class DayInLanding:
         known = self._state.facts if self._state else {}
         if known.get("code") != self._run.code:
             return str(known.get("source", ""))
-        return open_source(self._run, known.get("sources", {})).fingerprint()
+        return open_source(self._run, {"files": [], **known.get("sources", {})}).fingerprint()
 
     @cached_property
     def arrived(self) -> bool:
