@@ -65,14 +65,36 @@ def hold_here(lake: str, name: str, wait_seconds: float) -> Iterator[None]:
     if mine in _held:
         yield
         return
-    with _opened(path, lake) as handle:
-        _take(handle.fileno(), path, wait_seconds)
-        _sign(handle, lake)
+    with _locked(path, lake, wait_seconds):
         _held.add(mine)
         try:
             yield
         finally:
             _held.discard(mine)
+
+
+@contextmanager
+def _locked(path: Path, lake: str, wait_seconds: float) -> Iterator[None]:
+    """Holds the lock on the file, which goes with its holder, so that locks do not pile up with the days."""
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        with _opened(path, lake) as handle:
+            _take(handle.fileno(), path, deadline, wait_seconds)
+            if not _is_at(handle, path):
+                continue  # the holder that was waited for has removed it
+            try:
+                _sign(handle, lake)
+                yield
+            finally:
+                with suppress(OSError):
+                    path.unlink()
+            return
+
+
+def _is_at(handle: TextIO, path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(handle.fileno()), path.stat())
+    return False
 
 
 def _mine(lake: str, name: str) -> tuple[Path, int]:
@@ -103,20 +125,24 @@ def _writable(lake: str) -> Iterator[None]:
         ) from error
 
 
-def _take(descriptor: int, path: Path, wait_seconds: float) -> None:
-    deadline = time.monotonic() + wait_seconds
+def _take(descriptor: int, path: Path, deadline: float, wait_seconds: float) -> None:
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                holder = path.read_text() or "another process"
                 raise LockedError(
-                    f"{path.stem} is held by {holder}; waited {wait_seconds:g} s. "
+                    f"{path.stem} is held by {_holder(path)}; waited {wait_seconds:g} s. "
                     "Let that run finish, or raise lock_wait_seconds in conf."
                 ) from None
             time.sleep(POLL_SECONDS)
+
+
+def _holder(path: Path) -> str:
+    with suppress(FileNotFoundError):
+        return path.read_text() or "another process"
+    return "another process"
 
 
 def _folder(lake: str) -> Path:
