@@ -15,8 +15,7 @@ from common.lake import data_files
 from common.lake.commit_metadata import arrow_commit
 from common.lake.data_files import DataFile
 from common.lake.decisions import DecidedMeanwhileError
-from common.lake.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference
-from common.lake.slices import slice_predicate
+from common.lake.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference, to_do
 from common.lake.spark_tables import values_as_text
 from common.runtime import plan_size
 
@@ -41,7 +40,7 @@ def _files_to_read(run: Run, diff: SliceDifference) -> list[DataFile]:
 
 def apply(run: Run, diff: SliceDifference, books: Mapping[str, Any]) -> int:
     """Return the version that was made."""
-    rows = diff.rows if isinstance(diff.rows, pa.Table) else diff.rows.toArrow()
+    rows = diff.as_arrow()
     # Opened before the commit is signed: whatever is committed from now on meets Delta's own check.
     stored = diff.decision.opened()
     # A column that the contract gained stands last in the table, whatever its place in the contract.
@@ -71,17 +70,9 @@ def _committed_all_the_same(run: Run, diff: SliceDifference, error: Exception) -
 def _merge(
     run: Run, diff: SliceDifference, rows: pa.Table, stored: DeltaTable, commit: CommitProperties
 ) -> TableMerger:
-    names = diff.table.names
-    condition = [slice_predicate(diff.touched, "t."), *[f't."{name}" = s."{name}"' for name in diff.table.identity]]
-    if diff.change.updated or diff.change.deleted:
-        # Rows to insert match nothing, so leave them out of the join.
-        condition.append(f"s.{ACTION} <> '{INSERT}'")
-    elif diff.skips_other_arrivals:
-        condition.append(f"t.arrived = '{run.ds}'")
-    values = {f'"{name}"': f's."{name}"' for name in names}
     return (
-        stored.merge(rows, " AND ".join(condition), "s", "t", commit_properties=commit)
-        .when_matched_delete(f"s.{ACTION} = '{DELETE}'")
-        .when_matched_update(values, f"s.{ACTION} = '{UPDATE}'")
-        .when_not_matched_insert(values, f"s.{ACTION} = '{INSERT}'")
+        stored.merge(rows, diff.same_row(run.ds), "s", "t", commit_properties=commit)
+        .when_matched_delete(to_do(DELETE))
+        .when_matched_update(diff.values, to_do(UPDATE))
+        .when_not_matched_insert(diff.values, to_do(INSERT))
     )

@@ -67,10 +67,9 @@ def recounted(run: Run, table: Table, facts: Mapping[str, Any]) -> dict[str, Any
 
     Rows that the table does not hold, such as refused ones, may be others while its own rows are the same.
     """
-    log = delta_log.TableLog(run.path(table)).since_day(run.ds)
-    mine = (commit.books for commit in log if commit.complete and commit.books["job"] == run.job)
-    last = next((books for books in mine if books["ds"] == str(run.ds)), {})
-    differs = any(name in last and last[name] != value for name, value in facts.items())
+    last = delta_log.newest_commit(run.path(table), run.job, str(run.ds), complete=True)
+    before = last.books if last else {}
+    differs = any(name in before and before[name] != value for name, value in facts.items())
     return {**facts, **({"recounted": True} if differs else {})}
 
 

@@ -187,11 +187,12 @@ def commits(uri: str, limit: int | None = None) -> list[Commit]:
     return list(islice(TableLog(uri), limit))
 
 
-def newest_commit(uri: str, job: str, ds: str | None = None) -> Commit | None:
-    """The last commit of a job, of one day if `ds` names it."""
+def newest_commit(uri: str, job: str, ds: str | None = None, *, complete: bool = False) -> Commit | None:
+    """The last commit of a job, of one day if `ds` names it; with `complete`, the last one that ended its day."""
     log = TableLog(uri)
     candidates = iter(log) if ds is None else log.since_day(from_text(ds))
     for commit in candidates:
-        if commit.books.get("job") == job and ds in (None, commit.books.get("ds")):
+        of_job = commit.books.get("job") == job and ds in (None, commit.books.get("ds"))
+        if of_job and (commit.complete or not complete):
             return commit
     return None

@@ -17,7 +17,8 @@ from common.errors import LakeNotWritableError
 from common.lake import delta_log, table_properties
 from common.lake.commit_metadata import arrow_commit
 from common.lake.locks import committing
-from common.lake.slices import Replacement, Slice, replace_slice
+from common.lake.slices import Replacement, replace_slice
+from common.lake.sql_conditions import Slice
 
 if TYPE_CHECKING:
     from common.runtime.run import Run

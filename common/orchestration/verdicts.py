@@ -16,7 +16,7 @@ from common.days import from_text
 from common.lake import delta_log, small_tables
 from common.lake.delta_log import Commit
 from common.lake.files import read_json
-from common.lake.slices import Slice
+from common.lake.sql_conditions import Slice
 from common.orchestration import run_log
 
 if TYPE_CHECKING:
