@@ -166,6 +166,11 @@ def day_range(day: date, before: int, after: int = 0) -> list[date]:
     return days_between(shifted(day, -before), shifted(day, after))
 
 
+def range_text(first: object, last: object) -> str:
+    """`2026-01-05`, or `2026-01-05..2026-01-07`: as commands take it and people read it."""
+    return str(first) if str(first) == str(last) else f"{first}..{last}"
+
+
 def consecutive(days: Iterable[date]) -> list[list[date]]:
     """The periods in order, each row of neighbours as one list."""
     rows: list[list[date]] = []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from common.errors import UsageError
 
@@ -22,6 +23,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         if close := get_close_matches(word, choices, n=1):
             return f" (did you mean {choices[close[0]]}?)"
     return ""
+
+
+def repeated(names: Sequence[str]) -> list[str]:
+    return sorted(name for name, count in Counter(names).items() if count > 1)
 
 
 def require_name(name: str, what: str) -> str:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from common.contracts import datasets
 from common.days import HOUR
 from common.errors import UsageError
-from common.runtime.settings import CONF, Settings, environments, load_settings
+from common.runtime.settings import CONF, Settings, environments, load_settings, problems
 from dags.alerts import Receivers
 
 # SCHEDULE: another file than the project's own.
@@ -131,8 +131,7 @@ def read(content: Any, names: list[str], env: str) -> Schedule:
             alerts=Receivers(**_part(parts, "alerts")),
         )
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
-        raise UsageError(f"{FILE.name} is wrong: {problems}") from None
+        raise UsageError(f"{FILE.name} is wrong: {problems(error)}") from None
 
 
 def _parts(content: Any, place: str, known: Iterable[str]) -> dict[str, Any]:

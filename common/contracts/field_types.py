@@ -39,6 +39,11 @@ def require_types(declared: Any, subject: str, but: tuple[str, ...] = ()) -> Non
             object.__setattr__(declared, field.name, field.default)
 
 
+def base_type(type_: str) -> str:
+    """`decimal` of `decimal(10,2)`."""
+    return type_.partition("(")[0]
+
+
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -11,12 +11,10 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.table import TableMerger
 
 from common.errors import LakeNotWritableError
-from common.lake import data_files
 from common.lake.commit_metadata import arrow_commit
 from common.lake.data_files import DataFile
 from common.lake.decisions import DecidedMeanwhileError
 from common.lake.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference, to_do
-from common.lake.spark_tables import values_as_text
 from common.runtime import plan_size
 
 if TYPE_CHECKING:
@@ -34,7 +32,7 @@ def fits(run: Run, diff: SliceDifference) -> bool:
 
 
 def _files_to_read(run: Run, diff: SliceDifference) -> list[DataFile]:
-    files = data_files.files(run.path(diff.table), **values_as_text(diff.touched))
+    files = diff.stored_files(run)
     return [file for file in files if file.covers("arrived", str(run.ds))] if diff.skips_other_arrivals else files
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,11 +14,15 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StringType
 
 from common.contracts.layout import Table
-from common.lake import spark_tables
+from common.lake import data_files, spark_tables
+from common.lake.data_files import DataFile
 from common.lake.decisions import Decision
 from common.lake.sql_conditions import column, in_slice, literal
 from common.runtime import plan_size
 from common.runtime.run import Change
+
+if TYPE_CHECKING:
+    from common.runtime.run import Run
 
 ACTION = "action"
 INSERT, UPDATE, DELETE = "insert", "update", "delete"
@@ -40,6 +44,10 @@ class SliceDifference:
     def skips_other_arrivals(self) -> bool:
         """New rows can only match rows of the same arrival: statistics then skip the files of other days."""
         return "arrived" in self.table.names and not self.change.updated and not self.change.deleted
+
+    def stored_files(self, run: Run) -> list[DataFile]:
+        """Those of the partitions that it touches."""
+        return data_files.files(run.path(self.table), **spark_tables.values_as_text(self.touched))
 
     def as_arrow(self) -> pa.Table:
         return self.rows if isinstance(self.rows, pa.Table) else self.rows.toArrow()

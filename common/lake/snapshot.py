@@ -16,6 +16,7 @@ from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import DeltaError
 from deltalake.schema import PrimitiveType
 
+from common.days import range_text
 from common.errors import PipelineError, SourceMissingError
 from common.lake import delta_log
 from common.lake.content_hash import ContentHash
@@ -194,4 +195,4 @@ def _ranges(versions: list[int]) -> str:
     """`0, 3..7`"""
     starts = [version for version in versions if version - 1 not in versions]
     ends = [version for version in versions if version + 1 not in versions]
-    return ", ".join(str(start) if start == end else f"{start}..{end}" for start, end in zip(starts, ends, strict=True))
+    return ", ".join(map(range_text, starts, ends))

@@ -9,10 +9,10 @@ from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from common.lake import data_files, delta_log
+from common.lake import delta_log
 from common.lake.commit_metadata import spark_commit
 from common.lake.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference, to_do
-from common.lake.spark_tables import BROADCAST_ROWS, values_as_text
+from common.lake.spark_tables import BROADCAST_ROWS
 from common.lake.sql_conditions import in_slice
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def apply(run: Run, diff: SliceDifference, books: Mapping[str, Any]) -> int:
     rows = _in_files(diff.as_spark(run.spark), diff.change.rows)
     # Signed first: the decision's number is set only for the commit itself.
     with spark_commit(run, {**books, **diff.decision.books}), diff.decision.commit(run):
-        if data_files.files(run.path(diff.table), **values_as_text(diff.touched)):
+        if diff.stored_files(run):
             _merge(run, diff, rows)
         else:
             _replace(run, diff, rows)

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from common.contracts import datasets, layout
 from common.contracts.contract import Contract
+from common.contracts.field_types import base_type
 from common.days import DAY, as_stored, end_of, from_text
 from common.errors import UsageError, exit_on_error
 from common.lake import data_files, delta_log, files, small_tables
@@ -100,7 +101,7 @@ def _entity_name(contract: Contract, contracts: Sequence[Contract]) -> str:
 
 
 def _feast_type(type_: str) -> str:
-    return TYPES[type_.partition("(")[0]]
+    return TYPES[base_type(type_)]
 
 
 def _text(text: str) -> str:

@@ -46,8 +46,12 @@ class Logs:
 
     def state(self, stage: Stage, ds: date) -> State | None:
         """What the last complete commit of the day was made from; None if there is none, or the log is gone."""
-        commits = self.of(stage.target(self.run.contract)).since_day(ds)
+        commits = self.about(stage.target(self.run.contract), ds)
         return next((state for commit in commits if (state := stage.state(commit, ds))), None)
+
+    def about(self, table: Table, ds: date) -> Iterable[Commit]:
+        """At least the commits about the day, newest first."""
+        return self.of(table).since_day(ds)
 
     def after(self, table: Table, version: int, dates: Dates) -> Iterable[Commit]:
         """The commits of the whole log after a version, newest first."""

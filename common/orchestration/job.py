@@ -174,7 +174,7 @@ def _line(run: Run, outcome: Outcome, started: float) -> Line:
         "ds": str(run.ds),
         "outcome": outcome.outcome,
         "counts": outcome.counts,
-        "read": {path: version for path, version in run.at.items() if version >= 0},
+        "read": run.versions_read,
         "written": outcome.written,
         "stale": [str(day) for day in staleness.stale_days(run)] if run.job in staleness.MAKING_ROWS else [],
         **({"left_out": [str(day) for day in run.left_out]} if run.left_out else {}),

@@ -13,7 +13,6 @@ from common.lake.commit_index import CommitIndex
 from common.lake.delta_log import NO_TABLE, Commit
 from common.orchestration import verdicts
 from common.orchestration.changes import Dates, Logs
-from common.orchestration.stages import Stage, State
 from common.orchestration.verdicts import Verdict
 from common.runtime.run import Run
 
@@ -42,9 +41,8 @@ class WholeLogs(Logs):
             self._now[table.path] = known or super().now(table)
         return self._now[table.path]
 
-    def state(self, stage: Stage, ds: date) -> State | None:
-        commits = self.index(stage.target(self.run.contract)).about(ds)
-        return next((state for commit in commits if (state := stage.state(commit, ds))), None)
+    def about(self, table: Table, ds: date) -> Iterable[Commit]:
+        return self.index(table).about(ds)
 
     def after(self, table: Table, version: int, dates: Dates) -> Iterable[Commit]:
         return self.index(table).after(version, dates)

@@ -32,7 +32,7 @@ class DatasetCode:
         return cls(source_code(contract_file), source_code(transforms_file))
 
     def fingerprint(self, engine_version: int) -> str:
-        return code_version.fingerprint_of(self.contract, self.transforms, engine_version)
+        return code_version.code_fingerprint(self.contract, self.transforms, engine_version)
 
 
 def why_changed(dataset: Dataset, commit: Commit) -> str:

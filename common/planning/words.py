@@ -7,7 +7,7 @@ from datetime import date
 from itertools import groupby
 
 from common.contracts.datasets import Dataset
-from common.days import consecutive
+from common.days import consecutive, range_text
 from common.lake.delta_log import Commit
 from common.orchestration.reasons import Kind, Reason
 from common.planning.code_changes import why_changed
@@ -95,7 +95,7 @@ def rows_changed(ds: date, reasons: Sequence[Reason]) -> str:
 
 def folded(days: Iterable[date]) -> str:
     """`2026-01-05, 2026-01-07..2026-01-09`"""
-    names = [str(row[0]) if len(row) == 1 else f"{row[0]}..{row[-1]}" for row in consecutive(days)]
+    names = [range_text(row[0], row[-1]) for row in consecutive(days)]
     return ", ".join(names if len(names) <= SHOWN else [*names[:SHOWN], f"{len(names) - SHOWN} more"])
 
 

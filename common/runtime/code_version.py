@@ -20,11 +20,15 @@ ENGINE_VERSION = 3
 
 def day_fingerprint(dataset: Dataset) -> str:
     """Of what decides a day's rows besides its input: the engine's version, the contract, the dataset's own code."""
-    return fingerprint_of(source_code(dataset.contract_file), source_code(dataset.transforms_file), ENGINE_VERSION)
+    return code_fingerprint(source_code(dataset.contract_file), source_code(dataset.transforms_file), ENGINE_VERSION)
 
 
-def fingerprint_of(contract: SourceCode, transforms: SourceCode, engine_version: int) -> str:
-    parts = [engine_version, contract.statements, transforms.statements]
+def code_fingerprint(contract: SourceCode, transforms: SourceCode, engine_version: int) -> str:
+    return fingerprint_of([engine_version, contract.statements, transforms.statements])
+
+
+def fingerprint_of(parts: object) -> str:
+    """Stored in commits: of the same parts, it must stay the same."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

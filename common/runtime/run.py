@@ -75,6 +75,11 @@ class Run:
         return cls("ask", dataset, ds, settings, run_id="", code=code)
 
     @property
+    def versions_read(self) -> dict[str, int]:
+        """The fixed version of each source table that there is."""
+        return {path: version for path, version in self.at.items() if version >= 0}
+
+    @property
     def contract(self) -> Contract:
         return self.dataset.contract
 

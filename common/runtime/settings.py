@@ -117,6 +117,12 @@ def environments() -> list[str]:
     return sorted(path.stem for path in CONF.glob("*.yml"))
 
 
+def problems(error: ValidationError) -> str:
+    """What is wrong where, without the values: one may be a secret."""
+    found = error.errors(include_input=False)
+    return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in found)
+
+
 def load_settings(env: str, **flags: str | None) -> Settings:
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", env) or env not in environments():
         known = environments()
@@ -125,10 +131,7 @@ def load_settings(env: str, **flags: str | None) -> Settings:
     try:
         settings = Settings(env=env, **overrides)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors(include_input=False)
-        )
-        raise UsageError(f"conf/{env}.yml, the environment or a flag is wrong: {problems}") from None
+        raise UsageError(f"conf/{env}.yml, the environment or a flag is wrong: {problems(error)}") from None
     except SettingsError as error:
         raise UsageError(f'{error}; expected JSON, such as SPARK=\'{{"spark.master": "local[2]"}}\'') from None
     folders = {name: resolve(name.upper(), getattr(settings, name), ROOT) for name in ("lake", "landing")}

@@ -8,9 +8,9 @@ from __future__ import annotations
 import csv
 import re
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from common.names import repeated
 from common.sources.text_records import Lines, ParsedBlock, RefusedFileError, Shown, TextFile, count_lines, is_blank
 
 MOST_NAMES = 5_000
@@ -203,8 +203,7 @@ def csv_header(line: str, delimiter: str, shown: Shown = list) -> list[str]:
 def check_header(names: list[str], columns: Sequence[str], required: Sequence[str], shown: Shown = list) -> None:
     if len(names) > MOST_NAMES:
         raise RefusedFileError(f"its header has {len(names)} names; expected {list(columns)}, and at most {MOST_NAMES}")
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    if twice:
+    if twice := repeated(names):
         raise RefusedFileError(
             f"its header names {shown(twice)} twice; found {shown(names)}, expected each of {list(columns)} once"
         )

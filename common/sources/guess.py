@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import combinations
 
 from common.contracts.column import RESERVED
+from common.contracts.field_types import base_type
 from common.names import LONGEST_NAME
 from common.sources.first_rows import Sample
 
@@ -60,7 +61,7 @@ class Guess:
 
     @property
     def base_type(self) -> str:
-        return self.type.partition("(")[0]
+        return base_type(self.type)
 
     @property
     def integral(self) -> bool:

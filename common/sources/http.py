@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from common.contracts.declared_source import DeclaredSource, require_least
+from common.contracts.declared_source import DeclaredSource, require_least, require_short_name
 from common.errors import SourceUnreachableError, UsageError, require
-from common.names import NAME
 from common.sources.documents import DocumentReader
 from common.sources.http_client import MEGABYTE, Auth, Client
 from common.sources.http_kept import KeptPages
@@ -50,8 +49,8 @@ class Http(DeclaredSource):
         plain = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or "@" in parts.netloc)
         require(bool(plain), f"base {self.base!r} is not allowed; expected an address like https://api.shop.example/v1")
         require(self.path.startswith("/"), f"path {self.path!r} is not allowed; expected one that begins with /")
-        named = self.auth is None or bool(NAME.fullmatch(self.auth))
-        require(named, f"auth {self.auth!r} is not allowed; expected lower-case letters, digits and _, like shop")
+        if self.auth is not None:
+            require_short_name("auth", self.auth)
         require(self.rate > 0, f"rate {self.rate} is not allowed; expected more than 0")
         require_least(self, LEAST)
 

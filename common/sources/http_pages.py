@@ -35,33 +35,43 @@ class Page:
 
 
 @dataclass(frozen=True)
-class ByPage:
-    """Pages have numbers; the first without a record is the last."""
+class _Counting:
+    """A parameter of the address counts; the first page without a record is the last."""
 
-    parameter: str = "page"
-    first: int = 1
+    parameter: str
+    first: int
 
     def begin(self, url: str) -> str:
         return with_parameters(url, {self.parameter: str(self.first)})
 
     def after(self, page: Page, document: Any, records: int) -> str | None:
         number = int(dict(parse_qsl(urlsplit(page.url).query))[self.parameter])
-        return with_parameters(page.url, {self.parameter: str(number + 1)}) if records else None
+        return with_parameters(page.url, {self.parameter: str(number + self.step(records))}) if records else None
+
+    def step(self, records: int) -> int:
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class ByOffset:
+class ByPage(_Counting):
+    """Pages have numbers; the first without a record is the last."""
+
+    parameter: str = "page"
+    first: int = 1
+
+    def step(self, records: int) -> int:
+        return 1
+
+
+@dataclass(frozen=True)
+class ByOffset(_Counting):
     """A page begins behind as many records as were sent; the first without a record is the last."""
 
     parameter: str = "offset"
     first: int = 0
 
-    def begin(self, url: str) -> str:
-        return with_parameters(url, {self.parameter: str(self.first)})
-
-    def after(self, page: Page, document: Any, records: int) -> str | None:
-        offset = int(dict(parse_qsl(urlsplit(page.url).query))[self.parameter])
-        return with_parameters(page.url, {self.parameter: str(offset + records)}) if records else None
+    def step(self, records: int) -> int:
+        return records
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from common.contracts.declared_source import DeclaredSource, require_least
+from common.contracts.declared_source import DeclaredSource, require_least, require_short_name
 from common.errors import PipelineError, SourceUnreachableError, require
-from common.names import NAME
 from common.sources.database import DatabaseColumn, address
 from common.sources.database_query import DIVIDES, EVERY_ROW, TableQuery, quoted_table
 from common.sources.database_ranges import conditions
@@ -48,10 +47,7 @@ class Jdbc(DeclaredSource):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        plain = bool(NAME.fullmatch(self.database))
-        require(
-            plain, f"database {self.database!r} is not allowed; expected lower-case letters, digits and _, like shop"
-        )
+        require_short_name("database", self.database)
         named = all(self.table.split(".")) and "\0" not in self.table
         require(named, f"table {self.table!r} is not allowed; expected a name like orders or sales.orders")
         require_least(self, LEAST)
@@ -104,8 +100,7 @@ class OpenedTable(OpenedOnce):
 
     @property
     def _span(self) -> tuple[datetime, datetime]:
-        """Overlaps the period before, whose last rows may have been committed, or dated, too late for it."""
-        return self.period.start - timedelta(minutes=self.declared.overlap_minutes), self.period.end
+        return self.period.reaching_back(self.declared.overlap_minutes)
 
     def _divide(self, connection: JdbcConnection, query: TableQuery) -> int | None:
         """Decide which rows are read by which connection; return their number, if it is of the moment that is read."""

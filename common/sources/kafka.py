@@ -19,7 +19,7 @@ from common.names import NAME
 from common.sources.kafka_client import KafkaTopic, kafka_address, unread
 from common.sources.kafka_messages import KEY, PARTITION, VALUE, MessageReader
 from common.sources.kafka_ranges import FoundRanges, KeptRanges, OffsetRange, PeriodOffsets, lost
-from common.sources.rows import is_over, require_over
+from common.sources.rows import OpenedWhenOver, require_over
 from common.sources.source import Period, Source, SourceListing, SourceUnit
 
 if TYPE_CHECKING:
@@ -85,11 +85,10 @@ class Kafka(DeclaredSource):
 
 
 @dataclass
-class OpenedTopic(Source):
+class OpenedTopic(OpenedWhenOver):
     """A topic, asked about one period."""
 
     declared: Kafka
-    period: Period
     ranges: Mapping[int, OffsetRange] | None = None
 
     def fingerprint(self) -> str:
@@ -112,9 +111,6 @@ class OpenedTopic(Source):
         for number, each in kept.ranges.items() if kept else ():
             until[number] = max(each.end, until.get(number, 0))
         return until
-
-    def so_far(self) -> Mapping[str, int] | None:
-        return {} if is_over(self.period, self.declared.settle_minutes) else None
 
     def holds(self) -> SourceListing:
         if self._until is None:

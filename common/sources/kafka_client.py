@@ -6,16 +6,16 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from common.errors import PipelineError, SourceUnreachableError, UsageError
+from common.runtime.jvm import Answer, ask_java, java_properties
 from common.sources.credentials import from_environment
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-Answer = TypeVar("Answer")
 FORM = (
     "host:9092,host:9092, or kafka://user:password@host:9092,host:9092?security.protocol=SASL_SSL&sasl.mechanism=PLAIN"
 )
@@ -114,9 +114,7 @@ class KafkaTopic:
         self.address, self.topic = address, topic
         jvm: Any = spark._jvm
         self._jvm, self._kafka = jvm, jvm.org.apache.kafka
-        properties = jvm.java.util.Properties()
-        for name, value in address.properties.items():
-            properties.setProperty(name, value)
+        properties = java_properties(jvm, address.properties)
         self._admin = self._asked(lambda: self._kafka.clients.admin.Admin.create(properties))
         try:
             about = self._asked(
@@ -171,17 +169,12 @@ class KafkaTopic:
         return java
 
     def _asked(self, question: Callable[[], Answer]) -> Answer:
-        from py4j.protocol import Py4JJavaError
+        return ask_java(question, self._explained)
 
-        try:
-            return question()
-        except Py4JJavaError as error:
-            self._explain(error.java_exception)
-
-    def _explain(self, error: Any) -> NoReturn:
+    def _explained(self, error: Any) -> PipelineError:
         cause = error.getCause() or error
         name = cause.getClass().getSimpleName()
-        raise explained(self.address, self.topic, name, str(cause.getMessage())) from None
+        return explained(self.address, self.topic, name, str(cause.getMessage()))
 
 
 def explained(address: KafkaAddress, topic: str, name: str, message: str) -> PipelineError:

@@ -36,7 +36,7 @@ class MessageReader:
     def batches(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         declared = self.contract.columns
         columns = [column.name for column in declared]
-        objects = JsonObjects(columns, self._own_names, self.longest, declared)
+        objects = JsonObjects(columns, self.contract.own_names, self.longest, declared)
         unit = f"{self.topic}-0"
         for batch in batches:
             for unit, block in self._blocks(batch, objects).items():
@@ -46,9 +46,6 @@ class MessageReader:
                     yield refused_batch(unit, block, columns)
         if unknown := objects.unknown.shown():
             yield refused_batch(unit, ParsedBlock(extra={*unknown}), columns)
-
-    def _own_names(self, names: list[str]) -> list[str]:
-        return [self.contract.own_name(name) for name in names]
 
     def _blocks(self, batch: pa.RecordBatch, objects: JsonObjects) -> dict[str, ParsedBlock]:
         """By partition: a task may read several."""
@@ -71,7 +68,7 @@ class MessageReader:
             block.refuse("not_utf8", b64encode(error.object).decode())
             return
         if not problem and extra:
-            own = dict(zip(self._own_names([*extra]), extra.values(), strict=True))
+            own = dict(zip(self.contract.own_names([*extra]), extra.values(), strict=True))
             problem = "name_twice" if fields.keys() & own.keys() else ""
             fields = {**fields, **own}
         if problem:

@@ -150,7 +150,7 @@ class Landing(Source):
             line, rest = split_header(file.blocks())
             if line is None:
                 return SourceUnit(name, 0)
-            header = self._contract_names(csv_header(line, delimiter, self._shown))
+            header = self.contract.own_names(csv_header(line, delimiter, self._shown))
             try:
                 self._check_header(header)
             except RefusedFileError:
@@ -172,7 +172,7 @@ class Landing(Source):
         return open_parquet(system, f"{base}/{name}")
 
     def _check_parquet(self, file: pq.ParquetFile) -> tuple[str, ...]:
-        names = self._contract_names(list(file.schema_arrow.names))
+        names = self.contract.own_names(list(file.schema_arrow.names))
         self._check_header(names)
         require_bounded(file)
         types = dict(zip(names, file.schema_arrow.types, strict=True))
@@ -188,9 +188,6 @@ class Landing(Source):
         for _ in read_batches(file, self.declared.longest_record):
             pass
         return self._unknown(names)
-
-    def _contract_names(self, names: list[str]) -> list[str]:
-        return [self.contract.own_name(name) for name in names]
 
     def _check_header(self, names: list[str]) -> None:
         required = [column.name for column in self.contract.columns if column.required]
@@ -210,17 +207,17 @@ class Landing(Source):
         with self._open_text(file.name) as stream:
             blocks = self._text(stream).blocks()
             if file.format == "json":
-                yield from json_batches(blocks, columns, self._contract_names, source.longest_record, declared)
+                yield from json_batches(blocks, columns, self.contract.own_names, source.longest_record, declared)
                 return
             line, rest = split_header(blocks)
             if line is not None:
-                header = self._contract_names(csv_header(line, source.delimiter))
+                header = self.contract.own_names(csv_header(line, source.delimiter))
                 yield from csv_batches(rest, header, columns, source.delimiter, source.longest_record)
 
     def batches(self, file: LandedFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
         if file.format == "parquet":
             with self._parquet(file.name) as parquet:
-                names, contract = self._contract_names(list(parquet.schema_arrow.names)), self.contract
+                names, contract = self.contract.own_names(list(parquet.schema_arrow.names)), self.contract
                 longest = self.declared.longest_record
                 for batch in read_batches(parquet, longest):
                     rows = batch.rename_columns(names)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from common.contracts.declared_source import DeclaredSource, require_least
+from common.contracts.declared_source import DeclaredSource, require_least, require_short_name
 from common.errors import PipelineError, UsageError, require
-from common.names import NAME, did_you_mean
+from common.names import did_you_mean
 from common.sources.arrow_batches import schema
 from common.sources.documents import DocumentReader
 from common.sources.mongo_connection import MongoAddress, mongo_address
@@ -46,10 +46,7 @@ class Mongo(DeclaredSource):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        plain = bool(NAME.fullmatch(self.database))
-        require(
-            plain, f"database {self.database!r} is not allowed; expected lower-case letters, digits and _, like shop"
-        )
+        require_short_name("database", self.database)
         named = bool(self.collection) and "\0" not in self.collection and "$" not in self.collection
         require(named, f"collection {self.collection!r} is not allowed; expected a name like orders")
         watermark = self.watermark is None or (all(self.watermark.split(".")) and not self.watermark.startswith("$"))
@@ -104,8 +101,7 @@ class OpenedCollection(OpenedOnce):
 
     @property
     def _span(self) -> tuple[datetime, datetime]:
-        """Overlaps the period before, whose last documents may have been written, or dated, too late for it."""
-        return self.period.start - timedelta(minutes=self.declared.overlap_minutes), self.period.end
+        return self.period.reaching_back(self.declared.overlap_minutes)
 
     def _parts(self, collection: Collection[dict[str, Any]]) -> list[Condition]:
         """Conditions for connections that read side by side; of every document that is to be read, exactly one holds."""

@@ -45,12 +45,22 @@ class RowSource(DeclaredSource):
         return OpenedRows(self, period)
 
 
-@dataclass(frozen=True)
-class OpenedRows(Source):
+@dataclass
+class OpenedWhenOver(Source):
+    """The base of sources that are asked about a period when it is over, and nothing of which is known before."""
+
+    declared: Any
+    period: Period
+
+    def so_far(self) -> Mapping[str, int] | None:
+        return {} if is_over(self.period, self.declared.settle_minutes) else None
+
+
+@dataclass
+class OpenedRows(OpenedWhenOver):
     """A declared source, asked about one period."""
 
     declared: RowSource
-    period: Period
 
     def fingerprint(self) -> str:
         with faults.blamed("fingerprint"):
@@ -69,22 +79,13 @@ class OpenedRows(Source):
             rows = self.declared.read(spark, self.period, listing)
         return rows_as_text(rows, self.period.contract, [unit.name for unit in listing.good])
 
-    def so_far(self) -> Mapping[str, int] | None:
-        return {} if is_over(self.period, self.declared.settle_minutes) else None
-
 
 @dataclass
-class OpenedOnce(Source):
+class OpenedOnce(OpenedWhenOver):
     """A source that can't be read again as it was: the base of those that hold something open while they are read."""
-
-    declared: Any
-    period: Period
 
     def fingerprint(self) -> str:
         return ASKED_ONCE
-
-    def so_far(self) -> Mapping[str, int] | None:
-        return {} if is_over(self.period, self.declared.settle_minutes) else None
 
 
 def is_over(period: Period, settle_minutes: int = 0) -> bool:

@@ -26,7 +26,7 @@ def rows_as_text(rows: DataFrame, contract: Contract, units: Sequence[str]) -> D
     """The columns that `Source.read` promises; raises if the rows lack a required column. Nobody knows how many will come."""
     plan_size.begin_large(rows.sparkSession)
     sent = {field.name: field.dataType for field in rows.schema if field.name not in RESERVED}
-    own = [contract.own_name(name) for name in sent]
+    own = contract.own_names(sent)
     declared = [column.name for column in contract.columns]
     _require_columns(contract, own)
     if absent := sorted({*declared} - {*own}):

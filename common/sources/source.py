@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +73,10 @@ class Period:
     @property
     def end(self) -> datetime:
         return end_of(self.ds)
+
+    def reaching_back(self, minutes: int) -> tuple[datetime, datetime]:
+        """From within the period before, whose last records may have been committed, or dated, too late for it."""
+        return self.start - timedelta(minutes=minutes), self.end
 
     @cached_property
     def taken(self) -> dict[str, Any]:

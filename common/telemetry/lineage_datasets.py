@@ -30,7 +30,7 @@ OTHERS = (layout.quarantine, layout.superseded)
 def inputs(seen: Observation, checks: list[dict[str, Any]]) -> list[LineageDataset]:
     """What was read, at its versions. The first one has the counts and the checks."""
     run = seen.run
-    read = seen.line.get("read") or {path: version for path, version in run.at.items() if version >= 0}
+    read = seen.line.get("read") or run.versions_read
     found = [_dataset(run, path, _version(version)) for path, version in read.items()]
     if seen.step == "ingest":
         found.append(_dataset(run, landing_path(run.contract), {}))

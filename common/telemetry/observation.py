@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
+from common.days import range_text
 from common.lake.commit_files import FileChanges, changes_of_run
 from common.runtime import resources
 from common.runtime.resources import Resources
@@ -57,8 +58,7 @@ class Observation:
 
     @property
     def ds(self) -> str:
-        first, last = self.days[0], self.days[-1]
-        return str(first) if first == last else f"{first}..{last}"
+        return range_text(self.days[0], self.days[-1])
 
     @property
     def seconds(self) -> float:
