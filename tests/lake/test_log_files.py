@@ -13,7 +13,7 @@ from common.lake import delta_log, log_files, reach
 from common.lake.delta_log import TableLog
 from common.lake.log_files import CommitFiles
 from common.runtime.object_store import NOWHERE
-from tests.support.s3_server import S3Server, s3_server
+from tests.support.s3_server import S3Server, lake_server
 
 URI = "s3://lake/here/raw/shop"
 MANY = 1_500
@@ -23,9 +23,7 @@ MANY = 1_500
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
     monkeypatch.setattr(reach, "_seen", {})
     monkeypatch.setattr(log_files, "_seen", {})
-    with s3_server(tmp_path, "lake") as started:
-        for name, value in started.environment.items():
-            monkeypatch.setenv(name, value)
+    with lake_server(tmp_path, monkeypatch) as started:
         yield started
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import importlib.util
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -25,17 +24,11 @@ from common.online.agreement import Difference, compare_with_offline
 from common.online.connect import open_store
 from common.online.row_codec import decode, encode
 from common.online.store import Store
+from tests.support.ports import free_port
 from tests.support.postgres import NotHereError, postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = date(2026, 1, 5)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def skip_without(program: str, library: str) -> None:

@@ -21,9 +21,9 @@ from common.planning.foresight import When
 from common.planning.plan import plan_dataset
 from common.reader.cli import main
 from common.sources.landing import Landing
-from tests.support.datasets import datasets_in
+from tests.support.datasets import datasets_in, spoil
 from tests.support.long_lake import LongLake
-from tests.support.visits import spoil, write_visits
+from tests.support.visits import write_visits
 
 FIRST = date(2026, 1, 1)
 DAYS = [FIRST + timedelta(days=number) for number in range(8)]

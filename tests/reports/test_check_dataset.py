@@ -10,7 +10,7 @@ import pytest
 from common.contracts import datasets
 from common.errors import ContractDeclarationError, UsageError
 from common.reports.check_dataset import faults_of
-from tests.support.visits import spoil
+from tests.support.datasets import spoil
 
 
 @pytest.mark.parametrize("name", ["churn", "transactions"])

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
+
 VERSION = "v1.8.0"
 MODULE = f"github.com/versity/versitygw/cmd/versitygw@{VERSION}"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "feature-pipeline" / f"versitygw-{VERSION}"
@@ -74,14 +76,21 @@ def s3_server(place: Path, *buckets: str) -> Iterator[S3Server]:
     folder = place / "buckets"
     for bucket in buckets:
         (folder / bucket).mkdir(parents=True)
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
-    server = S3Server(folder, port, place / "server.log")
+    server = S3Server(folder, free_port(), place / "server.log")
     server.start()
     try:
         yield server
     finally:
         server.stop()
+
+
+@contextmanager
+def lake_server(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    """A server with a bucket `lake`, to which this process's environment leads."""
+    with s3_server(place, "lake") as started:
+        for name, value in started.environment.items():
+            monkeypatch.setenv(name, value)
+        yield started
 
 
 def program() -> str:
