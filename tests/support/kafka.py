@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from conf.environments import KAFKA_JARS, java
+from conf.jar_files import KAFKA_JARS
+from conf.prerequisites import java
 from tests.support.ports import free_ports
 from tests.support.postgres import NotHereError
 

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from conf.jar_files import CACHE
 from tests.support.ports import free_port
 
 VERSION = "v1.8.0"
 MODULE = f"github.com/versity/versitygw/cmd/versitygw@{VERSION}"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "feature-pipeline" / f"versitygw-{VERSION}"
+PROGRAM = CACHE / f"versitygw-{VERSION}"
 KEYS = {"AWS_ACCESS_KEY_ID": "machine", "AWS_SECRET_ACCESS_KEY": "only-for-this-test"}
 REGION = "eu-west-1"
 
@@ -95,14 +96,14 @@ def lake_server(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Serv
 
 def program() -> str:
     """Built once for a machine."""
-    built = CACHE / "versitygw"
+    built = PROGRAM / "versitygw"
     if built.exists():
         return str(built)
     go = shutil.which("go")
     if not go:
         pytest.skip("the S3 server is built with Go, which is missing (Debian: apt-get install golang)")
     done = subprocess.run(
-        [go, "install", MODULE], env={**os.environ, "GOBIN": str(CACHE)}, capture_output=True, text=True, check=False
+        [go, "install", MODULE], env={**os.environ, "GOBIN": str(PROGRAM)}, capture_output=True, text=True, check=False
     )
     if done.returncode:
         pytest.skip(f"the S3 server can't be built: {done.stderr[-300:]}")
