@@ -32,12 +32,14 @@ def repeated(names: Sequence[str]) -> list[str]:
 def require_name(name: str, what: str) -> str:
     """Return a name that becomes part of a path; raise for one that could lead to another folder."""
     if not NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is no name of {what}; expected lower-case letters, digits and _, a letter first")
+        raise UsageError(
+            f"{name!r} can't be the name of {what}; expected lower-case letters, digits and _, a letter first"
+        )
     return name
 
 
 def whole_number(text: str) -> int:
     """The type of a version or a count on a command line."""
     if not re.fullmatch(r"\d{1,12}", text, re.ASCII):
-        raise ArgumentTypeError(f"{text!r} is no whole number of at most 12 digits")
+        raise ArgumentTypeError(f"{text!r} is not a whole number of at most 12 digits")
     return int(text)

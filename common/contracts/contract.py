@@ -63,7 +63,7 @@ class Contract:
     label: str | None = None  # the feature that models predict; drift checks compare the other features with it
     retention_days: int = 400
     null_entity: str | None = None  # rows without an entity: "refuse" them, or "drop" them from the features
-    owner: str = ""  # for people only, as are the tags: another one makes no day stale
+    owner: str = ""  # for people only, like the tags: a change makes no day stale
     tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -28,12 +28,12 @@ class DeclaredSource:
         require_choice("on_empty", self.on_empty, ("fail", "accept"))
 
     def fold(self, name: str) -> str:
-        """The form in which the names of columns are compared."""
+        """The form in which column names are compared."""
         return name.casefold() if self.any_case else name
 
     @property
     def says_when_complete(self) -> bool:
-        """Whether a period that has come is known to be whole, so that nobody needs to watch it for changes."""
+        """Whether a period that has landed is known to be complete, so that nobody needs to watch it for changes."""
         return True
 
     @property

@@ -24,7 +24,7 @@ class Feature:
         named = isinstance(self.name, str) and FEATURE_NAME.fullmatch(self.name) is not None
         require(named, f"feature {self.name!r}: a name is letters, digits and _, and begins with no digit; rename it")
         fits, what = isinstance(self.rule, Aggregate), f"feature {self.name!r}: {self.rule!r}"
-        require(fits, f"{what} is no aggregate; expected one like Count(7)")
+        require(fits, f"{what} is not an aggregate; expected one like Count(7)")
 
 
 @dataclass(frozen=True, kw_only=True)
