@@ -71,7 +71,7 @@ class Run:
 
     @classmethod
     def asking(cls, dataset: Dataset, ds: date, settings: Settings, code: str = "") -> Run:
-        """For whoever only asks about the tables, and commits nothing."""
+        """A run that only reads tables and commits nothing."""
         return cls("ask", dataset, ds, settings, run_id="", code=code)
 
     @property
