@@ -1,4 +1,4 @@
-"""Apply a difference that fits this process by a MERGE of `deltalake`, in a fraction of the time that Spark plans one."""
+"""Apply a difference that fits into this process by a MERGE of `deltalake`: Spark takes much longer to plan one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _files_to_read(run: Run, diff: SliceDifference) -> list[DataFile]:
 def apply(run: Run, diff: SliceDifference, books: Mapping[str, Any]) -> int:
     """Return the version that was made."""
     rows = diff.as_arrow()
-    # Opened before the commit is signed: whatever is committed from now on meets Delta's own check.
+    # Opened before the commit is signed: Delta itself checks against whatever is committed from now on.
     stored = diff.decision.opened()
     # A column that the contract gained stands last in the table, whatever its place in the contract.
     schema = pa.schema([*pa.schema(stored.schema().to_arrow()), rows.schema.field(ACTION)])
@@ -55,13 +55,13 @@ def apply(run: Run, diff: SliceDifference, books: Mapping[str, Any]) -> int:
 
 
 def _committed_all_the_same(run: Run, diff: SliceDifference, error: Exception) -> int:
-    """The version, if the error came after the commit: in a checkpoint, say."""
+    """The version, if the error came after the commit, such as in a checkpoint."""
     try:
         return diff.decision.require_committed(run)
     except DecidedMeanwhileError:
         raise LakeNotWritableError(
-            f"{diff.table.path} could not be written: {error}. Nothing was committed to it. Is there room, and the right to "
-            "write? Run the day again."
+            f"{diff.table.path} could not be written: {error}. Nothing was committed to it. Is there free space, and "
+            "may this user write there? Run the day again."
         ) from error
 
 

@@ -29,7 +29,7 @@ class LogFile:
 
     @property
     def stamp(self) -> str:
-        """Tells a commit from one of the same name in a table that was made anew."""
+        """Distinguishes a commit from one of the same name in a table that was created again."""
         return f"{self.changed} {self.size}"
 
     @property

@@ -47,7 +47,7 @@ class DesiredSlice:
 
     @property
     def scope(self) -> str:
-        """What a decision about the slice looks at."""
+        """The part of the table that a decision about the slice reads."""
         return " ".join(str(value) for values in self.where.values() for value in values)
 
 

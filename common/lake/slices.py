@@ -32,7 +32,7 @@ Decide = Callable[[DeltaTable | None], Replacement | None]
 def replace_slice(
     uri: str, decide: Decide, *, partition_by: Sequence[str], configuration: Mapping[str, str] | None = None
 ) -> bool:
-    """Write what `decide` returns; if another writer commits to that slice meanwhile, decide anew. Return whether it wrote."""
+    """Write what `decide` returns; if another writer commits to that slice meanwhile, decide again. Return whether it wrote."""
 
     def decide_and_write() -> bool:
         table = delta_log.open_table(uri)

@@ -1,4 +1,4 @@
-"""Apply a difference of any size with Spark: a new slice by one literal replacement, every other one by MERGE."""
+"""Apply a difference of any size with Spark: a new slice by replaceWhere, every other one by MERGE."""
 
 from __future__ import annotations
 

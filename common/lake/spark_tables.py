@@ -52,7 +52,7 @@ _NULLABLE = {"nullable": True, "metadata": {}}
 def read_partitions(run: Run, table: Table, where: Slice) -> DataFrame:
     """The rows of those partitions, read from the files that the log lists.
 
-    Delta's own reader starts three Spark jobs to learn the same from the log, which a small day feels.
+    Delta's own reader starts three Spark jobs to learn the same from the log, which is noticeable on a small day.
     """
     uri, at = run.path(table), run.at.get(table.path)
     partitions = None if at == delta_log.NO_TABLE else data_files.partition_files(uri, at, **values_as_text(where))
