@@ -73,7 +73,7 @@ def _reference_profiles(run: Run, name: str, rule: Drift) -> list[Profile]:
 
 
 def _watched(run: Run, day: Profile) -> bool:
-    """Whether drift is checked: not for keys and times, whose values change every day."""
+    """Whether the column is checked for drift: not keys and times, whose values change every day."""
     contract = run.contract
     skipped = {*contract.key, contract.features.entity, "record_hash", "ds", "event_date", "arrived"}
     plain = base_type(day.type)

@@ -156,7 +156,7 @@ def _among(contract: Contract, label: str, values: Column) -> Column:
 
 
 def _may_show(contract: Contract, name: str, column: str) -> bool:
-    """Whether the column's values may be stored: neither sensitive values nor keys, of which none is typical."""
+    """Whether the column's values may be stored: neither sensitive values nor keys, which are all different."""
     personal = sensitive_names(contract, name)
     return column not in {*personal, *contract.key, contract.features.entity, "record_hash"}
 
