@@ -1,4 +1,4 @@
-"""The same answers as `Logs` gives, for every day of a lake at once: each log is read once, and days are looked up in it."""
+"""The answers of `Logs`, for every day of a lake at once: each log is read once, and days are looked up in it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from common.orchestration.changes import Dates, Logs
 from common.orchestration.verdicts import Verdict
 from common.runtime.run import Run
 
-# Whose commits to the verdicts say nothing about a table.
+# The jobs whose commits to the verdicts say nothing about a table.
 OTHER_GATES = {name: {f"validate-{other}" for other in STAGES if other != name} for name in STAGES}
 
 
 class WholeLogs(Logs):
-    """Of one dataset, as its tables are when this is made."""
+    """The logs of one dataset, as its tables are when this object is made."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)

@@ -1,4 +1,4 @@
-"""What the source holds for a day, as far as a plan has to know it."""
+"""What the source holds for a day, as far as a plan needs it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from common.orchestration.stages import State
 from common.runtime.run import Run
 from common.sources.opening import open_source
 
-# Smaller days are read in no time.
+# Smaller days are read quickly.
 LARGE = 1 << 20
 # The clocks of a file server and of this machine may differ.
 MARGIN_SECONDS = 60.0
@@ -29,7 +29,7 @@ class DayInLanding:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Not asked of a day that is ingested again whatever its source holds."""
+        """The source's fingerprint; not read for a day that is ingested again in any case."""
         known = self._state.facts if self._state else {}
         if known.get("code") != self._run.code or self._is_untouched():
             return str(known.get("source", ""))
@@ -63,7 +63,7 @@ class DayInLanding:
 
 
 def _states(folder: str) -> Iterator[os.stat_result]:
-    """Of the folder and all that lies in it: a folder changes when a name comes or goes."""
+    """The states of the folder and of all that is in it: a folder changes when a name is added or removed."""
     for path, folders, files in os.walk(folder):
         yield from (os.lstat(f"{path}/{name}") for name in ("", *folders, *files))
 
