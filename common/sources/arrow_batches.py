@@ -12,7 +12,7 @@ from common.sources.text_records import ParsedBlock, count_lines
 
 
 def schema(columns: Sequence[str]) -> str:
-    """For Spark, of all batches that are made here."""
+    """The schema for Spark of all batches that are made here."""
     fields = ["file string", "problem string", "record string", "extra string", "lines bigint"]
     return ", ".join([*fields, *(f"`{name}` string" for name in columns)])
 

@@ -1,6 +1,6 @@
 """CSV to records. A record ends at a line end outside quotes, as RFC 4180 says, and nowhere else.
 
-Text inside quotes is never looked at as a record, even if the record around it is refused.
+Text inside quotes never becomes a record, even if the record around it is refused.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def numbered_records(blocks: Lines, delimiter: str) -> Iterator[tuple[int, str]]
 
 
 class _Records:
-    """Puts the records of one file into blocks, and keeps one that is still open for the lines to come."""
+    """Puts the records of one file into blocks, and keeps one that is still open for the next lines."""
 
     def __init__(self, width: int, delimiter: str, longest: int) -> None:
         self._width, self._longest = width, longest

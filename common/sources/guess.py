@@ -45,7 +45,7 @@ class Guess:
     texts: list[str | None] = field(repr=False)
     type: str = "string"
     format: str = ""
-    other_format: str = ""  # with which every text is a date, too
+    other_format: str = ""  # another format that fits every text
 
     @property
     def known(self) -> list[str]:
@@ -91,7 +91,7 @@ def guess_columns(sample: Sample) -> list[Guess]:
 
 
 def _name(in_file: str, taken: Iterable[str]) -> str:
-    """InvoiceNo becomes invoice_no; names that the pipeline uses itself get another."""
+    """InvoiceNo becomes invoice_no; a name that the pipeline itself uses is changed."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", in_file.strip())
     name = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_") or "column"
     name = f"column_{name}" if name[0].isdigit() or name in RESERVED else name

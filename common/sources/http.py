@@ -1,4 +1,4 @@
-"""A paginated JSON API as a source: what it answers for a period, page after page."""
+"""A paginated JSON API as a source: its answer for a period, page by page."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class OpenedApi(OpenedOnce):
         while following:
             if following in seen:
                 raise SourceUnreachableError(
-                    f"{declared.path} sends its reader in a circle: page {len(seen)} leads to one that was read before; "
+                    f"{declared.path} sends its reader in a loop: page {len(seen)} leads to one that was read before; "
                     "nothing was written. Correct pages= in the contract, or ask who runs the API."
                 )
             if len(seen) >= declared.most_pages:
@@ -144,7 +144,7 @@ class OpenedApi(OpenedOnce):
         batches = list(reader.batches(self.declared.path, self._records()))
         names = ("file", "problem", "record", "extra", "lines", *reader.columns)
         empty = pa.schema([(name, pa.int64() if name == "lines" else pa.string()) for name in names])
-        # Through the driver, as only this machine is known to have the pages.
+        # Through the driver, because only this machine is sure to have the pages.
         rows: DataFrame = spark.createDataFrame(pa.Table.from_batches(batches, schema=empty))
         return rows
 
@@ -157,7 +157,7 @@ class OpenedApi(OpenedOnce):
             yield from records_of(page, page.document(), self.declared.records)
 
     def close(self) -> None:
-        """What raw has is not kept twice, and an empty answer is asked for again; a run that failed goes on with its pages."""
+        """Delete what raw now holds, and an empty answer, which is asked for again; a failed run continues with its pages."""
         if self.kept and self.facts:
             taken = replace(self.period).taken
             if self.is_empty or taken.get("asked_at") == self.facts["asked_at"]:

@@ -1,4 +1,4 @@
-"""How an API says what its next page is, and where its records are."""
+"""How an API names its next page, and where its records are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NEXT = re.compile(r'<([^>]*)>[^<]*?;\s*rel="?[^",;]*\bnext\b')
 
 @dataclass(frozen=True)
 class Page:
-    """What one request was answered with."""
+    """The answer to one request."""
 
     url: str
     link: str
@@ -87,7 +87,7 @@ class ByCursor:
     def after(self, page: Page, document: Any, records: int) -> str | None:
         cursor = behind(document, self.found_at)
         if not isinstance(cursor, str | None):
-            raise UsageError(f"the cursor at {self.found_at} is no text or number; correct ByCursor in the contract")
+            raise UsageError(f"the cursor at {self.found_at} is not a text or number; correct ByCursor in the contract")
         return with_parameters(page.url, {self.parameter: cursor}) if cursor else None
 
 
@@ -136,7 +136,7 @@ def records_of(page: Page, document: Any, path: str) -> list[Any]:
     found = behind(document, path)
     if isinstance(found, list):
         return found
-    has = f"has {sorted(map(printable, document))[:10]}" if isinstance(document, dict) else "is no object"
+    has = f"has {sorted(map(printable, document))[:10]}" if isinstance(document, dict) else "is not an object"
     raise UsageError(
         f"{urlsplit(page.url).path} has no list at records={path!r}: the document {has}; correct the source in the contract"
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from common.contracts.contract import Contract
 
-# In the errors of Spark, what the driver of the database said.
+# The part of Spark's error that the database's driver wrote.
 _DATABASE_SAID = re.compile(r"(?:\w*SQL\w*Exception: |\[FAILED_JDBC\S*\] )(.*)")
 LEAST = {"overlap_minutes": 0, "settle_minutes": 0, "late_hours": 0, "parallel": 1, "fetch_rows": 1}
 
@@ -103,7 +103,7 @@ class OpenedTable(OpenedOnce):
         return self.period.reaching_back(self.declared.overlap_minutes)
 
     def _divide(self, connection: JdbcConnection, query: TableQuery) -> int | None:
-        """Decide which rows are read by which connection; return their number, if it is of the moment that is read."""
+        """Decide which connection reads which rows; return their number, if it was counted in the same snapshot."""
         if self.declared.watermark:
             self.condition = query.changed_in(self.declared.watermark, *self._span)
         elif self.declared.deleted:
@@ -129,7 +129,7 @@ class OpenedTable(OpenedOnce):
         return rows_as_text(self._marked(rows.drop(DIVIDES), self.query), self.period.contract, [self.declared.table])
 
     def _properties(self, connection: JdbcConnection) -> dict[str, str]:
-        """For the connections that read: where the database can, all of them see the moment that the first one fixed."""
+        """For the connections that read: where the database can, all use the snapshot of the first one."""
         engine = connection.address.engine
         moment = ["SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", f"SET TRANSACTION SNAPSHOT '{self.snapshot}'"]
         return {

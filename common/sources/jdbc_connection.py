@@ -74,7 +74,7 @@ class JdbcConnection:
 
 
 def explained(address: Address, state: str, code: int, message: str) -> PipelineError:
-    """The error of a database as one that says what to do."""
+    """The error of a database, with what to do about it."""
     signs, said = (state, str(code)), " ".join(message.split())
 
     def shows(known: tuple[str, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""Messages to records: the fields of their values as text, and beside them the key, time, place and headers that are asked for.
+"""Messages to records: the fields of their values as text, and the key, time, place and headers that the contract asks for.
 
 Plain Python, so that it can be tested without Spark and runs as it is inside Spark's tasks.
 """
@@ -28,7 +28,7 @@ class MessageReader:
     contract: Contract
     topic: str
     longest: int
-    # Besides partition, value and key: the columns that a message brings, by the names they get.
+    # The columns besides partition, value and key, by the names they get.
     beside: tuple[str, ...] = ()
     key_as: str | None = None
     deleted_as: str | None = None

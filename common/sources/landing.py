@@ -77,7 +77,7 @@ class Landing(Source):
 
     @property
     def missing(self) -> list[str]:
-        """What the day lacks to be complete, if the contract says how to tell."""
+        """What the day lacks to be complete, if the contract says how to know."""
         marker = self.declared.complete
         return completeness.missing(self.folder, marker) if marker else []
 
@@ -130,7 +130,7 @@ class Landing(Source):
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             problem = f"its gzip stream is truncated or corrupt ({error}); have it sent again"
         except PermissionError:
-            problem = "it may not be read by this user; change its permissions"
+            problem = "this user has no permission to read it; change its permissions"
         except (pa.ArrowException, ValueError, OSError) as error:
             problem = f"it can't be read ({str(error)[:300]}); have it sent again"
         return SourceUnit(file.name, 0, refused=problem)

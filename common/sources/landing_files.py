@@ -79,7 +79,7 @@ def _entries(base: str, below: str) -> list[tuple[str, os.DirEntry[str]]]:
 
 
 def _escaped(name: str) -> str:
-    """A name that need not be UTF-8, as it can be shown."""
+    """A name, which may not be UTF-8, in a form that can be shown."""
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
@@ -104,7 +104,7 @@ def _local(base: str, below: str) -> Iterator[LandedFile]:
     except FileNotFoundError:
         return
     except PermissionError:
-        yield LandedFile(below or ".", "the folder may not be read by this user; change its permissions")
+        yield LandedFile(below or ".", "this user has no permission to read the folder; change its permissions")
         return
     for name, entry in entries:
         if not _is_hidden(entry.name):

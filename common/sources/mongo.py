@@ -118,11 +118,11 @@ class OpenedCollection(OpenedOnce):
             return [{}]
         cuts = [_value(ID, moment) for moment in _divided(bounds[0], bounds[1], parallel)[1:-1]]
         inner = [{ID: {"$gte": low, "$lt": high}} for low, high in pairwise(cuts)]
-        # An identifier that MongoDB did not make is in no range of those that it made.
+        # No range of MongoDB's own identifiers holds one that MongoDB did not make.
         return [{"$nor": [{ID: {"$gte": cuts[0]}}]}, *inner, {ID: {"$gte": cuts[-1]}}]
 
     def _require_moments(self, collection: Collection[dict[str, Any]], watermark: str) -> None:
-        """A range of another type matches nothing: tell that from a period without documents."""
+        """A range of another type matches nothing: do not mistake that for a period without documents."""
         kind = "objectId" if watermark == ID else "date"
         if collection.find_one({}, {ID: 1}) and not collection.find_one({watermark: {"$type": kind}}, {ID: 1}):
             raise UsageError(
@@ -154,7 +154,7 @@ def _divided(first: datetime, last: datetime, parts: int) -> list[datetime]:
 
 
 def _value(watermark: str, moment: datetime) -> Any:
-    """What a document of that moment has as its watermark, at least."""
+    """The smallest watermark of a document of that moment."""
     from bson import ObjectId
 
     return ObjectId.from_datetime(moment) if watermark == ID else moment

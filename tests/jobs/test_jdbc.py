@@ -122,9 +122,12 @@ def test_a_day_that_is_not_over_is_not_read(lake: PlayLake, shop: Database) -> N
     [
         ({"table": "purchase"}, "can't answer: .*purchase"),
         ({"table": "other.purchases"}, "other"),
-        ({"watermark": "update_at"}, r"watermark 'update_at' is no column of purchases \(did you mean updated_at\?\)"),
-        ({"watermark": "age"}, "watermark 'age' of purchases is no date or time"),
-        ({"parallel": 2, "parallel_by": "category"}, "parallel_by 'category' of purchases is no whole number"),
+        (
+            {"watermark": "update_at"},
+            r"watermark 'update_at' is not a column of purchases \(did you mean updated_at\?\)",
+        ),
+        ({"watermark": "age"}, "watermark 'age' of purchases is not a date or time"),
+        ({"parallel": 2, "parallel_by": "category"}, "parallel_by 'category' of purchases is not a whole number"),
     ],
 )
 def test_a_wrong_declaration_is_a_usage_error(
