@@ -54,12 +54,12 @@ def _chosen(name: str, arguments: argparse.Namespace) -> list[date]:
 
 @contextmanager
 def _collecting_nothing() -> Iterator[None]:
-    """Logs become many small objects that live until the end: looking for garbage among them takes long and finds none."""
+    """Logs become many small objects that live until the end: garbage collection among them is slow and finds none."""
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()  # or Python looks once more when it ends
+        gc.freeze()  # or Python collects once more when it ends
         gc.enable()
 
 

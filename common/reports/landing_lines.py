@@ -1,4 +1,4 @@
-"""Find the lines of refused records in their landing files, for a person to look at: text files on this machine alone."""
+"""Find the lines of refused records in their landing files, for a person to look at: only text files on this machine."""
 
 from __future__ import annotations
 
