@@ -170,7 +170,7 @@ def main() -> None:
     every = [datasets.load(name).contract for name in datasets.names()]
     contracts = [contract for contract in every if contract.every == DAY]
     if hourly := [contract.name for contract in every if contract not in contracts]:
-        print(f"left out, because their rows are of hours: {', '.join(hourly)}", file=sys.stderr)
+        print(f"left out, because their rows are hourly: {', '.join(hourly)}", file=sys.stderr)
     lake = load_settings("local", lake=arguments.lake).lake
     write(contracts, arguments.out, os.environ.get("ONLINE") or connect.DEFAULT)
     for contract in contracts:

@@ -37,7 +37,7 @@ class Observation:
     failure: Line | None = None
     used: Resources = field(default_factory=Resources)
     bytes_read: int | None = None
-    shared: bool = False  # another thread ran a job meanwhile, so what Spark read is not this run's alone
+    shared: bool = False  # another thread ran a job meanwhile, so Spark's numbers are not this run's alone
     files: dict[str, FileChanges] = field(default_factory=dict)
 
     @property
