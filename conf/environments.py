@@ -83,7 +83,7 @@ def add_tools(name: str, place: Path) -> None:
 
 
 def add_s3(place: Path) -> None:
-    """Add what Spark needs for an object store. The archive holds the class path, so it has to be made anew."""
+    """Add what Spark needs for an object store. The archive holds the class path, so it must be made again."""
     ready, current = place / ".ready-s3", fingerprint("s3")
     if is_ready(ready, current):
         return
@@ -177,7 +177,7 @@ def archive_classes(place: Path) -> None:
     if done.returncode:
         last_lines = Path(log.name).read_text().splitlines()[-5:]
         stop("\n".join(["Spark does not start in the new environment:", *last_lines, f"The whole log: {log.name}."]))
-    if writing.exists():  # some Javas write no archive; Spark starts without one
+    if writing.exists():  # some versions of Java write no archive; Spark starts without one
         writing.replace(place / "spark.jsa")
     ready.touch()
 

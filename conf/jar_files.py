@@ -29,7 +29,7 @@ def spark_jars(place: Path) -> Path:
 
 
 def fetch_kafka(place: Path) -> None:
-    """The folder of the jars comes into being as a whole."""
+    """Fetch all jars into a folder that appears only when it is complete."""
     fetched = hashlib.sha256(KAFKA_PINS.read_bytes()).hexdigest()
     if is_ready(KAFKA_JARS / ".ready", fetched):
         return

@@ -1,6 +1,6 @@
 """Which day a run is for: its parameter, else the day of its asset event, else its data interval's start, else yesterday.
 
-An invalid day fails without retries: it would not become valid.
+An invalid day fails without retries, which cannot make it valid.
 """
 
 from __future__ import annotations

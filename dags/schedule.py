@@ -34,11 +34,15 @@ class Timed(_Strict):
     schedule: str = Field(description="Cron, UTC")
     start: date
     owner: str = Field(min_length=1)
-    retries: int = Field(ge=0, description="Of what may pass by itself; bad data and bad arguments are never retried")
+    retries: int = Field(
+        ge=0, description="Retries of failures that may pass by themselves, never of bad data and bad arguments"
+    )
     retry_seconds: float = Field(gt=0, description="Before the first retry; doubled for each further one")
     longest_retry_seconds: float = Field(gt=0)
     timeout_minutes: float = Field(gt=0, description="How long one job may take")
-    late_after_minutes: float | None = Field(gt=0, description="After a scheduled run could start; null: never")
+    late_after_minutes: float | None = Field(
+        gt=0, description="Minutes after a scheduled run could start; null: never late"
+    )
     paused: bool = Field(description="Whether the DAG waits to be switched on when it is first seen")
     spark: dict[str, str | int | bool] = Field(description="Spark settings of the submits, such as memory and cores")
 
@@ -48,7 +52,7 @@ class Timed(_Strict):
         from croniter import croniter
 
         if not croniter.is_valid(text) or len(text.split()) != 5:
-            raise ValueError(f"{text!r} is no cron expression of five fields, such as '0 3 * * *'")
+            raise ValueError(f"{text!r} is not a cron expression of five fields, such as '0 3 * * *'")
         return text
 
     @property
@@ -77,8 +81,8 @@ class Daily(Timed):
     missing: Literal["wait", "skip"] = Field(
         description="What to do when nothing has landed in time: fail, or skip the day"
     )
-    stream: str = Field(description="Cron, UTC: how often a source that can be followed is asked for what has come")
-    wait_minutes: float = Field(ge=0, description="How long a day is waited for")
+    stream: str = Field(description="Cron, UTC: how often a source that can be followed is polled for new records")
+    wait_minutes: float = Field(ge=0, description="How long to wait for a day to land")
     poll_seconds: float = Field(gt=0)
     hourly: str = Field(description="Cron, UTC, in place of `schedule` where the contract has a period every hour")
     quiet_seconds: float = Field(
@@ -93,7 +97,7 @@ class Training(Timed):
     """A training set, rebuilt when its dataset is published; `schedule` is ignored."""
 
     dataset: str
-    days: int = Field(ge=1, description="How many days up to the newest one it learns from")
+    days: int = Field(ge=1, description="How many days it learns from, ending with the newest")
 
 
 class Schedule(_Strict):
