@@ -39,17 +39,18 @@ _SILENCE = (
     *("ConnectTimeoutException", "SocketTimeoutException", "operation timed out", "Unable to execute HTTP request"),
 )
 _one_look = threading.Lock()
-_seen: dict[str, tuple[float, PipelineError | None]] = {}
+# When this process asked each host, and what was wrong with it.
+answers: dict[str, tuple[float, PipelineError | None]] = {}
 
 
 def require_reachable(uri: str) -> None:
     """Raise UsageError if no file system can be at this address, and StorageUnreachableError if none answers there."""
     host = "{0.scheme}://{0.netloc}".format(urlsplit(uri))
     with _one_look:
-        at, problem = _seen.get(host, (0.0, None))
-        if host not in _seen or (problem and time.monotonic() - at > ASK_AGAIN_SECONDS):
+        at, problem = answers.get(host, (0.0, None))
+        if host not in answers or (problem and time.monotonic() - at > ASK_AGAIN_SECONDS):
             problem = _look(uri, host)
-            _seen[host] = (time.monotonic(), problem)
+            answers[host] = (time.monotonic(), problem)
     if problem:
         raise problem
 

@@ -111,7 +111,7 @@ def follow_killed(lake: PlayLake, random: Random) -> None:
 
 
 @pytest.mark.slow
-def test_a_day_that_the_stream_left_open_is_closed_by_the_daily_job(lake: PlayLake, shop: Broker) -> None:
+def test_a_day_left_open_by_the_stream_is_closed_by_a_daily_job(lake: PlayLake, shop: Broker) -> None:
     sold(shop, "a", f"{DAY}T10:00:00Z")
     streamed(lake)
     sold(shop, "b", f"{DAY}T11:00:00Z")

@@ -12,7 +12,7 @@ from threading import Barrier
 import pytest
 
 from common.errors import LockedError, StorageUnreachableError
-from common.lake import leases, reach
+from common.lake import leases
 from common.lake.buckets import Bucket
 from common.lake.leases import lease
 from common.lake.locks import hold, hold_here
@@ -25,7 +25,6 @@ NAME = "shop/clean/2026-01-05"
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(reach, "_seen", {})
     with lake_server(tmp_path, monkeypatch) as started:
         yield started
 

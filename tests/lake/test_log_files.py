@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from common.lake import delta_log, log_files, reach
+from common.lake import delta_log, log_files
 from common.lake.delta_log import TableLog
 from common.lake.log_files import CommitFiles
 from common.runtime.object_store import NOWHERE
@@ -21,8 +21,6 @@ MANY = 1_500
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    monkeypatch.setattr(reach, "_seen", {})
-    monkeypatch.setattr(log_files, "_seen", {})
     with lake_server(tmp_path, monkeypatch) as started:
         yield started
 

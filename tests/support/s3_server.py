@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from common.lake import log_files, reach
 from conf.jar_files import CACHE
 from tests.support.ports import free_port
 
@@ -87,7 +88,9 @@ def s3_server(place: Path, *buckets: str) -> Iterator[S3Server]:
 
 @contextmanager
 def lake_server(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    """A server with a bucket `lake`, to which this process's environment leads."""
+    """A server with a bucket `lake`, to which this process's environment leads, and of which it knows nothing yet."""
+    reach.answers.clear()
+    log_files.newest_seen.clear()
     with s3_server(place, "lake") as started:
         for name, value in started.environment.items():
             monkeypatch.setenv(name, value)
