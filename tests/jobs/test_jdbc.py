@@ -15,7 +15,7 @@ from common.contracts.aggregates import Pick
 from common.contracts.contract import Column, Contract, Feature, Features
 from common.errors import ContractViolationError, SourceMissingError, SourceUnreachableError, UsageError
 from common.orchestration.job import Line
-from common.sources.jdbc import Jdbc, OpenedTable
+from common.sources.databases.jdbc import Jdbc, OpenedTable
 from common.sources.opening import open_period
 from common.sources.source import Period
 from tests.support.disturbed import disturbed

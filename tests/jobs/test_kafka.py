@@ -18,7 +18,7 @@ from common.errors import (
     UsageError,
 )
 from common.orchestration.job import Line
-from common.sources.kafka import Kafka, OpenedTopic
+from common.sources.kafka.topic import Kafka, OpenedTopic
 from common.sources.source import SourceListing
 from tests.support.kafka import Broker
 from tests.support.landing import PURCHASE

@@ -15,7 +15,7 @@ from pymongo.collection import Collection
 
 from common.errors import SourceMissingError, SourceUnreachableError, UsageError
 from common.orchestration.job import Line
-from common.sources.mongo import Mongo, OpenedCollection
+from common.sources.mongo.collection import Mongo, OpenedCollection
 from tests.support.disturbed import disturbed
 from tests.support.landing import PURCHASE
 from tests.support.mongo import mongo

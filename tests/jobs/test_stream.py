@@ -12,7 +12,7 @@ import pytest
 from common.errors import ContractViolationError, UsageError
 from common.orchestration.chain import run_chain
 from common.orchestration.job import Line
-from common.sources.kafka import Kafka
+from common.sources.kafka.topic import Kafka
 from jobs.backfill import CHAIN
 from jobs.stream import stream
 from tests.support.boundaries import boundaries, only

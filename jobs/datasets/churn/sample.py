@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 from functools import partial
 
-from common.sources.sample_files import FIRST_DAY, Row, main, with_changes
+from common.sources.files.sample_files import FIRST_DAY, Row, main, with_changes
 from jobs.datasets.churn.contract import CONTRACT
 
 PAYMENTS = ("electronic check", "mailed check", "bank transfer", "credit card")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import partial
 
-from common.sources.sample_files import Row, main, with_changes
+from common.sources.files.sample_files import Row, main, with_changes
 from jobs.datasets.transactions.contract import CONTRACT
 
 CATEGORIES = CONTRACT.column("category").values
