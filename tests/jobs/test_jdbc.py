@@ -172,7 +172,7 @@ def test_a_wrong_login_and_a_silent_server_are_told_apart(
 def test_a_snapshot_is_the_table_without_what_was_deleted(lake: PlayLake, shop: Database) -> None:
     sold(shop, ("a", f"{DAY} 10:00:00"), ("b", "2020-01-01 00:00:00"))
     whole = replace(CHANGES, watermark=None)
-    with pytest.raises(SourceMissingError, match=f"purchases as it was on {DAY} can no longer be had"):
+    with pytest.raises(SourceMissingError, match=f"purchases as it was on {DAY} can no longer be read"):
         ingest(lake, whole)
     assert ingest(lake, whole, YESTERDAY)["counts"]["landed"] == 2
     shop.run("ALTER TABLE purchases ADD COLUMN gone_at TIMESTAMP NULL")

@@ -171,7 +171,7 @@ def test_a_topic_that_was_made_anew_is_another(lake: PlayLake, shop: Broker) -> 
     shop.topic("orders")
     sold(shop, "b", f"{DAY}T11:00:00Z")
     sold(shop, "c", f"{NEXT}T11:00:00Z")
-    with pytest.raises(SourceMissingError, match="deleted and made anew. Raw keeps"):
+    with pytest.raises(SourceMissingError, match="deleted and created again. Raw keeps"):
         ingest(lake, full_refresh=True)
     ingest(lake, NEXT)
     assert (ids(lake), ids(lake, NEXT)) == (["a"], ["b", "c"])

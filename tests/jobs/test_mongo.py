@@ -121,8 +121,8 @@ def test_an_empty_period_is_missing_or_empty_as_declared(lake: PlayLake, sales: 
     ("change", "told"),
     [
         ({"collection": "sale"}, r"shop has no collection 'sale' \(did you mean sales\?\)"),
-        ({"watermark": "category"}, "watermark 'category' is no date in any document of sales"),
-        ({"watermark": "_id"}, "watermark '_id' is no objectId in any document of sales"),
+        ({"watermark": "category"}, "watermark 'category' holds no date in any document of sales"),
+        ({"watermark": "_id"}, "watermark '_id' holds no objectId in any document of sales"),
     ],
 )
 def test_a_wrong_declaration_is_a_usage_error(
@@ -152,7 +152,7 @@ def test_a_whole_collection_is_read_in_parts_once(lake: PlayLake, sales: Collect
         made = at("2026-01-05 00:00:00") + timedelta(minutes=number)
         sales.insert_one({**PURCHASE, "_id": ObjectId.from_datetime(made), "transaction_id": f"t{number:02}"})
     whole = replace(SALES, watermark=None)
-    with pytest.raises(SourceMissingError, match=f"sales as it was on {DAY} can no longer be had"):
+    with pytest.raises(SourceMissingError, match=f"sales as it was on {DAY} can no longer be read"):
         ingest(lake, whole)
     for parallel in (1, 2, 5):
         line = ingest(lake, replace(whole, parallel=parallel), YESTERDAY, full_refresh=True)

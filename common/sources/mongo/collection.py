@@ -126,7 +126,7 @@ class OpenedCollection(OpenedOnce):
         kind = "objectId" if watermark == ID else "date"
         if collection.find_one({}, {ID: 1}) and not collection.find_one({watermark: {"$type": kind}}, {ID: 1}):
             raise UsageError(
-                f"watermark {watermark!r} is no {kind} in any document of {self.declared.collection}; name a field that is"
+                f"watermark {watermark!r} holds no {kind} in any document of {self.declared.collection}; name a field that is"
             )
 
     def read(self, spark: SparkSession, listing: SourceListing) -> DataFrame:
