@@ -114,7 +114,7 @@ BREAKS = [
     (
         "lake/test_merge.py::test_spark_and_deltalake_write_the_same_tables",
         "common/lake/arrow_merge.py",
-        ".when_matched_update(values, f\"s.{ACTION} = '{UPDATE}'\")",
+        ".when_matched_update(diff.values, to_do(UPDATE))",
         "",
     ),
     (
