@@ -13,7 +13,7 @@ from common.errors import UsageError
 
 DAY, HOUR = "day", "hour"
 EVERY = (DAY, HOUR)
-# As what a column of a table holds them.
+# The types of columns that hold them.
 STORED_TYPES = {DAY: "date", HOUR: "string"}
 FORMS = {DAY: "YYYY-MM-DD", HOUR: "YYYY-MM-DDTHH"}
 FORM = f"{FORMS[DAY]}, or a range {FORMS[DAY]}..{FORMS[DAY]}"
@@ -51,7 +51,7 @@ def parse_day(text: str, every: str = DAY) -> date:
 
 
 def _fault(text: str, every: str) -> str:
-    """What is wrong with a text that is no period of that kind."""
+    """What is wrong with a text that is not a period of that kind."""
     if not _PATTERNS[HOUR if every == DAY else DAY].fullmatch(text):
         return "not a date" if every == DAY else "not an hour"
     found, wanted = ("an hour", "every day") if every == DAY else ("a day", "every hour")
@@ -113,7 +113,7 @@ def from_text(text: object) -> date:
 
 
 def as_stored(ds: date | str) -> date | str:
-    """The period as a value of a table's column: a date, and of an hour its text, which plain readers prune by as well."""
+    """The period as a value of a table's column: a date, or the text of an hour, by which plain readers can prune too."""
     return str(ds) if isinstance(ds, Hour) else ds
 
 
@@ -137,7 +137,7 @@ def start_of(ds: date) -> datetime:
 
 
 def end_of(ds: date) -> datetime:
-    """The moment that the period ends just before."""
+    """The first moment after the period."""
     return start_of(ds) + _LENGTHS[kind_of(ds)]
 
 
@@ -148,7 +148,7 @@ def ended_by(moment: datetime, every: str) -> date:
 
 
 def shifted(ds: date, number: int) -> date:
-    """The period that comes so many later; earlier, if the number is negative."""
+    """The period that many periods later; earlier, if the number is negative."""
     return ds + number * _LENGTHS[kind_of(ds)]
 
 
@@ -164,6 +164,11 @@ def days_between(start: date, end: date) -> list[date]:
 def day_range(day: date, before: int, after: int = 0) -> list[date]:
     """Return the periods from `before` of them before `day` to `after` of them after it."""
     return days_between(shifted(day, -before), shifted(day, after))
+
+
+def range_text(first: object, last: object) -> str:
+    """`2026-01-05`, or `2026-01-05..2026-01-07`: as commands take it and people read it."""
+    return str(first) if str(first) == str(last) else f"{first}..{last}"
 
 
 def consecutive(days: Iterable[date]) -> list[list[date]]:

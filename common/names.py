@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from common.errors import UsageError
 
@@ -24,15 +25,21 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return ""
 
 
+def repeated(names: Sequence[str]) -> list[str]:
+    return sorted(name for name, count in Counter(names).items() if count > 1)
+
+
 def require_name(name: str, what: str) -> str:
     """Return a name that becomes part of a path; raise for one that could lead to another folder."""
     if not NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is no name of {what}; expected lower-case letters, digits and _, a letter first")
+        raise UsageError(
+            f"{name!r} can't be the name of {what}; expected lower-case letters, digits and _, a letter first"
+        )
     return name
 
 
 def whole_number(text: str) -> int:
     """The type of a version or a count on a command line."""
     if not re.fullmatch(r"\d{1,12}", text, re.ASCII):
-        raise ArgumentTypeError(f"{text!r} is no whole number of at most 12 digits")
+        raise ArgumentTypeError(f"{text!r} is not a whole number of at most 12 digits")
     return int(text)

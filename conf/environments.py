@@ -9,32 +9,29 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from xml.sax.saxutils import quoteattr
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from conf.commands import call, environment, say, stop, works  # noqa: E402
+from conf.jar_files import CACHE, fetch_jars, fetch_kafka, is_ready, spark_jars  # noqa: E402
+from conf.prerequisites import check_java, check_python  # noqa: E402
+
 LOCKS = ROOT / "conf" / "requirements"
 SPARK_CONF = ROOT / "conf" / "spark"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "feature-pipeline"
 WHEELS = CACHE / "wheels"
-# A broker for tests, and what its jars must be.
-KAFKA_JARS = CACHE / "kafka"
-KAFKA_PINS = ROOT / "tests" / "support" / "kafka_jars.txt"
 PLACES = {"spark": ROOT / ".venv", "airflow": ROOT / ".venv-airflow"}
 # The tools for tests and lint, installed on top of an environment; images go without.
 TOOLS_OF = {"dev": "spark", "airflow-dev": "airflow"}
 S3_JARS = SPARK_CONF / "jars-s3.txt"
 LOG_STORE_JAR = "pipeline-s3-log-store.jar"
-PYTHON = (3, 11)
-JAVA = 17
 
 
 def main(*names: str) -> None:
@@ -47,7 +44,7 @@ def main(*names: str) -> None:
         elif name == "s3":
             add_s3(PLACES["spark"])
         elif name == "kafka":
-            fetch_kafka()
+            fetch_kafka(PLACES["spark"])
         elif name in TOOLS_OF:
             build(TOOLS_OF[name])
             add_tools(name, PLACES[TOOLS_OF[name]])
@@ -86,7 +83,7 @@ def add_tools(name: str, place: Path) -> None:
 
 
 def add_s3(place: Path) -> None:
-    """Add what Spark needs for an object store. The archive holds the class path, so it has to be made anew."""
+    """Add what Spark needs for an object store. The archive holds the class path, so it must be made again."""
     ready, current = place / ".ready-s3", fingerprint("s3")
     if is_ready(ready, current):
         return
@@ -102,10 +99,6 @@ def add_s3(place: Path) -> None:
     ready.write_text(current)
 
 
-def is_ready(ready: Path, current: str) -> bool:
-    return ready.exists() and ready.read_text() == current
-
-
 def fingerprint(name: str) -> str:
     """Hash everything that the environment is made from. Tools depend on their lock alone: they are installed on top."""
     if name == "s3":
@@ -114,7 +107,7 @@ def fingerprint(name: str) -> str:
     parts = [LOCKS / f"{name}.txt"]
     if name in TOOLS_OF:
         return hashlib.sha256(parts[0].read_bytes()).hexdigest()
-    parts += [LOCKS / "uv.txt", Path(__file__)]
+    parts += [LOCKS / "uv.txt", Path(__file__), ROOT / "conf" / "jar_files.py"]
     if name == "spark":
         parts += [SPARK_CONF / part for part in ("jars.txt", "spark-submit", "warm_up.py")]
     return hashlib.sha256(b"".join([*(part.read_bytes() for part in parts), packaging()])).hexdigest()
@@ -126,36 +119,6 @@ def packaging() -> bytes:
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     return repr([project["project"], project["build-system"], project["tool"]["hatch"]]).encode()
-
-
-def check_python() -> None:
-    if sys.version_info[:2] != PYTHON:
-        version = ".".join(map(str, sys.version_info[:3]))
-        stop(
-            f"Python {version} found, Python 3.11 needed: install it (Debian: apt-get install python3.11 python3.11-venv)."
-        )
-    try:
-        import ensurepip  # noqa: F401  (a package of its own on Debian)
-    except ImportError:
-        stop("Python's venv module is missing: install it (Debian: apt-get install python3.11-venv).")
-
-
-def check_java() -> None:
-    advice = (
-        f"Java {JAVA} is needed: install it (Debian: apt-get install openjdk-17-jre-headless) or point JAVA_HOME to it."
-    )
-    try:
-        shown = subprocess.run([java(), "-version"], capture_output=True, text=True, check=True).stderr
-    except (OSError, subprocess.CalledProcessError):
-        stop(f"No working Java found. {advice}")
-    version = re.search(r'version "(\d+)', shown)
-    if not version or int(version[1]) < JAVA:
-        stop(f"Java {version[1] if version else '?'} found. {advice}")
-
-
-def java() -> str:
-    home = os.environ.get("JAVA_HOME")
-    return str(Path(home) / "bin" / "java") if home else "java"
 
 
 def create(place: Path) -> None:
@@ -178,57 +141,6 @@ def install_lock(place: Path, name: str) -> None:
 
 def uv_install(place: Path) -> list[str]:
     return [str(place / "bin" / "uv"), "pip", "install", "-q", "--python", str(place / "bin" / "python")]
-
-
-def spark_jars(place: Path) -> Path:
-    return next(place.glob("lib/python3*/site-packages/pyspark")) / "jars"
-
-
-def fetch_kafka() -> None:
-    """The folder of the jars comes into being as a whole."""
-    fetched = hashlib.sha256(KAFKA_PINS.read_bytes()).hexdigest()
-    if is_ready(KAFKA_JARS / ".ready", fetched):
-        return
-    say("fetching Kafka's server for tests (46 MB, once)")
-    KAFKA_JARS.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=KAFKA_JARS.parent) as scratch:
-        jars = Path(scratch) / "jars"
-        jars.mkdir()
-        fetch_jars(KAFKA_PINS, jars, ivy=spark_jars(PLACES["spark"]))
-        (jars / ".ready").write_text(fetched)
-        shutil.rmtree(KAFKA_JARS, ignore_errors=True)
-        jars.rename(KAFKA_JARS)
-
-
-def fetch_jars(pins: Path, into: Path, ivy: Path) -> None:
-    """Fetch jars with the Ivy that Spark ships, and check the SHA-256 of each."""
-    checksums = dict(line.split() for line in pins.read_text().splitlines() if line[:1] not in ("", "#"))
-    with tempfile.TemporaryDirectory() as scratch:
-        module = Path(scratch) / "ivy.xml"
-        module.write_text(ivy_module(checksums))
-        pattern = str(Path(scratch) / "[artifact]-[revision].[ext]")
-        asked = ["-warn", "-ivy", str(module), "-types", "jar", "bundle", "-retrieve", pattern]
-        call(java(), "-cp", f"{ivy}/*", "org.apache.ivy.Main", *asked)
-        for coordinates, expected in checksums.items():
-            _, artifact, version = coordinates.split(":")
-            jar = Path(scratch) / f"{artifact}-{version}.jar"
-            actual = hashlib.sha256(jar.read_bytes()).hexdigest()
-            if actual != expected:
-                stop(f"{jar.name}: SHA-256 {actual} found, {expected} expected ({pins.name}). Not installed.")
-            shutil.copy(jar, into)
-
-
-def ivy_module(coordinates: Iterable[str]) -> str:
-    dependencies = ""
-    for jar in coordinates:
-        organisation, name, version = (quoteattr(part) for part in jar.split(":"))
-        dependencies += (
-            f'<dependency org={organisation} name={name} rev={version} transitive="false" conf="default->default"/>'
-        )
-    return (
-        '<ivy-module version="2.0"><info organisation="local" module="jars"/>'
-        f'<configurations><conf name="default"/></configurations><dependencies>{dependencies}</dependencies></ivy-module>'
-    )
 
 
 def link_spark_submit(place: Path) -> None:
@@ -265,7 +177,7 @@ def archive_classes(place: Path) -> None:
     if done.returncode:
         last_lines = Path(log.name).read_text().splitlines()[-5:]
         stop("\n".join(["Spark does not start in the new environment:", *last_lines, f"The whole log: {log.name}."]))
-    if writing.exists():  # some Javas write no archive; Spark starts without one
+    if writing.exists():  # some versions of Java write no archive; Spark starts without one
         writing.replace(place / "spark.jsa")
     ready.touch()
 
@@ -285,29 +197,6 @@ def compile_python(place: Path) -> None:
     command = [str(place / "bin" / "python"), "-m", "compileall", "-q", "-j", "0", "-x", "/tests?/", str(packages)]
     # Some packages ship templates that are not valid Python: their failure doesn't matter.
     subprocess.run(command, env=environment(), check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
-
-
-def works(*command: str) -> bool:
-    """Try a command, such as an installation from the caches of earlier set-ups, which needs no network."""
-    return not subprocess.run(command, env=environment(), check=False, capture_output=True).returncode
-
-
-def call(*command: str) -> None:
-    done = subprocess.run(command, env=environment(), check=False)
-    if done.returncode:
-        stop(f"set-up failed in: {' '.join(command[:4])} …")
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def stop(text: str) -> None:
-    sys.exit(text)
 
 
 if __name__ == "__main__":

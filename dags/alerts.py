@@ -82,7 +82,7 @@ class Email(BaseModel):
     def _check(self) -> Email:
         for number, address in enumerate(self.to):
             if "," in address or "@" not in address or address.split() != [address]:
-                raise ValueError(f"to: entry {number} is no address; expected one like name@example.org")
+                raise ValueError(f"to: entry {number} is not an address; expected one like name@example.org")
         if self.user and not self.starttls and self.host not in HERE:
             raise ValueError(f"user needs starttls: without it, the password would go to {self.host} unencrypted")
         return self
@@ -93,7 +93,7 @@ class Receivers(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    log: str = Field(default="data/alerts.log", min_length=1, description="A path, from the project's folder")
+    log: str = Field(default="data/alerts.log", min_length=1, description="A path, relative to the project's folder")
     webhook: StrictBool = Field(default=False, description=f"Whether the address in {WEBHOOK} gets alerts")
     email: Email | None = None
 
@@ -161,7 +161,7 @@ def _address() -> str:
         raise _LostError(f"the environment has no {WEBHOOK}; set it to the receiver's address")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _LostError(f"{WEBHOOK} is no http or https address")
+        raise _LostError(f"{WEBHOOK} is not an http or https address")
     return url
 
 

@@ -17,8 +17,8 @@ WAIT = "Waits until the source has the day, such as files in its landing folder.
 MAINTENANCE = """Removes files that no retained version and no pin needs, verifies every pin, and prunes results that are
 older than the settings keep. A pin that was damaged fails the task of its dataset."""
 
-EXITS = """A task that failed says why in its log: the rule, the column and the counts. Bad data and bad arguments are not
-tried again; a busy table and the unexpected are, with growing pauses. Nothing downstream of a failed task runs, and readers
+EXITS = """The log of a failed task says why: the rule, the column and the counts. Bad data and bad arguments are not
+retried; a busy table and unexpected errors are, with growing pauses. Nothing downstream of a failed task runs, and readers
 keep what was published last."""
 
 
@@ -38,7 +38,7 @@ One {contract.every} from its source to what readers see.{late}{window}
   {how.wait_minutes:g} minutes.
 * **A day by hand:** trigger with `ds`. **Many days:** `make backfill DATASET={contract.name} FROM=… TO=…`,
   or `{contract.name}_range`, one submit for all of them.
-* **A failed day:** mend its source or the contract, then clear the whole run; what did not change costs nothing.
+* **A failed day:** fix its source or the contract, then clear the whole run; what did not change costs nothing.
 * **Tables:** `raw/{contract.name}`, `processed/{contract.name}`, `features/{contract.name}/v{contract.features.version}`,
   `published/{contract.name}/v{contract.features.version}`; refused rows with their reasons in `quarantine/{contract.name}`.
 
@@ -57,10 +57,10 @@ again what it made out of date. A day that never landed does not stop the others
 
 
 def of_stream(dataset: str, how: Daily) -> str:
-    return f"""### {dataset}: what has come since
+    return f"""### {dataset}: new records
 
-Every `{how.stream}` UTC, takes the messages that have come into the open day, to published features. The daily run then finds the
-day equal, or makes it whole.
+Every `{how.stream}` UTC, takes new messages of the open day through to published features. The daily run then finds
+nothing to do, or adds what is missing.
 
 {EXITS}
 """

@@ -1,4 +1,4 @@
-"""A DAG for each dataset whose source can be followed: every few minutes it takes what has come since."""
+"""A DAG for each dataset whose source can be followed: every few minutes it takes the new records."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def stream(name: str, how: Daily) -> None:
         params={"ds": asked("First day", "Where the first run begins, UTC. Left empty: the day of the interval.")},
         user_defined_macros={"day": day},
         default_args=how.tasks | telling.TASKS,
-        description=f"{name}: what has come since",
+        description=f"{name}: new records",
         doc_md=docs.of_stream(name, how),
         tags={"stream", name},
     ):

@@ -1,6 +1,6 @@
 """Which day a run is for: its parameter, else the day of its asset event, else its data interval's start, else yesterday.
 
-An invalid day fails without retries: it would not become valid.
+An invalid day fails without retries, which cannot make it valid.
 """
 
 from __future__ import annotations
@@ -14,7 +14,18 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 
 from common.days import DAY as DAY_PERIOD
-from common.days import HOUR, consecutive, ended_by, from_text, hour_of, kind_of_text, parse_day, parse_days, shifted
+from common.days import (
+    HOUR,
+    consecutive,
+    ended_by,
+    from_text,
+    hour_of,
+    kind_of_text,
+    parse_day,
+    parse_days,
+    range_text,
+    shifted,
+)
 from common.errors import UsageError
 
 T = TypeVar("T")
@@ -69,8 +80,7 @@ def days_before(ds: str, days: int) -> str:
 
 def in_ranges(days: Iterable[str]) -> list[str]:
     """Groups consecutive days: 1, 2, 3 and 7 become 1..3 and 7."""
-    ranges = consecutive(map(from_text, days))
-    return [str(days[0]) if len(days) == 1 else f"{days[0]}..{days[-1]}" for days in ranges]
+    return [range_text(days[0], days[-1]) for days in consecutive(map(from_text, days))]
 
 
 def _real(parse: Callable[[str], T], text: str) -> T:

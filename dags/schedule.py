@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from common.contracts import datasets
 from common.days import HOUR
 from common.errors import UsageError
-from common.runtime.settings import CONF, Settings, environments, load_settings
+from common.runtime.settings import CONF, Settings, environments, load_settings, problems
 from dags.alerts import Receivers
 
 # SCHEDULE: another file than the project's own.
@@ -34,11 +34,15 @@ class Timed(_Strict):
     schedule: str = Field(description="Cron, UTC")
     start: date
     owner: str = Field(min_length=1)
-    retries: int = Field(ge=0, description="Of what may pass by itself; bad data and bad arguments are never retried")
+    retries: int = Field(
+        ge=0, description="Retries of failures that may pass by themselves, never of bad data and bad arguments"
+    )
     retry_seconds: float = Field(gt=0, description="Before the first retry; doubled for each further one")
     longest_retry_seconds: float = Field(gt=0)
     timeout_minutes: float = Field(gt=0, description="How long one job may take")
-    late_after_minutes: float | None = Field(gt=0, description="After a scheduled run could start; null: never")
+    late_after_minutes: float | None = Field(
+        gt=0, description="Minutes after a scheduled run could start; null: never late"
+    )
     paused: bool = Field(description="Whether the DAG waits to be switched on when it is first seen")
     spark: dict[str, str | int | bool] = Field(description="Spark settings of the submits, such as memory and cores")
 
@@ -48,7 +52,7 @@ class Timed(_Strict):
         from croniter import croniter
 
         if not croniter.is_valid(text) or len(text.split()) != 5:
-            raise ValueError(f"{text!r} is no cron expression of five fields, such as '0 3 * * *'")
+            raise ValueError(f"{text!r} is not a cron expression of five fields, such as '0 3 * * *'")
         return text
 
     @property
@@ -80,8 +84,8 @@ class Daily(Timed):
     deliver: tuple[str, ...] = Field(
         description="Targets under deliveries in conf/<env>.yml; each gets every published day"
     )
-    stream: str = Field(description="Cron, UTC: how often a source that can be followed is asked for what has come")
-    wait_minutes: float = Field(ge=0, description="How long a day is waited for")
+    stream: str = Field(description="Cron, UTC: how often a source that can be followed is polled for new records")
+    wait_minutes: float = Field(ge=0, description="How long to wait for a day to land")
     poll_seconds: float = Field(gt=0)
     hourly: str = Field(description="Cron, UTC, in place of `schedule` where the contract has a period every hour")
     quiet_seconds: float = Field(
@@ -96,7 +100,7 @@ class Training(Timed):
     """A training set, rebuilt when its dataset is published; `schedule` is ignored."""
 
     dataset: str
-    days: int = Field(ge=1, description="How many days up to the newest one it learns from")
+    days: int = Field(ge=1, description="How many days it learns from, ending with the newest")
 
 
 class Schedule(_Strict):
@@ -137,8 +141,7 @@ def read(content: Any, names: list[str], env: str) -> Schedule:
             alerts=Receivers(**_part(parts, "alerts")),
         )
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
-        raise UsageError(f"{FILE.name} is wrong: {problems}") from None
+        raise UsageError(f"{FILE.name} is wrong: {problems(error)}") from None
 
 
 def _parts(content: Any, place: str, known: Iterable[str]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ FACTS = (
     "job", "dataset", "ds", "outcome", "error", "counts", "read", "written", "stale", "missing", "days", "run_id", "seconds",
 )  # fmt: skip
 RULE = ("ds", "expectation", "column", "failed", "checked", "observed", "limit", "severity", "file")
-# By which OpenLineage's integrations tell a run its parent: <namespace>/<DAG>.<task>/<UUID of the try>.
+# The variable with which OpenLineage's integrations pass a run its parent: <namespace>/<DAG>.<task>/<UUID of the try>.
 PARENT = "OPENLINEAGE_PARENT_ID"
 # Airflow's own: the address of its database, its keys and passwords, and those of the alerts' receivers.
 NOT_FOR_JOBS = ("AIRFLOW", "_AIRFLOW", "ALERT_")

@@ -82,7 +82,7 @@ def _not_set_aside(run: Run, current: DataFrame, replaced: DataFrame) -> DataFra
 
 
 def _union(current: DataFrame, replaced: DataFrame) -> DataFrame:
-    """Casts superseded rows to the types of processed: the two tables gain new columns at different times."""
+    """Casts superseded rows to the types of processed: the two tables get new columns at different times."""
     types = {field.name: field.dataType for field in current.schema if field.name in replaced.columns}
     same_types = replaced.select(*[F.col(name).cast(type_) for name, type_ in types.items()])
     return current.unionByName(same_types, allowMissingColumns=True)

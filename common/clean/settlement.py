@@ -117,7 +117,7 @@ class SettledDay:
         )
 
     def _aside_first(self, table: Table) -> Decision | None:
-        """Every clean commits to superseded first: of two that have looked at the same rows, one then writes nothing at all."""
+        """Every clean commits to superseded first: of two that read the same rows, one then writes nothing at all."""
         aside = layout.superseded(self.run.contract)
         return None if table == aside else self.decisions[aside.path]
 

@@ -13,6 +13,7 @@ from common.contracts.contract import LINE
 from common.days import day_range, from_text, shifted
 from common.lake import data_files, spark_tables
 from common.lake.period_columns import literal
+from common.lake.sql_conditions import Slice
 from common.runtime.run import Run
 
 ORIGIN = "superseded_table"
@@ -20,7 +21,7 @@ FURTHER = "further"  # as the origin of a current row on an event date that the 
 MOVED_TOO_FAR = "moved_too_far"
 
 
-def reach(run: Run, own_dates: list[date]) -> spark_tables.Slice:
+def reach(run: Run, own_dates: list[date]) -> Slice:
     """The event dates of rows that a day which runs again can change."""
     days = run.contract.lateness
     return {"event_date": sorted({*day_range(run.ds, 2 * days, days), *own_dates})}
@@ -68,7 +69,7 @@ def days_with_moved_records(run: Run) -> list[date]:
     written = {file.partition["ds"] for file in data_files.files(run.path(table), ds=days, job=["clean"])}
     if not written:
         return []
-    where: spark_tables.Slice = {"ds": [from_text(day) for day in sorted(written)], "job": ["clean"]}
+    where: Slice = {"ds": [from_text(day) for day in sorted(written)], "job": ["clean"]}
     refused = spark_tables.read_partitions(run, table, where).where(F.array_contains("reasons", MOVED_TOO_FAR))
     return [from_text(row["ds"]) for row in refused.select("ds").distinct().collect()]
 

@@ -12,23 +12,13 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 
 from common.contracts import layout
-from common.contracts.aggregates import FeatureRatio
 from common.contracts.contract import LINE, LINE_COLUMN, Contract
 from common.contracts.datasets import Dataset
+from common.contracts.layout import OF_A_RECORD
 from common.errors import UsageError
 from common.lake import spark_tables
 from common.lake.period_columns import literal
 from common.runtime.run import Run
-
-# What a typed record has besides its event date and its declared columns.
-OF_A_RECORD = (
-    ("file", "string"),
-    ("record_hash", "string"),
-    ("copies", "long"),
-    ("reasons", "array<string>"),
-    ("record", "string"),
-)
-
 
 # The datasets that were checked, kept alive so that their id() is not used again.
 _declared: dict[int, Dataset] = {}
@@ -84,9 +74,7 @@ def require_declared(run: Run) -> None:
 def _read_by_features(contract: Contract) -> dict[str, str]:
     """Return the columns of processed that the features are made of, with their types."""
     features, stored = contract.features, dict(layout.processed(contract).columns)
-    names = {features.entity, "event_date", contract.event_time}
-    for rule in (feature.rule for feature in features.columns):
-        names |= {*rule.reads, *((rule.numerator, rule.divisor) if isinstance(rule, FeatureRatio) else ())}
+    names = {features.entity, "event_date", contract.event_time, *features.reads}
     return {name: type_ for name, type_ in stored.items() if name in names}
 
 

@@ -19,7 +19,7 @@ from common.lake.spark_tables import record_hash
 from common.lake.split_rows import split_rows
 from common.runtime.run import Run
 
-# Distinct accepted records that a key may have on one day. Beyond, it is a placeholder: no real record is corrected so often.
+# Distinct accepted records that a key may have on one day. A key with more is a placeholder: no record is corrected so often.
 MAX_VERSIONS = 1_000
 TOO_MANY_VERSIONS = "too_many_versions"
 

@@ -13,7 +13,7 @@ from common.console.grid import Facts, safe
 from common.contracts.contract import Contract
 from common.days import from_text
 from common.lake import small_tables
-from common.lake.slices import Slice
+from common.lake.sql_conditions import Slice
 from common.quality.profiles import DISTINCT_ERROR, EVERYBODY, Profile, table_of
 
 BINS = 20

@@ -47,7 +47,7 @@ def commands(name: str) -> dict[str, list[tuple[str, str]]]:
     return {
         DayState.PUBLISHED: [show, refused],
         DayState.WARNED: [show, refused],
-        DayState.FAILED: [refused, plan, ("Once the cause is mended: run the day again", run[1])],
+        DayState.FAILED: [refused, plan, ("Once the cause is fixed: run the day again", run[1])],
         DayState.STALE: [plan, run],
         DayState.WAITING: [plan, run],
         DayState.NOT_RUN: [plan, ("Once the day has landed: run it", run[1])],

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
-from common.contracts.field_types import require_types
+from common.contracts.field_types import base_type, require_types
 from common.contracts.number_types import NUMERIC
 from common.contracts.patterns import format_fault, pattern_fault
 from common.contracts.wording import require_tuples, type_fault
@@ -55,7 +56,7 @@ class Column:
             not bounded or self.base_type in NUMERIC, f"{subject}: a range is for numbers, but the type is {self.type}"
         )
         require(self.minimum is None or self.above is None, f"{subject}: both minimum and above are declared; keep one")
-        low = self.minimum if self.minimum is not None else self.above
+        low = self.least
         ordered = low is None or self.maximum is None or low <= self.maximum
         require(ordered, f"{subject}: minimum {low} is greater than maximum {self.maximum}; correct one of them")
         textual = bool(self.values or self.pattern or self.lower)
@@ -88,7 +89,12 @@ class Column:
 
     @property
     def base_type(self) -> str:
-        return self.type.partition("(")[0]
+        return base_type(self.type)
+
+    @property
+    def least(self) -> Any:
+        """The lower bound, itself allowed or not; None without one."""
+        return self.minimum if self.minimum is not None else self.above
 
     @property
     def meaning(self) -> str:

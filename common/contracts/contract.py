@@ -19,7 +19,7 @@ from common.contracts.rhythm import LATENESS, counted, every_fault, hour_faults,
 from common.contracts.wording import is_zone, meant, require_tuples
 from common.days import DAY, HOUR, STORED_TYPES
 from common.errors import require
-from common.names import NAME, did_you_mean
+from common.names import NAME, did_you_mean, repeated
 
 __all__ = ["LINE", "LINE_COLUMN", "Column", "Contract", "Feature", "Features", "Files"]
 TABLES = ("raw", "processed", "features")
@@ -63,7 +63,7 @@ class Contract:
     label: str | None = None  # the feature that models predict; drift checks compare the other features with it
     retention_days: int = 400
     null_entity: str | None = None  # rows without an entity: "refuse" them, or "drop" them from the features
-    owner: str = ""  # for people only, as are the tags: another one makes no day stale
+    owner: str = ""  # for people only, like the tags: a change makes no day stale
     tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -78,10 +78,10 @@ class Contract:
         if self.key == LINE and LINE_COLUMN not in self.derived:
             object.__setattr__(self, "derived", (*self.derived, LINE_COLUMN))
         names = [column.name for column in (*self.columns, *self.derived)]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = repeated(names)
         require(not twice, f"{subject}: columns {twice} are declared twice; keep one of each")
         sources = [self.source.fold(column.source or column.name) for column in self.columns]
-        alike = sorted({name for name in sources if sources.count(name) > 1})
+        alike = repeated(sources)
         require(not alike, f"{subject}: several columns come from {alike}; give each a source of its own")
         self._columns_exist("key", self.key)
         self._columns_exist("winner", self.winner)
@@ -134,6 +134,9 @@ class Contract:
         """The name of the column that comes from this name in a file; the same name if no column does."""
         return self.source_names.get(self.source.fold(name), name)
 
+    def own_names(self, names: Iterable[str]) -> list[str]:
+        return [self.own_name(name) for name in names]
+
     def _count_in_periods(self, subject: str) -> None:
         fault = every_fault(self.every)
         require(not fault, f"{subject}: {fault}")
@@ -163,7 +166,7 @@ class Contract:
 
     def _check_features(self, subject: str) -> None:
         names = [feature.name for feature in self.features.columns]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = repeated(names)
         require(not twice, f"{subject}: features {twice} are declared twice; keep one of each")
         clash = sorted({self.features.entity, "ds"} & set(names))
         require(not clash, f"{subject}: features {clash} have the name of a key column; rename them")

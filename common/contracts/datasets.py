@@ -67,7 +67,9 @@ class Dataset:
 def names() -> list[str]:
     absent = [str(folder) for folder in folders() if not folder.is_dir()]
     if absent:
-        raise UsageError(f"DATASETS names {absent}, which are no folders; name the folders that hold datasets, or none")
+        raise UsageError(
+            f"DATASETS names {absent}, which are not folders; name the folders that hold datasets, or none"
+        )
     return sorted({file.parent.name for folder in folders() for file in folder.glob("*/contract.py")})
 
 

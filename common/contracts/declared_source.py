@@ -8,7 +8,7 @@ from typing import Any
 
 from common.contracts.wording import is_encoding
 from common.errors import require
-from common.names import did_you_mean
+from common.names import NAME, did_you_mean
 
 # The fingerprint of a period that can't be read again as it was: raw is then what later runs are made from.
 ASKED_ONCE = "asked once"
@@ -28,12 +28,12 @@ class DeclaredSource:
         require_choice("on_empty", self.on_empty, ("fail", "accept"))
 
     def fold(self, name: str) -> str:
-        """The form in which the names of columns are compared."""
+        """The form in which column names are compared."""
         return name.casefold() if self.any_case else name
 
     @property
     def says_when_complete(self) -> bool:
-        """Whether a period that has come is known to be whole, so that nobody needs to watch it for changes."""
+        """Whether a period that has landed is known to be complete, so that nobody needs to watch it for changes."""
         return True
 
     @property
@@ -91,6 +91,12 @@ class Files(DeclaredSource):
 def require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     hint = did_you_mean(value, choices)
     require(value in choices, f"{name} {value!r} is unknown{hint}; expected {' or '.join(map(repr, choices))}")
+
+
+def require_short_name(what: str, name: str) -> None:
+    """Raise if it can't name an environment variable."""
+    plain = bool(NAME.fullmatch(name))
+    require(plain, f"{what} {name!r} is not allowed; expected lower-case letters, digits and _, like shop")
 
 
 def require_least(source: DeclaredSource, least: Mapping[str, float]) -> None:

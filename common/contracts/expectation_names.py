@@ -1,4 +1,4 @@
-"""Great Expectations' classes by name, so that a mistyped rule is told without importing them, which takes seconds."""
+"""Great Expectations' classes by name, so that a mistyped rule is reported without importing them, which takes seconds."""
 
 from __future__ import annotations
 

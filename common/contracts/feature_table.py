@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from common.contracts.aggregates import Aggregate, Windowed
+from common.contracts.aggregates import Aggregate, FeatureRatio, Windowed
 from common.contracts.column import Column
 from common.contracts.field_types import require_types
 from common.errors import require
@@ -24,7 +24,7 @@ class Feature:
         named = isinstance(self.name, str) and FEATURE_NAME.fullmatch(self.name) is not None
         require(named, f"feature {self.name!r}: a name is letters, digits and _, and begins with no digit; rename it")
         fits, what = isinstance(self.rule, Aggregate), f"feature {self.name!r}: {self.rule!r}"
-        require(fits, f"{what} is no aggregate; expected one like Count(7)")
+        require(fits, f"{what} is not an aggregate; expected one like Count(7)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,13 @@ class Features:
 
     def __post_init__(self) -> None:
         require_types(self, "features")
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The columns that the features are computed from; of a ratio, also the features."""
+        rules = [feature.rule for feature in self.columns]
+        ratios = [name for rule in rules if isinstance(rule, FeatureRatio) for name in (rule.numerator, rule.divisor)]
+        return frozenset([*ratios, *(name for rule in rules for name in rule.reads)])
 
     @property
     def window_days(self) -> int:

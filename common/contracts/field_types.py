@@ -1,4 +1,4 @@
-"""Whether what is declared has the types that its class names, so that a mistake is told before anything runs."""
+"""Whether declared values have the types of their fields, so that a mistake is reported before anything runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WORDS = {
 
 
 def require_types(declared: Any, subject: str, but: tuple[str, ...] = ()) -> None:
-    """While faults are collected, a wrong value gives way to the field's default, so that the rest is checked too."""
+    """While faults are collected, replace a wrong value by the field's default, so that the rest is checked too."""
     for field in fields(declared):
         value, type_ = getattr(declared, field.name), _types(declared.__class__).get(field.name)
         if field.name in but or type_ is None or _fits(value, type_):
@@ -37,6 +37,11 @@ def require_types(declared: Any, subject: str, but: tuple[str, ...] = ()) -> Non
             object.__setattr__(declared, field.name, field.default_factory())
         elif field.default is not MISSING:
             object.__setattr__(declared, field.name, field.default)
+
+
+def base_type(type_: str) -> str:
+    """`decimal` of `decimal(10,2)`."""
+    return type_.partition("(")[0]
 
 
 def _short(value: Any) -> str:
@@ -54,7 +59,7 @@ def _fits(value: Any, type_: Any) -> bool:
     if origin in (Union, UnionType):
         return any(_fits(value, one) for one in get_args(type_))
     if origin is tuple:
-        # Whether it is a tuple at all is told by wording.require_tuples.
+        # wording.require_tuples checks whether it is a tuple at all.
         return not isinstance(value, tuple | list) or all(_fits(each, get_args(type_)[0]) for each in value)
     if origin is Callable or not isinstance(origin or type_, type):
         return True

@@ -20,6 +20,15 @@ from common.contracts.aggregates import (
 from common.contracts.contract import TABLES, Contract
 from common.contracts.number_types import sum_type
 
+# What a record has in clean and in quarantine besides its declared columns.
+OF_A_RECORD = (
+    ("file", "string"),
+    ("record_hash", "string"),
+    ("copies", "long"),
+    ("reasons", "array<string>"),
+    ("record", "string"),
+)
+
 Columns = tuple[tuple[str, str], ...]
 # The reason of a quarantine record that stands for a whole file; its text is our own message.
 FILE_REFUSED = "file_refused"
@@ -94,11 +103,7 @@ def quarantine(contract: Contract) -> Table:
         columns=(
             ("ds", contract.period_type),
             ("job", "string"),
-            ("file", "string"),
-            ("record_hash", "string"),
-            ("copies", "long"),
-            ("reasons", "array<string>"),
-            ("record", "string"),
+            *OF_A_RECORD,
             ("run_id", "string"),
         ),
         key=("file", "record_hash"),

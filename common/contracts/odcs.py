@@ -23,6 +23,7 @@ from open_data_contract_standard.model import (
 from common.contracts import layout, sensitive
 from common.contracts.contract import Column, Contract
 from common.contracts.expectations import Rule, Severity
+from common.contracts.field_types import base_type
 from common.contracts.layout import Table
 from common.contracts.suite import rules_of
 
@@ -88,12 +89,12 @@ def property_of(column: Column) -> SchemaProperty:
 
 
 def _property(name: str, type_: str, description: str, **options: Any) -> SchemaProperty:
-    base_type = type_.partition("(")[0]
-    options["format"] = SIZES.get(base_type)
+    plain = base_type(type_)
+    options["format"] = SIZES.get(plain)
     return SchemaProperty(
         name=name,
         description=description,
-        logicalType=LOGICAL[base_type],
+        logicalType=LOGICAL[plain],
         logicalTypeOptions={option: value for option, value in options.items() if value is not None} or None,
         physicalType=type_,
     )

@@ -14,12 +14,12 @@ JAVA_ONLY = ("bad escape", "unknown extension")
 def pattern_fault(pattern: str) -> str:
     """What keeps a pattern from being a regular expression; empty if nothing."""
     try:
-        with warnings.catch_warnings():  # of what Java reads in another way: [a-z&&[^b]]
+        with warnings.catch_warnings():  # Python warns of what Java reads differently: [a-z&&[^b]]
             warnings.simplefilter("ignore", FutureWarning)
             re.compile(pattern)
     except re.error as error:
         if not error.msg.startswith(JAVA_ONLY):
-            return f"pattern {pattern!r} is no regular expression: {error}; correct it"
+            return f"pattern {pattern!r} is not a regular expression: {error}; correct it"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""The page of everything that a contract may declare, from the classes themselves. common.training.reference writes it."""
+"""The page of everything that a contract may declare, made from the classes themselves. common.training.reference writes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The code of a dataset as text, without comments, docstrings and layout: what it says decides what its rows are."""
+"""The code of a dataset as text, without comments, docstrings and layout: its statements decide what its rows are."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from common.names import did_you_mean
 DATASETS = "jobs.datasets."
 # A feature definition names the parts of the contract that matter to it; the rest may change under the same version.
 DECLARED = "CONTRACT"
-# What a contract says to people alone.
+# What a contract says only for people.
 FOR_PEOPLE = ("owner", "tags")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from common.contracts import aggregates as agg
 from common.contracts.contract import Column, Contract
 from common.contracts.expectations import Rule
+from common.contracts.field_types import base_type
 from common.contracts.layout import STAGES, Table
 
 # Spark's names of the column types.
@@ -36,7 +37,7 @@ def rules_of(contract: Contract, name: str) -> list[Rule]:
         Rule("ExpectTableColumnsToMatchSet", {"column_set": table.names, "exact_match": True}),
         Rule("ExpectTableRowCountToBeBetween", {"min_value": 1}, contract.empty_severity),
         *(
-            Rule("ExpectColumnValuesToBeOfType", {"column": column, "type_": SPARK_TYPES[type_.partition("(")[0]]})
+            Rule("ExpectColumnValuesToBeOfType", {"column": column, "type_": SPARK_TYPES[base_type(type_)]})
             for column, type_ in table.columns
         ),
     ]
@@ -97,7 +98,7 @@ def _adds_up(contract: Contract, rule: agg.Windowed) -> bool:
         return False
     columns = (*contract.columns, *contract.derived, *contract.features.measures)
     column = next(column for column in columns if column.name == rule.column)
-    low = column.minimum if column.minimum is not None else column.above
+    low = column.least
     return low is not None and low >= 0 and column.type != "double"
 
 
@@ -108,7 +109,7 @@ def _unique(columns: tuple[str, ...]) -> Rule:
 
 
 def _bounds(column: Column) -> dict[str, Any]:
-    low = column.minimum if column.minimum is not None else column.above
+    low = column.least
     bounds: dict[str, Any] = {}
     if low is not None:
         bounds |= {"min_value": float(low), "strict_min": column.above is not None}

@@ -53,7 +53,7 @@ def _type_meant(type_: str) -> str:
 
 
 def meant(unknown: list[str], known: Iterable[str]) -> str:
-    """What the first of the unknown names may have been."""
+    """What the first of the unknown names was probably meant to be."""
     return did_you_mean(unknown[0], known) if unknown else ""
 
 

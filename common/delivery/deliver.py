@@ -38,7 +38,7 @@ def _to_warehouse(run: Run, target: Delivery, table: FeatureTable, view: View, f
     address = dialects.address(run.options["to"])
     if address.engine.driver != "org.postgresql.Driver":
         raise UsageError(
-            f"{address.variable} is no postgresql:// address, and only PostgreSQL is delivered to; correct it"
+            f"{address.variable} is not a postgresql:// address; deliveries go to PostgreSQL only; correct it"
         )
     with closing(PostgresWarehouse(address, target.schema_name, target.seconds)) as warehouse:
         schema = view.stored.schema

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from common.contracts import layout
-from common.contracts.aggregates import FeatureRatio
 from common.contracts.contract import Contract
 from common.contracts.datasets import Dataset
 from common.contracts.entity import DROP
@@ -17,6 +14,7 @@ from common.contracts.source_code import DECLARED, SourceCode, source_code
 from common.days import DAY
 from common.errors import UsageError
 from common.lake import delta_log
+from common.runtime.code_version import fingerprint_of
 from common.runtime.run import Run
 
 
@@ -35,7 +33,7 @@ class Definition:
     @property
     def fingerprint(self) -> str:
         parts = [self.version, self.entity, self.columns, self.inputs, self.transforms]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+        return fingerprint_of(parts)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -65,9 +63,7 @@ def _inputs(contract: Contract, code: SourceCode) -> dict[str, str]:
     Bounds are left out, because they only decide which rows are quarantined: they may change under the same version.
     """
     features = contract.features
-    read = {features.entity, contract.event_time, *contract.key, *contract.winner, *code.texts}
-    for rule in (column.rule for column in features.columns):
-        read |= {*rule.reads, *((rule.numerator, rule.divisor) if isinstance(rule, FeatureRatio) else ())}
+    read = {features.entity, contract.event_time, *contract.key, *contract.winner, *code.texts, *features.reads}
     return {
         "key": ", ".join(contract.key),
         "event_time": contract.event_time or "none",

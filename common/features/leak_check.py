@@ -64,7 +64,7 @@ def _scratch_lake(run: Run, name: str) -> Iterator[Run]:
     """Yield the run in a temporary lake that holds a copy of the rows its features are made from."""
     with tempfile.TemporaryDirectory(prefix=f"leakcheck-{name}-") as folder:
         places = {"lake": f"{folder}/lake", "landing": f"{folder}/landing"}
-        # Nobody is told about the runs in it.
+        # Its runs report no metrics and no lineage.
         settings = run.settings.model_copy(update={**places, "telemetry": Telemetry()})
         # Poison comes as files, wherever the dataset's rows come from.
         by_files = replace(run.dataset, contract=replace(run.contract, source=Files()))

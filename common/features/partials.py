@@ -22,7 +22,7 @@ from common.runtime.run import Run
 
 
 def build_partials(run: Run) -> tuple[DataFrame, int]:
-    """The partial rows that the arrival of ds writes, and their number; raises unless every event is in one of them."""
+    """The partial rows that the arrival of ds writes, and their number; raises unless each event is in one of them."""
     observations = list[Observation]()
     rows, totals = spark_tables.materialize(
         arrived_partials(run, observations), partials=F.count(F.lit(1)), events=spark_tables.sum_or_zero("events")

@@ -1,4 +1,4 @@
-"""Apply a difference that fits this process by a MERGE of `deltalake`, in a fraction of the time that Spark plans one."""
+"""Apply a difference that fits into this process by a MERGE of `deltalake`: Spark takes much longer to plan one."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.table import TableMerger
 
 from common.errors import LakeNotWritableError
-from common.lake import data_files
 from common.lake.commit_metadata import arrow_commit
 from common.lake.data_files import DataFile
 from common.lake.decisions import DecidedMeanwhileError
-from common.lake.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference
-from common.lake.slices import slice_predicate
-from common.lake.spark_tables import values_as_text
+from common.lake.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference, to_do
 from common.runtime import plan_size
 
 if TYPE_CHECKING:
@@ -35,14 +32,14 @@ def fits(run: Run, diff: SliceDifference) -> bool:
 
 
 def _files_to_read(run: Run, diff: SliceDifference) -> list[DataFile]:
-    files = data_files.files(run.path(diff.table), **values_as_text(diff.touched))
+    files = diff.stored_files(run)
     return [file for file in files if file.covers("arrived", str(run.ds))] if diff.skips_other_arrivals else files
 
 
 def apply(run: Run, diff: SliceDifference, books: Mapping[str, Any]) -> int:
     """Return the version that was made."""
-    rows = diff.rows if isinstance(diff.rows, pa.Table) else diff.rows.toArrow()
-    # Opened before the commit is signed: whatever is committed from now on meets Delta's own check.
+    rows = diff.as_arrow()
+    # Opened before the commit is signed: Delta itself checks against whatever is committed from now on.
     stored = diff.decision.opened()
     # A column that the contract gained stands last in the table, whatever its place in the contract.
     schema = pa.schema([*pa.schema(stored.schema().to_arrow()), rows.schema.field(ACTION)])
@@ -58,30 +55,22 @@ def apply(run: Run, diff: SliceDifference, books: Mapping[str, Any]) -> int:
 
 
 def _committed_all_the_same(run: Run, diff: SliceDifference, error: Exception) -> int:
-    """The version, if the error came after the commit: in a checkpoint, say."""
+    """The version, if the error came after the commit, such as in a checkpoint."""
     try:
         return diff.decision.require_committed(run)
     except DecidedMeanwhileError:
         raise LakeNotWritableError(
-            f"{diff.table.path} could not be written: {error}. Nothing was committed to it. Is there room, and the right to "
-            "write? Run the day again."
+            f"{diff.table.path} could not be written: {error}. Nothing was committed to it. Is there free space, and "
+            "may this user write there? Run the day again."
         ) from error
 
 
 def _merge(
     run: Run, diff: SliceDifference, rows: pa.Table, stored: DeltaTable, commit: CommitProperties
 ) -> TableMerger:
-    names = diff.table.names
-    condition = [slice_predicate(diff.touched, "t."), *[f't."{name}" = s."{name}"' for name in diff.table.identity]]
-    if diff.change.updated or diff.change.deleted:
-        # Rows to insert match nothing, so leave them out of the join.
-        condition.append(f"s.{ACTION} <> '{INSERT}'")
-    elif diff.skips_other_arrivals:
-        condition.append(f"t.arrived = '{run.ds}'")
-    values = {f'"{name}"': f's."{name}"' for name in names}
     return (
-        stored.merge(rows, " AND ".join(condition), "s", "t", commit_properties=commit)
-        .when_matched_delete(f"s.{ACTION} = '{DELETE}'")
-        .when_matched_update(values, f"s.{ACTION} = '{UPDATE}'")
-        .when_not_matched_insert(values, f"s.{ACTION} = '{INSERT}'")
+        stored.merge(rows, diff.same_row(run.ds), "s", "t", commit_properties=commit)
+        .when_matched_delete(to_do(DELETE))
+        .when_matched_update(diff.values, to_do(UPDATE))
+        .when_not_matched_insert(diff.values, to_do(INSERT))
     )

@@ -85,7 +85,7 @@ def read_object(uri: str) -> bytes:
 
 @contextmanager
 def _clear() -> Iterator[None]:
-    """The library's errors fill pages."""
+    """The first line of an error; the library's errors fill pages."""
     from obstore.exceptions import BaseError
 
     try:

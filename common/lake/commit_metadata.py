@@ -39,8 +39,8 @@ def signature(run: Run) -> dict[str, Any]:
 def with_snapshot(run: Run, tables: Sequence[Table]) -> Run:
     """The run with the version and the id of each source table fixed: it reads these, and its commits say so.
 
-    A run of another day commits to several tables in turn. Versions that are still the newest once all are known are of
-    one moment, so no row is missing because it was on its way from one table to another.
+    A run of another day commits to several tables in turn. Versions that are still the newest once all are known belong to
+    one moment, so no row is missing because it was moving from one table to another.
     """
     versions = _versions(run, tables)
     while (again := _versions(run, tables)) != versions:
@@ -65,12 +65,11 @@ def beside(run: Run, tables: Iterable[Table]) -> dict[str, Any]:
 def recounted(run: Run, table: Table, facts: Mapping[str, Any]) -> dict[str, Any]:
     """For the last commit of a day: the facts, and whether they differ from those of the day's last one.
 
-    Rows that the table does not hold, such as refused ones, may be others while its own rows are the same.
+    Rows outside the table, such as refused ones, may change while its own rows stay the same.
     """
-    log = delta_log.TableLog(run.path(table)).since_day(run.ds)
-    mine = (commit.books for commit in log if commit.complete and commit.books["job"] == run.job)
-    last = next((books for books in mine if books["ds"] == str(run.ds)), {})
-    differs = any(name in last and last[name] != value for name, value in facts.items())
+    last = delta_log.newest_commit(run.path(table), run.job, str(run.ds), complete=True)
+    before = last.books if last else {}
+    differs = any(name in before and before[name] != value for name, value in facts.items())
     return {**facts, **({"recounted": True} if differs else {})}
 
 

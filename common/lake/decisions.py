@@ -29,12 +29,12 @@ NUMBER = "spark.databricks.delta.write.txnVersion"
 
 
 class DecidedMeanwhileError(PipelineError):
-    """Another writer committed what the decision had looked at."""
+    """Another writer committed rows that the decision had read."""
 
 
 @dataclass
 class Decision:
-    """Take it before the rows are read that the decision looks at."""
+    """Take it before reading the rows that the decision depends on."""
 
     uri: str
     app: str
@@ -100,13 +100,13 @@ class Decision:
 
     def _overtaken(self) -> DecidedMeanwhileError:
         return DecidedMeanwhileError(
-            f"{self.uri}: another run has changed what this one had looked at, so it committed nothing; expected no other "
+            f"{self.uri}: another run has changed rows that this one had read, so this one committed nothing; expected no other "
             "writer of these days. Run it again."
         )
 
 
 def decide(run: Run, table: Table, scope: str) -> Decision:
-    """`scope` names what the decision looks at within the table: decisions of other scopes never meet it."""
+    """`scope` names the part of the table that the decision reads: decisions about other parts never conflict with it."""
     uri, app = run.path(table), f"decisions on {scope}"
     stored = delta_log.open_table(uri)
     if stored is None:

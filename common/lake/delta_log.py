@@ -54,7 +54,7 @@ class Commit:
 
     @property
     def recounted(self) -> bool:
-        """Whether its day counts other rows than before, though the table's may be the same."""
+        """Whether the day's counts changed, though the table's rows may be the same."""
         return bool(self.books.get("recounted"))
 
     @property
@@ -91,7 +91,7 @@ def plainly_readable(table: DeltaTable, uri: str) -> DeltaTable:
 def dataset(table: DeltaTable) -> Dataset:
     """The table's rows for Arrow, opened with Arrow's own file system.
 
-    deltalake's is written in Python: a thread of it that outlives the interpreter aborts the process.
+    That of deltalake is written in Python: one of its threads that outlives the interpreter aborts the process.
     """
     system, path = locate(table.table_uri)
     opened: Dataset = table.to_pyarrow_dataset(filesystem=fs.SubTreeFileSystem(path, system))
@@ -110,7 +110,7 @@ def version(uri: str) -> int:
 
 
 def table_id(uri: str, at: int | None = None) -> str:
-    """The id that tells a table from another one at the same place; empty without a table."""
+    """The id that distinguishes a table from another one at the same place; empty without a table."""
     newest = version(uri) if at is None else at
     return "" if newest == NO_TABLE else _table_id(uri, newest, stamp(uri, newest))
 
@@ -136,7 +136,7 @@ class TableLog:
         """The commits that can be about ds or a later day, newest first: none of them is older than ds itself."""
         today, day = datetime.now(UTC).date(), day_of(ds)
         for commit in self:
-            # A day of margin, because the clocks of two machines differ. A day in the future says nothing about time.
+            # A day of margin, because the clocks of two machines differ. A day in the future says nothing about commit times.
             if day <= today and commit.at.date() < day - timedelta(days=1):
                 return
             yield commit
@@ -187,11 +187,12 @@ def commits(uri: str, limit: int | None = None) -> list[Commit]:
     return list(islice(TableLog(uri), limit))
 
 
-def newest_commit(uri: str, job: str, ds: str | None = None) -> Commit | None:
-    """The last commit of a job, of one day if `ds` names it."""
+def newest_commit(uri: str, job: str, ds: str | None = None, *, complete: bool = False) -> Commit | None:
+    """The last commit of a job, of one day if `ds` names it; with `complete`, the last one that ended its day."""
     log = TableLog(uri)
     candidates = iter(log) if ds is None else log.since_day(from_text(ds))
     for commit in candidates:
-        if commit.books.get("job") == job and ds in (None, commit.books.get("ds")):
+        of_job = commit.books.get("job") == job and ds in (None, commit.books.get("ds"))
+        if of_job and (commit.complete or not complete):
             return commit
     return None

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StringType
 
 from common.contracts.layout import Table
-from common.lake import spark_tables
+from common.lake import data_files, spark_tables
+from common.lake.data_files import DataFile
 from common.lake.decisions import Decision
+from common.lake.sql_conditions import column, in_slice, literal
 from common.runtime import plan_size
 from common.runtime.run import Change
+
+if TYPE_CHECKING:
+    from common.runtime.run import Run
 
 ACTION = "action"
 INSERT, UPDATE, DELETE = "insert", "update", "delete"
@@ -39,11 +45,46 @@ class SliceDifference:
         """New rows can only match rows of the same arrival: statistics then skip the files of other days."""
         return "arrived" in self.table.names and not self.change.updated and not self.change.deleted
 
+    def stored_files(self, run: Run) -> list[DataFile]:
+        """Those of the partitions that it touches."""
+        return data_files.files(run.path(self.table), **spark_tables.values_as_text(self.touched))
+
+    def as_arrow(self) -> pa.Table:
+        return self.rows if isinstance(self.rows, pa.Table) else self.rows.toArrow()
+
+    def as_spark(self, spark: SparkSession) -> DataFrame:
+        if isinstance(self.rows, DataFrame):
+            return self.rows
+        return spark.createDataFrame(
+            self.rows, spark_tables.schema_of(spark, (*self.table.columns, (ACTION, "string")))
+        )
+
+    def same_row(self, ds: date) -> str:
+        """That a stored row `t` is the row `s` of the difference; values are periods only."""
+        same = [f"{column(name, 't.')} = {column(name, 's.')}" for name in self.table.identity]
+        conditions = [in_slice(self.touched, "t."), *same]
+        if self.change.updated or self.change.deleted:
+            # Rows to insert match nothing, so leave them out of the join.
+            conditions.append(f"NOT {to_do(INSERT)}")
+        elif self.skips_other_arrivals:
+            conditions.append(f"t.arrived = {literal(ds)}")
+        return " AND ".join(conditions)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What a stored row becomes."""
+        return {column(name): column(name, "s.") for name in self.table.names}
+
     @property
     def touched(self) -> dict[str, list[Any]]:
         """The partitions by column, also those that only gain rows: Delta detects conflicts by them."""
         partitions = self.change.partitions
         return {name: sorted({partition[name] for partition in partitions}) for name in self.table.partition}
+
+
+def to_do(action: str) -> str:
+    """That the row `s` of the difference has this action."""
+    return f"{column(ACTION, 's.')} = {literal(action)}"
 
 
 def to_insert(rows: DataFrame, table: Table) -> DataFrame:

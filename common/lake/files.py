@@ -71,7 +71,7 @@ def write_json(uri: str, content: dict[str, Any]) -> None:
 
 
 def write_text(uri: str, text: str) -> None:
-    """Readers see the old or the new content: an object appears whole, a local file is written aside and moved."""
+    """Readers see the old or the new content: an object appears whole, a local file is written under another name and moved."""
     system, path = locate(uri)
     if is_object_store(uri):
         with system.open_output_stream(path) as stream:

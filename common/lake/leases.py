@@ -1,6 +1,7 @@
 """One run at a time on a lake that several machines share: a lease in the lake itself, which only one of them can put there.
 
-A lease saves two runs the same work. Rows do not depend on it: whoever lost a lease commits only if Delta's log still allows.
+A lease saves two runs from doing the same work. Rows do not depend on it: a run that lost its lease commits only if
+Delta's log still allows it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from common.errors import LockedError
 from common.lake.buckets import Bucket
 
 FOLDER = "leases"
-# After this long without a sign of life, the holder is taken for dead. Clocks of two machines may differ by some of it.
+# After this long without a renewal, the holder counts as dead. Clocks of two machines may differ by some of it.
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 15.0
 POLL_SECONDS = 0.5
@@ -111,7 +112,7 @@ def _harmless(held: _Lease, action: Any) -> None:
             )
     except Exception as error:
         logging.getLogger("pipeline").warning(
-            "the lease %s could not be kept up: %s", held.key, str(error).splitlines()[0]
+            "the lease %s could not be renewed: %s", held.key, str(error).splitlines()[0]
         )
 
 

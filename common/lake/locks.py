@@ -34,7 +34,7 @@ def committing(lake: str, table: str) -> AbstractContextManager[None]:
 
 
 def keeping(lake: str, what: str) -> AbstractContextManager[None]:
-    """Allows one at a time, on whatever machine, to decide which files of a table, or which pins, are kept."""
+    """Lets one process at a time, on any machine, decide which files of a table, or which pins, are kept."""
     return hold(lake, f"{_COMMIT}/files/{what}", COMMIT_SECONDS)
 
 
@@ -158,11 +158,11 @@ def _state_folder() -> Path:
 
 
 def _machine() -> str:
-    """Names those who see each other's file locks; a host's name would not do, as several may have the same."""
+    """Names all processes that see each other's file locks; a host name would not do, as several hosts may have the same."""
     place = _private(_state_folder()) / "machine"
     with _writable(str(place)):
         if not place.exists():
-            # Linked when it is whole: another process may be reading it.
+            # Linked once it is complete: another process may be reading it.
             aside = place.with_name(f"machine.{uuid.uuid4().hex}")
             aside.write_text(aside.suffix[1:])
             with suppress(FileExistsError):

@@ -29,7 +29,7 @@ class LogFile:
 
     @property
     def stamp(self) -> str:
-        """Tells a commit from one of the same name in a table that was made anew."""
+        """Distinguishes a commit from one of the same name in a table that was created again."""
         return f"{self.changed} {self.size}"
 
     @property
@@ -46,7 +46,7 @@ class LogFile:
 
 
 # Of each log on an object store, the newest commit that this process has seen.
-_seen: dict[str, LogFile] = {}
+newest_seen: dict[str, LogFile] = {}
 
 
 def newest_version(uri: str) -> int | None:
@@ -96,7 +96,7 @@ def _end(uri: str) -> tuple[list[LogFile], bool]:
     """The files at the end of the log in order, and whether they are all."""
     if not is_object_store(uri):
         return _all(uri), True
-    known = _seen.get(uri)
+    known = newest_seen.get(uri)
     start = known.version if known else _checkpoint(uri)
     files = _after(uri, max(0, start - END)) if start > END else _all(uri)
     commits = [file for file in files if file.is_commit]
@@ -105,9 +105,9 @@ def _end(uri: str) -> tuple[list[LogFile], bool]:
         commits = [file for file in files if file.is_commit]
         start = 0
     if commits:
-        _seen[uri] = commits[-1]
+        newest_seen[uri] = commits[-1]
     else:
-        _seen.pop(uri, None)
+        newest_seen.pop(uri, None)
     return files, start <= END
 
 

@@ -16,7 +16,8 @@ from common.lake.commit_metadata import arrow_commit, commit_without_rows
 from common.lake.decisions import Decision, decide
 from common.lake.difference import ACTION, ALL, SliceDifference, difference, fetched, measured, to_insert
 from common.lake.locks import committing
-from common.lake.spark_tables import Slice, create, read_partitions, retry_on_conflict, values_as_text
+from common.lake.spark_tables import create, read_partitions, retry_on_conflict, values_as_text
+from common.lake.sql_conditions import Slice
 from common.runtime import plan_size
 from common.runtime.run import Change
 
@@ -46,7 +47,7 @@ class DesiredSlice:
 
     @property
     def scope(self) -> str:
-        """What a decision about the slice looks at."""
+        """The part of the table that a decision about the slice reads."""
         return " ".join(str(value) for values in self.where.values() for value in values)
 
 

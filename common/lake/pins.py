@@ -96,7 +96,7 @@ def verify(lake: str, name: str) -> Pin:
         raise ContractViolationError(
             f"pin {name}: {pinned.table} version {pinned.version} differs from what was pinned on "
             f"{', '.join(part['day'] or 'its only part' for part in differing)}. Its files were changed or damaged: "
-            "bring them back from a copy, or release the pin.",
+            "restore them from a backup, or release the pin.",
             [dict(part) for part in differing],
         )
     if hash_parts(hashes) != pinned.hash:
@@ -125,7 +125,7 @@ def _pinned_before(lake: str, name: str, table_path: str, version: int) -> Pin |
     if (before.table, before.version) != (table_path, version):
         raise UsageError(
             f"pin {name} is {before.table} version {before.version}, not {table_path} version {version}; "
-            "a name stays with its version: choose another, or release it"
+            "a pin never moves to another version: choose another name, or release this pin"
         )
     return before
 
@@ -133,7 +133,7 @@ def _pinned_before(lake: str, name: str, table_path: str, version: int) -> Pin |
 def _open(lake: str, table_path: str, version: int) -> TableSnapshot:
     whole = all(NAME.fullmatch(part) for part in table_path.split("/"))
     if not whole or not delta_log.exists(f"{lake}/{table_path}"):
-        raise UsageError(f"{table_path!r} is no table of {lake}; expected a path like published/name/v1")
+        raise UsageError(f"{table_path!r} is not a table of {lake}; expected a path like published/name/v1")
     return snapshot.open_version(f"{lake}/{table_path}", version)
 
 
@@ -143,7 +143,7 @@ def _load(lake: str, name: str) -> Pin:
         return Pin(**content)
     except TypeError:
         raise PipelineError(
-            f"{_file(lake, name)} can't be read as a pin; mend it, or delete it to release it"
+            f"{_file(lake, name)} can't be read as a pin; repair it, or delete it to release the pin"
         ) from None
 
 

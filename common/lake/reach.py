@@ -16,7 +16,7 @@ from common.runtime.object_store import is_object_store, is_refusal, require_buc
 WAIT_SECONDS = 20.0
 ASK_AGAIN_SECONDS = 60.0
 MALFORMED = 2
-# Elsewhere than on S3, Arrow waits minutes for a server that is silent, and again when the process ends; only a process of its
+# Except on S3, Arrow waits minutes for a silent server, and again when the process ends; only a process of its
 # own can be stopped.
 _LOOK = f"""
 import sys
@@ -32,24 +32,25 @@ except Exception as error:
     print(error)
     sys.exit(1)
 """
-# How Arrow, deltalake and Hadoop speak of a store, and of one that does not answer.
+# How Arrow, deltalake and Hadoop name a store in an error, and one that does not answer.
 _OF_A_STORE = ("AWS Error", "Generic S3 error", "hadoop.fs.s3a", "software.amazon.awssdk")
 _SILENCE = (
     *("NETWORK_CONNECTION", "error sending request", "SdkClientException", "Connection refused", "Connection reset"),
     *("ConnectTimeoutException", "SocketTimeoutException", "operation timed out", "Unable to execute HTTP request"),
 )
 _one_look = threading.Lock()
-_seen: dict[str, tuple[float, PipelineError | None]] = {}
+# When this process asked each host, and what was wrong with it.
+answers: dict[str, tuple[float, PipelineError | None]] = {}
 
 
 def require_reachable(uri: str) -> None:
     """Raise UsageError if no file system can be at this address, and StorageUnreachableError if none answers there."""
     host = "{0.scheme}://{0.netloc}".format(urlsplit(uri))
     with _one_look:
-        at, problem = _seen.get(host, (0.0, None))
-        if host not in _seen or (problem and time.monotonic() - at > ASK_AGAIN_SECONDS):
+        at, problem = answers.get(host, (0.0, None))
+        if host not in answers or (problem and time.monotonic() - at > ASK_AGAIN_SECONDS):
             problem = _look(uri, host)
-            _seen[host] = (time.monotonic(), problem)
+            answers[host] = (time.monotonic(), problem)
     if problem:
         raise problem
 
@@ -84,15 +85,15 @@ def _look_elsewhere(uri: str, host: str) -> PipelineError | None:
 
 @contextmanager
 def explaining() -> Iterator[None]:
-    """Turn what libraries say of an object store that is gone, pages of it, into one error that says what to do."""
+    """Turn the pages that libraries print when an object store is gone into one error that says what to do."""
     try:
         yield
     except Exception as error:
         if isinstance(error, StorageUnreachableError) or not (lost := _lost(str(error))):
             raise
         explained = StorageUnreachableError(
-            f"the object store stopped answering, or no longer accepts us: {lost}. What was committed before stands. Once it "
-            "answers, run the same command again, and it goes on where it was"
+            f"the object store stopped answering, or now rejects our credentials: {lost}. What was committed before is "
+            "safe. Once it answers, run the same command again, and it continues where it stopped"
         )
         for note in getattr(error, "__notes__", []):
             explained.add_note(note)
@@ -100,7 +101,7 @@ def explaining() -> Iterator[None]:
 
 
 def _lost(message: str) -> str:
-    """What the message says of a store that can't be used; empty if it is about something else."""
+    """The part of the message about a store that can't be used; empty if it is about something else."""
     about = any(sign in message for sign in _OF_A_STORE)
     silent = next((line for line in message.splitlines() if any(sign in line for sign in _SILENCE)), "")
     if about and (silent or is_refusal(message)):

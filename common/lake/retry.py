@@ -1,4 +1,4 @@
-"""Try again what another writer overtook, after a pause of random length."""
+"""Retry after a conflict with another writer, with pauses of random length."""
 
 from __future__ import annotations
 

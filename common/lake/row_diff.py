@@ -43,7 +43,7 @@ def diff_rows(before: pa.Table, after: pa.Table, key: Sequence[str]) -> RowDiff 
             differing[ROW].append(name)
             continue
         for column in one[name]:
-            # As text, so that a NaN is like itself.
+            # As text, so that NaN equals NaN.
             if str(one[name][column]) != str(other[name].get(column)):
                 differing[column].append(name)
     return RowDiff(dict(differing))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
@@ -12,9 +11,8 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from common.lake import delta_log
 from common.lake.retry import retry
+from common.lake.sql_conditions import Slice, in_slice
 from common.runtime.object_store import delta_options
-
-Slice = Mapping[str, Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ Decide = Callable[[DeltaTable | None], Replacement | None]
 def replace_slice(
     uri: str, decide: Decide, *, partition_by: Sequence[str], configuration: Mapping[str, str] | None = None
 ) -> bool:
-    """Write what `decide` returns; if another writer commits to that slice meanwhile, decide anew. Return whether it wrote."""
+    """Write what `decide` returns; if another writer commits to that slice meanwhile, decide again. Return whether it wrote."""
 
     def decide_and_write() -> bool:
         table = delta_log.open_table(uri)
@@ -49,11 +47,6 @@ def replace_slice(
         return True
 
     return retry(decide_and_write, (CommitFailedError,), 0.05, 0.3)
-
-
-def slice_predicate(where: Slice, prefix: str = "") -> str:
-    """For `deltalake`. Pass dates and declared names only, never input of a user or of the data."""
-    return " AND ".join(f"{prefix}{name} IN ({', '.join(repr(str(value)) for value in where[name])})" for name in where)
 
 
 def _create(
@@ -81,7 +74,7 @@ def _overwrite(table: DeltaTable, chosen: Replacement, partition_by: Sequence[st
         table,
         chosen.rows,
         mode="overwrite",
-        predicate=slice_predicate(chosen.where),
+        predicate=in_slice(chosen.where),
         partition_by=list(partition_by),
         schema_mode="merge" if chosen.adds_columns else None,
         commit_properties=chosen.commit,

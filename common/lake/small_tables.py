@@ -17,7 +17,8 @@ from common.errors import LakeNotWritableError
 from common.lake import delta_log, table_properties
 from common.lake.commit_metadata import arrow_commit
 from common.lake.locks import committing
-from common.lake.slices import Replacement, Slice, replace_slice
+from common.lake.slices import Replacement, replace_slice
+from common.lake.sql_conditions import Slice
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
@@ -66,7 +67,7 @@ def _rows(stored: DeltaTable, where: Slice, columns: list[str] | None = None) ->
 
 
 def _of_periods(schema: pa.Schema, every: str) -> pa.Schema:
-    """The schema of a table with a day in ds, as it is where the periods are such."""
+    """The schema with `ds` as the dataset's periods need it: a date, or the text of an hour."""
     return schema.set(schema.get_field_index("ds"), pa.field("ds", pa.string())) if every == HOUR else schema
 
 

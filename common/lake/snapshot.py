@@ -16,6 +16,7 @@ from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import DeltaError
 from deltalake.schema import PrimitiveType
 
+from common.days import range_text
 from common.errors import PipelineError, SourceMissingError
 from common.lake import delta_log
 from common.lake.content_hash import ContentHash
@@ -60,7 +61,7 @@ class TableSnapshot:
 
     @property
     def table_id(self) -> str:
-        """Differs between a table and one that was made anew at its place."""
+        """Differs between a table and one that was created again at its place."""
         return str(self.table.metadata().id)
 
     @cached_property
@@ -99,7 +100,7 @@ class TableSnapshot:
             rows = self._dataset(part)
             if where is None:
                 return rows.to_table(columns=columns)
-            # Filter what was read: Arrow can't compare texts with the statistics of files that a merge of deltalake wrote.
+            # Filter after reading: Arrow can't compare texts with the statistics of files that a merge of deltalake wrote.
             chosen = (batch.filter(where) for batch in rows.to_batches(columns=columns))
             return pa.Table.from_batches(chosen, empty.schema)
 
@@ -125,7 +126,7 @@ class TableSnapshot:
         except (OSError, pa.ArrowInvalid) as error:
             raise UnreadableError(
                 f"{self.uri} version {self.version}: a file of {part or 'it'} can't be read ({error}). "
-                "Bring it back from a copy, or choose another version."
+                "Restore it from a backup, or choose another version."
             ) from error
 
     def require_present(self, parts: Iterable[str] | None = None) -> None:
@@ -158,7 +159,7 @@ def _log_readable(uri: str) -> Iterator[None]:
         yield
     except DeltaError as error:
         message, *_ = str(error).splitlines()
-        raise UnreadableError(f"{uri}: its log can't be read ({message}). Bring it back from a copy.") from error
+        raise UnreadableError(f"{uri}: its log can't be read ({message}). Restore it from a backup.") from error
 
 
 def readable_versions(uri: str) -> list[int]:
@@ -185,7 +186,7 @@ def _gone(uri: str, version: int, why: str) -> SourceMissingError:
     available = (
         f"There are {_ranges(versions)}."
         if versions
-        else "No version is whole any more: restore its files from a copy, or run its days again."
+        else "No version is whole any more: restore its files from a backup, or run its days again."
     )
     return SourceMissingError(f"{uri} has no version {version} ({why}). {available}")
 
@@ -194,4 +195,4 @@ def _ranges(versions: list[int]) -> str:
     """`0, 3..7`"""
     starts = [version for version in versions if version - 1 not in versions]
     ends = [version for version in versions if version + 1 not in versions]
-    return ", ".join(str(start) if start == end else f"{start}..{end}" for start, end in zip(starts, ends, strict=True))
+    return ", ".join(map(range_text, starts, ends))

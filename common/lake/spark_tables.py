@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
-from functools import cache, reduce
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
@@ -17,7 +16,6 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StructType
 
 from common.contracts.layout import Columns, Table
-from common.days import as_stored
 from common.errors import ColumnMismatchError, ContractViolationError
 from common.lake import data_files, delta_log, table_properties
 from common.lake.commit_metadata import arrow_commit, spark_commit
@@ -25,6 +23,7 @@ from common.lake.decisions import DecidedMeanwhileError
 from common.lake.files import is_local, local_path
 from common.lake.locks import committing
 from common.lake.retry import retry
+from common.lake.sql_conditions import Slice
 from common.runtime import plan_size
 from common.runtime.object_store import delta_options
 
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
     from common.runtime.run import Run
 
 T = TypeVar("T")
-# Partition column to the values that are meant: always literals, so that Delta can prune by them.
-Slice = Mapping[str, Sequence[date | str]]
-
 BROADCAST_ROWS = 1_000_000
 # Delta's exceptions share no parent of their own.
 CONFLICTS = (
@@ -53,15 +49,10 @@ LITERAL_PATHS = {"__globPaths__": "false"}
 _NULLABLE = {"nullable": True, "metadata": {}}
 
 
-def partition_filter(where: Slice, prefix: str = "") -> Column:
-    conditions = [F.col(f"{prefix}{name}").isin([*map(as_stored, values)]) for name, values in where.items()]
-    return reduce(lambda one, other: one & other, conditions, F.lit(True))
-
-
 def read_partitions(run: Run, table: Table, where: Slice) -> DataFrame:
     """The rows of those partitions, read from the files that the log lists.
 
-    Delta's own reader starts three Spark jobs to learn the same from the log, which a small day feels.
+    Delta's own reader starts three Spark jobs to learn the same from the log, which is noticeable on a small day.
     """
     uri, at = run.path(table), run.at.get(table.path)
     partitions = None if at == delta_log.NO_TABLE else data_files.partition_files(uri, at, **values_as_text(where))

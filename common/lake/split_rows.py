@@ -1,4 +1,4 @@
-"""Splits rows into those that stand alone and those that have others like them, which alone need to be compared."""
+"""Splits rows into unique ones and ones that resemble others: only the latter need to be compared."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from common.contracts import datasets, layout
 from common.contracts.contract import Contract
+from common.contracts.field_types import base_type
 from common.days import DAY, as_stored, end_of, from_text
 from common.errors import UsageError, exit_on_error
 from common.lake import data_files, delta_log, files, small_tables
@@ -100,7 +101,7 @@ def _entity_name(contract: Contract, contracts: Sequence[Contract]) -> str:
 
 
 def _feast_type(type_: str) -> str:
-    return TYPES[type_.partition("(")[0]]
+    return TYPES[base_type(type_)]
 
 
 def _text(text: str) -> str:
@@ -169,7 +170,7 @@ def main() -> None:
     every = [datasets.load(name).contract for name in datasets.names()]
     contracts = [contract for contract in every if contract.every == DAY]
     if hourly := [contract.name for contract in every if contract not in contracts]:
-        print(f"left out, because their rows are of hours: {', '.join(hourly)}", file=sys.stderr)
+        print(f"left out, because their rows are hourly: {', '.join(hourly)}", file=sys.stderr)
     lake = load_settings("local", lake=arguments.lake).lake
     write(contracts, arguments.out, os.environ.get("ONLINE") or connect.DEFAULT)
     for contract in contracts:

@@ -1,4 +1,4 @@
-"""What the tables' logs and the gate's verdicts say, and whether a table has changed in a way that matters to whoever asks."""
+"""What the tables' logs and the gate's verdicts say, and whether a table has changed in a way that matters to a day."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ Dates = frozenset[date]
 
 
 class Logs:
-    """The tables' logs, each listed once. A run sees its sources as it has fixed them, and any other table as it is.
+    """The tables' logs, each listed once.
 
-    Where `dates` are given, commits may be left out that are known to name none of them.
+    A run sees its sources at the versions that it has fixed, and any other table at its newest. Where `dates` are given,
+    commits that are known to name none of them may be left out.
     """
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.admitted: dict[date, bool] = {}  # which arrivals may be used, as far as somebody has asked
+        self.admitted: dict[date, bool] = {}  # which arrivals may be used, as far as known
         self._logs: dict[str, TableLog] = {}
 
     def of(self, table: Table) -> TableLog:
@@ -46,15 +47,19 @@ class Logs:
 
     def state(self, stage: Stage, ds: date) -> State | None:
         """What the last complete commit of the day was made from; None if there is none, or the log is gone."""
-        commits = self.of(stage.target(self.run.contract)).since_day(ds)
+        commits = self.about(stage.target(self.run.contract), ds)
         return next((state for commit in commits if (state := stage.state(commit, ds))), None)
+
+    def about(self, table: Table, ds: date) -> Iterable[Commit]:
+        """At least the commits about the day, newest first."""
+        return self.of(table).since_day(ds)
 
     def after(self, table: Table, version: int, dates: Dates) -> Iterable[Commit]:
         """The commits of the whole log after a version, newest first."""
         return takewhile(lambda commit: commit.version > version, self.of(table))
 
     def since(self, table: Table, then: tuple[str, int], dates: Dates) -> Iterable[Commit] | None:
-        """The commits between then and now; None if the table was made anew, or the log no longer says."""
+        """The commits between then and now; None if the table was created again, or the log no longer has them."""
         (table_id, version), (now_id, now) = then, self.now(table)
         if version != NO_TABLE and table_id != now_id:
             return None
@@ -64,7 +69,7 @@ class Logs:
         return verdicts.read(self.run, name, days)
 
     def arrived(self, first: date) -> set[date]:
-        """The days, from `first` on, that were cleaned, at least in part, or of which raw holds rows."""
+        """The days, from `first` on, that were cleaned, at least in part, or that have rows in raw."""
         run, found = self.run, set[date]()
         raw, processed = layout.raw(run.contract), layout.processed(run.contract)
         for table in (raw, processed):
@@ -88,7 +93,7 @@ def changes_rows(commit: Commit, matters: Matters) -> bool:
 
 
 def changes_source(commit: Commit, matters: Matters) -> bool:
-    """The same for what was made from the table: also from how many of the day's rows were refused."""
+    """The same for what is made from the table, which also depends on how many rows were refused."""
     return changes_rows(commit, matters) or (commit.recounted and matters(commit))
 
 

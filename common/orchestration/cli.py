@@ -59,7 +59,7 @@ def parser(
 
 
 def _some_dataset() -> str:
-    """For the examples; what is wrong with the datasets is told when the command runs."""
+    """For the examples; what is wrong with the datasets is reported when the command runs."""
     try:
         return datasets.names()[0]
     except (UsageError, IndexError):
@@ -167,7 +167,7 @@ def _print_and_exit(code: int, line: Line, output: TextIO) -> NoReturn:
     sys.stderr.flush()
     print(json.dumps(line, default=str), file=output, flush=True)
     if line["outcome"] == "interrupted":
-        os._exit(code)  # other threads are still at work
+        os._exit(code)  # other threads are still working
     sys.exit(code)
 
 

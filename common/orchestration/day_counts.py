@@ -1,4 +1,4 @@
-"""The row counts of a day that a person sees, the same wherever they are shown."""
+"""The row counts of a day as people see them, the same everywhere."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def signals_interrupt() -> Iterator[None]:
 
 
 def _handle(handler: Any, *numbers: int) -> None:
-    """Only the main thread may do it."""
+    """Set the handlers; only the main thread may."""
     if threading.current_thread() is threading.main_thread():
         for number in numbers or SIGNALS:
             signal.signal(number, handler)
@@ -59,7 +59,7 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def run_beside(work: Callable[[], Result]) -> Result:
-    """Run the work in another thread, so that a signal stops the waiting and never the work at an odd place."""
+    """Run the work in another thread, so that a signal stops the waiting, and never the work in an unsafe place."""
     _done.clear()
     result: Future[Result] = Future()
 
@@ -104,7 +104,7 @@ def record(line: dict[str, Any]) -> dict[str, Any]:
     runs = [*_at_work]
     fields = {"error": "Interrupted", "message": _message(runs, line)}
     for run in runs:
-        with suppress(Exception):  # the lake may be what the person gave up on
+        with suppress(Exception):  # the lake itself may be what did not answer
             run_log.save_failure(run, {**fields, "message": "interrupted; run it again"})
     report.aborted()
     finished = {name: {"days": dict(sorted(days.items()))} for name, days in sorted(_done.items())}

@@ -32,7 +32,7 @@ class Job:
     source: Callable[[Run], str] = lambda run: ""
     # The job always needs Spark: start the session early, while the run reads logs and landing files.
     on_spark: bool = False
-    # The job looks for the day in its source, and says itself that there is none.
+    # The job looks for the day in its source, and reports a missing one itself.
     reads_source: bool = False
     # Runs a whole range in one step, for a job that must succeed or fail for all of its days.
     together: Callable[[list[Run]], Outcome] | None = None
@@ -131,7 +131,7 @@ def _checks(run: Run) -> str:
 
 
 def is_closed(run: Run) -> bool:
-    """Whether the contract expects nothing on this day, and nothing came all the same."""
+    """Whether the contract expects nothing on this day, and nothing came."""
     raw = layout.raw(run.contract)
     return run.contract.is_closed(run.ds) and not data_files.files(run.path(raw), ds=[str(run.ds)])
 
@@ -174,7 +174,7 @@ def _line(run: Run, outcome: Outcome, started: float) -> Line:
         "ds": str(run.ds),
         "outcome": outcome.outcome,
         "counts": outcome.counts,
-        "read": {path: version for path, version in run.at.items() if version >= 0},
+        "read": run.versions_read,
         "written": outcome.written,
         "stale": [str(day) for day in staleness.stale_days(run)] if run.job in staleness.MAKING_ROWS else [],
         **({"left_out": [str(day) for day in run.left_out]} if run.left_out else {}),

@@ -1,7 +1,7 @@
 """What a stream does with each micro-batch: it runs the steps of a day for every period that the records reach.
 
 A period that is not over is made from its records so far, by the same steps as a whole one, and made again from more of them
-with the next micro-batch. So what a stream leaves is what a batch over the same records would.
+with the next micro-batch. So a stream leaves what a batch over the same records would leave.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from common.orchestration.chain import run_chain
 from common.orchestration.job import ChainStep, Line
 from common.runtime.run import Run
 
-# A period that was open longer ago than that is the backfill's.
+# The backfill handles a period that ended longer ago.
 NEAR = 31
 
 
@@ -46,7 +46,7 @@ class OpenPeriods:
             ds = day_range(ds, 0, 1)[-1]
 
     def close(self, run: Run) -> None:
-        """Make the periods whole that are over by now."""
+        """Complete the periods that are over by now."""
         for ds, facts in sorted(self._kept(run).items()):
             day = replace(run, ds=ds)
             if not facts.get("whole", True) and self.is_over(day):

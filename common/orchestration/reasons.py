@@ -16,7 +16,7 @@ class Kind(StrEnum):
     ADMISSION_CHANGED = "admission_changed"  # the gate has passed, or refused, arrivals that the day reads
     ROWS_CHANGED = "rows_changed"  # of a table that the day is made from
     OUTPUT_CHANGED = "output_changed"  # rows that the day's own run had written
-    TABLE_REPLACED = "table_replaced"  # moved away or made anew, or its log no longer says what happened
+    TABLE_REPLACED = "table_replaced"  # moved away or created again, or its log no longer says what happened
     GATE_FAILED = "gate_failed"  # the validation itself had stopped the day
 
 

@@ -1,4 +1,4 @@
-"""What a step needs of the steps before: that they ran, and that the gate did not refuse what they made."""
+"""What a step needs from the steps before: that they ran, and that the gate did not refuse their rows."""
 
 from __future__ import annotations
 

@@ -67,13 +67,13 @@ def reasons(stage: Stage, run: Run, state: State | None, logs: Logs) -> Iterator
 
 
 def outdated(stage: Stage, ds: date, state: State, logs: Logs) -> Iterator[Reason]:
-    """The reasons that lie in what other days did: not the code, nor what has landed."""
+    """The reasons caused by other days: not the code, nor what has landed."""
     yield from changes(stage, ds, state, logs)
     yield from _decided_anew(state, admission.left_out(stage.arrivals(logs.run.contract, ds), logs))
 
 
 def _decided_anew(state: State, left_out: Collection[date]) -> Iterator[Reason]:
-    """Whether other arrivals are left out now than those that the day was made without."""
+    """Whether the arrivals to leave out have changed since the day was made."""
     before = frozenset(map(from_text, state.facts.get("left_out", [])))
     if differing := before.symmetric_difference(left_out):
         yield Reason(Kind.ADMISSION_CHANGED, days=tuple(sorted(differing)))
@@ -105,7 +105,7 @@ def _moved(watch: Watch, state: State, logs: Logs) -> Iterator[Reason]:
 
 
 def _gone(table: Table, state: State, logs: Logs) -> Iterator[Reason]:
-    """Whether a table that the day also wrote is another one now, or somebody else has changed it."""
+    """Whether a table that the day also wrote was replaced, or changed by another program."""
     then = (state.facts.get("beside") or {}).get(table.path, ("", NO_TABLE))
     commits = None if then[1] == NO_TABLE else logs.since(table, then, frozenset())
     if commits is None:
@@ -125,7 +125,7 @@ def days_made(stage: Stage, run: Run, first: date) -> set[date]:
 
 
 def stale_after(dataset: str, ds: date, settings: Settings) -> list[date]:
-    """The days, from ds on, that ds can have reached and that are no longer up to date."""
+    """The days, from ds on, that ds can affect and that are no longer up to date."""
     return stale_days(Run.asking(datasets.load(dataset), ds, settings))
 
 

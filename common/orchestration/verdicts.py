@@ -16,7 +16,7 @@ from common.days import from_text
 from common.lake import delta_log, small_tables
 from common.lake.delta_log import Commit
 from common.lake.files import read_json
-from common.lake.slices import Slice
+from common.lake.sql_conditions import Slice
 from common.orchestration import run_log
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def keep(run: Run, verdict: Verdict) -> None:
 
 
 def assume_passed(run: Run, table: str, days: list[date], where: tuple[str, int]) -> None:
-    """As if the gate had passed those days of the table whose id and version are given: for a copy of rows that it passed."""
+    """Store verdicts as if the gate had passed those days of this table: for a copy of rows that it passed."""
     table_id, version = where
     facts: dict[str, Any] = {"table": table, "table_id": table_id, "version": version, "run_id": run.run_id}
     no_rules: dict[str, Any] = {"success": True, "rules": 0, "passed": 0, "failed": [], "warned": []}
@@ -124,7 +124,7 @@ def passed_by(commit: Commit, contract: Contract, table: str) -> Verdict | None:
 
 @lru_cache(maxsize=16)
 def _known(uri: str, version: int, table_id: str, table: str) -> dict[date, Verdict | None]:
-    """What this process has read of that version: a run asks for the same days once a day of its window."""
+    """What this process has read of that version: a run asks for the same days again for each day of its window."""
     return {}
 
 

@@ -1,4 +1,4 @@
-"""The same answers as `Logs` gives, for every day of a lake at once: each log is read once, and days are looked up in it."""
+"""The answers of `Logs`, for every day of a lake at once: each log is read once, and days are looked up in it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from common.lake.commit_index import CommitIndex
 from common.lake.delta_log import NO_TABLE, Commit
 from common.orchestration import verdicts
 from common.orchestration.changes import Dates, Logs
-from common.orchestration.stages import Stage, State
 from common.orchestration.verdicts import Verdict
 from common.runtime.run import Run
 
-# Whose commits to the verdicts say nothing about a table.
+# The jobs whose commits to the verdicts say nothing about a table.
 OTHER_GATES = {name: {f"validate-{other}" for other in STAGES if other != name} for name in STAGES}
 
 
 class WholeLogs(Logs):
-    """Of one dataset, as its tables are when this is made."""
+    """The logs of one dataset, as its tables are when this object is made."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)
@@ -42,9 +41,8 @@ class WholeLogs(Logs):
             self._now[table.path] = known or super().now(table)
         return self._now[table.path]
 
-    def state(self, stage: Stage, ds: date) -> State | None:
-        commits = self.index(stage.target(self.run.contract)).about(ds)
-        return next((state for commit in commits if (state := stage.state(commit, ds))), None)
+    def about(self, table: Table, ds: date) -> Iterable[Commit]:
+        return self.index(table).about(ds)
 
     def after(self, table: Table, version: int, dates: Dates) -> Iterable[Commit]:
         return self.index(table).after(version, dates)

@@ -32,11 +32,11 @@ class DatasetCode:
         return cls(source_code(contract_file), source_code(transforms_file))
 
     def fingerprint(self, engine_version: int) -> str:
-        return code_version.fingerprint_of(self.contract, self.transforms, engine_version)
+        return code_version.code_fingerprint(self.contract, self.transforms, engine_version)
 
 
 def why_changed(dataset: Dataset, commit: Commit) -> str:
-    """What differs between the code that made the commit and the code as it is, as far as it can be told."""
+    """What differs between the code that made the commit and the code as it is, as far as it can be known."""
     now, stored = DatasetCode.of(dataset.contract_file, dataset.transforms_file), str(commit.books.get("code", ""))
     for engine in range(1, code_version.ENGINE_VERSION):
         if now.fingerprint(engine) == stored:
@@ -47,7 +47,7 @@ def why_changed(dataset: Dataset, commit: Commit) -> str:
     except UsageError:
         return UNKNOWN
     engines = range(1, code_version.ENGINE_VERSION + 1)
-    # A working tree with changes that were not committed made it: the revision does not tell.
+    # Made by a working tree with uncommitted changes, which the revision does not show.
     made_by_it = any(before.fingerprint(engine) == stored for engine in engines)
     return "; ".join(differences(before, now)) if made_by_it else UNKNOWN
 
@@ -56,7 +56,7 @@ def why_changed(dataset: Dataset, commit: Commit) -> str:
 def folder_at(revision: str, folder: Path) -> Iterator[Path]:
     """A copy of the folder as it was at a revision of the repository that holds it."""
     if not revision or revision.startswith("-"):
-        raise UsageError(f"revision {revision!r} is no name of one; expected a commit, a branch or a tag")
+        raise UsageError(f"revision {revision!r} does not exist; expected a commit, a branch or a tag")
     with TemporaryDirectory() as place:
         copy = Path(place) / folder.name
         content = io.BytesIO(git(folder, "archive", "--format=tar", "--end-of-options", revision, "."))
@@ -78,12 +78,12 @@ def git(folder: Path, *words: str) -> bytes:
         raise UsageError(f"git can't be run in {folder} ({error}); expected a clone of the repository") from None
     if done.returncode:
         message = done.stderr.decode(errors="replace").strip()
-        raise UsageError(f"git does not tell what {folder} was ({message}); expected a revision of this repository")
+        raise UsageError(f"git cannot show {folder} as it was ({message}); expected a revision of this repository")
     return done.stdout
 
 
 def engine_version_at(revision: str) -> int:
-    """That of now for a revision of another repository, which holds datasets alone."""
+    """The engine's version at a revision; today's if the repository holds only datasets."""
     file = Path(str(code_version.__file__))
     try:
         text = git(file.parent, "show", "--end-of-options", f"{revision}:./{file.name}").decode()
@@ -94,9 +94,9 @@ def engine_version_at(revision: str) -> int:
 
 
 def differences(before: DatasetCode, now: DatasetCode) -> list[str]:
-    """In words, the contract first."""
+    """The differences in words, the contract's first."""
     found = _named(before.contract.statements, now.contract.statements, "contract.py")
-    # What the transforms import from the contract has been told already.
+    # What the transforms import from the contract is listed already.
     old, new = (
         {name: text for name, text in code.transforms.statements.items() if not name.startswith("contract.")}
         for code in (before, now)
@@ -143,7 +143,7 @@ def _declared(text: str) -> dict[str, str]:
 
 
 def _leaves(node: ast.expr, path: str) -> Iterator[tuple[str, str]]:
-    """The arguments of nested calls by their path: an element of a tuple goes by its name, if it has one."""
+    """The arguments of nested calls by their path: an element of a tuple is found by its name, if it has one."""
     if isinstance(node, ast.Call) and node.keywords:
         if path:
             yield path, ""

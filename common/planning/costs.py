@@ -13,7 +13,7 @@ from common.orchestration import run_log
 from common.orchestration.whole_logs import WholeLogs
 from common.planning.foresight import GATES, PlannedStep
 
-# So many of the last days say what a step costs.
+# The number of recent days that say what a step costs.
 RECENT = 20
 _VERSION = re.compile(r"(.*)/v(\d+)")
 
@@ -32,7 +32,7 @@ class PastCosts:
         return median_high([float(line["seconds"]) for line in lines]) if lines else None
 
     def bytes(self, step: PlannedStep) -> int | None:
-        """What the day's files take, or those of a usual day: at most as much is written."""
+        """The bytes of the day's files, or of a usual day's: at most so much is written."""
         if step.name in GATES:
             return 0
         sizes = self._bytes_by_day(step.table)

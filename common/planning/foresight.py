@@ -1,4 +1,4 @@
-"""Which steps of which days would run, and why: asks what the jobs ask, of logs that also hold the commits to come."""
+"""Which steps of which days would run, and why: asks what the jobs ask, but of logs that also hold future commits."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class PlannedStep:
     name: str
     table: str
     when: When
-    # Why it is not up to date now; none for a step that only follows others.
+    # Why it is not up to date now; empty for a step that only follows others.
     reasons: tuple[Reason, ...] = field(compare=False)
     # The steps that it waits for; none for a step that runs in any case.
     after: tuple[PlannedStep, ...] = field(compare=False)
@@ -58,7 +58,7 @@ CHOSEN = Condition(When.NOW, set())
 
 @dataclass(frozen=True)
 class ForeseenCommit(Commit):
-    """The commit of a step that has not run yet. Events of its own day have the longest reach, so it touches that day."""
+    """The commit of a step that has not run yet. Events of its own day reach furthest, so it touches that day."""
 
     step: PlannedStep
 
@@ -73,7 +73,7 @@ class DayPlan:
 
 
 class Foresight(WholeLogs):
-    """Takes the days in the order in which the backfill would run them."""
+    """Goes through the days in the order in which the backfill would run them."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)
@@ -107,7 +107,7 @@ class Foresight(WholeLogs):
         return day_range(ds, 0, contract.features.days_back + contract.lateness)[1:]
 
     def _joining(self, ds: date) -> Condition | None:
-        """When the backfill would add the day to those that it was asked for; None for never."""
+        """When the backfill would add the day to the requested ones; None for never."""
         states = [(stage, self.state(stage, ds)) for stage in staleness.WATCHED]
         reasons = [each for stage, state in states if state for each in staleness.outdated(stage, ds, state, self)]
         return self._condition(reasons) if reasons else None
@@ -153,7 +153,7 @@ class Foresight(WholeLogs):
         return verdict if failed else None
 
     def _verdicts_at_once(self, name: str) -> None:
-        """One by one they would take long to read."""
+        """Reads the verdicts of all days at once: one by one would take long."""
         if name not in self._at_once:
             self._at_once.add(name)
             self.verdicts(name, self._asked)
@@ -182,7 +182,7 @@ class Foresight(WholeLogs):
         return all(commit.books.get("code") == self.run.code for commit in islice(last, 1))
 
     def _condition(self, reasons: Iterable[Reason]) -> Condition:
-        """The likeliest of the reasons, and the steps that it waits for."""
+        """The most likely reason, and the steps that it waits for."""
         whens = [(self._when(reason), reason) for reason in reasons]
         likeliest = min((when for when, _ in whens), key=LIKELIEST.index)
         awaited = [self._awaited(reason) for when, reason in whens if when == likeliest != When.NOW]
@@ -217,7 +217,7 @@ class Foresight(WholeLogs):
 
 
 def _both(*conditions: Condition) -> Condition:
-    """All of them have to hold."""
+    """Both conditions must hold."""
     when = max((each.when for each in conditions), key=LIKELIEST.index)
     return Condition(when, {*chain(*(each.after for each in conditions))})
 

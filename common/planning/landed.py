@@ -1,4 +1,4 @@
-"""What the source holds for a day, as far as a plan has to know it."""
+"""What the source holds for a day, as far as a plan needs it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class DayInLanding:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Not asked of a day that is ingested again whatever its source holds."""
+        """The source's fingerprint; not read for a day that is ingested again in any case."""
         known = self._state.facts if self._state else {}
         if known.get("code") != self._run.code:
             return str(known.get("source", ""))

@@ -78,7 +78,7 @@ class DatasetPlan:
         )
 
     def ranges(self) -> list[tuple[date, date]]:
-        """The days to run, as ranges that hold no day besides them but those that are up to date."""
+        """The days to run, as ranges; the other days within a range are up to date."""
         chosen = {step.ds for step in self.steps if step.when == When.NOW}
         idle = {*self.known} - {day.ds for day in self.days if day.missing}
         return [*_ranges(sorted(chosen), idle)]
@@ -100,7 +100,7 @@ def _all_between(one: date, other: date, known: set[date]) -> bool:
 
 
 def plan_dataset(name: str, settings: Settings, chosen: Sequence[date] = ()) -> DatasetPlan:
-    """Of the chosen days and those that they make stale; of every day that is known, if none is chosen."""
+    """The plan of the chosen days and those that they make stale; of every known day, if none is chosen."""
     try:
         dataset = datasets.load(name)
         dataset.require_sound(with_spark=False)
@@ -125,7 +125,7 @@ def _run(dataset: Dataset, settings: Settings) -> Run:
 
 
 def _acceptable(dataset: Dataset, settings: Settings) -> tuple[Dataset, str]:
-    """The dataset, or the same with the next feature version if the backfill would refuse this one; and why it would."""
+    """The dataset, with the next feature version if the backfill would refuse the declared one; and why it would."""
     try:
         definition.require_unchanged(_run(dataset, settings))
     except DefinitionChangedError as error:

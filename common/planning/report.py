@@ -1,4 +1,4 @@
-"""The plan as people read it, and as programs do."""
+"""The plan for people, and for programs."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from common.printable import printable
 
 ORDER = list(STEPS)
 STYLES = {When.NOW: "", When.IF_CHANGED: "dim"}
-# What only a repeated record causes would be listed for every later day, and hardly ever happens.
+# Runs that only a repeated record causes would be listed for every later day, and hardly ever happen.
 SHOWN = tuple(STYLES)
 # Steps that run for the same reason: their names, the reason in words, and whether they run in any case.
 Deed = tuple[str, str, When]
 
 
 def parts(plans: Sequence[DatasetPlan]) -> Iterator[Grid | str]:
-    """Datasets with something to run stand apart from their neighbours."""
+    """A blank line separates datasets with something to run."""
     for number, plan in enumerate(plans):
         if number and (plan.steps or plans[number - 1].steps):
             yield ""
@@ -46,7 +46,7 @@ def parts(plans: Sequence[DatasetPlan]) -> Iterator[Grid | str]:
 
 def _head(plan: DatasetPlan) -> str:
     if plan.refused:
-        return "a backfill refuses it as it is declared, and runs nothing"
+        return "a backfill refuses this contract and runs nothing"
     if not plan.known and not plan.days:
         return "no day has landed yet"
     touched = {step.ds for step in plan.steps if step.when in SHOWN}
@@ -85,7 +85,7 @@ def _before(plan: DatasetPlan) -> Iterator[str]:
 
 
 def _grid(steps: Sequence[Deed], width: int) -> Grid:
-    """The words of all days begin at the same place."""
+    """The words of all days begin in the same column."""
     grid = Grid(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, min_width=2)
     grid.add_column(no_wrap=True, min_width=width)
@@ -130,12 +130,12 @@ def _notes(plan: DatasetPlan) -> Iterator[str]:
     if missing := [day.ds for day in plan.days if day.missing]:
         yield f"Nothing has landed for {folded(missing)}, and nothing was ingested: a backfill has nothing to run there."
     if gone := [day.ds for day in plan.days if day.landing_gone and day.steps]:
-        yield f"Landing no longer holds {folded(gone)}: they are made again from raw."
+        yield f"Landing no longer holds {folded(gone)}: they are rebuilt from raw."
     if any(step.when == When.IF_REPEATED for step in plan.steps):
-        yield "Later days that hold a record of these days again are cleaned again as well, and their windows follow."
+        yield "Later days that repeat a record of these days are cleaned again too, and the windows over them are rebuilt."
     if stops := [day.stops for day in plan.days if day.stops]:
         yield (
-            f"{stops[0].name} of {stops[0].ds} has failed, and its rows are the same: unless what else it looks at has "
+            f"{stops[0].name} of {stops[0].ds} has failed, and its rows are the same: unless something else that it reads has "
             "changed, the backfill stops there. Fix the source or the contract first."
         )
 
@@ -145,7 +145,7 @@ def _totals(plans: Sequence[DatasetPlan]) -> Iterator[str]:
     if not any(plan.steps for plan in plans):
         return
     if not ready:
-        yield "Nothing can be run as it is declared."
+        yield "Nothing can run with this contract."
         return
     yield f"To run: {_estimate(ready, When.NOW)}."
     if any(step.when == When.IF_CHANGED for plan in ready for step in plan.steps):
@@ -156,7 +156,7 @@ def _estimate(plans: Sequence[DatasetPlan], *whens: When) -> str:
     found = total([plan.estimate(*whens) for plan in plans])
     words = f"{found.steps:,} {'step' if found.steps == 1 else 'steps'} on {_days(found.days)}"
     if found.unknown == found.steps:
-        return f"{words}; there is no past run to tell how long they take"
+        return f"{words}; no past run tells how long they take"
     besides = f", besides {found.unknown:,} without a past run" if found.unknown else ""
     return f"{words}, {_duration(found.seconds)}{besides}, at most {_size(found.bytes)}"
 

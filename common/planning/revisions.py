@@ -85,7 +85,7 @@ def _contract(folder: Path) -> Contract:
         spec.loader.exec_module(module)
         contract: Contract = module.CONTRACT
     except Exception as error:
-        raise UsageError(f"the contract of {folder.name} at that revision can't be used now: {error}") from error
+        raise UsageError(f"the contract of {folder.name} at that revision can't be loaded now: {error}") from error
     return contract
 
 

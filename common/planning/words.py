@@ -1,4 +1,4 @@
-"""Why a step runs, in words: what is the same on many days has the same words there, so that the days can be folded."""
+"""Why a step runs, in words: equal reasons have equal words on all days, so that the days can be folded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date
 from itertools import groupby
 
 from common.contracts.datasets import Dataset
-from common.days import consecutive
+from common.days import consecutive, range_text
 from common.lake.delta_log import Commit
 from common.orchestration.reasons import Kind, Reason
 from common.planning.code_changes import why_changed
@@ -29,7 +29,7 @@ class Words:
         if step.when == When.NOW:
             return
         if step.when == When.IF_REPEATED:
-            yield f"if a record of {in_general(self._roots(step))} came again"
+            yield f"if a record of {in_general(self._roots(step))} was sent again"
             return
         if gates := [each for each in step.after if _is_stopped(each)]:
             yield f"if {gates[0].name}{'' if gates[0].ds == step.ds else f' of {gates[0].ds}'} passes"
@@ -47,7 +47,7 @@ class Words:
     def _reasons(self, step: PlannedStep) -> list[str]:
         kinds = groupby(sorted(step.reasons, key=lambda each: list(Kind).index(each.kind)), lambda each: each.kind)
         told = {kind: self._reason(step.ds, kind, [*group]) for kind, group in kinds}
-        # Changed code says it all: its new tables, for example, are other tables than those of its last run.
+        # Changed code explains everything else: for example, its new tables are not those of its last run.
         return [told[Kind.CODE_CHANGED]] if Kind.CODE_CHANGED in told else [*told.values()]
 
     def _reason(self, ds: date, kind: Kind, reasons: Sequence[Reason]) -> str:
@@ -61,17 +61,17 @@ class Words:
             case Kind.SOURCE_CHANGED:
                 return "the source has changed"
             case Kind.ADMISSION_CHANGED:
-                return f"the gate has decided anew on {folded(day for each in reasons for day in each.days)}"
+                return f"the gate has a new verdict on {folded(day for each in reasons for day in each.days)}"
             case Kind.GATE_FAILED:
                 return f"failed its gate: {', '.join(first.rules[:SHOWN])}{' …' * (len(first.rules) > SHOWN)}"
             case Kind.TABLE_REPLACED:
                 tables = ", ".join(sorted({each.table for each in reasons}))
-                return f"{tables} is another table now, or its log no longer says what has changed"
+                return f"{tables} was replaced by another table, or its log no longer shows what changed"
             case Kind.ROWS_CHANGED | Kind.OUTPUT_CHANGED:
                 return rows_changed(ds, reasons)
 
     def _code_changed(self, commit: Commit) -> str:
-        """Asked once of each code, whichever of its revisions made the day."""
+        """Computed once for each code fingerprint, whichever revision made the day."""
         code = str(commit.books.get("code"))
         if code not in self._code:
             self._code[code] = why_changed(self._dataset, commit)
@@ -79,7 +79,7 @@ class Words:
 
 
 def rows_changed(ds: date, reasons: Sequence[Reason]) -> str:
-    """Whose commits have changed which rows."""
+    """Which programs' commits have changed which rows."""
     commits = {each.commit.version: (each.table, each.commit) for each in reasons if each.commit}.values()
     foreign = sorted({table for table, commit in commits if not commit.ours})
     if foreign:
@@ -95,12 +95,12 @@ def rows_changed(ds: date, reasons: Sequence[Reason]) -> str:
 
 def folded(days: Iterable[date]) -> str:
     """`2026-01-05, 2026-01-07..2026-01-09`"""
-    names = [str(row[0]) if len(row) == 1 else f"{row[0]}..{row[-1]}" for row in consecutive(days)]
+    names = [range_text(row[0], row[-1]) for row in consecutive(days)]
     return ", ".join(names if len(names) <= SHOWN else [*names[:SHOWN], f"{len(names) - SHOWN} more"])
 
 
 def in_general(days: Collection[date]) -> str:
-    """Without names where there are several days, because they differ from each day to the next."""
+    """Without names if there are several, because they differ from day to day."""
     return folded(days) if len(days) == 1 else "earlier days"
 
 

@@ -68,7 +68,7 @@ class Lake:
         """
         form = _TABLE.fullmatch(name)
         if not form:
-            raise UsageError(f"{name!r} is no name of a table; expected one like name@v1")
+            raise UsageError(f"{name!r} is not the name of a table; expected one like name@v1")
         numbers = self._numbers(form[1]) if form[1] in self._datasets() else []
         number = int(form[2]) if form[2] else max(numbers, default=-1)
         if number not in numbers:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from common.contracts import layout
-from common.days import as_stored
+from common.days import as_stored, range_text
 from common.errors import SourceMissingError
 from common.features import definition
 from common.features.definition import Definition
@@ -124,8 +124,7 @@ def _differs(facts: dict[str, Any], before: dict[str, Any] | None) -> bool:
 
 
 def _range(days: Sequence[Run]) -> str:
-    first, last = str(days[0].ds), str(days[-1].ds)
-    return first if first == last else f"{first}..{last}"
+    return range_text(days[0].ds, days[-1].ds)
 
 
 def _write(uri: str, days: Sequence[ValidatedDay], books: dict[str, Any]) -> None:

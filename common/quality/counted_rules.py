@@ -1,4 +1,4 @@
-"""Count for all rules of a Great Expectations suite in one pass, where the library takes one for each level of its metrics."""
+"""Count for all rules of a Great Expectations suite in one pass; the library makes one for each level of its metrics."""
 
 from __future__ import annotations
 

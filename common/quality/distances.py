@@ -34,7 +34,7 @@ def shares(reference: Side, day: Side) -> Shares | None:
     """Pair the two distributions: by value if there are top values, else by the deciles of the reference."""
     if all(profile.top is not None for profile in (*reference, *day)):
         return _by_value(reference, day)
-    known, today = ([profile for profile in side if profile.quantiles] for side in (reference, day))
+    known, today = _with_quantiles(reference), _with_quantiles(day)
     if not known or not today:
         return None
     edges = _tenths(known)
@@ -177,6 +177,10 @@ def jensen_shannon(pairs: Shares) -> float:
     return math.sqrt(max(0.0, total / 2))
 
 
+def _with_quantiles(side: Side) -> list[Profile]:
+    return [profile for profile in side if profile.quantiles]
+
+
 def chance_jensen_shannon(pairs: Shares, sizes: Sizes) -> float:
     """Return the Jensen-Shannon distance exceeded with probability 0.001: for close distributions, JS² = PSI / (8 ln 2)."""
     return math.sqrt(chance(pairs, sizes) / (8 * math.log(2)))
@@ -184,7 +188,7 @@ def chance_jensen_shannon(pairs: Shares, sizes: Sizes) -> float:
 
 def kolmogorov_smirnov(reference: Side, day: Side) -> float:
     """Return the Kolmogorov-Smirnov distance: the largest gap between the two cumulative distributions."""
-    known, today = ([profile for profile in side if profile.quantiles] for side in (reference, day))
+    known, today = _with_quantiles(reference), _with_quantiles(day)
     edges = sorted({step for profile in (*known, *today) for step in _steps(profile)})
     past, now = (np.asarray(_pooled(side, edges)) for side in (known, today))
     return float(np.max(np.abs(past - now)))

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from common.contracts.expectations import Drift
+from common.contracts.field_types import base_type
 from common.days import day_range, from_text, shifted
 from common.lake import data_files, training_manifests
 from common.orchestration import verdicts
@@ -72,10 +73,10 @@ def _reference_profiles(run: Run, name: str, rule: Drift) -> list[Profile]:
 
 
 def _watched(run: Run, day: Profile) -> bool:
-    """Whether drift is checked: not for keys and times, whose values change every day."""
+    """Whether the column is checked for drift: not keys and times, whose values change every day."""
     contract = run.contract
     skipped = {*contract.key, contract.features.entity, "record_hash", "ds", "event_date", "arrived"}
-    plain = day.type.partition("(")[0]
+    plain = base_type(day.type)
     return day.column not in skipped and plain not in ("date", "timestamp") and not day.column.startswith("ds_")
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from common.contracts import suite
 from common.contracts.contract import Contract
+from common.contracts.field_types import base_type
 from common.contracts.layout import Table
 from common.contracts.number_types import NUMERIC
 from common.contracts.sensitive import sensitive_names
@@ -155,7 +156,7 @@ def _among(contract: Contract, label: str, values: Column) -> Column:
 
 
 def _may_show(contract: Contract, name: str, column: str) -> bool:
-    """Whether the column's values may be stored: neither sensitive values nor keys, of which none is typical."""
+    """Whether the column's values may be stored: neither sensitive values nor keys, which are all different."""
     personal = sensitive_names(contract, name)
     return column not in {*personal, *contract.key, contract.features.entity, "record_hash"}
 
@@ -178,7 +179,7 @@ def _measures(values: Column, type_: str, shown: Shown) -> Iterator[Column]:
     if shown is not Shown.ALL:
         return
     yield F.min(values).cast("string").alias("smallest")
-    if type_.partition("(")[0] in NUMERIC:
+    if base_type(type_) in NUMERIC:
         numbers = values.cast("double")
         yield F.mean(numbers).alias("mean")
         yield F.stddev_pop(numbers).alias("deviation")

@@ -27,7 +27,7 @@ LONGEST = 10_000
 def landed(run: Run) -> dict[date, int]:
     """Return the record counts of the day and its baseline days, from the newest commit of each.
 
-    A closed day is no baseline and has none.
+    A closed day has no baseline and is not part of one.
     Reads commits backwards until all days are found. Stops at commits older than the first of these days, because no
     day is ingested before it begins.
     """

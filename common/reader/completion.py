@@ -13,7 +13,7 @@ from common.reader.places import lake_uri
 
 
 def complete(parser: argparse.ArgumentParser) -> None:
-    """Answer the shell and exit, if it is the shell that asks."""
+    """Answer and exit, if the shell asks for completions."""
     if "_ARGCOMPLETE" not in os.environ:
         return
     import argcomplete

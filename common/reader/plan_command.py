@@ -13,7 +13,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from common.contracts import datasets
-from common.days import begun_days, kind_of_text
+from common.days import begun_days, kind_of_text, range_text
 from common.errors import UsageError
 from common.names import did_you_mean
 from common.published.catalog import Lake
@@ -54,12 +54,12 @@ def _chosen(name: str, arguments: argparse.Namespace) -> list[date]:
 
 @contextmanager
 def _collecting_nothing() -> Iterator[None]:
-    """Logs become many small objects that live until the end: looking for garbage among them takes long and finds none."""
+    """Logs become many small objects that live until the end: garbage collection among them is slow and finds none."""
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()  # or Python looks once more when it ends
+        gc.freeze()  # or Python collects once more when it ends
         gc.enable()
 
 
@@ -111,7 +111,7 @@ def _commands(plans: Sequence[DatasetPlan], settings: Settings) -> list[list[str
     by_range: dict[str, list[str]] = {}
     for plan in plans:
         for first, last in [] if plan.refused else plan.ranges():
-            by_range.setdefault(str(first) if first == last else f"{first}..{last}", []).append(plan.name)
+            by_range.setdefault(range_text(first, last), []).append(plan.name)
     roots = ["--lake", settings.lake, "--landing", settings.landing, "--env", settings.env, "--long-range"]
     backfill = [spark_submit(), str(ROOT / "jobs/backfill.py"), *roots] if by_range else []
     return [[*backfill, "--dataset", *names, "--ds", days] for days, names in by_range.items()]

@@ -1,4 +1,4 @@
-"""Where pages are written that are about a lake."""
+"""Where pages about a lake are written."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def faults_of(name: str) -> list[str]:
 
 
 def _follows_from(found: list[str], error: BaseException, where: str) -> bool:
-    """Whether a declaration that went on after a fault stumbled over it."""
+    """Whether a fault only follows from an earlier one in the same declaration."""
     cause = error.__cause__ if isinstance(error, ContractDeclarationError) else error
     if cause is None or isinstance(cause, ContractDeclarationError | SyntaxError):
         return False
@@ -98,7 +98,7 @@ def _declarations(tree: ast.Module) -> dict[str, Any]:
     """The dataclasses that a module imports, by the names it gives them."""
     found: dict[str, Any] = {}
     for node in (node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module and not node.level):
-        with suppress(ImportError):  # running the module tells about it
+        with suppress(ImportError):  # running the module reports it
             names = vars(importlib.import_module(str(node.module)))
             found |= {alias.asname or alias.name: names.get(alias.name) for alias in node.names}
     return {name: one for name, one in found.items() if isinstance(one, type) and is_dataclass(one)}

@@ -24,7 +24,7 @@ def main() -> None:
     parser.parse_args()
     lake = load_settings("local").lake
     if not is_local(lake):
-        raise UsageError(f"{lake} is no local folder; Great Expectations keeps its pages in a local lake only")
+        raise UsageError(f"{lake} is not a local folder; Great Expectations keeps its pages in a local lake only")
     if not (local_path(lake) / "gx").exists():
         raise SourceMissingError(f"{lake} holds no results of Great Expectations; run jobs/validate.py on it first")
     print(printable(build_docs(local_path(lake))))

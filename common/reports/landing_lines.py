@@ -1,4 +1,4 @@
-"""Find the lines of refused records in their landing files, for a person to look at: text files on this machine alone."""
+"""Find the lines of refused records in their landing files, for a person to look at: only text files on this machine."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _numbered(path: Path, contract: Contract, source: Files) -> Numbered:
 
 def _csv(blocks: Lines, contract: Contract, delimiter: str) -> Numbered:
     records = numbered_records(blocks, delimiter)
-    header = [contract.own_name(name) for _, line in islice(records, 1) for name in csv_header(line, delimiter)]
+    header = [name for _, line in islice(records, 1) for name in contract.own_names(csv_header(line, delimiter))]
     for number, text in records:
         fields = parse_record(text, delimiter) or []
         yield number, text, dict(zip(header, fields, strict=True)) if len(fields) == len(header) else {}

@@ -23,7 +23,7 @@ from common.sources.opening import open_period
 from common.sources.source import Period
 
 STEPS = (*stages.STEPS, "compact")
-# What a narrow console has no room for, the least needed first.
+# Columns that a narrow terminal has no room for, the least needed first.
 DISPENSABLE = ("versions", "seconds", "late", "duplicates", "features")
 # Table versions may take several lines of this width.
 VERSIONS_WIDTH = 32

@@ -70,7 +70,7 @@ def authentication(settings: Settings) -> dict[str, str]:
 
 @contextmanager
 def explain_rejection(settings: Settings) -> Iterator[None]:
-    """Spark tries for a minute, and then says only that the master is unresponsive, or nothing that can be read."""
+    """Spark tries for a minute, and then says only that the master is unresponsive, or nothing readable."""
     from py4j.protocol import Py4JError
 
     try:
@@ -90,7 +90,7 @@ def await_executor(spark: SparkSession, settings: Settings) -> None:
         if time.monotonic() > deadline:
             spark.stop()
             raise ClusterUnavailableError(
-                f"the cluster at {settings.spark['spark.master']} gave no executor within "
+                f"the cluster at {settings.spark['spark.master']} provided no executor within "
                 f"{settings.lock_wait_seconds:g} s: its workers are gone, too small, or busy with other runs. Look at "
                 "its web page; start workers, or wait for the other runs."
             )

@@ -19,18 +19,22 @@ ENGINE_VERSION = 3
 
 
 def day_fingerprint(dataset: Dataset) -> str:
-    """Of what decides a day's rows besides its input: the engine's version, the contract, the dataset's own code."""
-    return fingerprint_of(source_code(dataset.contract_file), source_code(dataset.transforms_file), ENGINE_VERSION)
+    """The fingerprint of what decides a day's rows besides its input: engine version, contract, the dataset's own code."""
+    return code_fingerprint(source_code(dataset.contract_file), source_code(dataset.transforms_file), ENGINE_VERSION)
 
 
-def fingerprint_of(contract: SourceCode, transforms: SourceCode, engine_version: int) -> str:
-    parts = [engine_version, contract.statements, transforms.statements]
+def code_fingerprint(contract: SourceCode, transforms: SourceCode, engine_version: int) -> str:
+    return fingerprint_of([engine_version, contract.statements, transforms.statements])
+
+
+def fingerprint_of(parts: object) -> str:
+    """Stored in commits, so equal parts must always give the same fingerprint."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @cache
 def lock_revision() -> str:
-    """Of the pinned libraries that the code runs on."""
+    """The fingerprint of the pinned libraries that the code runs on."""
     return hashlib.sha256((CONF / "requirements" / "spark.txt").read_bytes()).hexdigest()[:16]
 
 

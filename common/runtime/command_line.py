@@ -36,21 +36,21 @@ class CommandLine(argparse.ArgumentParser):
         for word in words:
             if not is_text(word):
                 self.error(
-                    f"{word!r} holds bytes that are not UTF-8, and may mean something else; rename it, or type it anew"
+                    f"{word!r} holds bytes that are not UTF-8, and may name something else; rename it, or type it again"
                 )
             if word.startswith("--") and word.endswith("=--"):  # argparse takes the value for the end of options
-                self.error(f"{word.removesuffix('=--')} is given --, which is no value")
+                self.error(f"{word.removesuffix('=--')} is given --, which is not a value")
         if not self._subparsers:
             self._require_known_options(words)
         return super().parse_known_args(words, namespace)
 
     def _require_known_options(self, args: Sequence[str]) -> None:
-        """Before argparse says what else is missing, which is often the same option spelled right."""
+        """Runs before argparse reports a missing option, which is often the same one spelled right."""
         known = self._option_string_actions
         options = [word.partition("=")[0] for word in args[: args.index("--") if "--" in args else None]]
         for option in options:
             if option.startswith("--") and option not in known:
-                self.error(f"{option} is no option of this command{did_you_mean(option, known)}")
+                self.error(f"{option} is not an option of this command{did_you_mean(option, known)}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:

@@ -1,11 +1,31 @@
-"""The JVM beside this process, as far as signals and its own messages go."""
+"""The JVM beside this process: its signals and messages, and calls to it whose Java errors are explained."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
+
+Answer = TypeVar("Answer")
+
+
+def ask_java(question: Callable[[], Answer], explained: Callable[[Any], Exception]) -> Answer:
+    """The answer of a Java client; an exception of Java is raised as what `explained` makes of it."""
+    from py4j.protocol import Py4JJavaError
+
+    try:
+        return question()
+    except Py4JJavaError as error:
+        raise explained(error.java_exception) from None
+
+
+def java_properties(jvm: Any, properties: Mapping[str, str]) -> Any:
+    made = jvm.java.util.Properties()
+    for name, value in properties.items():
+        made.setProperty(name, value)
+    return made
 
 
 def leave_interrupts_to_python() -> None:

@@ -64,7 +64,7 @@ def _require_supported(name: str, uri: str, scheme: str, slashes: str, rest: str
     if scheme != "file" and ("?" in rest or "#" in rest):
         raise _refused(name, uri, "has a ? or #, and so can't be a folder")
     if scheme != "file" and not _is_host(uri):
-        raise _refused(name, uri, "has a bucket, host or port that cannot be")
+        raise _refused(name, uri, "has a bucket, host or port that is not possible")
 
 
 def _is_host(uri: str) -> bool:

@@ -6,6 +6,6 @@ from pathlib import Path
 
 
 def append_line(path: Path, line: str) -> None:
-    """A single unbuffered write keeps the lines of several processes apart."""
+    """A single unbuffered write keeps the lines of several processes from mixing."""
     with path.open("ab", buffering=0) as file:
         file.write(f"{line}\n".encode())

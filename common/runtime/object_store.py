@@ -1,4 +1,4 @@
-"""Where an S3 object store is and who we are there, read from the environment once for Spark, Arrow and deltalake.
+"""Where an S3 object store is and how we log in, read from the environment in one place for Spark, Arrow and deltalake.
 
 Keys never pass through here to Spark: its own reader takes them from the environment, so no plan or page shows them.
 """
@@ -26,13 +26,13 @@ WHAT_TO_SET = (
     "AWS_ENDPOINT_URL unless it is AWS"
 )
 CONNECT_SECONDS = 5
-# Of one request; a data file is read and written in parts.
+# Timeout of one request; a data file is read and written in parts.
 REQUEST_SECONDS = 30
 ATTEMPTS = 3
-# A folder with no objects in it.
+# A folder without objects.
 NOWHERE = "_asked-for-to-see-who-answers"
 LOG_STORE = "pipeline.ConditionalS3LogStore"
-# As Arrow, deltalake and Hadoop say it.
+# The words of Arrow, deltalake and Hadoop.
 _REFUSALS = (
     *("ACCESS_DENIED", "SIGNATURE_DOES_NOT_MATCH", "INVALID_ACCESS_KEY_ID", "INVALID_CLIENT_TOKEN_ID", "EXPIRED_TOKEN"),
     *("HTTP status 400", "HTTP status 401", "HTTP status 403", "XAdminUserNotFound", "No user exists"),
@@ -51,7 +51,7 @@ def is_object_store(uri: str) -> bool:
 
 @dataclass(frozen=True)
 class ObjectStore:
-    """What the environment says of the store; the keys are left to those who sign."""
+    """What the environment says about the store; the libraries read the keys themselves."""
 
     endpoint: str  # empty for AWS itself
     region: str
@@ -75,7 +75,7 @@ def declared() -> ObjectStore:
         raise UsageError(
             f"{ENDPOINTS[1]} holds a user or a password; expected them in {WHAT_TO_SET.partition(' (')[0]}"
         )
-    # Other stores ignore the region, but nobody signs without one.
+    # Other stores ignore the region, but no library signs a request without one.
     return ObjectStore(endpoint, region or ("us-east-1" if endpoint else ""))
 
 
@@ -84,7 +84,7 @@ def _first(names: tuple[str, ...]) -> str:
 
 
 def arrow_file_system() -> S3FileSystem:
-    """Arrow's view of the store, made once for each way the environment stood."""
+    """Arrow's view of the store, made once for each state of the environment."""
     return _arrow(declared(), _identity())
 
 
@@ -187,12 +187,12 @@ def require_jars() -> None:
 
 
 def require_bucket(uri: str, seconds: float) -> None:
-    """Raise UsageError unless the bucket is there and the store knows us; OSError if no store answers in time."""
+    """Raise UsageError unless the bucket exists and accepts our credentials; OSError if no store answers in time."""
     from pyarrow.fs import FileSelector
 
     store, place = declared(), canonical(uri).removeprefix(SCHEME).rstrip("/")
     bucket = place.partition("/")[0]
-    # Asked once, because each attempt may take as long as it is allowed to, and within the folder: keys may be good for no other.
+    # One attempt, because each may take the whole time limit; within the folder, because the keys may give access to no other.
     system = _s3_file_system(store, seconds, seconds, 1)
     try:
         system.get_file_info(FileSelector(f"{place}/{NOWHERE}"))
@@ -205,13 +205,13 @@ def require_bucket(uri: str, seconds: float) -> None:
         if not is_refusal(str(error)):
             raise
         raise UsageError(
-            f"{at} refused to list {uri}: {_reason(error)}. Nothing was changed. Set {WHAT_TO_SET}, to those of somebody who may "
+            f"{at} refused to list {uri}: {_reason(error)}. Nothing was changed. Set {WHAT_TO_SET}, to credentials that may "
             "list, read and write there"
         ) from None
 
 
 def is_refusal(message: str) -> bool:
-    """Whether the store answered, and did not accept who we said we are."""
+    """Whether the store answered, and rejected our credentials."""
     return any(sign in message for sign in _REFUSALS)
 
 

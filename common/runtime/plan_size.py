@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-# Compiling a plan takes longer than interpreting it over few rows, and the dates in it make each day's new to the compiler.
+# Compiling a plan takes longer than interpreting it over few rows, and its dates make each day's plan a new one to the compiler.
 INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 ONE_TASK_BYTES = 4 << 20
-# What this process takes from Spark at once, and merges by itself.
+# The most rows that this process takes from Spark at once, and merges by itself.
 FEW_ROWS = 20_000
 
 SMALL = "pipeline.small"

@@ -71,8 +71,13 @@ class Run:
 
     @classmethod
     def asking(cls, dataset: Dataset, ds: date, settings: Settings, code: str = "") -> Run:
-        """For whoever only asks about the tables, and commits nothing."""
+        """A run that only reads tables and commits nothing."""
         return cls("ask", dataset, ds, settings, run_id="", code=code)
+
+    @property
+    def versions_read(self) -> dict[str, int]:
+        """The fixed version of each source table that there is."""
+        return {path: version for path, version in self.at.items() if version >= 0}
 
     @property
     def contract(self) -> Contract:

@@ -30,7 +30,7 @@ class Standalone(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     folder: str = Field(description="Where its logs, process ids and scratch files are")
-    ui_port: int = Field(ge=1, le=65535, description="Of the master's web page, on 127.0.0.1")
+    ui_port: int = Field(ge=1, le=65535, description="Port of the master's web page, on 127.0.0.1")
     workers: int = Field(ge=1)
     cores: int = Field(ge=1, description="Of each worker")
     memory: str = Field(pattern=r"^[1-9]\d*[mg]$", description="Of each worker")
@@ -39,7 +39,7 @@ class Standalone(BaseModel):
 def _address(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("it is no http or https address")
+        raise ValueError("it is not an http or https address")
     if parts.username or parts.password:
         raise ValueError("it holds a user or a password; pass a secret in the environment instead")
     return text.rstrip("/")
@@ -54,7 +54,9 @@ class Telemetry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     metrics: str | None = Field(default=None, description="Folder of the metrics' files; null: metrics/ in the lake")
-    namespace: str = Field(default="feature-pipeline", min_length=1, description="Of the jobs, in lineage events")
+    namespace: str = Field(
+        default="feature-pipeline", min_length=1, description="Namespace of the jobs in lineage events"
+    )
     pushgateway: Address | None = Field(default=None, description="Address of a Prometheus Pushgateway")
     otlp: Address | None = Field(default=None, description="Address of an OTLP receiver; /v1/metrics is added")
     openlineage: Address | None = Field(
@@ -71,8 +73,10 @@ class Delivery(BaseModel):
     kind: Literal["postgresql", "parquet", "csv"] = Field(
         description="A database, whose address is in the environment as <NAME>_DATABASE (or <NAME>_DATABASE_FILE), or files"
     )
-    path: str = Field(default="", description="Of the files: the folder, from the project's folder")
-    schema_name: str = Field(default="public", min_length=1, alias="schema", description="Of the database's tables")
+    path: str = Field(default="", description="Folder of the files, relative to the project's folder")
+    schema_name: str = Field(
+        default="public", min_length=1, alias="schema", description="Schema of the database's tables"
+    )
     seconds: int = Field(default=300, gt=0, description="How long one statement of the database may take")
 
     @model_validator(mode="after")
@@ -86,7 +90,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     env: str
-    lake: str = Field(description="Where the tables are: a path (from the project's folder) or a URI")
+    lake: str = Field(description="Where the tables are: a path (relative to the project's folder) or a URI")
     landing: str = Field(description="Where the sources leave their files")
     online: str = Field(repr=False, description="The online store: sqlite:///path, redis://… or postgresql://…")
     lock_wait_seconds: float = Field(ge=0, description="How long to wait for another run of the same table and day")
@@ -117,6 +121,12 @@ def environments() -> list[str]:
     return sorted(path.stem for path in CONF.glob("*.yml"))
 
 
+def problems(error: ValidationError) -> str:
+    """Each wrong field and its problem, without values: one may be a secret."""
+    found = error.errors(include_input=False)
+    return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in found)
+
+
 def load_settings(env: str, **flags: str | None) -> Settings:
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", env) or env not in environments():
         known = environments()
@@ -125,10 +135,7 @@ def load_settings(env: str, **flags: str | None) -> Settings:
     try:
         settings = Settings(env=env, **overrides)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors(include_input=False)
-        )
-        raise UsageError(f"conf/{env}.yml, the environment or a flag is wrong: {problems}") from None
+        raise UsageError(f"conf/{env}.yml, the environment or a flag is wrong: {problems(error)}") from None
     except SettingsError as error:
         raise UsageError(f'{error}; expected JSON, such as SPARK=\'{{"spark.master": "local[2]"}}\'') from None
     folders = {name: resolve(name.upper(), getattr(settings, name), ROOT) for name in ("lake", "landing")}

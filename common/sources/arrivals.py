@@ -24,7 +24,7 @@ from common.sources.source import Source, SourceListing, SourceUnit
 
 
 def came(run: Run, listing: SourceListing) -> bool:
-    """Whether the source has the day, as far as the listing tells."""
+    """Whether the source has the day, judging by the listing."""
     empty = listing.records == 0 and not listing.bad
     return bool(listing.units) and not (empty and run.contract.source.on_empty == "fail")
 
@@ -33,7 +33,7 @@ def require_came(run: Run, listing: SourceListing) -> None:
     if not came(run, listing):
         raise SourceMissingError(
             f"{listing.place} holds nothing for {run.ds}; expected {run.contract.source.awaited}. "
-            "If the source is late, run again when it has come."
+            "If the source is late, run again once the data is there."
         )
 
 
@@ -96,7 +96,7 @@ class IngestedDay:
         return {"counts": counts, "sources": self._sources(), "drift": self.drift}
 
     def _sources(self) -> dict[str, Any]:
-        """What the day held; of a source that can't be read again as it was, also a checksum of the records."""
+        """What the day held; for a source that can't be read again as it was, also a checksum of the records."""
         held = {"files": [unit.name for unit in self.listing.good], **self.listing.facts}
         if self.run.source == ASKED_ONCE:
             held |= {"repeatable": False, "checksum": str(self.seen["checksum"])}
@@ -180,7 +180,7 @@ def _records(run: Run, source: Source, listing: SourceListing, columns: list[str
 
 
 def _hash() -> Column:
-    """Of one record. Their sum depends neither on their order nor on the units they came in."""
+    """The hash of one record. The sum of all depends neither on their order nor on their units."""
     return F.xxhash64("problem", "record", "record_hash").cast("decimal(38,0)")
 
 
@@ -192,7 +192,7 @@ def _found(listing: SourceListing, told: Iterable[str], read: DataFrame) -> Sour
 
 
 def _counted(listing: SourceListing, read: DataFrame) -> SourceListing:
-    """The listing with the number of records in each unit, where only reading tells."""
+    """The listing with the number of records in each unit, where only reading shows it."""
     if listing.records is not None:
         return listing
     rows = read.groupBy("file").agg(F.sum("lines").alias("lines")).collect()

@@ -13,7 +13,7 @@ from common.sources.source import SourceUnit
 
 
 def schema(columns: Sequence[str]) -> str:
-    """For Spark, of all batches that are made here."""
+    """The schema for Spark of all batches that are made here."""
     fields = ["file string", "problem string", "record string", "extra string", "lines bigint"]
     return ", ".join([*fields, *(f"`{name}` string" for name in columns)])
 

@@ -1,4 +1,4 @@
-"""Values of JSON whose numbers stay the text that was sent."""
+"""JSON values whose numbers keep the text that was sent."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 
 class JsonNumber(str):
-    """The text of a number, to be told from a text that looks like one."""
+    """The text of a number, distinct from a text that looks like one."""
 
 
 def plain_text(value: Any, mark: str = ".") -> str | None:
-    """A value that is no object and no list; a number gets the decimal mark that its column is read with."""
+    """A value that is neither an object nor a list; a number gets the decimal mark that its column is read with."""
     if type(value) is str:
         return value
     if isinstance(value, bool):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RowSource(DeclaredSource):
-    """A source that answers three questions about a period. Its methods get whatever they need as fields."""
+    """A source that answers three questions about a period. Its methods find whatever they need in its fields."""
 
     settle_minutes: int = 0  # how long after a period's end its rows may still come
 
@@ -33,7 +33,7 @@ class RowSource(DeclaredSource):
     def read(self, spark: SparkSession, period: Period, listing: SourceListing) -> DataFrame:
         """The rows, in columns of any type. With several units, `_file` names the unit of each row.
 
-        A record that can't be taken apart may come as `_problem` (a code) and `_record` (its text).
+        A record that can't be parsed may come as `_problem` (a code) and `_record` (its text).
         """
         raise NotImplementedError
 
@@ -45,12 +45,22 @@ class RowSource(DeclaredSource):
         return OpenedRows(self, period)
 
 
-@dataclass(frozen=True)
-class OpenedRows(Source):
+@dataclass
+class OpenedWhenOver(Source):
+    """The base of sources that are read once a period is over; nothing is known of it before."""
+
+    declared: Any
+    period: Period
+
+    def so_far(self) -> Mapping[str, int] | None:
+        return {} if is_over(self.period, self.declared.settle_minutes) else None
+
+
+@dataclass
+class OpenedRows(OpenedWhenOver):
     """A declared source, asked about one period."""
 
     declared: RowSource
-    period: Period
 
     def fingerprint(self) -> str:
         with faults.blamed("fingerprint"):
@@ -69,22 +79,13 @@ class OpenedRows(Source):
             rows = self.declared.read(spark, self.period, listing)
         return rows_as_text(rows, self.period.contract, [unit.name for unit in listing.good])
 
-    def so_far(self) -> Mapping[str, int] | None:
-        return {} if is_over(self.period, self.declared.settle_minutes) else None
-
 
 @dataclass
-class OpenedOnce(Source):
+class OpenedOnce(OpenedWhenOver):
     """A source that can't be read again as it was: the base of those that hold something open while they are read."""
-
-    declared: Any
-    period: Period
 
     def fingerprint(self) -> str:
         return ASKED_ONCE
-
-    def so_far(self) -> Mapping[str, int] | None:
-        return {} if is_over(self.period, self.declared.settle_minutes) else None
 
 
 def is_over(period: Period, settle_minutes: int = 0) -> bool:
@@ -92,7 +93,7 @@ def is_over(period: Period, settle_minutes: int = 0) -> bool:
 
 
 def require_over(period: Period, settle_minutes: int = 0) -> None:
-    """Raise while rows of the period may still come: what is asked once must be asked late enough."""
+    """Raise while rows of the period may still come: what is read once must be read late enough."""
     if not is_over(period, settle_minutes):
         until = period.end + timedelta(minutes=settle_minutes)
         raise SourceMissingError(
@@ -102,13 +103,13 @@ def require_over(period: Period, settle_minutes: int = 0) -> None:
 
 
 def require_timely(period: Period, asked: datetime, source: str, what: str, late_hours: int | None) -> None:
-    """Raise if, by the source's own clock, the period is not over, or what holds only now is asked for too late."""
+    """Raise if, by the source's own clock, the period is not over, or if the present state is read too late for it."""
     if asked < period.end:
         raise SourceMissingError(
             f"by the clock of {source}, it is {asked:%Y-%m-%d %H:%M} UTC and {period.ds} is not over; run again when it is"
         )
     if late_hours is not None and asked - period.end > timedelta(hours=late_hours):
         raise SourceMissingError(
-            f"{what} as it was on {period.ds} can no longer be had: it holds what is true now, more than {late_hours} hours "
-            "later. If that is close enough, declare a larger late_hours."
+            f"{what} as it was on {period.ds} can no longer be read: the source holds its present state, more than "
+            f"{late_hours} hours later. If that is close enough, declare a larger late_hours."
         )

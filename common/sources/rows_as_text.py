@@ -1,4 +1,4 @@
-"""Typed rows as the text records that ingest keeps: no value loses anything, and NULL is not an empty text."""
+"""Typed rows as the text records that ingest keeps: no value loses precision, and NULL is not an empty text."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ NESTED = (T.ArrayType, T.MapType, T.StructType)
 
 
 def rows_as_text(rows: DataFrame, contract: Contract, units: Sequence[str]) -> DataFrame:
-    """The columns that `Source.read` promises; raises if the rows lack a required column. Nobody knows how many will come."""
+    """The columns that `Source.read` promises; raises if the rows lack a required column. Their number is unknown."""
     plan_size.begin_large(rows.sparkSession)
     sent = {field.name: field.dataType for field in rows.schema if field.name not in RESERVED}
-    own = [contract.own_name(name) for name in sent]
+    own = contract.own_names(sent)
     declared = [column.name for column in contract.columns]
     _require_columns(contract, own)
     if absent := sorted({*declared} - {*own}):
@@ -68,7 +68,7 @@ def _drift(rows: DataFrame, units: Sequence[str], unknown: Sequence[str]) -> Dat
 
 
 def as_text(name: str, type_: T.DataType, mark: str = ".") -> SparkColumn:
-    """Times in UTC, ending in Z if they are a moment; bytes in base64; what is nested as JSON."""
+    """Times in UTC, ending in Z if they are a moment; bytes in base64; nested values as JSON."""
     value = F.col(f"`{name}`")
     match type_:
         case T.StringType():

@@ -6,7 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -92,6 +92,10 @@ class Period:
     def end(self) -> datetime:
         return end_of(self.ds)
 
+    def reaching_back(self, minutes: int) -> tuple[datetime, datetime]:
+        """Start so early in the period before: its last records may have been committed, or dated, too late for it."""
+        return self.start - timedelta(minutes=minutes), self.end
+
     @cached_property
     def taken(self) -> dict[str, Any]:
         """What the last ingest of the period wrote into its books about its source; empty before the first."""
@@ -102,7 +106,7 @@ class Period:
 
     @property
     def spark(self) -> SparkSession:
-        """Starts Spark on first use; not to be had where only `so_far` is asked."""
+        """Starts Spark on first use; not available where only `so_far` is called."""
         assert self.session is not None
         return self.session()
 
@@ -126,8 +130,8 @@ class Source(ABC):
         """Every record of the listing's good units as text: `file, problem, record, extra, lines` and the
         contract's columns.
 
-        `file` is the unit's name. A record that can't be taken apart has a `problem` and its whole text as `record`. A
-        row whose problem is "" is no record: its `extra` names a column that the contract doesn't know, or its `record` is
+        `file` is the unit's name. A record that can't be parsed has a `problem` and its whole text as `record`. A
+        row whose problem is "" is not a record: its `extra` names a column that the contract doesn't know, or its `record` is
         the unit as reading has found it. `lines` add up to the unit's `records`.
         """
 
@@ -144,7 +148,7 @@ class Source(ABC):
         return False
 
     def explain(self, error: Exception) -> PipelineError | None:
-        """The error of reading as one that says what to do, if the source knows it."""
+        """The error of reading, with what to do about it, if the source knows it."""
         return None
 
     def close(self) -> None:  # noqa: B027

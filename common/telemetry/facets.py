@@ -1,6 +1,6 @@
 """Facets of OpenLineage events, as the specification's JSON.
 
-They are plain dictionaries: importing openlineage-python takes 0.12 s, more than all else that a run tells. A test checks
+They are plain dictionaries: importing openlineage-python takes 0.12 s, more than all else that a run reports. A test checks
 them against the specification's schemas.
 """
 
@@ -34,5 +34,5 @@ def facet(schema: str, **content: Any) -> Facets:
 
 
 def own_run_facet(**content: Any) -> Facets:
-    """What no facet of the specification holds."""
+    """What no facet of the specification covers."""
     return {"_producer": PRODUCER, "_schemaURL": f"{CORE}/RunFacet", **content}

@@ -30,7 +30,7 @@ OTHERS = (layout.quarantine, layout.superseded)
 def inputs(seen: Observation, checks: list[dict[str, Any]]) -> list[LineageDataset]:
     """What was read, at its versions. The first one has the counts and the checks."""
     run = seen.run
-    read = seen.line.get("read") or {path: version for path, version in run.at.items() if version >= 0}
+    read = seen.line.get("read") or run.versions_read
     found = [_dataset(run, path, _version(version)) for path, version in read.items()]
     if seen.step == "ingest":
         found.append(_dataset(run, landing_path(run.contract), {}))
@@ -50,7 +50,7 @@ def _input_facets(seen: Observation, checks: list[dict[str, Any]]) -> Facets:
 
 
 def _assertion(check: dict[str, Any]) -> dict[str, Any]:
-    """Without examples, which are values of the data."""
+    """Without examples: they are values of the data."""
     named = {"column": "column", "severity": "severity", "limit": "expected", "observed": "actual"}
     told = {own: str(check[name]) for name, own in named.items() if check.get(name) is not None}
     counts = {name: check[name] for name in ("failed", "checked") if name in check}
@@ -75,7 +75,7 @@ def _output(seen: Observation, path: str, version: int) -> LineageDataset:
 
 
 def _row_count(seen: Observation, path: str) -> dict[str, int]:
-    """The day's rows in the job's own table, or those that it refused; rows of other tables are not counted."""
+    """The day's rows in the job's own table, or those that it refused; not those of other tables."""
     rows, kind = seen.rows(), "out" if path == _target(seen.run) else "refused"
     counted = path in (_target(seen.run), layout.quarantine(seen.run.contract).path) and kind in rows
     return {"rowCount": rows[kind]} if counted else {}
@@ -108,7 +108,7 @@ def _column_lineage(run: Run, path: str) -> Facets:
 def _field(run: Run, origin: Origin) -> dict[str, Any]:
     transformation = {"type": "DIRECT", "subtype": origin.kind, "description": origin.words}
     found = [_input_field(run, origin.table, column, transformation) for column in origin.columns]
-    # A column without inputs, such as the month of ds, has its words here.
+    # A column without inputs, such as the month of ds, is described here.
     return {"inputFields": found, **({} if found else {"transformationDescription": origin.words})}
 
 

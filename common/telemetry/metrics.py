@@ -56,7 +56,7 @@ HELP = {**LAST_RUN, **WORK, **NEWEST_DAY, **FAILED_DAY, **STALE_DAY}
 
 def of_step(seen: Observation, before: Iterable[MetricSample]) -> list[MetricSample]:
     """The samples of the step's file after this run, given those before it."""
-    # What the last work took that this one does not know is not kept.
+    # Resources of the last run that this one did not measure are not kept.
     kept = [sample for sample in before if not (seen.worked and sample.name in WORK)]
     now = _Step(seen)
     for fresh in (now.last_run(), now.newest_day(kept)):
@@ -67,7 +67,7 @@ def of_step(seen: Observation, before: Iterable[MetricSample]) -> list[MetricSam
 def of_stale_days(
     seen: Observation, before: Iterable[MetricSample], spoken_of: set[date], stale: set[date]
 ) -> list[MetricSample]:
-    """The days that are out of date, after a run that told which of the days it looked at are."""
+    """The days that are out of date, after a run that checked some of them."""
     names = {"dataset": seen.dataset}
     others = {sample.label("day") for sample in before if sample.name in STALE_DAY} - {"", *map(str, spoken_of)}
     days = sorted(others | {*map(str, stale)})
@@ -125,7 +125,7 @@ class _Step:
                 yield self._sample("pipeline_failed_day", 1, day=str(day))
 
     def settles(self, sample: MetricSample) -> bool:
-        """Whether the run decides about a failed day, or is too far ahead of it for anyone to run it still."""
+        """Whether the run settles a failed day, or is so far ahead that nobody will run that day again."""
         oldest = str(max(self.seen.days) - timedelta(days=REMEMBERED_DAYS))
         day = sample.label("day")
         return sample.name in FAILED_DAY and (day in map(str, self.seen.days) or day < oldest)

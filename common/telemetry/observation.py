@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
+from common.days import range_text
 from common.lake.commit_files import FileChanges, changes_of_run
 from common.runtime import resources
 from common.runtime.resources import Resources
@@ -36,7 +37,7 @@ class Observation:
     failure: Line | None = None
     used: Resources = field(default_factory=Resources)
     bytes_read: int | None = None
-    shared: bool = False  # another thread ran a job meanwhile, so what Spark read is not this run's alone
+    shared: bool = False  # another thread ran a job meanwhile, so Spark's numbers are not this run's alone
     files: dict[str, FileChanges] = field(default_factory=dict)
 
     @property
@@ -57,8 +58,7 @@ class Observation:
 
     @property
     def ds(self) -> str:
-        first, last = self.days[0], self.days[-1]
-        return str(first) if first == last else f"{first}..{last}"
+        return range_text(self.days[0], self.days[-1])
 
     @property
     def seconds(self) -> float:

@@ -1,4 +1,4 @@
-"""Sends what a run tells to receivers, in the background: a run never waits for them but a moment at its end."""
+"""Sends a run's reports to receivers in the background: a run waits for them only a moment at its end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from common.runtime import http_post
 FLUSH_SECONDS = 0.2
 # How long one request may take; in the background, so that no run notices.
 REQUEST_SECONDS = 2.0
-# A receiver that is down for the whole of a long backfill must not fill the memory.
+# A receiver that is down during a long backfill must not fill the memory.
 MOST_WAITING = 10_000
 
 

@@ -1,4 +1,4 @@
-"""Tells what a run did: metrics for Prometheus, lineage for OpenLineage. The one module that jobs call.
+"""Reports what a run did: metrics for Prometheus, lineage for OpenLineage. The one module that jobs call.
 
 Files are always written, receivers get copies where settings name them. Nothing here raises, and nothing waits longer than
 receivers.FLUSH_SECONDS, once in a process.
@@ -27,7 +27,7 @@ JSON = "application/json"
 
 
 class Report:
-    """Of a job that works on a day, or on a range as one step. Without `start`, the start is told with the end."""
+    """Of a job that works on a day, or on a range as one step. Without `start`, the start is reported with the end."""
 
     def __init__(self, *runs: Run) -> None:
         self._seen, self._started = observe(*runs), False
@@ -70,7 +70,7 @@ def unchanged(run: Run, line: Line, names_stale: bool = False) -> None:
 
 
 def aborted() -> None:
-    """For all that Ctrl-C or SIGTERM cuts off."""
+    """For every run that Ctrl-C or SIGTERM interrupts."""
     for seen in unfinished():
         with _harmless(seen):
             _tell(seen, lineage_events.aborted(seen))
@@ -128,7 +128,7 @@ def _tell(seen: Observation, event: lineage_events.Event) -> None:
 
 
 def _append(uri: str, line: str) -> None:
-    """An object store cannot append, so there the small file is written anew."""
+    """An object store cannot append, so the small file is written again there."""
     if not is_local(uri):
         write_text(uri, f"{read_text(uri)}{line}\n")
         return

@@ -156,7 +156,7 @@ def _output_names(source: From, features: DataFrame, entity: str, taken: set[str
 
 
 def _write(rows: DataFrame, fitted: Fitted, split: str, here: str) -> dict[str, Any]:
-    """Write one split as a Delta table and as one Parquet file, over what an interrupted build may have left."""
+    """Write one split as a Delta table and as one Parquet file, over the remains of an interrupted build."""
 
     def apply(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:

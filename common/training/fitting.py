@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from common.errors import ContractViolationError, require
+from common.names import repeated
 from common.training import steps as declarable
 from common.training.step_base import NOT_OF_TYPE, Columns, Params, Step, exact
 
@@ -154,8 +155,7 @@ def _apply_step(step: Step, params: Params, columns: Columns) -> Columns:
 
 def _columns(rows: pa.Table | pa.RecordBatch) -> Columns:
     names = rows.schema.names
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    if twice := repeated(names):
         raise ContractViolationError(f"found the columns {_listed(names)}; expected {_listed(twice)} once")
     return dict(zip(names, rows.columns, strict=True))
 

@@ -75,7 +75,7 @@ def inputs_of(days: Sequence[Run], declared: TrainingSet, labels: str | None) ->
     views = {name: lake.features(name).at() for name in declared.tables}
     if hourly := [view.table for view in views.values() if view.every != DAY]:
         raise UsageError(
-            f"training set {declared.name} reads {', '.join(hourly)} with rows of hours; expected tables with rows of days"
+            f"training set {declared.name} reads {', '.join(hourly)}, which are hourly; expected daily tables"
         )
     label_rows = None
     if isinstance(examples, Labels) and labels is not None:

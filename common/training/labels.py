@@ -41,7 +41,7 @@ def read_labels(run: Run, declared: Labels, file: str, first: date, last: date) 
     columns = {"entity": declared.entity, "time": declared.time, "label": declared.label}
     absent = [name for name in columns.values() if name not in labels.columns]
     if absent:
-        raise UsageError(f"{file} lacks {absent}; found {labels.columns}. Mend the file, or the declared Labels")
+        raise UsageError(f"{file} lacks {absent}; found {labels.columns}. Correct the file, or the declared Labels")
     rows = labels.select(declared.entity, F.col(declared.time).try_cast("timestamp").alias(TIME), declared.label)
     empty = {
         what: F.count_if(F.col(name).isNull())
@@ -61,7 +61,7 @@ def _require_complete(file: str, empty: Mapping[str, int]) -> None:
         problems = ", ".join(f"{count} without {name}" for name, count in missing.items())
         raise ContractViolationError(
             f"{file}: found labels {problems} (or with one that can't be read); expected an entity, a time and a label in "
-            "every row. Nothing was built. Mend the rows, or take them out",
+            "every row. Nothing was built. Correct the rows, or remove them",
             [{"column": name, "rows": count} for name, count in missing.items()],
         )
 

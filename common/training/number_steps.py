@@ -97,7 +97,10 @@ class Ratio(Step):
     zero: float = 0.0
 
     def __post_init__(self) -> None:
-        require(self.numerator != self.divisor, f"{self.name}: {self.numerator} is both numerator and divisor")
+        require(
+            self.numerator != self.divisor,
+            f"{self.name}: {self.numerator} is both numerator and divisor; name two columns",
+        )
         require(math.isfinite(self.zero), f"{self.name}: zero {self.zero} is not finite")
 
     @property

@@ -113,7 +113,9 @@ class OneHot(ColumnStep):
     unseen: Literal["zeros", "error"] = "zeros"
 
     def __post_init__(self) -> None:
-        require(self.unseen in ("zeros", "error"), f"{self.name}: unseen {self.unseen} is neither zeros nor error")
+        require(
+            self.unseen in ("zeros", "error"), f"{self.name}: unseen {self.unseen} is unknown; expected zeros or error"
+        )
 
     @property
     def removes(self) -> tuple[str, ...]:

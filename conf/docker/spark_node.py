@@ -6,10 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "conf" / "spark"))
-
-from cluster import DAEMONS, spark_home, write_private  # noqa: E402
+from conf.spark.cluster import DAEMONS, write_private
+from conf.spark.daemon import spark_home
 
 HOME = Path.home()
 MAIN = "org.apache.spark.deploy.{0}.{1}"

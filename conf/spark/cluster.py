@@ -7,15 +7,11 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import socket
-import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +19,9 @@ from common.errors import PipelineError
 from common.runtime.cluster import masters
 from common.runtime.locations import resolve
 from common.runtime.settings import ROOT, Settings, Standalone, load_settings
+from conf.spark.daemon import HERE, Daemon, daemon_of, properties, wait
 
-HERE = "127.0.0.1"
 START_SECONDS = 90
-END_SECONDS = 20
 # Options of master and workers; those of a run come from its driver.
 DAEMONS = {
     "spark.authenticate": "true",
@@ -41,54 +36,6 @@ DAEMONS = {
     "spark.master.ui.decommission.allow.mode": "DENY",
     "spark.master.rest.enabled": "false",
 }
-
-
-@dataclass(frozen=True)
-class Daemon:
-    """One process of the cluster: how to start it, and how to recognise it."""
-
-    name: str
-    folder: Path
-    main: str
-    arguments: tuple[str, ...]
-
-    @property
-    def log(self) -> Path:
-        return self.folder / f"{self.name}.log"
-
-    @property
-    def pid_file(self) -> Path:
-        return self.folder / f"{self.name}.pid"
-
-    @property
-    def pid(self) -> int | None:
-        """Its process id while it runs; ignores an id that the system reused for another process."""
-        try:
-            pid = int(self.pid_file.read_text())
-            words = command_line(pid)
-        except (OSError, ValueError):
-            return None
-        return pid if {self.main, str(properties(self.folder))} <= set(words) else None
-
-    def start(self) -> None:
-        command = [str(spark_home() / "bin" / "spark-class"), self.main, "--host", HERE]
-        command += ["--properties-file", str(properties(self.folder)), *self.arguments]
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                command, env=environment(self.folder), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
-            )  # fmt: skip
-        self.pid_file.write_text(str(process.pid))
-
-    def end(self) -> None:
-        """Sends SIGTERM, so that a worker ends its executors; sends SIGKILL after a while."""
-        for number, seconds in ((signal.SIGTERM, END_SECONDS), (signal.SIGKILL, END_SECONDS)):
-            pid = self.pid
-            if pid is None:
-                break
-            os.kill(pid, number)
-            wait(lambda: self.pid is None, seconds)
-        self.pid_file.unlink(missing_ok=True)
 
 
 def main(action: str) -> None:
@@ -160,11 +107,6 @@ def all_daemons(folder: Path, standalone: Standalone, port: int) -> list[Daemon]
     return [master, *(daemon_of(folder, name, "--work-dir", str(folder / "work" / name), *common) for name in names)]
 
 
-def daemon_of(folder: Path, name: str, *arguments: str) -> Daemon:
-    kind = name.partition("-")[0]
-    return Daemon(name, folder, f"org.apache.spark.deploy.{kind}.{kind.title()}", arguments)
-
-
 def write_secret(file: Path, folder: Path) -> None:
     """Readable by the owner only; passed as a file, because arguments and environments can be listed."""
     if not file.exists():
@@ -184,38 +126,6 @@ def write_private(file: Path, text: str) -> None:
     file.unlink(missing_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
         stream.write(text)
-
-
-def properties(folder: Path) -> Path:
-    return folder / "daemons.conf"
-
-
-def environment(folder: Path) -> dict[str, str]:
-    """The caller's environment without its Spark variables. Only an environment variable can bind the web pages to an address."""
-    others = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
-    return {
-        **others,
-        "SPARK_HOME": str(spark_home()),
-        "SPARK_LOCAL_IP": HERE,
-        "SPARK_LOCAL_DIRS": str(folder / "scratch"),
-        "SPARK_DAEMON_MEMORY": "512m",
-        "SPARK_DAEMON_JAVA_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
-    }
-
-
-def command_line(pid: int) -> list[str]:
-    """The words of a process's command line. It is empty during exec too, so it is read again until the process has ended."""
-    process = Path(f"/proc/{pid}")
-    for _ in range(1000):
-        words = (process / "cmdline").read_text()
-        if words or (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
-            return words.split("\0")
-        time.sleep(0.001)
-    return []  # kernel threads never have one
-
-
-def spark_home() -> Path:
-    return next(ROOT.glob(".venv/lib/python3*/site-packages/pyspark"))
 
 
 def ready(page: str, workers: int) -> bool:
@@ -239,15 +149,6 @@ def require_free(*ports: int) -> None:
             socket.create_server((HERE, port)).close()
         except OSError as error:
             sys.exit(f"{HERE}:{port}: {error.strerror}. End what uses that port, or change it in conf/cluster.yml.")
-
-
-def wait(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 @contextmanager

@@ -200,7 +200,7 @@ def test_every_column_constraint_is_a_rule_of_processed() -> None:
     } <= found
 
 
-def test_windows_of_an_hourly_contract_say_hours_and_its_periods_are_texts() -> None:
+def test_an_hourly_contract_says_hours_and_has_periods_of_text() -> None:
     hourly = contract(every="hour", lateness_hours=3)
     assert [feature.rule.words for feature in hourly.features.columns] == ["sum of amount over the last 7 hours"]
     assert (hourly.lateness, contract(lateness_days=2).lateness) == (3, 2)

@@ -12,7 +12,7 @@ from common.contracts import datasets
 from common.errors import UsageError
 from common.orchestration.cli import plan
 from common.training.training_set import declared_training_set
-from tests.support.visits import spoil
+from tests.support.datasets import spoil
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = {"ds": "2026-01-05", "long_range": False, "lake": None, "landing": None, "env": "local", "full_refresh": False}

@@ -52,7 +52,7 @@ def with_feature(rule: Any) -> Contract:
         (lambda: purchases(rules=(Rule("ExpectColumnToExist", {"column": "age"}, table="procesed"),)), "did you mean processed?"),
         (lambda: with_feature(Sum(7, "purchase_amnt")), "did you mean purchase_amount?"),
         (lambda: with_feature(FeatureRatio("spent_7d", "spend_30d")), "did you mean spend_7d?"),
-        (lambda: with_feature(7), "7 is no aggregate; expected one like Count(7)"),
+        (lambda: with_feature(7), "7 is not an aggregate; expected one like Count(7)"),
         (lambda: Sum("purchase_amount", 7), "Sum: 'purchase_amount' is not a whole number of days; the window comes first"),
         (lambda: Count(True), "True is not a whole number of days"),
         (lambda: DatePart("weekday"), "did you mean day?"),

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.visits import spoil, write_visits
+from tests.support.datasets import spoil
+from tests.support.visits import write_visits
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """

@@ -20,6 +20,7 @@ from common.orchestration.chain import run_chain
 from jobs.backfill import CHAIN
 from jobs.clean import CLEAN
 from tests.support.play_lake import PlayLake
+from tests.support.ports import free_ports
 from tests.support.processes import listening, parent
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,14 +115,6 @@ def environment_of(pid: int) -> str:
         return Path(f"/proc/{pid}/environ").read_text(errors="replace")
     except OSError:
         return ""
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def until(holds: Callable[[], Any], what: str, seconds: float = 180) -> None:

@@ -26,7 +26,7 @@ from jobs.maintain import MAINTAIN
 from jobs.publish import ONLINE
 from tests.conftest import ROOT
 from tests.model.expected import Record
-from tests.model.world import STEPS, World, day_of, write_dataset
+from tests.model.world import STEPS, World, day_of, write_sales
 from tests.support.datasets import datasets_in
 from tests.support.kill_points import kill_points, written
 from tests.support.play_lake import PlayLake
@@ -71,7 +71,7 @@ def steps(day: int, days: int) -> dict[str, Step]:
 
 @pytest.fixture
 def world(tmp_path: Path, spark: object) -> Iterator[World]:
-    write_dataset(tmp_path / "datasets")
+    write_sales(tmp_path / "datasets")
     (tmp_path / "datasets/sales/training.py").write_text(TRAINING)
     with datasets_in(tmp_path / "datasets"):
         yield World(PlayLake(tmp_path / "quiet", "sales"))

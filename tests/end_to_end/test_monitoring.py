@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ import pytest
 import yaml
 
 from common.runtime.settings import CONF, Telemetry
+from tests.support.ports import free_port
 from tests.support.receivers import Web, web
 from tests.support.told import Told, done
 
@@ -30,11 +30,6 @@ pytestmark = [
     ),
 ]
 FOLDER = CONF / "monitoring"
-
-
-def unused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def eventually(holds: Callable[[], Any], what: str, seconds: float = 30) -> Any:
@@ -72,7 +67,7 @@ class Wall:
 
     def __init__(self, folder: Path, metrics: Path, receiver: Web) -> None:
         self.folder, self.metrics, self.receiver = folder, metrics, receiver
-        self.ports = {name: unused_port() for name in ("prometheus", "alertmanager", "node-exporter", "pushgateway")}
+        self.ports = {name: free_port() for name in ("prometheus", "alertmanager", "node-exporter", "pushgateway")}
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.ports[name]}"

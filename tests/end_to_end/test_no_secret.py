@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.datasets import datasets_in
+from tests.support.datasets import datasets_in, write_dataset
 from tests.support.servers import database
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,11 +38,8 @@ TRANSFORMS = "def derive(rows):\n    return rows\n\n\ndef measure(rows):\n    re
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
 def test_a_password_is_in_no_log_plan_or_commit(tmp_path: Path, kind: str) -> None:
-    folder = tmp_path / "datasets" / "sales"
-    folder.mkdir(parents=True)
+    folder = write_dataset(tmp_path / "datasets", "sales", CONTRACT, TRANSFORMS)
     (folder / "__init__.py").touch()
-    (folder / "contract.py").write_text(CONTRACT)
-    (folder / "transforms.py").write_text(TRANSFORMS)
     (tmp_path / "events").mkdir()
     with datasets_in(tmp_path / "datasets"), database(kind) as shop:
         user = "USER ours@'%' IDENTIFIED BY" if kind == "mariadb" else "USER ours PASSWORD"

@@ -21,7 +21,7 @@ from common.training.training_set import declared_training_set
 from jobs.online_check import ONLINE_CHECK
 from jobs.publish import ONLINE
 from jobs.reproduce import REPRODUCE
-from tests.model.world import CONTRACT, write_dataset
+from tests.model.world import CONTRACT, write_sales
 from tests.support.datasets import datasets_in
 from tests.support.play_lake import PlayLake
 from tests.support.tables_as_text import assert_rows
@@ -78,7 +78,7 @@ def old(tmp_path: Path, spark: object) -> Iterator[PlayLake]:
         archive.extractall(tmp_path, filter="data")
     whole_number = 'type="long", minimum=0, maximum=9999'
     assert whole_number in CONTRACT
-    write_dataset(tmp_path / "datasets", CONTRACT.replace(whole_number, 'type="decimal(8,2)", minimum=0'))
+    write_sales(tmp_path / "datasets", CONTRACT.replace(whole_number, 'type="decimal(8,2)", minimum=0'))
     (tmp_path / "datasets" / "sales" / "training.py").write_text(TRAINING)
     with datasets_in(tmp_path / "datasets"):
         yield PlayLake(tmp_path, "sales")

@@ -63,7 +63,7 @@ def test_every_program_names_the_option_that_was_meant(
     code, _, said = run(monkeypatch, capsys, module, *words, option)
     assert code == 2
     assert len(said.splitlines()) == 1
-    assert f"{option} is no option of this command (did you mean {'--lake' if words else '--version'}?)" in said
+    assert f"{option} is not an option of this command (did you mean {'--lake' if words else '--version'}?)" in said
 
 
 @pytest.mark.parametrize("word", ["a\udcff", "a\ufffd"], ids=["as Python keeps it", "as Java replaces it"])

@@ -168,7 +168,7 @@ def test_why_shows_the_version_that_counted(lake: PlayLake) -> None:
         assert found.row["spend_7d"] == sum(found.events["purchase_amount"].to_pylist())
 
 
-def test_a_record_too_far_from_a_refused_arrival_is_refused_with_it(lake: PlayLake) -> None:
+def test_a_record_too_far_from_a_refused_arrival_is_refused_too(lake: PlayLake) -> None:
     """Clean judges what arrived, the gate what is read: a verdict that changes moves no row, and no event counts twice."""
     later = "2026-01-16"
     for ds in (FIRST, later):

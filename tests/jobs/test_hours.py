@@ -55,7 +55,7 @@ def windows(lake: PlayLake, ds: str) -> dict[str, tuple[int, Decimal, Decimal]]:
 
 
 @pytest.mark.slow
-def test_hours_are_what_plain_python_says_and_again_write_nothing(
+def test_hours_are_what_plain_python_says_and_again_do_nothing(
     readings: PlayLake, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = backfill(readings, *LANDED)

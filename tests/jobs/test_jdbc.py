@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -14,11 +14,11 @@ import pytest
 from common.contracts.aggregates import Pick
 from common.contracts.contract import Column, Contract, Feature, Features
 from common.errors import ContractViolationError, SourceMissingError, SourceUnreachableError, UsageError
-from common.lake import delta_log
 from common.orchestration.job import Line
 from common.sources.databases.jdbc import Jdbc, OpenedTable
 from common.sources.opening import open_period
-from common.sources.source import Period, Source, SourceListing
+from common.sources.source import Period
+from tests.support.disturbed import disturbed
 from tests.support.play_lake import PlayLake
 from tests.support.servers import Database, database
 
@@ -59,12 +59,6 @@ def ingest(lake: PlayLake, source: Jdbc, ds: str = DAY, **options: Any) -> Line:
     return lake.with_contract(source=source).ingest(ds, **options)
 
 
-def held(lake: PlayLake, ds: str = DAY) -> dict[str, Any]:
-    commit = delta_log.newest_commit(str(lake.lake_folder / f"raw/{lake.dataset}"), "ingest", ds)
-    assert commit is not None
-    return dict(commit.books["sources"])
-
-
 def test_a_period_holds_what_was_changed_in_it(lake: PlayLake, shop: Database) -> None:
     times = (
         "2026-01-04 23:49:59",
@@ -77,7 +71,7 @@ def test_a_period_holds_what_was_changed_in_it(lake: PlayLake, shop: Database) -
     found = ingest(lake, CHANGES)
     assert sorted(row["transaction_id"] for row in lake.rows("raw")) == ["b", "c", "d"]
     assert found["drift"] == {"purchases": ["updated_at"]}
-    facts = held(lake)
+    facts = lake.ingested(DAY)
     assert (facts["range"], facts["one_moment"], facts["repeatable"]) == (
         ["2026-01-04 23:50:00+00:00", "2026-01-06 00:00:00+00:00"], True, False,
     )  # fmt: skip
@@ -104,7 +98,7 @@ def test_parallel_reads_hold_every_row_once(lake: PlayLake, shop: Database) -> N
         source = replace(CHANGES, parallel=3, parallel_by=divided_by)
         assert ingest(lake, source, full_refresh=True)["counts"]["landed"] == 40
         assert len(lake.rows("raw")) == 40
-    assert held(lake)["one_moment"] == (shop.kind == "postgresql")
+    assert lake.ingested(DAY)["one_moment"] == (shop.kind == "postgresql")
 
 
 @pytest.mark.slow
@@ -128,9 +122,12 @@ def test_a_day_that_is_not_over_is_not_read(lake: PlayLake, shop: Database) -> N
     [
         ({"table": "purchase"}, "can't answer: .*purchase"),
         ({"table": "other.purchases"}, "other"),
-        ({"watermark": "update_at"}, r"watermark 'update_at' is no column of purchases \(did you mean updated_at\?\)"),
-        ({"watermark": "age"}, "watermark 'age' of purchases is no date or time"),
-        ({"parallel": 2, "parallel_by": "category"}, "parallel_by 'category' of purchases is no whole number"),
+        (
+            {"watermark": "update_at"},
+            r"watermark 'update_at' is not a column of purchases \(did you mean updated_at\?\)",
+        ),
+        ({"watermark": "age"}, "watermark 'age' of purchases is not a date or time"),
+        ({"parallel": 2, "parallel_by": "category"}, "parallel_by 'category' of purchases is not a whole number"),
     ],
 )
 def test_a_wrong_declaration_is_a_usage_error(
@@ -175,7 +172,7 @@ def test_a_wrong_login_and_a_silent_server_are_told_apart(
 def test_a_snapshot_is_the_table_without_what_was_deleted(lake: PlayLake, shop: Database) -> None:
     sold(shop, ("a", f"{DAY} 10:00:00"), ("b", "2020-01-01 00:00:00"))
     whole = replace(CHANGES, watermark=None)
-    with pytest.raises(SourceMissingError, match=f"purchases as it was on {DAY} can no longer be had"):
+    with pytest.raises(SourceMissingError, match=f"purchases as it was on {DAY} can no longer be read"):
         ingest(lake, whole)
     assert ingest(lake, whole, YESTERDAY)["counts"]["landed"] == 2
     shop.run("ALTER TABLE purchases ADD COLUMN gone_at TIMESTAMP NULL")
@@ -183,7 +180,7 @@ def test_a_snapshot_is_the_table_without_what_was_deleted(lake: PlayLake, shop: 
     shop.run(f"UPDATE purchases SET gone_at = '{DAY} 12:00:00', gone = true WHERE transaction_id = 'a'")
     for column in ("gone_at", "gone"):
         assert ingest(lake, replace(whole, deleted=column), YESTERDAY, full_refresh=True)["counts"]["landed"] == 1
-    assert held(lake, YESTERDAY)["range"] == "whole table"
+    assert lake.ingested(YESTERDAY)["range"] == "whole table"
 
 
 COLUMNS = ["exact", "whole", "floating", "single", "naive", "moment", "bytes", "words", "yes", "day", "doc"]
@@ -270,7 +267,7 @@ def test_rows_that_come_while_it_is_read_belong_to_no_part(lake: PlayLake, shop:
         sold(shop, ("c", f"{DAY} 11:00:00"))
         shop.run("DELETE FROM purchases WHERE transaction_id = 'a'")
 
-    source = Disturbed(**vars(replace(CHANGES, parallel=2, parallel_by="updated_at")), disturb=meanwhile)
+    source = disturbed(replace(CHANGES, parallel=2, parallel_by="updated_at"), OpenedTable, meanwhile)
     ingest(lake, source)
     assert sorted(row["transaction_id"] for row in lake.rows("raw")) == ["a", "b"]
 
@@ -286,25 +283,9 @@ def test_a_server_that_goes_while_it_is_read_ends_the_day(lake: PlayLake, shop: 
         with pytest.raises(
             SourceUnreachableError, match="purchases of shop could not be read to its end: .*; run again"
         ):
-            ingest(lake, Disturbed(**vars(CHANGES), disturb=lambda: shop.run(gone)))
+            ingest(lake, disturbed(CHANGES, OpenedTable, lambda: shop.run(gone)))
     finally:
         if shop.kind == "mariadb":
             shop.run("ALTER USER ours@'%' ACCOUNT UNLOCK")
     assert lake.state() == {}
     assert ingest(lake, CHANGES)["outcome"] == "done"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Disturbed(Jdbc):
-    """Something happens to the database after the period was counted, and before it is read."""
-
-    disturb: Callable[[], object]
-
-    def open(self, period: Period) -> Source:
-        return DisturbedTable(self, period)
-
-
-class DisturbedTable(OpenedTable):
-    def read(self, spark: Any, listing: SourceListing) -> Any:
-        self.declared.disturb()  # type: ignore[attr-defined]
-        return super().read(spark, listing)

@@ -17,7 +17,6 @@ from common.errors import (
     SourceUnreachableError,
     UsageError,
 )
-from common.lake import delta_log
 from common.orchestration.job import Line
 from common.sources.kafka.topic import Kafka, OpenedTopic
 from common.sources.source import SourceListing
@@ -42,12 +41,6 @@ def ids(lake: PlayLake, ds: str = DAY) -> list[str]:
     return sorted(row["transaction_id"] for row in lake.rows("raw", f"ds = '{ds}'"))
 
 
-def held(lake: PlayLake, ds: str = DAY) -> dict[str, Any]:
-    commit = delta_log.newest_commit(str(lake.lake_folder / f"raw/{lake.dataset}"), "ingest", ds)
-    assert commit is not None
-    return dict(commit.books["sources"])
-
-
 def test_a_period_is_the_range_that_its_time_finds(lake: PlayLake, shop: Broker) -> None:
     for name, at in (("a", "2026-01-04T23:59:59.999Z"), ("b", "2026-01-05T00:00:00Z"), ("c", "2026-01-05T23:59:59Z")):
         sold(shop, name, at)
@@ -55,7 +48,7 @@ def test_a_period_is_the_range_that_its_time_finds(lake: PlayLake, shop: Broker)
     sold(shop, "e", "2026-01-05T12:00:00Z", 1)
     assert ingest(lake)["counts"] == {"landed": 3, "accepted": 3, "quarantined": 0, "files": 2, "refused_files": 0}
     assert ids(lake) == ["b", "c", "e"]
-    assert held(lake)["offsets"] == {"0": [1, 3], "1": [0, 1]}
+    assert lake.ingested(DAY)["offsets"] == {"0": [1, 3], "1": [0, 1]}
     before = lake.state()
     sold(shop, "late", "2026-01-05T13:00:00Z", 1)
     assert ingest(lake)["outcome"] == "nothing"
@@ -178,7 +171,7 @@ def test_a_topic_that_was_made_anew_is_another(lake: PlayLake, shop: Broker) -> 
     shop.topic("orders")
     sold(shop, "b", f"{DAY}T11:00:00Z")
     sold(shop, "c", f"{NEXT}T11:00:00Z")
-    with pytest.raises(SourceMissingError, match="deleted and made anew. Raw keeps"):
+    with pytest.raises(SourceMissingError, match="deleted and created again. Raw keeps"):
         ingest(lake, full_refresh=True)
     ingest(lake, NEXT)
     assert (ids(lake), ids(lake, NEXT)) == (["a"], ["b", "c"])
@@ -195,7 +188,7 @@ def test_what_a_producer_took_back_was_never_sent(lake: PlayLake, shop: Broker) 
     two.commitTransaction()
     shop.await_end("orders", 4)  # with the two marks
     ingest(lake)
-    assert (ids(lake), held(lake)["offsets"]["0"]) == (["b"], [0, 2])
+    assert (ids(lake), lake.ingested(DAY)["offsets"]["0"]) == (["b"], [0, 2])
 
 
 @pytest.mark.slow
@@ -206,7 +199,7 @@ def test_a_compacted_topic_is_read_once(lake: PlayLake, shop: Broker) -> None:
         ingest(lake)
     source = replace(ORDERS, compacted=True)
     ingest(lake, source=source)
-    assert held(lake)["repeatable"] is False
+    assert lake.ingested(DAY)["repeatable"] is False
     assert lake.with_contract(source=source, refused_share=0.5).ingest(DAY)["outcome"] == "nothing"
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,10 +14,9 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 
 from common.errors import SourceMissingError, SourceUnreachableError, UsageError
-from common.lake import delta_log
 from common.orchestration.job import Line
 from common.sources.mongo.collection import Mongo, OpenedCollection
-from common.sources.source import Period, Source, SourceListing
+from tests.support.disturbed import disturbed
 from tests.support.landing import PURCHASE
 from tests.support.mongo import mongo
 from tests.support.play_lake import PlayLake
@@ -62,12 +61,6 @@ def ids(lake: PlayLake) -> list[str]:
     return sorted(row["transaction_id"] for row in lake.rows("raw"))
 
 
-def held(lake: PlayLake, ds: str = DAY) -> dict[str, Any]:
-    commit = delta_log.newest_commit(str(lake.lake_folder / f"raw/{lake.dataset}"), "ingest", ds)
-    assert commit is not None
-    return dict(commit.books["sources"])
-
-
 def test_a_period_holds_what_was_changed_in_it(lake: PlayLake, sales: Collection[Any]) -> None:
     times = ("2026-01-04 23:49:59.999", "2026-01-04 23:50:00", "2026-01-05 23:59:59.999", "2026-01-06 00:00:00")
     sold(sales, *zip("abcd", times, strict=True))
@@ -76,7 +69,7 @@ def test_a_period_holds_what_was_changed_in_it(lake: PlayLake, sales: Collection
         found = ingest(lake, replace(SALES, parallel=parallel), full_refresh=True)
         assert (ids(lake), found["counts"]["landed"]) == (["b", "c"], 2)
     assert found["drift"] == {"sales": ["_id", "updated_at"]}
-    facts = held(lake)
+    facts = lake.ingested(DAY)
     assert (facts["range"], facts["one_moment"], facts["repeatable"]) == (
         ["2026-01-04 23:50:00+00:00", "2026-01-06 00:00:00+00:00"], False, False,
     )  # fmt: skip
@@ -128,8 +121,8 @@ def test_an_empty_period_is_missing_or_empty_as_declared(lake: PlayLake, sales: 
     ("change", "told"),
     [
         ({"collection": "sale"}, r"shop has no collection 'sale' \(did you mean sales\?\)"),
-        ({"watermark": "category"}, "watermark 'category' is no date in any document of sales"),
-        ({"watermark": "_id"}, "watermark '_id' is no objectId in any document of sales"),
+        ({"watermark": "category"}, "watermark 'category' holds no date in any document of sales"),
+        ({"watermark": "_id"}, "watermark '_id' holds no objectId in any document of sales"),
     ],
 )
 def test_a_wrong_declaration_is_a_usage_error(
@@ -159,12 +152,12 @@ def test_a_whole_collection_is_read_in_parts_once(lake: PlayLake, sales: Collect
         made = at("2026-01-05 00:00:00") + timedelta(minutes=number)
         sales.insert_one({**PURCHASE, "_id": ObjectId.from_datetime(made), "transaction_id": f"t{number:02}"})
     whole = replace(SALES, watermark=None)
-    with pytest.raises(SourceMissingError, match=f"sales as it was on {DAY} can no longer be had"):
+    with pytest.raises(SourceMissingError, match=f"sales as it was on {DAY} can no longer be read"):
         ingest(lake, whole)
     for parallel in (1, 2, 5):
         line = ingest(lake, replace(whole, parallel=parallel), YESTERDAY, full_refresh=True)
         assert line["counts"]["landed"] == 41
-    assert (len(set(ids(lake))), held(lake, YESTERDAY)["range"]) == (41, "whole collection")
+    assert (len(set(ids(lake))), lake.ingested(YESTERDAY)["range"]) == (41, "whole collection")
 
 
 def test_a_server_that_goes_while_it_is_read_ends_the_day(lake: PlayLake, sales: Collection[Any]) -> None:
@@ -175,22 +168,6 @@ def test_a_server_that_goes_while_it_is_read_ends_the_day(lake: PlayLake, sales:
         with MongoClient(other) as client:
             sold(client.shop.sales, ("a", f"{DAY} 10:00:00"))
         with pytest.raises(SourceUnreachableError, match="MongoDB stopped answering: .*; run again later"):
-            ingest(lake, Disturbed(**vars(SALES) | {"timeout_seconds": 2}, disturb=running.close))
+            ingest(lake, disturbed(replace(SALES, timeout_seconds=2), OpenedCollection, running.close))
     assert lake.state() == {}
     assert ingest(lake, SALES)["outcome"] == "done"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Disturbed(Mongo):
-    """Something happens to the server after the period was looked for, and before it is read."""
-
-    disturb: Callable[[], object]
-
-    def open(self, period: Period) -> Source:
-        return DisturbedCollection(self, period)
-
-
-class DisturbedCollection(OpenedCollection):
-    def read(self, spark: Any, listing: SourceListing) -> Any:
-        self.declared.disturb()  # type: ignore[attr-defined]
-        return super().read(spark, listing)

@@ -212,7 +212,7 @@ def test_a_date_that_can_be_read_in_two_ways_is_told(folder: Path, tmp_path: Pat
         ("orders", "a.xlsx", b"", "ends in none of .csv, "),
         ("orders", "a.csv", b"", "has no columns"),
         ("orders", "a.jsonl", b"nonsense\n", "can't be read"),
-        ("orders", "a.jsonl", b"7\n", "no JSON objects"),
+        ("orders", "a.jsonl", b"7\n", "not JSON objects"),
         ("orders", "a.json", b'[\n{"id": 1}\n]\n', "expected JSON lines"),
         ("orders", "a.parquet", b"nonsense", "can't be read"),
         ("orders", "a.csv", "id\n1\n".encode("utf-16"), "it holds NUL bytes, as UTF-16 does; convert it to UTF-8"),

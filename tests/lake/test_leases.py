@@ -12,11 +12,11 @@ from threading import Barrier
 import pytest
 
 from common.errors import LockedError, StorageUnreachableError
-from common.lake import leases, reach
+from common.lake import leases
 from common.lake.buckets import Bucket
 from common.lake.leases import lease
 from common.lake.locks import hold, hold_here
-from tests.support.s3_server import S3Server, s3_server
+from tests.support.s3_server import S3Server, lake_server
 
 LAKE = "s3a://lake/here"
 NAME = "shop/clean/2026-01-05"
@@ -25,10 +25,7 @@ NAME = "shop/clean/2026-01-05"
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(reach, "_seen", {})
-    with s3_server(tmp_path, "lake") as started:
-        for name, value in started.environment.items():
-            monkeypatch.setenv(name, value)
+    with lake_server(tmp_path, monkeypatch) as started:
         yield started
 
 

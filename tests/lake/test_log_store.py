@@ -15,7 +15,7 @@ from py4j.protocol import Py4JJavaError
 
 from common.errors import UsageError
 from common.runtime import object_store
-from tests.support.s3_server import S3Server, s3_server
+from tests.support.s3_server import S3Server, lake_server
 
 pytestmark = pytest.mark.slow
 JARS = Path(str(pyspark.__file__)).parent / "jars"
@@ -29,9 +29,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server
         object_store.require_jars()
     except UsageError as error:
         pytest.skip(str(error))
-    with s3_server(tmp_path, "lake") as started:
-        for name, value in started.environment.items():
-            monkeypatch.setenv(name, value)
+    with lake_server(tmp_path, monkeypatch) as started:
         yield started
 
 

@@ -8,20 +8,16 @@ from pathlib import Path
 import pytest
 
 from common.errors import UsageError
-from common.lake import reach
 from common.lake.files import list_files, write_json
 from common.reader import cli
-from tests.support.s3_server import S3Server, s3_server
+from tests.support.s3_server import S3Server, lake_server
 
 GUESSED = "guessed-at"
 
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    monkeypatch.setattr(reach, "_seen", {})
-    with s3_server(tmp_path, "lake") as started:
-        for name, value in started.environment.items():
-            monkeypatch.setenv(name, value)
+    with lake_server(tmp_path, monkeypatch) as started:
         yield started
 
 

@@ -7,19 +7,15 @@ from pathlib import Path
 import pytest
 
 from common.errors import SourceMissingError
-from common.lake import reach
 from common.lake.files import write_json
 from common.lake.training_manifests import manifest, manifests, place
-from tests.support.s3_server import s3_server
+from tests.support.s3_server import lake_server
 
 LAKE = "s3://lake/here"
 
 
 def test_every_version_that_was_built_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reach, "_seen", {})
-    with s3_server(tmp_path, "lake") as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
+    with lake_server(tmp_path, monkeypatch):
         with pytest.raises(SourceMissingError, match="there are: none"):
             manifest(LAKE, "set")
         for version in (1, 2, 10):

@@ -10,7 +10,7 @@ import pytest
 
 from common.lake import spark_tables
 from tests.model.expected import Record
-from tests.model.world import STEPS, World, write_dataset
+from tests.model.world import STEPS, World, write_sales
 from tests.support.datasets import datasets_in
 from tests.support.play_lake import PlayLake
 
@@ -44,7 +44,7 @@ def test_each_pair_of_jobs_at_once_leaves_what_the_model_says(
         return 0.0
 
     monkeypatch.setattr(spark_tables.random, "uniform", pause)
-    write_dataset(tmp_path / "datasets")
+    write_sales(tmp_path / "datasets")
     wrong = []
     with datasets_in(tmp_path / "datasets"):
         world = World(PlayLake(tmp_path / "lake", "sales"))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.model.expected import LATENESS, Record
-from tests.model.world import MOST, POISON, STEPS, World, write_dataset
+from tests.model.world import MOST, POISON, STEPS, World, write_sales
 from tests.support.datasets import datasets_in
 from tests.support.play_lake import PlayLake
 
@@ -22,7 +22,7 @@ Event = tuple[str, tuple[Any, ...], dict[str, Any]]
 
 @pytest.fixture
 def world(tmp_path: Path, spark: object) -> Iterator[World]:
-    write_dataset(tmp_path / "datasets")
+    write_sales(tmp_path / "datasets")
     with datasets_in(tmp_path / "datasets"):
         yield World(PlayLake(tmp_path, "sales"))
 

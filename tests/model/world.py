@@ -28,6 +28,7 @@ from jobs.validate import VALIDATE
 from tests.model import expected
 from tests.model.expected import Arrived, Record
 from tests.support.boundaries import boundaries, only
+from tests.support.datasets import write_dataset
 from tests.support.play_lake import PlayLake
 
 CONTRACT = """
@@ -92,11 +93,8 @@ def day_of(number: int) -> str:
     return str(FIRST + timedelta(days=number))
 
 
-def write_dataset(folder: Path, contract: str = CONTRACT) -> None:
-    place = folder / "sales"
-    place.mkdir(parents=True)
-    (place / "contract.py").write_text(contract)
-    (place / "transforms.py").write_text(TRANSFORMS)
+def write_sales(datasets: Path, contract: str = CONTRACT) -> Path:
+    return write_dataset(datasets, "sales", contract, TRANSFORMS)
 
 
 @dataclass

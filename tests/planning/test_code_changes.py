@@ -13,8 +13,8 @@ from common.errors import UsageError
 from common.lake.delta_log import Commit
 from common.planning.code_changes import UNKNOWN, folder_at, why_changed
 from common.runtime import code_version
-from tests.support.datasets import datasets_in
-from tests.support.visits import spoil, write_visits
+from tests.support.datasets import datasets_in, spoil
+from tests.support.visits import write_visits
 
 
 def git(folder: Path, *words: str) -> str:

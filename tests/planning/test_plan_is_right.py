@@ -22,10 +22,9 @@ from common.runtime.run import Run
 from jobs.backfill import CHAIN
 from jobs.clean import CLEAN
 from jobs.ingest import INGEST
-from tests.model.world import CONTRACT, day_of, write_dataset
-from tests.support.datasets import datasets_in
+from tests.model.world import CONTRACT, day_of, write_sales
+from tests.support.datasets import datasets_in, spoil
 from tests.support.play_lake import PlayLake
-from tests.support.visits import spoil
 
 FIRST, SECOND, THIRD = DAYS = tuple(day_of(number) for number in range(3))
 ALL = f"{FIRST}..{THIRD}"
@@ -92,7 +91,7 @@ def changed_code_is_read_anew() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def ran_once(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Path:
     lake = PlayLake(tmp_path_factory.mktemp("sales"), "sales")
-    write_dataset(lake.root / "datasets", CONTRACT)
+    write_sales(lake.root / "datasets", CONTRACT)
     with (lake.root / "datasets/sales/transforms.py").open("a") as file:
         file.write(HELPER)
     land(lake, FIRST, sale("a", FIRST), sale("b", FIRST, 9000))

@@ -13,8 +13,8 @@ import pytest
 
 from common.reader.cli import main
 from tests.planning.test_code_changes import commit, git
-from tests.support.datasets import datasets_in
-from tests.support.visits import spoil, write_visits
+from tests.support.datasets import datasets_in, spoil
+from tests.support.visits import write_visits
 
 BEFORE = "HEAD"
 

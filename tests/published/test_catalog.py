@@ -79,7 +79,7 @@ def test_tables_are_named_by_feature_version(tmp_path: Path) -> None:
     ],
 )
 def test_an_invalid_name_is_refused(table: FeatureTable, name: str) -> None:
-    with pytest.raises(UsageError, match="is no name of a table"):
+    with pytest.raises(UsageError, match="is not the name of a table"):
         Lake(table.lake).features(name)
 
 

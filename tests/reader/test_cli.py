@@ -282,7 +282,7 @@ def test_a_missing_pinned_version_exits_with_4(lake: Path, capsys: Capture) -> N
     ("words", "code", "said"),
     [
         ("show visits", 2, "is not published in"),
-        ("show ../../etc", 2, "is no name of a table"),
+        ("show ../../etc", 2, "is not the name of a table"),
         ("show purchases --version 9", 4, "There are 0..1"),
         ("show purchases --as-of 2020-01-01", 4, "was published by"),
         ("show purchases --as-of soon", 2, "can't be read"),
@@ -305,7 +305,7 @@ def test_a_damaged_log_is_reported_as_damaged(lake: Path, capsys: Capture) -> No
     for words in ("list", "log purchases", "show purchases", "show purchases --version 0", "diff purchases 0 1"):
         said = refused(capsys, 1, *words.split())
         assert "its log can't be read" in said, words
-        assert "Bring it back from a copy." in said, words
+        assert "Restore it from a backup." in said, words
 
 
 def ran(name: str) -> str:

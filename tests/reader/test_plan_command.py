@@ -21,9 +21,9 @@ from common.planning.foresight import When
 from common.planning.plan import plan_dataset
 from common.reader.cli import main
 from common.sources.files.landing import Landing
-from tests.support.datasets import datasets_in
+from tests.support.datasets import datasets_in, spoil
 from tests.support.long_lake import LongLake
-from tests.support.visits import spoil, write_visits
+from tests.support.visits import write_visits
 
 FIRST = date(2026, 1, 1)
 DAYS = [FIRST + timedelta(days=number) for number in range(8)]
@@ -92,12 +92,12 @@ def test_days_with_the_same_steps_are_folded(lake: LongLake, capsys: pytest.Capt
         "    validate-raw to publish  if its rows change",
         "  2026-01-04..2026-01-05",
         "    features to publish      if rows of 2026-01-03 change",
-        "  Later days that hold a record of these days again are cleaned again as well,",
-        "  and their windows follow.",
+        "  Later days that repeat a record of these days are cleaned again too, and the",
+        "  windows over them are rebuilt.",
         "",
-        "To run: 1 step on 1 day; there is no past run to tell how long they take.",
-        "If rows change, in all: 13 steps on 3 days; there is no past run to tell how",
-        "long they take.",
+        "To run: 1 step on 1 day; no past run tells how long they take.",
+        "If rows change, in all: 13 steps on 3 days; no past run tells how long they",
+        "take.",
     ]
 
 
@@ -169,7 +169,7 @@ def test_a_day_that_the_gate_has_passed_since_is_named(lake: LongLake, capsys: p
     lake.commit(layout.features(lake.contract), "features", FOURTH, made, {"left_out": [str(THIRD)], **lake.facts})
     assert shown(lake, capsys)[1:3] == [
         "  2026-01-04",
-        "    features                    the gate has decided anew on 2026-01-03",
+        "    features                    the gate has a new verdict on 2026-01-03",
     ]
 
 
@@ -180,7 +180,7 @@ def test_what_the_gate_has_passed_already_waits_for_nothing(lake: LongLake, caps
     lake.land(DAYS[5], "visit_id\n7\n")
     steps = as_json(lake, capsys)["datasets"][0]["steps"]
     (features,) = [step for step in steps if (step["ds"], step["step"]) == (str(LAST), "features")]
-    assert (features["when"], features["why"]) == ("now", "the gate has decided anew on 2026-01-06")
+    assert (features["when"], features["why"]) == ("now", "the gate has a new verdict on 2026-01-06")
 
 
 def test_a_failed_gate_is_named_with_its_rules(lake: LongLake, capsys: pytest.CaptureFixture[str]) -> None:
@@ -191,9 +191,9 @@ def test_a_failed_gate_is_named_with_its_rules(lake: LongLake, capsys: pytest.Ca
         "  2026-01-09",
         "    validate-raw      failed its gate: TooFewRows(), TooMany()",
         "    clean to publish  if validate-raw passes; never ran",
-        "  validate-raw of 2026-01-09 has failed, and its rows are the same: unless what",
-        "  else it looks at has changed, the backfill stops there. Fix the source or the",
-        "  contract first.",
+        "  validate-raw of 2026-01-09 has failed, and its rows are the same: unless",
+        "  something else that it reads has changed, the backfill stops there. Fix the",
+        "  source or the contract first.",
     ]
     planned = as_json(lake, capsys)["datasets"][0]
     assert planned["stops_at"] == ["2026-01-09"]
@@ -242,7 +242,7 @@ def test_a_closed_day_is_neither_planned_nor_missing(lake: LongLake, capsys: pyt
 def test_a_declaration_that_cannot_be_used_hides_no_other(lake: LongLake, capsys: pytest.CaptureFixture[str]) -> None:
     change_contract(lake, "lateness_days=2", "lateness_days=-2")
     lines = shown(lake, capsys, "--dataset", "visits", "churn")
-    assert lines[0] == "visits: a backfill refuses it as it is declared, and runs nothing"
+    assert lines[0] == "visits: a backfill refuses this contract and runs nothing"
     assert lines[-1] == "churn: no day has landed yet"
     assert plan(lake) == 2
     capsys.readouterr()

@@ -10,7 +10,7 @@ import pytest
 from common.contracts import datasets
 from common.errors import ContractDeclarationError, UsageError
 from common.reports.check_dataset import faults_of
-from tests.support.visits import spoil
+from tests.support.datasets import spoil
 
 
 @pytest.mark.parametrize("name", ["churn", "transactions"])
@@ -72,7 +72,7 @@ def test_a_rule_of_the_contract_is_compared_with_its_tables(visits: Path) -> Non
 def test_what_follows_from_a_fault_is_not_told(visits: Path) -> None:
     spoil(visits / "contract.py", "Count(3)", "3")
     assert [fault.partition(";")[0] for fault in faults_of("visits")] == [
-        "visits/contract.py:22: feature 'visits_3d': 3 is no aggregate"
+        "visits/contract.py:22: feature 'visits_3d': 3 is not an aggregate"
     ]
 
 
@@ -88,7 +88,7 @@ def test_of_an_unknown_type_nothing_else_is_told(visits: Path) -> None:
     [
         ("formats=(", 'formats=("%d.%m.%Y", ', "format '%d.%m.%Y' is unknown: '%', 'Y'; expected Spark's letters"),
         ("formats=(", 'formats=("dd.MM.yyyy\'T", ', "has a single quote that is not closed"),
-        ('"The visitor\'s name"', '"Who", pattern="[a-z"', "pattern '[a-z' is no regular expression"),
+        ('"The visitor\'s name"', '"Who", pattern="[a-z"', "pattern '[a-z' is not a regular expression"),
         ("lateness_days=2", 'lateness_days=2, source=Files(encoding="base64")', "encoding 'base64' is unknown"),
         ("CONTRACT = ", "exit()\nCONTRACT = ", "visits/contract.py:5: it ends Python with sys.exit or exit()"),
     ],

@@ -30,11 +30,11 @@ PLACES = {
     "gs://bucket/lake": "of a kind that is not supported",
     "s3://": "names no bucket",
     "s3:///lake": "names no bucket",
-    "s3://bucket:99999/lake": "has a bucket, host or port that cannot be",
-    "s3://a bucket/lake": "has a bucket, host or port that cannot be",
-    "s3://-bucket/lake": "has a bucket, host or port that cannot be",
+    "s3://bucket:99999/lake": "has a bucket, host or port that is not possible",
+    "s3://a bucket/lake": "has a bucket, host or port that is not possible",
+    "s3://-bucket/lake": "has a bucket, host or port that is not possible",
     "s3://bucket/lake?region=x": "has a ? or #",
-    "hdfs://host:port/lake": "has a bucket, host or port that cannot be",
+    "hdfs://host:port/lake": "has a bucket, host or port that is not possible",
     "gs://x:y": "of a kind that is not supported",
     "file://lake": "no absolute path",
     "/etc/passwd": "is a file",
@@ -58,15 +58,15 @@ COMMANDS: dict[str, tuple[Callable[[], object], list[str]]] = {
     "baseline": (baseline.main, []),
 }
 READER = {
-    "vector shop a --training-set ../../../../tmp/evil": "no name of a training set",
-    "vector ../shop a": "no name of a table",
-    "pin ../evil shop": "no name of a pin",
-    "verify ../evil": "no name of a pin",
-    "show shop --pin ../evil": "no name of a pin",
-    "show shop --limit 99999999999999999999": "no whole number",
+    "vector shop a --training-set ../../../../tmp/evil": "can't be the name of a training set",
+    "vector ../shop a": "not the name of a table",
+    "pin ../evil shop": "can't be the name of a pin",
+    "verify ../evil": "can't be the name of a pin",
+    "show shop --pin ../evil": "can't be the name of a pin",
+    "show shop --limit 99999999999999999999": "not a whole number",
     "show shop --limit -1": "--limit",
-    "show shop --version 99999999999999999999": "no whole number",
-    "diff shop 0 99999999999999999999": "no whole number",
+    "show shop --version 99999999999999999999": "not a whole number",
+    "diff shop 0 99999999999999999999": "not a whole number",
 }
 Capture = pytest.CaptureFixture[str]
 
@@ -173,5 +173,5 @@ def test_every_name_in_a_path_is_checked_alike(tmp_path: Path, name: str) -> Non
         lambda: pins.pin(str(tmp_path), name, "published/shop/v1", 0),
         lambda: pins.find(str(tmp_path), name),
     ):
-        with pytest.raises(UsageError, match="is no name of a"):
+        with pytest.raises(UsageError, match="can't be the name of a"):
             use()

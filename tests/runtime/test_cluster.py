@@ -1,6 +1,5 @@
 """Errors without a cluster, and where its secret may appear."""
 
-import runpy
 import socket
 import subprocess
 from pathlib import Path
@@ -11,7 +10,8 @@ from pyspark import SparkContext
 from common.errors import ClusterUnavailableError
 from common.runtime import cluster
 from common.runtime.session import shared_session
-from common.runtime.settings import ROOT, Settings, load_settings
+from common.runtime.settings import Settings, load_settings
+from conf.spark.daemon import command_line
 
 
 def settings(master: str = "spark://127.0.0.1:1", secret_file: str | None = None) -> Settings:
@@ -72,7 +72,6 @@ def test_local_mode_needs_no_secret() -> None:
 
 def test_a_daemon_is_recognised_while_its_script_becomes_java(tmp_path: Path) -> None:
     """It was once taken for dead at that moment and left running."""
-    command_line = runpy.run_path(str(ROOT / "conf/spark/cluster.py"))["command_line"]
     script = tmp_path / "again.sh"
     script.write_text(f'[ -e {tmp_path}/enough ] && exit; exec bash {script} "$@"')
     with subprocess.Popen(["bash", script, "the-daemon"]) as daemon:

@@ -11,6 +11,7 @@ import jobs.datasets
 from common.contracts import datasets
 from common.runtime import code_version
 from common.runtime.code_version import day_fingerprint
+from tests.support.datasets import spoil
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,15 +33,9 @@ def fingerprints() -> dict[str, str]:
     return {name: day_fingerprint(datasets.load(name)) for name in datasets.names()}
 
 
-def edit(file: Path, old: str, new: str) -> None:
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new))
-
-
 def changed_by(file: Path, old: str, new: str) -> set[str]:
     before = fingerprints()
-    edit(file, old, new)
+    spoil(file, old, new)
     after = fingerprints()
     return {name for name in before if before[name] != after[name]}
 
@@ -55,7 +50,7 @@ def test_an_edited_contract_makes_its_own_dataset_stale(folder: Path) -> None:
 
 def test_a_module_that_the_transforms_import_counts_too(folder: Path) -> None:
     (folder / "rates.py").write_text("SATURDAY = 5\n")
-    edit(
+    spoil(
         folder / "transforms.py",
         "from pyspark.sql import DataFrame",
         "from . import rates\nfrom pyspark.sql import DataFrame",

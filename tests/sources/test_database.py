@@ -40,9 +40,9 @@ def test_an_address_shows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     ("variables", "told"),
     [
         ({}, "SHOP_DATABASE is not set; set it to postgresql://user:password@host:port/name"),
-        ({"SHOP_DATABASE": "oracle://me:secret@host/x"}, "SHOP_DATABASE is no address of a database"),
-        ({"SHOP_DATABASE": "mysql://me:secret@host:port/x"}, "SHOP_DATABASE is no address of a database"),
-        ({"SHOP_DATABASE": "mysql://me:secret@host"}, "SHOP_DATABASE is no address of a database"),
+        ({"SHOP_DATABASE": "oracle://me:secret@host/x"}, "SHOP_DATABASE is not the address of a database"),
+        ({"SHOP_DATABASE": "mysql://me:secret@host:port/x"}, "SHOP_DATABASE is not the address of a database"),
+        ({"SHOP_DATABASE": "mysql://me:secret@host"}, "SHOP_DATABASE is not the address of a database"),
         ({"SHOP_DATABASE_FILE": "/nowhere"}, "SHOP_DATABASE_FILE names /nowhere, which can't be read"),
     ],
 )

@@ -102,7 +102,7 @@ def test_retry_after_and_the_declared_rate_are_kept(asked: Asked) -> None:
         (Answer("[1, 2"), SourceUnreachableError, r"is not JSON: it begins \[1, 2"),
         (Answer({"data": 1}), UsageError, r"no list at records='': the document has \['data'\]"),
         (DOWN, SourceUnreachableError, "answers with 503; nothing was written"),
-        (Answer("", 429, {"Retry-After": "9999"}), SourceUnreachableError, "asked in 9999 seconds"),
+        (Answer("", 429, {"Retry-After": "9999"}), SourceUnreachableError, "asks to wait 9999 seconds"),
     ],
 )
 def test_mistakes_are_told(
@@ -117,7 +117,7 @@ def test_circles_and_repeated_pages_end(asked: Asked) -> None:
     asked.api.says("", Answer({"items": [1], "next": "a"}))
     asked.api.says("a", Answer({"items": [2], "next": "b"}))
     asked.api.says("b", Answer({"items": [3], "next": "a"}))
-    asked.fails(SourceUnreachableError, "in a circle", pages=ByCursor(), records="items")
+    asked.fails(SourceUnreachableError, "in a loop", pages=ByCursor(), records="items")
     asked.api.says("2", ONE)
     asked.fails(SourceUnreachableError, "pages 1 and 2 are equal")
 

@@ -37,7 +37,9 @@ def test_an_address_with_a_login_is_encrypted(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_a_wrong_address_is_told_without_the_secret(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("SHOP_KAFKA", address)
-    with pytest.raises(UsageError, match="SHOP_KAFKA is no address of a Kafka cluster; expected host:9092") as error:
+    with pytest.raises(
+        UsageError, match="SHOP_KAFKA is not the address of a Kafka cluster; expected host:9092"
+    ) as error:
         kafka_address("shop")
     assert "secret" not in str(error.value)
 

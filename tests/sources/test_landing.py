@@ -151,7 +151,7 @@ def test_a_file_that_may_not_be_read_is_refused_by_name() -> None:
         (folder / "locked.csv").chmod(0)
         command = [sys.executable, "-c", program, str(folder)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
-    expected = {"locked.csv": "it may not be read by this user; change its permissions"}
+    expected = {"locked.csv": "this user has no permission to read it; change its permissions"}
     assert done.stdout.strip() == str(expected), done.stderr
 
 

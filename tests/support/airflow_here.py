@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -18,17 +17,12 @@ from urllib.request import Request, urlopen
 
 import yaml
 
+from tests.support.ports import free_port
 from tests.support.postgres import NotHereError, postgres
 from tests.support.processes import in_session, parent, words
 
 ROOT = Path(__file__).resolve().parents[2]
 OVER = ("success", "failed")
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import DeltaTable, Schema, write_deltalake
+from deltalake import write_deltalake
 
 from common.contracts import layout, suite
 from common.contracts.layout import STAGES, Table
@@ -60,8 +60,7 @@ class ConsoleLake(LongLake):
             super().create(table)
             return
         schema = pa.schema([("ds", pa.date32()), ("job", pa.string()), *RECORDS])
-        made = DeltaTable.create(f"{self.lake}/{table.path}", Schema.from_arrow(schema), partition_by=["ds", "job"])
-        self.at[table.path], self.ids[table.path] = 0, str(made.metadata().id)
+        self.create_as(table, schema)
 
     def commit(
         self, table: Table, job: str, ds: date, sources: list[Table], books: dict[str, Any] | None = None

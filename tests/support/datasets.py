@@ -12,6 +12,22 @@ import pytest
 import jobs.datasets
 
 
+def spoil(file: Path, old: str, new: str) -> None:
+    """Replaces a part of the file."""
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def write_dataset(datasets: Path, name: str, contract: str, transforms: str) -> Path:
+    """Writes the dataset's folder into a folder of datasets and returns it."""
+    folder = datasets / name
+    folder.mkdir(parents=True)
+    (folder / "contract.py").write_text(contract)
+    (folder / "transforms.py").write_text(transforms)
+    return folder
+
+
 @contextmanager
 def datasets_in(folder: Path) -> Iterator[None]:
     """Finds the datasets of the folder inside the block, and forgets them after it."""

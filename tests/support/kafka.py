@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from conf.environments import KAFKA_JARS, java
+from conf.jar_files import KAFKA_JARS
+from conf.prerequisites import java
+from tests.support.ports import free_ports
 from tests.support.postgres import NotHereError
 
 # One broker, which is also its controller. INSIDE is for itself, LOGIN for those who name themselves.
@@ -47,7 +49,7 @@ def kafka() -> Iterator[tuple[str, str]]:
     if not KAFKA_JARS.is_dir():
         raise NotHereError("Kafka's server is not here (make setup-kafka)")
     folder = Path(tempfile.mkdtemp(prefix="kafka-"))
-    plain, login, controller = _free_ports(3)
+    plain, login, controller = free_ports(3)
     properties = folder / "server.properties"
     properties.write_text(PROPERTIES.format(folder=folder, plain=plain, login=login, controller=controller))
     run = [java(), *SMALL, "-cp", f"{KAFKA_JARS}/*"]
@@ -66,14 +68,6 @@ def kafka() -> Iterator[tuple[str, str]]:
                 server.wait(20)
     finally:
         shutil.rmtree(folder)
-
-
-def _free_ports(number: int) -> list[int]:
-    opened = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [each.getsockname()[1] for each in opened]
-    for each in opened:
-        each.close()
-    return ports
 
 
 def _until_ready(port: int, server: subprocess.Popen[bytes], log: Path) -> None:

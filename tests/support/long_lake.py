@@ -63,9 +63,11 @@ class LongLake:
         dates = {*table.partition} - {"job"}
         fields = [pa.field(name, pa.date32() if name in dates else pa.string()) for name in table.names]
         schema = verdicts.SCHEMA if table == verdicts.table_of(self.contract) else pa.schema(fields)
-        made = DeltaTable.create(
-            f"{self.lake}/{table.path}", Schema.from_arrow(schema), partition_by=list(table.partition)
-        )
+        self.create_as(table, schema)
+
+    def create_as(self, table: Table, schema: pa.Schema) -> None:
+        place, partition = f"{self.lake}/{table.path}", list(table.partition)
+        made = DeltaTable.create(place, Schema.from_arrow(schema), partition_by=partition)
         self.at[table.path], self.ids[table.path] = 0, str(made.metadata().id)
 
     def land(self, ds: date, text: str = "id\n") -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.ports import free_port
 from tests.support.postgres import NotHereError
 
 
@@ -34,8 +34,7 @@ def mariadb() -> Iterator[tuple[str, Path]]:
             check=True,
             **how,
         )
-        with socket.create_server(("127.0.0.1", 0)) as found:
-            port = found.getsockname()[1]
+        port = free_port()
         place = folder / "socket"
         small = ["--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--innodb-buffer-pool-size=32M"]
         listening = ["--bind-address=127.0.0.1", f"--port={port}", f"--socket={place}"]

@@ -6,6 +6,8 @@ import re
 import sqlite3
 from pathlib import Path
 
+from tests.support.datasets import write_dataset
+
 PAGE = Path(__file__).resolve().parents[2] / "common" / "sources" / "own_source.md"
 CONTRACT = """
 from common.contracts.aggregates import Sum
@@ -43,11 +45,7 @@ def code_blocks() -> dict[str, str]:
 
 
 def write_meters(datasets: Path, database: Path) -> Path:
-    """Writes the dataset's folder into a folder of datasets and returns it."""
-    folder = datasets / "meters"
-    folder.mkdir(parents=True)
-    (folder / "contract.py").write_text(CONTRACT.format(file=database))
-    (folder / "transforms.py").write_text(TRANSFORMS)
+    folder = write_dataset(datasets, "meters", CONTRACT.format(file=database), TRANSFORMS)
     for name, text in code_blocks().items():
         (folder / name).write_text(text)
     return folder

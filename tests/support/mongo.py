@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from conf.jar_files import CACHE
+
 SOURCE = Path(__file__).parent / "ferretdb"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "feature-pipeline"
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from datetime import date
 
 from common.training.training_set import From, Labels, Split, TrainingSet
 from tests.support.play_lake import PlayLake
+from tests.support.tables_as_text import cells
 
 OFFERS = TrainingSet(
     name="offers",
@@ -16,6 +17,5 @@ OFFERS = TrainingSet(
 
 def labels(lake: PlayLake, text: str) -> str:
     place = lake.root / "labels.csv"
-    rows = [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines()]
-    place.write_text("\n".join(",".join(row) for row in rows) + "\n")
+    place.write_text("\n".join(",".join(row) for row in cells(text)) + "\n")
     return str(place)

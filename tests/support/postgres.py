@@ -7,7 +7,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.support.ports import free_port
 
 
 class NotHereError(Exception):
@@ -42,8 +43,7 @@ def postgres() -> Iterator[str]:
         subprocess.run(
             [initdb, "-D", folder, "-U", "ours", "-A", "trust", "-E", "UTF8", "--no-locale"], check=True, **how
         )
-        with socket.create_server(("127.0.0.1", 0)) as found:
-            port = found.getsockname()[1]
+        port = free_port()
         command = [server_program, "-D", folder, "-h", "127.0.0.1", "-p", str(port), "-k", folder, "-F"]
         with subprocess.Popen(command, **how) as server:
             try:

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 from deltalake import DeltaTable
 
+from common.lake import delta_log
 from common.published import catalog
 from tests.support.folders import Folders
 
@@ -33,6 +34,12 @@ class LakeReader(Folders):
 
     def feature_rows(self, ds: str) -> list[dict[str, Any]]:
         return self.rows("features", f"ds = '{ds}'", f"features/{self.dataset}/v1")
+
+    def ingested(self, ds: str) -> dict[str, Any]:
+        """What the day's last ingest wrote into its commit about the source."""
+        commit = delta_log.newest_commit(str(self.lake_folder / f"raw/{self.dataset}"), "ingest", ds)
+        assert commit is not None
+        return dict(commit.books["sources"])
 
     def state(self) -> dict[str, tuple[int, tuple[str, ...]]]:
         """Each table's version and files: two equal states mean that nothing was written in between."""

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from tests.support.datasets import write_dataset
+
 CONTRACT = """
 from common.contracts.aggregates import Count, Sum
 from common.contracts.contract import Column, Contract, Feature, Features
@@ -55,12 +57,7 @@ Record = tuple[int, str, str, str]  # the reading, its meter, when it was read a
 
 
 def write_readings(datasets: Path) -> Path:
-    """Writes the dataset's folder into a folder of datasets and returns it."""
-    folder = datasets / "readings"
-    folder.mkdir(parents=True)
-    (folder / "contract.py").write_text(CONTRACT)
-    (folder / "transforms.py").write_text(TRANSFORMS)
-    return folder
+    return write_dataset(datasets, "readings", CONTRACT, TRANSFORMS)
 
 
 def as_csv(records: Sequence[Record]) -> str:

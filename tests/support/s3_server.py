@@ -15,9 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from common.lake import log_files, reach
+from conf.jar_files import CACHE
+from tests.support.ports import free_port
+
 VERSION = "v1.8.0"
 MODULE = f"github.com/versity/versitygw/cmd/versitygw@{VERSION}"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "feature-pipeline" / f"versitygw-{VERSION}"
+PROGRAM = CACHE / f"versitygw-{VERSION}"
 KEYS = {"AWS_ACCESS_KEY_ID": "machine", "AWS_SECRET_ACCESS_KEY": "only-for-this-test"}
 REGION = "eu-west-1"
 
@@ -74,9 +78,7 @@ def s3_server(place: Path, *buckets: str) -> Iterator[S3Server]:
     folder = place / "buckets"
     for bucket in buckets:
         (folder / bucket).mkdir(parents=True)
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
-    server = S3Server(folder, port, place / "server.log")
+    server = S3Server(folder, free_port(), place / "server.log")
     server.start()
     try:
         yield server
@@ -84,16 +86,27 @@ def s3_server(place: Path, *buckets: str) -> Iterator[S3Server]:
         server.stop()
 
 
+@contextmanager
+def lake_server(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    """A server with a bucket `lake`, to which this process's environment leads, and of which it knows nothing yet."""
+    reach.answers.clear()
+    log_files.newest_seen.clear()
+    with s3_server(place, "lake") as started:
+        for name, value in started.environment.items():
+            monkeypatch.setenv(name, value)
+        yield started
+
+
 def program() -> str:
     """Built once for a machine."""
-    built = CACHE / "versitygw"
+    built = PROGRAM / "versitygw"
     if built.exists():
         return str(built)
     go = shutil.which("go")
     if not go:
         pytest.skip("the S3 server is built with Go, which is missing (Debian: apt-get install golang)")
     done = subprocess.run(
-        [go, "install", MODULE], env={**os.environ, "GOBIN": str(CACHE)}, capture_output=True, text=True, check=False
+        [go, "install", MODULE], env={**os.environ, "GOBIN": str(PROGRAM)}, capture_output=True, text=True, check=False
     )
     if done.returncode:
         pytest.skip(f"the S3 server can't be built: {done.stderr[-300:]}")

@@ -8,9 +8,12 @@ from typing import Any
 
 def parse(text: str) -> list[dict[str, str | None]]:
     """Parses rows from a text table like `a | b`; `-` means null."""
-    lines = [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines()]
-    names, rows = lines[0], lines[1:]
+    names, *rows = cells(text)
     return [dict(zip(names, (None if cell == "-" else cell for cell in row), strict=True)) for row in rows]
+
+
+def cells(text: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines()]
 
 
 def shown(rows: Iterable[Mapping[str, Any]], names: list[str]) -> list[tuple[str | None, ...]]:
@@ -21,5 +24,5 @@ def shown(rows: Iterable[Mapping[str, Any]], names: list[str]) -> list[tuple[str
 
 def assert_rows(rows: Iterable[Mapping[str, Any]], text: str) -> None:
     wanted = parse(text)
-    names = list(wanted[0]) if wanted else [cell.strip() for cell in text.strip().splitlines()[0].split("|")]
+    names = list(wanted[0]) if wanted else cells(text)[0]
     assert shown(rows, names) == shown(wanted, names)

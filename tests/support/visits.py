@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.support.datasets import write_dataset
+
 CONTRACT = """
 from common.contracts.aggregates import Count, Max
 from common.contracts.contract import Column, Contract, Feature, Features
@@ -44,16 +46,4 @@ def measure(rows: DataFrame) -> DataFrame:
 
 
 def write_visits(datasets: Path) -> Path:
-    """Writes the dataset's folder into a folder of datasets and returns it."""
-    folder = datasets / "visits"
-    folder.mkdir(parents=True)
-    (folder / "contract.py").write_text(CONTRACT)
-    (folder / "transforms.py").write_text(TRANSFORMS)
-    return folder
-
-
-def spoil(file: Path, old: str, new: str) -> None:
-    """Replaces a part of the file."""
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new))
+    return write_dataset(datasets, "visits", CONTRACT, TRANSFORMS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from common.orchestration.job import Job
 from common.runtime.settings import Telemetry, load_settings
 from common.telemetry import metric_files, receivers
 from common.telemetry.receivers import FLUSH_SECONDS, Message
+from tests.support.ports import free_port
 from tests.support.receivers import dripping, listening, silent, web
 from tests.support.told import Told, done
 
@@ -59,11 +59,6 @@ def plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "OPENLINEAGE_API_KEY", "TELEMETRY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(logging.getLogger("pipeline"), "propagate", True)
-
-
-def unused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def flushed() -> tuple[dict[str, int], float]:
@@ -125,7 +120,7 @@ def test_a_slow_receiver_costs_no_more_than_its_limit(tmp_path: Path, behaviour:
 
 
 def test_a_dead_receiver_is_counted_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    told = Told(tmp_path, telemetry=Telemetry(openlineage=f"http://127.0.0.1:{unused_port()}"))
+    told = Told(tmp_path, telemetry=Telemetry(openlineage=f"http://127.0.0.1:{free_port()}"))
     assert told.run("ingest", DAY, done(landed=7))
     lost, waited = flushed()
     assert lost == {"openlineage": 2}
@@ -144,7 +139,7 @@ def test_a_refusing_receiver_is_counted_with_its_answer(tmp_path: Path, caplog: 
 def test_the_json_line_counts_what_was_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("TELEMETRY", json.dumps({"otlp": f"http://127.0.0.1:{unused_port()}"}))
+    monkeypatch.setenv("TELEMETRY", json.dumps({"otlp": f"http://127.0.0.1:{free_port()}"}))
     argv = ["--dataset", "churn", "--ds", DAY, "--lake", str(tmp_path / "lake"), "--landing", str(tmp_path / "landing")]
     with pytest.raises(SystemExit) as left:
         run_job(Job("compact", done(landed=7)), argv=argv)

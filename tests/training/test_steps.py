@@ -433,7 +433,7 @@ CONTRADICTIONS: list[tuple[Callable[[], Step], str]] = [
     (lambda: DateParts("x", parts=()), "no parts"),
     (lambda: DateParts("x", parts=("hour",)), r"parts \['hour'\] are not among year"),
     (lambda: DateParts("x", parts=("day", "day")), r"\['day'\] appear twice"),
-    (lambda: Ratio("r", "x", "x"), "x is both numerator and divisor"),
+    (lambda: Ratio("r", "x", "x"), "x is both numerator and divisor; name two columns"),
     (lambda: Ratio("r", "x", "y", zero=NAN), "zero nan is not finite"),
     (lambda: Drop("abc"), "abc is a string"),  # type: ignore[arg-type]
     (lambda: Drop(()), "no columns"),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from common.errors import PipelineError, SourceUnreachableError, UsageError
+from common.runtime.jvm import Answer, ask_java, java_properties
 from common.sources.databases.dialects import Address, DatabaseColumn
-
-Answer = TypeVar("Answer")
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -26,9 +25,7 @@ class JdbcConnection:
     def __init__(self, spark: SparkSession, address: Address) -> None:
         self.address = address
         jvm: Any = spark._jvm
-        properties = jvm.java.util.Properties()
-        for name, value in address.properties.items():
-            properties.setProperty(name, value)
+        properties = java_properties(jvm, address.properties)
         driver = jvm
         for part in address.engine.driver.split("."):
             driver = getattr(driver, part)
@@ -68,21 +65,16 @@ class JdbcConnection:
         self._asked(self._java.close)
 
     def _asked(self, question: Callable[[], Answer]) -> Answer:
-        from py4j.protocol import Py4JJavaError
+        return ask_java(question, self._explained)
 
-        try:
-            return question()
-        except Py4JJavaError as error:
-            self._explain(error.java_exception)
-
-    def _explain(self, error: Any) -> NoReturn:
+    def _explained(self, error: Any) -> PipelineError:
         if not hasattr(error, "getSQLState"):
-            raise PipelineError(f"{self.address.place}: {error.getMessage()}") from None
-        raise explained(self.address, error.getSQLState() or "", error.getErrorCode(), error.getMessage()) from None
+            return PipelineError(f"{self.address.place}: {error.getMessage()}")
+        return explained(self.address, error.getSQLState() or "", error.getErrorCode(), error.getMessage())
 
 
 def explained(address: Address, state: str, code: int, message: str) -> PipelineError:
-    """The error of a database as one that says what to do."""
+    """The error of a database, with what to do about it."""
     signs, said = (state, str(code)), " ".join(message.split())
 
     def shows(known: tuple[str, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""What PostgreSQL, MySQL and MariaDB want to be told: addresses, names, and how a value becomes text without loss."""
+"""The differences between PostgreSQL and MySQL or MariaDB: addresses, names, and how a value becomes text without loss."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from common.sources.credentials import from_environment
 from common.sources.files.parquet_batches import can_be
 
 FORM = "postgresql://user:password@host:port/name, or mysql://… for MySQL and MariaDB"
-# Of java.sql.Types, what the values are; all others are text.
+# Codes of java.sql.Types by kind of value; all others are text.
 KINDS = {
     **dict.fromkeys((-7, 16), pa.bool_()),
     **dict.fromkeys((-6, 5, 4, -5), pa.int64()),
@@ -49,18 +49,18 @@ class DatabaseColumn:
         return self.is_moment or self.kind in (pa.int64(), pa.decimal128(38))
 
     def fits(self, column: Column) -> bool:
-        """Whether its text can be what the contract declares; every value has one, so all can be strings."""
+        """Whether its text can be read as the declared type; every value has a text, so any can be a string."""
         number_as_boolean = column.base_type == "boolean" and self.kind == pa.int64()
         return column.base_type == "string" or number_as_boolean or can_be(self.kind, column)
 
 
 class PostgreSql:
-    """How PostgreSQL is asked."""
+    """How to query PostgreSQL."""
 
     driver = "org.postgresql.Driver"
     port = 5432
     now = "SELECT (clock_timestamp() AT TIME ZONE 'UTC')::text"
-    # Several connections can read one and the same moment.
+    # Several connections can share one snapshot.
     exports_snapshot = True
     session = (
         "SET TIME ZONE 'UTC'",
@@ -92,7 +92,7 @@ class PostgreSql:
 
 
 class MariaDb:
-    """How MariaDB and MySQL are asked."""
+    """How to query MariaDB and MySQL."""
 
     driver = "org.mariadb.jdbc.Driver"
     port = 3306
@@ -117,7 +117,7 @@ class MariaDb:
             return f"CONVERT(REPLACE(TO_BASE64({value}), CHAR(10), '') USING utf8mb4)"
         if column.type == "timestamp":
             return f"CONCAT(CAST({value} AS CHAR), 'Z')"
-        # A float by itself would be rounded to six digits, and bits would be bytes.
+        # A plain float would be rounded to six digits, and bits would be bytes.
         wide = {"float": " + 0e0", "bit": " + 0"}.get(column.type, "")
         return self.plain_text(f"{value}{wide}")
 
@@ -134,9 +134,9 @@ ENGINES: dict[str, Engine] = {
 
 @dataclass(frozen=True)
 class Address:
-    """Where a database is, and who asks it."""
+    """Where a database is, and the login for it."""
 
-    variable: str  # the environment variable that says so
+    variable: str  # the environment variable that holds it
     engine: Engine = field(repr=False)
     place: str
     properties: dict[str, str] = field(repr=False)  # the user and the password among them
@@ -156,7 +156,7 @@ def address(database: str) -> Address:
     except ValueError:
         engine = None
     if engine is None or not parts.hostname or not parts.path.strip("/"):
-        raise UsageError(f"{variable} is no address of a database; expected {FORM}")
+        raise UsageError(f"{variable} is not the address of a database; expected {FORM}")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     login = {"user": unquote(parts.username or ""), "password": unquote(parts.password or "")}
     properties = {**engine.properties, **dict(parse_qsl(parts.query)), **login}

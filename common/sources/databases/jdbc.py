@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from common.contracts.declared_source import DeclaredSource, require_least
+from common.contracts.declared_source import DeclaredSource, require_least, require_short_name
 from common.errors import PipelineError, SourceUnreachableError, require
-from common.names import NAME
 from common.sources.databases.connection import JdbcConnection
 from common.sources.databases.dialects import DatabaseColumn, address
 from common.sources.databases.query import DIVIDES, EVERY_ROW, TableQuery, quoted_table
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from common.contracts.contract import Contract
 
-# In the errors of Spark, what the driver of the database said.
+# The part of Spark's error that the database's driver wrote.
 _DATABASE_SAID = re.compile(r"(?:\w*SQL\w*Exception: |\[FAILED_JDBC\S*\] )(.*)")
 LEAST = {"overlap_minutes": 0, "settle_minutes": 0, "late_hours": 0, "parallel": 1, "fetch_rows": 1}
 
@@ -48,10 +47,7 @@ class Jdbc(DeclaredSource):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        plain = bool(NAME.fullmatch(self.database))
-        require(
-            plain, f"database {self.database!r} is not allowed; expected lower-case letters, digits and _, like shop"
-        )
+        require_short_name("database", self.database)
         named = all(self.table.split(".")) and "\0" not in self.table
         require(named, f"table {self.table!r} is not allowed; expected a name like orders or sales.orders")
         require_least(self, LEAST)
@@ -104,11 +100,10 @@ class OpenedTable(OpenedOnce):
 
     @property
     def _span(self) -> tuple[datetime, datetime]:
-        """Overlaps the period before, whose last rows may have been committed, or dated, too late for it."""
-        return self.period.start - timedelta(minutes=self.declared.overlap_minutes), self.period.end
+        return self.period.reaching_back(self.declared.overlap_minutes)
 
     def _divide(self, connection: JdbcConnection, query: TableQuery) -> int | None:
-        """Decide which rows are read by which connection; return their number, if it is of the moment that is read."""
+        """Decide which connection reads which rows; return their number, if it was counted in the same snapshot."""
         if self.declared.watermark:
             self.condition = query.changed_in(self.declared.watermark, *self._span)
         elif self.declared.deleted:
@@ -134,7 +129,7 @@ class OpenedTable(OpenedOnce):
         return rows_as_text(self._marked(rows.drop(DIVIDES), self.query), self.period.contract, [self.declared.table])
 
     def _properties(self, connection: JdbcConnection) -> dict[str, str]:
-        """For the connections that read: where the database can, all of them see the moment that the first one fixed."""
+        """For the connections that read: where the database can, all use the snapshot of the first one."""
         engine = connection.address.engine
         moment = ["SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", f"SET TRANSACTION SNAPSHOT '{self.snapshot}'"]
         return {

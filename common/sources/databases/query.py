@@ -1,4 +1,4 @@
-"""What one table of a database is asked, in its own SQL, and whether it can answer under a contract."""
+"""The queries to one table of a database, in its own SQL, and whether the table fits the contract."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class TableQuery:
         """The condition on rows that were changed from `first` to just before `last`."""
         column = self._named("watermark", watermark)
         if not column.is_moment:
-            raise UsageError(f"watermark {watermark!r} of {self.table} is no date or time; name one")
+            raise UsageError(f"watermark {watermark!r} of {self.table} is not a date or time; name one")
         zone = UTC if self.engine.has_zone(column) else ZoneInfo(self.contract.zone)
         low, high = (f"'{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}'" for moment in (first, last))
         name = self.engine.quoted(column.name)
@@ -71,14 +71,14 @@ class TableQuery:
         column = self._named("parallel_by", name)
         if not column.is_divisible:
             raise UsageError(
-                f"parallel_by {name!r} of {self.table} is no whole number, decimal, date or time; name one"
+                f"parallel_by {name!r} of {self.table} is not a whole number, decimal, date or time; name one"
             )
         return column
 
     def _named(self, what: str, name: str) -> DatabaseColumn:
         if name not in self.found:
             hint = did_you_mean(name, self.found)
-            raise UsageError(f"{what} {name!r} is no column of {self.table}{hint}; it has {', '.join(self.found)}")
+            raise UsageError(f"{what} {name!r} is not a column of {self.table}{hint}; it has {', '.join(self.found)}")
         return self.found[name]
 
     def bounds(self, condition: str, column: DatabaseColumn | None) -> str:

@@ -11,9 +11,9 @@ from common.sources.databases.query import EVERY_ROW
 
 
 def conditions(name: str, column: DatabaseColumn, least: str | None, most: str | None, parts: int) -> list[str]:
-    """Of every row exactly one holds, also of a row without a value, and of one outside the bounds.
+    """Exactly one holds for each row, also without a value or outside the bounds.
 
-    The bounds were asked for; they only say where to divide.
+    The bounds only say where to divide.
     """
     if least is None or most is None:
         return [EVERY_ROW]

@@ -1,6 +1,6 @@
 """CSV to records. A record ends at a line end outside quotes, as RFC 4180 says, and nowhere else.
 
-Text inside quotes is never looked at as a record, even if the record around it is refused.
+Text inside quotes never becomes a record, even if the record around it is refused.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import csv
 import re
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from common.names import repeated
 from common.sources.files.text_records import (
     CountedLines,
     Lines,
@@ -76,7 +76,7 @@ def numbered_records(blocks: Lines, delimiter: str) -> Iterator[tuple[int, str]]
 
 
 class _Records:
-    """Puts the records of one file into blocks, and keeps one that is still open for the lines to come."""
+    """Puts the records of one file into blocks, and keeps one that is still open for the next lines."""
 
     def __init__(self, width: int, delimiter: str, longest: int) -> None:
         self._width, self._longest = width, longest
@@ -216,8 +216,7 @@ def csv_header(line: str, delimiter: str, shown: Shown = list) -> list[str]:
 def check_header(names: list[str], columns: Sequence[str], required: Sequence[str], shown: Shown = list) -> None:
     if len(names) > MOST_NAMES:
         raise RefusedFileError(f"its header has {len(names)} names; expected {list(columns)}, and at most {MOST_NAMES}")
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    if twice:
+    if twice := repeated(names):
         raise RefusedFileError(
             f"its header names {shown(twice)} twice; found {shown(names)}, expected each of {list(columns)} once"
         )

@@ -53,7 +53,7 @@ class FileReader:
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             problem = f"its gzip stream is truncated or corrupt ({error}); have it sent again"
         except PermissionError:
-            problem = "it may not be read by this user; change its permissions"
+            problem = "this user has no permission to read it; change its permissions"
         except (pa.ArrowException, ValueError, OSError) as error:
             problem = f"it can't be read ({str(error)[:300]}); have it sent again"
         unit = SourceUnit(file.name, 0, refused=problem) if problem else reading.unit
@@ -88,11 +88,11 @@ class FileReader:
             hashed.drain()
 
     def _read_csv(self, file: TextFile, reading: _Reading) -> Iterator[ParsedBlock]:
-        source = self._declared
+        source = self.declared
         line, rest = split_header(file.blocks())
         if line is None:
             return
-        header = self._contract_names(csv_header(line, source.delimiter, self._shown))
+        header = self.contract.own_names(csv_header(line, source.delimiter, self._shown))
         try:
             self._check_header(header)
         except RefusedFileError:
@@ -108,16 +108,16 @@ class FileReader:
         if first is None:
             return
         require_json_lines(first, self._shown)
-        lines, longest = CountedLines(), self._declared.longest_record
+        lines, longest = CountedLines(), self.declared.longest_record
         seen = lines.seen(chain([[first]], rest))
-        yield from json_batches(seen, self._columns, self._contract_names, longest, self.contract.columns)
+        yield from json_batches(seen, self._columns, self.contract.own_names, longest, self.contract.columns)
         reading.found(lines.count)
 
     def _read_parquet(self, name: str, reading: _Reading) -> Iterator[pa.RecordBatch]:
         system, base = locate(self.folder)
-        longest, columns = self._declared.longest_record, self.contract.columns
+        longest, columns = self.declared.longest_record, self.contract.columns
         with open_parquet(system, f"{base}/{name}") as parquet:
-            names = self._contract_names(list(parquet.schema_arrow.names))
+            names = self.contract.own_names(list(parquet.schema_arrow.names))
             self._check_parquet(parquet, names)
             for batch in read_batches(parquet, longest):
                 yield from parquet_batches(name, batch.rename_columns(names), self._columns, columns, longest)
@@ -149,7 +149,7 @@ class FileReader:
                 yield refused_batch(name, block, columns)
 
     @property
-    def _declared(self) -> Files:
+    def declared(self) -> Files:
         source = self.contract.source
         assert isinstance(source, Files)
         return source
@@ -163,10 +163,7 @@ class FileReader:
         return system.open_input_stream(f"{base}/{name}", compression=None)
 
     def _text(self, stream: BinaryIO) -> TextFile:
-        return TextFile(stream, self._declared.encoding, self._declared.longest_record)
-
-    def _contract_names(self, names: list[str]) -> list[str]:
-        return [self.contract.own_name(name) for name in names]
+        return TextFile(stream, self.declared.encoding, self.declared.longest_record)
 
     def _check_header(self, names: list[str]) -> None:
         required = [column.name for column in self.contract.columns if column.required]

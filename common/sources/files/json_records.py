@@ -12,9 +12,9 @@ from common.sources.files.text_records import Lines, ParsedBlock, RefusedFileErr
 from common.sources.json_values import JsonNumber, is_text, plain_text
 from common.sources.unknown_names import UnknownNames
 
-# A line that ends so leaves a value open in which an object may stand on the next line.
+# A line that ends like this leaves a value open, and an object on the next line may be inside it.
 GOES_ON = (",", ":", "[")
-# Of the names of objects, how many are kept with what they are in the contract.
+# How many sets of object names are cached with the contract's names for them.
 SHAPES = 1_000
 
 
@@ -35,7 +35,7 @@ def require_json_lines(first: str, shown: Shown = list) -> None:
 
 
 class JsonObjects:
-    """Takes one object a text apart: the values of the wanted names as text, as they are written."""
+    """Parses texts of one object each: the values of the wanted names as text, as they are written."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ def json_batches(
 ) -> Iterator[ParsedBlock]:
     """Parses one object per line, keeping each value as the text in the file.
 
-    A number gets the decimal mark that its column declares, as its text is read with it later. An object behind a line that
+    A number gets the decimal mark that its column declares, as its text is read with it later. An object after a line that
     is not complete is a part of that line's value, and no record.
     """
     objects = JsonObjects(wanted, rename, longest, declared)

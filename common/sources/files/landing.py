@@ -76,13 +76,11 @@ class Landing(Source):
 
     @property
     def declared(self) -> Files:
-        source = self.contract.source
-        assert isinstance(source, Files)
-        return source
+        return self.reader.declared
 
     @property
     def missing(self) -> list[str]:
-        """What the day lacks to be complete, if the contract says how to tell."""
+        """What the day lacks to be complete, if the contract says how to know."""
         marker = self.declared.complete
         return completeness.missing(self.folder, marker) if marker else []
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.lake.files import is_local, list_files, local_path, locate
+from common.sources.json_values import is_text
 
 FORMATS = {
     ".csv": "csv",
@@ -88,7 +89,7 @@ def _entries(base: str, below: str) -> list[tuple[str, os.DirEntry[str]]]:
 
 
 def _escaped(name: str) -> str:
-    """A name that need not be UTF-8, as it can be shown."""
+    """A name, which may not be UTF-8, in a form that can be shown."""
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
@@ -113,7 +114,7 @@ def _local(base: str, below: str) -> Iterator[LandedFile]:
     except FileNotFoundError:
         return
     except PermissionError:
-        yield LandedFile(below or ".", "the folder may not be read by this user; change its permissions")
+        yield LandedFile(below or ".", "this user has no permission to read the folder; change its permissions")
         return
     for name, entry in entries:
         if not _is_hidden(entry.name):
@@ -123,7 +124,7 @@ def _local(base: str, below: str) -> Iterator[LandedFile]:
 def _entry(base: str, name: str, entry: os.DirEntry[str]) -> Iterator[LandedFile]:
     mode = entry.stat(follow_symlinks=False).st_mode
     problem = next((why for is_kind, why in NO_FILES.items() if is_kind(mode)), "")
-    if not _is_text(name):
+    if not is_text(name):
         yield LandedFile(_escaped(name), "its name is not UTF-8; rename it")
     elif problem:
         yield LandedFile(name, problem)
@@ -148,11 +149,3 @@ def format_of(name: str) -> str:
 
 def _is_hidden(part: str) -> bool:
     return part[0] in "._"
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""Opens and reads Parquet files in bounded memory: neither a giant value nor one that stands in a million rows fills it."""
+"""Opens and reads Parquet files in bounded memory: neither a giant value nor one that is repeated in a million rows fills it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from common.sources.files.text_records import RefusedFileError
 
 ROWS_A_BATCH = 50_000
 BYTES_A_BATCH = 64 << 20
-MOST_BYTES = 1 << 30  # that one column of one row group may take
+MOST_BYTES = 1 << 30  # the most that one column of one row group may take
 
 
 def open_parquet(system: fs.FileSystem, path: str) -> pq.ParquetFile:
@@ -26,7 +26,7 @@ def open_parquet(system: fs.FileSystem, path: str) -> pq.ParquetFile:
 
 
 def require_bounded(file: pq.ParquetFile) -> None:
-    """Refuses by its footer a file with more in one column of a row group than a process should hold."""
+    """Refuses a file whose footer declares more in one column of a row group than a process should hold."""
     for number in range(file.num_row_groups):
         group = file.metadata.row_group(number)
         for place in range(group.num_columns):
@@ -45,7 +45,7 @@ def read_batches(file: pq.ParquetFile, longest: int) -> Iterator[pa.RecordBatch]
         average = group.total_byte_size // max(1, group.num_rows)
         size = max(1, min(ROWS_A_BATCH, BYTES_A_BATCH // max(1, average)))
         for batch in file.iter_batches(batch_size=size, row_groups=[number]):
-            batch.validate(full=True)  # Arrow reads texts that are not UTF-8 without a word
+            batch.validate(full=True)  # Arrow reads texts that are not UTF-8 without an error
             yield from _cut(batch, longest)
 
 

@@ -83,6 +83,11 @@ def _write_text(file: TextIO, format_: str, columns: Sequence[str], rows: list[R
     file.writelines(line + "\n" for line in broken)
 
 
+def with_changes(columns: Sequence[str], row: Row, **changed: str | None) -> Row:
+    """The row with other values in the named columns."""
+    return [changed.get(name, value) for name, value in zip(columns, row, strict=True)]
+
+
 def _write_parquet(path: Path, columns: Sequence[str], rows: list[Row]) -> None:
     values = zip(*rows, strict=True) if rows else [[] for _ in columns]
     arrays = [pa.array(column, pa.string()) for column in values]

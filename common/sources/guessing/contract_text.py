@@ -111,7 +111,7 @@ def _key(columns: list[Guess], event_time: str | None) -> tuple[tuple[str, ...],
 
 
 def _entity(columns: list[Guess], key: tuple[str, ...], event_time: str | None) -> str:
-    """Of a snapshot its key; of events the first column that repeats and could be an id."""
+    """The key of a snapshot; for events, the first column that repeats and could be an id."""
     if event_time is None:
         return key[0]
     able = [column for column in columns if column.required and column.base_type in ("string", "int", "long")]

@@ -1,4 +1,4 @@
-"""The first rows of a file as text, for a contract to be guessed from. No Spark."""
+"""The first rows of a file as text, from which a contract is guessed. No Spark."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _first(rows: Iterable[Row], size: Callable[[Row], int]) -> Iterator[Row]:
 
 
 def _require_few(columns: int) -> None:
-    """Raises if landing would refuse a file of so many."""
+    """Raises if landing would refuse a file with so many."""
     if columns > MOST_NAMES:
         raise RefusedFileError(f"it has {columns:,} columns; expected at most {MOST_NAMES:,}. Leave out some of them")
 
@@ -111,7 +111,7 @@ def _json(file: Path) -> Sample:
                 require_json_lines(line)
             record = json.loads(line, parse_float=str)
             if not isinstance(record, dict):
-                raise UsageError(f"{file} holds lines that are no JSON objects; expected one object a line")
+                raise UsageError(f"{file} holds lines that are not JSON objects; expected one object a line")
             names |= dict.fromkeys(record)
             _require_few(len(names))
             records.append(record)

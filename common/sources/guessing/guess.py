@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import combinations
 
 from common.contracts.column import RESERVED
+from common.contracts.field_types import base_type
 from common.names import LONGEST_NAME
 from common.sources.guessing.first_rows import Sample
 
@@ -44,7 +45,7 @@ class Guess:
     texts: list[str | None] = field(repr=False)
     type: str = "string"
     format: str = ""
-    other_format: str = ""  # with which every text is a date, too
+    other_format: str = ""  # another format that fits every text
 
     @property
     def known(self) -> list[str]:
@@ -60,7 +61,7 @@ class Guess:
 
     @property
     def base_type(self) -> str:
-        return self.type.partition("(")[0]
+        return base_type(self.type)
 
     @property
     def integral(self) -> bool:
@@ -90,7 +91,7 @@ def guess_columns(sample: Sample) -> list[Guess]:
 
 
 def _name(in_file: str, taken: Iterable[str]) -> str:
-    """InvoiceNo becomes invoice_no; names that the pipeline uses itself get another."""
+    """InvoiceNo becomes invoice_no; a name that the pipeline itself uses is changed."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", in_file.strip())
     name = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_") or "column"
     name = f"column_{name}" if name[0].isdigit() or name in RESERVED else name

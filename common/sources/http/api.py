@@ -1,4 +1,4 @@
-"""A paginated JSON API as a source: what it answers for a period, page after page."""
+"""A paginated JSON API as a source: its answer for a period, page by page."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from common.contracts.declared_source import DeclaredSource, require_least
+from common.contracts.declared_source import DeclaredSource, require_least, require_short_name
 from common.errors import SourceUnreachableError, UsageError, require
-from common.names import NAME
 from common.sources.http.client import MEGABYTE, Auth, Client
 from common.sources.http.kept_pages import KeptPages
 from common.sources.http.paging import ByPage, Page, Pages, json_text, records_of, value_text, with_parameters
@@ -50,8 +49,8 @@ class Http(DeclaredSource):
         plain = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or "@" in parts.netloc)
         require(bool(plain), f"base {self.base!r} is not allowed; expected an address like https://api.shop.example/v1")
         require(self.path.startswith("/"), f"path {self.path!r} is not allowed; expected one that begins with /")
-        named = self.auth is None or bool(NAME.fullmatch(self.auth))
-        require(named, f"auth {self.auth!r} is not allowed; expected lower-case letters, digits and _, like shop")
+        if self.auth is not None:
+            require_short_name("auth", self.auth)
         require(self.rate > 0, f"rate {self.rate} is not allowed; expected more than 0")
         require_least(self, LEAST)
 
@@ -111,7 +110,7 @@ class OpenedApi(OpenedOnce):
         while following:
             if following in seen:
                 raise SourceUnreachableError(
-                    f"{declared.path} sends its reader in a circle: page {len(seen)} leads to one that was read before; "
+                    f"{declared.path} sends its reader in a loop: page {len(seen)} leads to one that was read before; "
                     "nothing was written. Correct pages= in the contract, or ask who runs the API."
                 )
             if len(seen) >= declared.most_pages:
@@ -145,7 +144,7 @@ class OpenedApi(OpenedOnce):
         batches = list(reader.batches(self.declared.path, self._records()))
         names = ("file", "problem", "record", "extra", "lines", *reader.columns)
         empty = pa.schema([(name, pa.int64() if name == "lines" else pa.string()) for name in names])
-        # Through the driver, as only this machine is known to have the pages.
+        # Through the driver, because only this machine is sure to have the pages.
         rows: DataFrame = spark.createDataFrame(pa.Table.from_batches(batches, schema=empty))
         return rows
 
@@ -158,7 +157,7 @@ class OpenedApi(OpenedOnce):
             yield from records_of(page, page.document(), self.declared.records)
 
     def close(self) -> None:
-        """What raw has is not kept twice, and an empty answer is asked for again; a run that failed goes on with its pages."""
+        """Delete what raw now holds, and an empty answer, which is asked for again; a failed run continues with its pages."""
         if self.kept and self.facts:
             taken = replace(self.period).taken
             if self.is_empty or taken.get("asked_at") == self.facts["asked_at"]:

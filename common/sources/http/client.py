@@ -1,4 +1,4 @@
-"""Asks an API for one page at a time, at most so often and so many times as declared."""
+"""Fetches one page of an API at a time, within the declared rate and number of attempts."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 MEGABYTE = 1_000_000
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
-# An API that wants to be left alone for longer is asked by a later run.
+# If an API asks for a longer pause, a later run must ask again.
 LONGEST_RETRY_AFTER = 600.0
 AGAIN = (408, 425, 429)
 
 
 class AskAgainError(Exception):
-    """What another attempt may mend."""
+    """An error that another attempt may not meet."""
 
     def __init__(self, why: str, wait: float | None = None) -> None:
         super().__init__(why)
@@ -67,7 +67,7 @@ class Client:
             except AskAgainError as error:
                 why, wait = str(error), error.wait
             if wait is not None and wait > LONGEST_RETRY_AFTER:
-                why += f", and wants to be asked in {wait:.0f} seconds"
+                why += f", and asks to wait {wait:.0f} seconds"
                 break
             if attempt < self.attempts:
                 time.sleep(_backoff(attempt) if wait is None else wait)
@@ -112,7 +112,9 @@ class Client:
             what = f"the token in {self.auth.variable}" if self.auth else "auth= in the contract, as none is declared"
             raise UsageError(f"{where} refuses access ({status}); correct {what}")
         if 300 <= status < 400:
-            raise UsageError(f"{where} leads elsewhere ({status}), which is not followed; declare the new address")
+            raise UsageError(
+                f"{where} redirects to another address ({status}), which is not followed; declare the new address"
+            )
         if status != 200:
             raise UsageError(f"{where} answers with {status}; correct base, path or parameters in the contract")
 
@@ -146,7 +148,7 @@ def _page(url: str, response: Response, body: bytes) -> Page:
 
 
 def _backoff(attempt: int) -> float:
-    """Longer after each attempt, and not the same for all who wait."""
+    """Longer after each attempt, and random, so that clients do not retry together."""
     longest: float = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempt - 1))
     return longest * random.uniform(0.5, 1)  # noqa: S311
 

@@ -1,4 +1,4 @@
-"""Pages that were fetched and are not in raw yet, in a folder that only its user may read."""
+"""Pages that were fetched and are not in raw yet, in a folder that only this user may read."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class KeptPages:
         with tempfile.NamedTemporaryFile("w", dir=self.folder, delete=False, encoding="utf-8") as file:
             json.dump(asdict(page), file)
         Path(file.name).replace(self._file(page.url))
-        # The folder is as old as its first page, as the pages belong together.
+        # The folder is as old as its first page, because the pages belong together.
         os.utime(self.folder, (begun, begun))
 
     def drop(self) -> None:

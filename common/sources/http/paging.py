@@ -1,4 +1,4 @@
-"""How an API says what its next page is, and where its records are."""
+"""How an API names its next page, and where its records are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NEXT = re.compile(r'<([^>]*)>[^<]*?;\s*rel="?[^",;]*\bnext\b')
 
 @dataclass(frozen=True)
 class Page:
-    """What one request was answered with."""
+    """The answer to one request."""
 
     url: str
     link: str
@@ -35,33 +35,43 @@ class Page:
 
 
 @dataclass(frozen=True)
-class ByPage:
-    """Pages have numbers; the first without a record is the last."""
+class _Counting:
+    """A parameter of the address counts; the first page without a record is the last."""
 
-    parameter: str = "page"
-    first: int = 1
+    parameter: str
+    first: int
 
     def begin(self, url: str) -> str:
         return with_parameters(url, {self.parameter: str(self.first)})
 
     def after(self, page: Page, document: Any, records: int) -> str | None:
         number = int(dict(parse_qsl(urlsplit(page.url).query))[self.parameter])
-        return with_parameters(page.url, {self.parameter: str(number + 1)}) if records else None
+        return with_parameters(page.url, {self.parameter: str(number + self.step(records))}) if records else None
+
+    def step(self, records: int) -> int:
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class ByOffset:
+class ByPage(_Counting):
+    """Pages have numbers; the first without a record is the last."""
+
+    parameter: str = "page"
+    first: int = 1
+
+    def step(self, records: int) -> int:
+        return 1
+
+
+@dataclass(frozen=True)
+class ByOffset(_Counting):
     """A page begins behind as many records as were sent; the first without a record is the last."""
 
     parameter: str = "offset"
     first: int = 0
 
-    def begin(self, url: str) -> str:
-        return with_parameters(url, {self.parameter: str(self.first)})
-
-    def after(self, page: Page, document: Any, records: int) -> str | None:
-        offset = int(dict(parse_qsl(urlsplit(page.url).query))[self.parameter])
-        return with_parameters(page.url, {self.parameter: str(offset + records)}) if records else None
+    def step(self, records: int) -> int:
+        return records
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,7 @@ class ByCursor:
     def after(self, page: Page, document: Any, records: int) -> str | None:
         cursor = behind(document, self.found_at)
         if not isinstance(cursor, str | None):
-            raise UsageError(f"the cursor at {self.found_at} is no text or number; correct ByCursor in the contract")
+            raise UsageError(f"the cursor at {self.found_at} is not a text or number; correct ByCursor in the contract")
         return with_parameters(page.url, {self.parameter: cursor}) if cursor else None
 
 
@@ -126,7 +136,7 @@ def records_of(page: Page, document: Any, path: str) -> list[Any]:
     found = behind(document, path)
     if isinstance(found, list):
         return found
-    has = f"has {sorted(map(printable, document))[:10]}" if isinstance(document, dict) else "is no object"
+    has = f"has {sorted(map(printable, document))[:10]}" if isinstance(document, dict) else "is not an object"
     raise UsageError(
         f"{urlsplit(page.url).path} has no list at records={path!r}: the document {has}; correct the source in the contract"
     )

@@ -1,4 +1,4 @@
-"""A Kafka cluster as the environment names it, and what it says about a topic, asked through the client that Spark has."""
+"""A Kafka cluster that the environment names, and its metadata of a topic, read through the client that Spark ships."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from common.errors import PipelineError, SourceUnreachableError, UsageError
+from common.runtime.jvm import Answer, ask_java, java_properties
 from common.sources.credentials import from_environment
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-Answer = TypeVar("Answer")
 FORM = (
     "host:9092,host:9092, or kafka://user:password@host:9092,host:9092?security.protocol=SASL_SSL&sasl.mechanism=PLAIN"
 )
@@ -31,15 +31,15 @@ ABSENT = ("UnknownTopicOrPartition", "InvalidTopic")
 SETTINGS = ("Config", "KafkaException")
 NOW_AND_THEN = ("Timeout", "Disconnect", "Network", "NotLeader", "LeaderNotAvailable", "CoordinatorNotAvailable")
 
-# In the errors of Spark, what Kafka's client or the connector said.
+# The part of Spark's error that Kafka's client or the connector wrote.
 KAFKA_SAID = re.compile(r"org\.apache\.kafka\.[\w.]+(?:Exception|Error)(?:: .*)?|\[KAFKA_DATA_LOSS.*")
 
 
 @dataclass(frozen=True)
 class KafkaAddress:
-    """Where a cluster is, and who asks it."""
+    """Where a cluster is, and the login for it."""
 
-    variable: str  # the environment variable that says so
+    variable: str  # the environment variable that holds it
     place: str
     properties: dict[str, str] = field(repr=False)  # of the client; the login among them
 
@@ -69,7 +69,7 @@ def kafka_address(cluster: str) -> KafkaAddress:
     milliseconds = str(1000 * ANSWER_SECONDS)
     properties = {
         "bootstrap.servers": place,
-        "isolation.level": "read_committed",  # what a producer took back was never sent
+        "isolation.level": "read_committed",  # skip the messages of aborted sends
         "default.api.timeout.ms": milliseconds,
         "request.timeout.ms": milliseconds,
         **(_login(variable, login, asked.get("sasl.mechanism", "PLAIN")) if login else {}),
@@ -79,7 +79,7 @@ def kafka_address(cluster: str) -> KafkaAddress:
 
 
 def _no_address(variable: str) -> UsageError:
-    return UsageError(f"{variable} is no address of a Kafka cluster; expected {FORM}")
+    return UsageError(f"{variable} is not the address of a Kafka cluster; expected {FORM}")
 
 
 def _login(variable: str, login: str, mechanism: str) -> dict[str, str]:
@@ -108,15 +108,13 @@ class FoundOffset:
 
 
 class KafkaTopic:
-    """A topic of a cluster, asked now."""
+    """The present metadata of a topic."""
 
     def __init__(self, spark: SparkSession, address: KafkaAddress, topic: str) -> None:
         self.address, self.topic = address, topic
         jvm: Any = spark._jvm
         self._jvm, self._kafka = jvm, jvm.org.apache.kafka
-        properties = jvm.java.util.Properties()
-        for name, value in address.properties.items():
-            properties.setProperty(name, value)
+        properties = java_properties(jvm, address.properties)
         self._admin = self._asked(lambda: self._kafka.clients.admin.Admin.create(properties))
         try:
             about = self._asked(
@@ -171,21 +169,16 @@ class KafkaTopic:
         return java
 
     def _asked(self, question: Callable[[], Answer]) -> Answer:
-        from py4j.protocol import Py4JJavaError
+        return ask_java(question, self._explained)
 
-        try:
-            return question()
-        except Py4JJavaError as error:
-            self._explain(error.java_exception)
-
-    def _explain(self, error: Any) -> NoReturn:
+    def _explained(self, error: Any) -> PipelineError:
         cause = error.getCause() or error
         name = cause.getClass().getSimpleName()
-        raise explained(self.address, self.topic, name, str(cause.getMessage())) from None
+        return explained(self.address, self.topic, name, str(cause.getMessage()))
 
 
 def explained(address: KafkaAddress, topic: str, name: str, message: str) -> PipelineError:
-    """The error of a client, by the name of its class, as one that says what to do."""
+    """The error of a client, by the name of its class, with what to do about it."""
     said = " ".join(message.split())
     if any(sign in name for sign in LOGIN):
         if "expired" in said.lower():
@@ -211,7 +204,7 @@ def explained(address: KafkaAddress, topic: str, name: str, message: str) -> Pip
 
 
 def unread(topic: str, cluster: str, error: Exception) -> PipelineError | None:
-    """The error of reading as one that says what to do; None if Kafka has no part in it."""
+    """The error of reading, with what to do about it; None if it does not come from Kafka."""
     said = [found for line in str(error).splitlines() if (found := KAFKA_SAID.search(line))]
     if not said:
         return None

@@ -1,4 +1,4 @@
-"""Messages to records: the fields of their values as text, and beside them the key, time, place and headers that are asked for.
+"""Messages to records: the fields of their values as text, and the key, time, place and headers that the contract asks for.
 
 Plain Python, so that it can be tested without Spark and runs as it is inside Spark's tasks.
 """
@@ -28,7 +28,7 @@ class MessageReader:
     contract: Contract
     topic: str
     longest: int
-    # Besides partition, value and key: the columns that a message brings, by the names they get.
+    # The columns besides partition, value and key, by the names they get.
     beside: tuple[str, ...] = ()
     key_as: str | None = None
     deleted_as: str | None = None
@@ -36,7 +36,7 @@ class MessageReader:
     def batches(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         declared = self.contract.columns
         columns = [column.name for column in declared]
-        objects = JsonObjects(columns, self._own_names, self.longest, declared)
+        objects = JsonObjects(columns, self.contract.own_names, self.longest, declared)
         unit = f"{self.topic}-0"
         for batch in batches:
             for unit, block in self._blocks(batch, objects).items():
@@ -46,9 +46,6 @@ class MessageReader:
                     yield refused_batch(unit, block, columns)
         if unknown := objects.unknown.shown():
             yield refused_batch(unit, ParsedBlock(extra={*unknown}), columns)
-
-    def _own_names(self, names: list[str]) -> list[str]:
-        return [self.contract.own_name(name) for name in names]
 
     def _blocks(self, batch: pa.RecordBatch, objects: JsonObjects) -> dict[str, ParsedBlock]:
         """By partition: a task may read several."""
@@ -71,7 +68,7 @@ class MessageReader:
             block.refuse("not_utf8", b64encode(error.object).decode())
             return
         if not problem and extra:
-            own = dict(zip(self._own_names([*extra]), extra.values(), strict=True))
+            own = dict(zip(self.contract.own_names([*extra]), extra.values(), strict=True))
             problem = "name_twice" if fields.keys() & own.keys() else ""
             fields = {**fields, **own}
         if problem:

@@ -1,4 +1,4 @@
-"""Which offsets of a topic a period holds: found by time, and such that neighbours meet and no message is lost between them."""
+"""Which offsets of a topic a period holds: found by time, so that neighbours meet and no message is lost between them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from common.sources.kafka.client import FoundOffset
 
 
 class AskedTopic(Protocol):
-    """What has to be known about a topic."""
+    """What must be known about a topic."""
 
     topic: str
     id: str
@@ -24,7 +24,7 @@ class AskedTopic(Protocol):
 
 @dataclass(frozen=True)
 class OffsetRange:
-    """From an offset to just before another one."""
+    """From one offset to just before another."""
 
     start: int
     end: int
@@ -38,7 +38,7 @@ class OffsetRange:
 
 @dataclass(frozen=True)
 class KeptRanges:
-    """What the raw commit says of a period."""
+    """What the raw commit says about a period."""
 
     topic_id: str
     ranges: dict[int, OffsetRange]
@@ -69,13 +69,13 @@ class FoundRanges:
         return bool(self.ranges) and nothing and {*self.head_unknown} == self.ranges.keys()
 
 
-# Of some partitions, the first offset from the given one on whose timestamp is between two moments; found by reading.
+# From some partitions and offsets to the first later offset with a timestamp between two moments; found by reading.
 Scan = Callable[[Mapping[int, OffsetRange], datetime, datetime], dict[int, int]]
 
 
 @dataclass(frozen=True)
 class PeriodOffsets:
-    """Asks a topic for one period."""
+    """Finds one period in a topic."""
 
     topic: AskedTopic
     asked: datetime
@@ -126,7 +126,7 @@ class PeriodOffsets:
     def _since(self, moment: datetime, low: Mapping[int, int], last: Mapping[int, int]) -> dict[int, int]:
         """The first offset, from `low` on, of a message that was sent at that moment or later; the next one if none was.
 
-        A message with a time in the future says nothing about those behind it.
+        A message with a time in the future says nothing about those after it.
         """
         now = round(1000 * self.asked.timestamp())
         found = {number: each for number, each in self.topic.since(moment).items() if each.offset >= 0}
@@ -143,7 +143,7 @@ class PeriodOffsets:
 def lost(kept: KeptRanges, topic: AskedTopic) -> str:
     """Why what a period held can't be read again; empty if it can."""
     if kept.topic_id != topic.id:
-        return "the topic was deleted and made anew"
+        return "the topic was deleted and created again"
     first, last = topic.first(), topic.last()
     return "; ".join(_missing(kept.ranges, first, last))
 

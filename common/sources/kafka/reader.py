@@ -18,7 +18,7 @@ from common.sources.kafka.ranges import OffsetRange
 def messages_of(
     spark: SparkSession, address: KafkaAddress, topic: str, ranges: Mapping[int, OffsetRange], has_headers: bool
 ) -> DataFrame:
-    """Exactly those offsets, or an error. Of a topic with fewer partitions than tasks, each is read by several."""
+    """Exactly those offsets, or an error. If there are fewer partitions than tasks, several tasks read each."""
     options = {
         **address.options,
         "assign": json.dumps({topic: [*ranges]}),
@@ -46,7 +46,7 @@ def beside_columns(sent_as: str | None, offset_as: str | None, headers: Sequence
     if offset_as:
         columns[offset_as] = F.concat_ws(":", PARTITION, "offset")
     for name in headers:
-        # Of a header that comes twice the last one counts, as in Kafka's own clients.
+        # If a header comes twice, the last one counts, as in Kafka's own clients.
         columns[name] = F.try_element_at(F.filter("headers", _named(name)), F.lit(-1))["value"]
     return columns
 

@@ -1,4 +1,4 @@
-"""A topic as a stream: tells how far each micro-batch reaches. The records themselves are read by the ingest of their period."""
+"""A topic as a stream: reports how far each micro-batch reaches. The ingest of each period reads its records."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Take = Callable[[dict[int, int], str], object]
 class Following:
     """How a topic is followed."""
 
-    since: datetime  # where the first start begins; later ones go on where the checkpoint says
+    since: datetime  # where the first start begins; later ones continue from the checkpoint
     checkpoint: str
     most_records: int  # of one micro-batch
-    seconds: float | None = None  # between two of them; None: as many as there are records for now, then the end
+    seconds: float | None = None  # between two of them; None: take all records there are now, then end
 
 
 def follow(spark: SparkSession, source: Kafka, how: Following, take: Take) -> None:
-    """Call `take` for each micro-batch. One that was not taken to its end is told again."""
+    """Call `take` for each micro-batch. A batch that was not finished comes again."""
     address = kafka_address(source.cluster)
     KafkaTopic(spark, address, source.topic).close()  # says at once what is wrong
     options = {
@@ -38,7 +38,7 @@ def follow(spark: SparkSession, source: Kafka, how: Following, take: Take) -> No
         "startingTimestamp": str(round(1000 * how.since.timestamp())),
         "startingOffsetsByTimestampStrategy": "latest",
         "maxOffsetsPerTrigger": str(how.most_records),
-        "failOnDataLoss": "false",  # ingest tells what is gone, and goes on as declared
+        "failOnDataLoss": "false",  # ingest reports what is gone, and goes on as declared
     }
     failures: list[Exception] = []
 

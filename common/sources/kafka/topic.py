@@ -1,4 +1,4 @@
-"""A Kafka topic as a source: a period is a range of offsets, found once by time, kept in raw's commit, read again exactly."""
+"""A Kafka topic as a source: a period is a range of offsets, found once by time and kept in raw's commit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from common.names import NAME
 from common.sources.kafka.client import KafkaTopic, kafka_address, unread
 from common.sources.kafka.messages import KEY, PARTITION, VALUE, MessageReader
 from common.sources.kafka.ranges import FoundRanges, KeptRanges, OffsetRange, PeriodOffsets, lost
-from common.sources.rows import is_over, require_over
+from common.sources.rows import OpenedWhenOver, require_over
 from common.sources.source import Period, Source, SourceListing, SourceUnit
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ FORMATS = ("json",)
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 # How many periods to look back and ahead for one that was read already.
 NEAR = 31
-# What a message may be, in bytes, before it is known: up to so many records count as few.
+# The assumed size of a message in bytes, before it is known: it decides how many records count as few.
 USUAL_BYTES = 500
 
 
@@ -75,7 +75,7 @@ class Kafka(DeclaredSource):
 
     def misfit(self, contract: Contract) -> str:
         if contract.key == LINE:
-            return 'messages are no lines; declare a column, say "place", Kafka(offset_as="place") and key=("place",)'
+            return 'messages are not lines; declare a column, say "place", Kafka(offset_as="place") and key=("place",)'
         declared = [column.name for column in contract.columns]
         unknown = [name for name in self.beside if contract.own_name(name) not in declared]
         return f"Kafka names {unknown}, but the columns are {declared}" if unknown else ""
@@ -85,15 +85,14 @@ class Kafka(DeclaredSource):
 
 
 @dataclass
-class OpenedTopic(Source):
+class OpenedTopic(OpenedWhenOver):
     """A topic, asked about one period."""
 
     declared: Kafka
-    period: Period
     ranges: Mapping[int, OffsetRange] | None = None
 
     def fingerprint(self) -> str:
-        """A range of offsets never changes, but messages of a compacted topic go."""
+        """A range of offsets never changes, but a compacted topic loses messages."""
         if self.declared.compacted:
             return ASKED_ONCE
         offsets = f"offsets of {self.declared.topic} in {self.declared.cluster}"
@@ -102,7 +101,7 @@ class OpenedTopic(Source):
 
     @property
     def _until(self) -> dict[int, int] | None:
-        """How far a stream has come in the period; None once it is whole. It never goes back, though a batch may come again."""
+        """How far a stream has come in the period; None once it is whole. It never goes back, though a batch may be repeated."""
         if self.period.until is None:
             return None
         kept = self._kept(self.period)
@@ -112,9 +111,6 @@ class OpenedTopic(Source):
         for number, each in kept.ranges.items() if kept else ():
             until[number] = max(each.end, until.get(number, 0))
         return until
-
-    def so_far(self) -> Mapping[str, int] | None:
-        return {} if is_over(self.period, self.declared.settle_minutes) else None
 
     def holds(self) -> SourceListing:
         if self._until is None:
@@ -204,7 +200,7 @@ class OpenedTopic(Source):
             )
             for number, each in sorted(found.gone.items())
         ]
-        # Only reading tells their number: the marks of what producers commit at once have offsets, too.
+        # Only reading shows their number: commit markers have offsets, too.
         held = [SourceUnit(f"{name}-{number}", None if each else 0) for number, each in sorted(found.ranges.items())]
         return (*gone, *held)
 

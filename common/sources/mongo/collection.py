@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from common.contracts.declared_source import DeclaredSource, require_least
+from common.contracts.declared_source import DeclaredSource, require_least, require_short_name
 from common.errors import PipelineError, UsageError, require
-from common.names import NAME, did_you_mean
+from common.names import did_you_mean
 from common.sources.arrow_batches import schema
 from common.sources.mongo.bson_text import bson_json, bson_text
 from common.sources.mongo.connection import MongoAddress, mongo_address
@@ -46,10 +46,7 @@ class Mongo(DeclaredSource):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        plain = bool(NAME.fullmatch(self.database))
-        require(
-            plain, f"database {self.database!r} is not allowed; expected lower-case letters, digits and _, like shop"
-        )
+        require_short_name("database", self.database)
         named = bool(self.collection) and "\0" not in self.collection and "$" not in self.collection
         require(named, f"collection {self.collection!r} is not allowed; expected a name like orders")
         watermark = self.watermark is None or (all(self.watermark.split(".")) and not self.watermark.startswith("$"))
@@ -104,8 +101,7 @@ class OpenedCollection(OpenedOnce):
 
     @property
     def _span(self) -> tuple[datetime, datetime]:
-        """Overlaps the period before, whose last documents may have been written, or dated, too late for it."""
-        return self.period.start - timedelta(minutes=self.declared.overlap_minutes), self.period.end
+        return self.period.reaching_back(self.declared.overlap_minutes)
 
     def _parts(self, collection: Collection[dict[str, Any]]) -> list[Condition]:
         """Conditions for connections that read side by side; of every document that is to be read, exactly one holds."""
@@ -122,15 +118,15 @@ class OpenedCollection(OpenedOnce):
             return [{}]
         cuts = [_value(ID, moment) for moment in _divided(bounds[0], bounds[1], parallel)[1:-1]]
         inner = [{ID: {"$gte": low, "$lt": high}} for low, high in pairwise(cuts)]
-        # An identifier that MongoDB did not make is in no range of those that it made.
+        # No range of MongoDB's own identifiers holds one that MongoDB did not make.
         return [{"$nor": [{ID: {"$gte": cuts[0]}}]}, *inner, {ID: {"$gte": cuts[-1]}}]
 
     def _require_moments(self, collection: Collection[dict[str, Any]], watermark: str) -> None:
-        """A range of another type matches nothing: tell that from a period without documents."""
+        """A range of another type matches nothing: do not mistake that for a period without documents."""
         kind = "objectId" if watermark == ID else "date"
         if collection.find_one({}, {ID: 1}) and not collection.find_one({watermark: {"$type": kind}}, {ID: 1}):
             raise UsageError(
-                f"watermark {watermark!r} is no {kind} in any document of {self.declared.collection}; name a field that is"
+                f"watermark {watermark!r} holds no {kind} in any document of {self.declared.collection}; name a field that is"
             )
 
     def read(self, spark: SparkSession, listing: SourceListing) -> DataFrame:
@@ -158,7 +154,7 @@ def _divided(first: datetime, last: datetime, parts: int) -> list[datetime]:
 
 
 def _value(watermark: str, moment: datetime) -> Any:
-    """What a document of that moment has as its watermark, at least."""
+    """The smallest watermark of a document of that moment."""
     from bson import ObjectId
 
     return ObjectId.from_datetime(moment) if watermark == ID else moment

@@ -1,4 +1,4 @@
-"""How a MongoDB database is reached and asked, and what its errors mean."""
+"""How to connect to a MongoDB database, and what its errors mean."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOGIN = (8000, 18)
 RIGHTS = (13,)
 # A cursor, or the server that had it, is gone.
 GONE = (43, 91, 189, 237, 11600, 11602, 13435, 13436, 10107, 17405)
-# In the errors of Spark, what pymongo raised.
+# The part of Spark's error that pymongo raised.
 _RAISED = re.compile(r"(?:pymongo|bson)\.errors\.(\w+): (.*)")
 _CODE = re.compile(r"'code': (\d+)")
 DOCUMENTS_A_BATCH = 5_000
@@ -30,7 +30,7 @@ DOCUMENTS_A_BATCH = 5_000
 class MongoAddress:
     """Where a database is; executors get it whole, as they may lack the driver's environment."""
 
-    variable: str  # the environment variable that says so
+    variable: str  # the environment variable that holds it
     uri: str = field(repr=False)  # the user and the password in it
     timeout_seconds: int
 
@@ -53,7 +53,7 @@ class MongoAddress:
             )
         # Its text may quote a part of the address.
         except (InvalidURI, ConfigurationError, ValueError, TypeError):
-            raise UsageError(f"{self.variable} is no address of MongoDB; expected {FORM}") from None
+            raise UsageError(f"{self.variable} is not the address of a MongoDB; expected {FORM}") from None
 
     @contextmanager
     def database(self) -> Iterator[Database[dict[str, Any]]]:
@@ -77,7 +77,7 @@ class MongoAddress:
         return self.explained(found[-1][1], found[-1][2]) if found else None
 
     def explained(self, name: str, message: str) -> PipelineError:
-        """The error of pymongo as one that says what to do."""
+        """The error of pymongo, with what to do about it."""
         from pymongo import errors
 
         code = _CODE.search(message)
@@ -99,5 +99,5 @@ def mongo_address(database: str, timeout_seconds: int) -> MongoAddress:
     variable = f"{database.upper()}_DATABASE"
     uri = from_environment(variable, FORM)
     if not uri.startswith(("mongodb://", "mongodb+srv://")):
-        raise UsageError(f"{variable} is no address of MongoDB; expected {FORM}")
+        raise UsageError(f"{variable} is not the address of a MongoDB; expected {FORM}")
     return MongoAddress(variable, uri, timeout_seconds)

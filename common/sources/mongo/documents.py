@@ -1,4 +1,4 @@
-"""Documents, which have fields within fields, as the rows of a contract. Plain Python: it runs within Spark's tasks."""
+"""Documents, which have fields within fields, as the rows of a contract. Plain Python: it runs inside Spark's tasks."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from common.sources.json_values import is_text
 from common.sources.unknown_names import UnknownNames
 
 ROWS_A_BATCH = 10_000
-# Of a value and the decimal mark of its column.
+# From a value and the decimal mark of its column.
 AsText = Callable[[Any, str], str | None]
 
 
 class DocumentReader:
     """Finds each column's field by its name in the source: `customer.address.city` leads into documents.
 
-    A list on the way gives a list of what is behind it, a whole number on the way one element.
+    A list on the path gives a list of what is behind it, a whole number in the path one element.
     """
 
     def __init__(self, contract: Contract, as_text: AsText, dump: Callable[[Any], str]) -> None:
@@ -37,7 +37,7 @@ class DocumentReader:
         self._known = {*sources, *(name.partition(".")[0] for name in sources)}
 
     def batches(self, unit: str, documents: Iterable[Any]) -> Iterator[pa.RecordBatch]:
-        """All documents in the columns that `Source.read` promises; at the end, the names that no column asks for."""
+        """All documents in the columns that `Source.read` promises; at the end, the names that no column uses."""
         unknown, rest = UnknownNames(), iter(documents)
         while some := list(islice(rest, ROWS_A_BATCH)):
             block = ParsedBlock(lines=len(some))

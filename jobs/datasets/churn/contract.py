@@ -1,4 +1,4 @@
-"""The customer base, whole, once a day."""
+"""The whole customer base, once a day."""
 
 from common.contracts.aggregates import DatePart, FeatureRatio, Flag, Pick
 from common.contracts.contract import Column, Contract, Feature, Features

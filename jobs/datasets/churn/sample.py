@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 
-from common.sources.files.sample_files import FIRST_DAY, Row, main
+from common.sources.files.sample_files import FIRST_DAY, Row, main, with_changes
 from jobs.datasets.churn.contract import CONTRACT
 
 PAYMENTS = ("electronic check", "mailed check", "bank transfer", "credit card")
@@ -48,9 +49,7 @@ def _customer(number: int, ds: date, seed: int) -> list[str | None]:
 
 
 def _dirty(rng: random.Random, row: list[str | None]) -> Iterator[Row]:
-    def but(**changed: str | None) -> Row:
-        return [changed.get(name, value) for name, value in zip(COLUMNS, row, strict=True)]
-
+    but = partial(with_changes, COLUMNS, row)
     match rng.randrange(6):
         case 0:
             yield row

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from functools import partial
 
-from common.sources.files.sample_files import Row, main
+from common.sources.files.sample_files import Row, main, with_changes
 from jobs.datasets.transactions.contract import CONTRACT
 
 CATEGORIES = CONTRACT.column("category").values
@@ -53,9 +54,7 @@ def _time(day: date, number: int) -> str:
 def _dirty(rng: random.Random, ds: date, row: list[str | None], number: int) -> Iterator[Row]:
     """One of: late, sent twice, two versions on one day, corrected a day later, oddly formatted, or wrong."""
 
-    def but(**changed: str | None) -> Row:
-        return [changed.get(name, value) for name, value in zip(COLUMNS, row, strict=True)]
-
+    but = partial(with_changes, COLUMNS, row)
     yesterday = ds - timedelta(days=1)
     amount = f"{rng.random() * 100 + 1:.2f}"
     match rng.randrange(14):
