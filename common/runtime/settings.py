@@ -73,6 +73,9 @@ class Delivery(BaseModel):
     )
     path: str = Field(default="", description="Of the files: the folder, from the project's folder")
     schema_name: str = Field(default="public", min_length=1, alias="schema", description="Of the database's tables")
+    keep_formulas: bool = Field(
+        default=False, description="Of csv: leave text that a spreadsheet would run; otherwise it gets a ' in front"
+    )
     seconds: int = Field(default=300, gt=0, description="How long one statement of the database may take")
 
     @model_validator(mode="after")
