@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -17,11 +15,10 @@ from pydantic_settings import (
 )
 
 from common.errors import UsageError
-from common.names import did_you_mean
+from common.runtime.environments import CONF, ROOT, environments, require_environment
 from common.runtime.locations import resolve
 
-ROOT = Path(__file__).resolve().parents[2]
-CONF = ROOT / "conf"
+__all__ = ["CONF", "ROOT", "Delivery", "Settings", "Standalone", "Telemetry", "environments", "load_settings"]
 
 
 class Standalone(BaseModel):
@@ -116,14 +113,8 @@ class Settings(BaseSettings):
         return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=yaml_file)
 
 
-def environments() -> list[str]:
-    return sorted(path.stem for path in CONF.glob("*.yml"))
-
-
 def load_settings(env: str, **flags: str | None) -> Settings:
-    if not re.fullmatch(r"[a-z][a-z0-9_-]*", env) or env not in environments():
-        known = environments()
-        raise UsageError(f"--env {env!r} is not known; expected one of: {', '.join(known)}{did_you_mean(env, known)}")
+    require_environment(env)
     overrides: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
     try:
         settings = Settings(env=env, **overrides)
