@@ -37,6 +37,7 @@ from common.quality import gx
 from common.reports.beside import beside_lake
 from common.reports.status import STEPS
 from common.runtime.command_line import CommandLine
+from common.runtime.locations import out_folder
 from common.runtime.settings import Settings, load_settings
 
 NAME = "console"
@@ -139,7 +140,7 @@ def _digest(script: str) -> str:
 def _arguments() -> Namespace:
     parser = CommandLine(prog="python -m common.console.page", description=__doc__)
     parser.with_help("make console", ".venv/bin/python -m common.console.page --out data/console --days 90")
-    parser.add_argument("--out", type=Path, help=f"folder to write to (default: {NAME} beside the lake)")
+    parser.add_argument("--out", type=out_folder, help=f"folder to write to (default: {NAME} beside the lake)")
     parser.add_argument("--days", type=int, default=DAYS, help=f"how many days to show (default: {DAYS})")
     parser.add_argument("--env", default="local", help="read the settings in conf/<env>.yml (default: local)")
     return parser.parse_args()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+from argparse import ArgumentTypeError
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -32,6 +33,13 @@ def resolve(name: str, uri: str, base: Path) -> str:
     path = Path(scheme[3]) if scheme else base / _expanded(name, uri)
     _require_folder(name, uri, path)
     return uri if scheme else str(path)
+
+
+def out_folder(text: str) -> Path:
+    """The type of --out: a folder on this machine, which may not be there yet."""
+    if _SCHEME.fullmatch(text) or not text.strip():
+        raise ArgumentTypeError(f"{text!r} is no folder of this machine")
+    return Path.cwd() / resolve("--out", text, Path.cwd())
 
 
 def require_present(name: str, uri: str) -> None:
