@@ -103,6 +103,26 @@ def test_no_value_leaves_the_data(console_page: Path) -> None:
     assert failure["rules"][0]["examples"] == ["200", EVIL]
 
 
+def test_no_text_turns_or_hides_what_stands_beside_it() -> None:
+    hostile = "a\u202eb\x1b[2J\u200bc\x00\nd"
+    facts = {hostile: [hostile, (hostile,), {"x": hostile}], "number": [float("nan"), float("inf"), 1.5, True, None, 3]}
+    found = json.loads(re.findall(r'id="data">(.*?)</script>', page.page_of(facts), re.S)[0])
+    escaped = "a\\u202eb\\x1b[2J\\u200bc\\x00\nd"
+    numbers = [None, None, 1.5, True, None, 3]
+    assert found == {escaped: [escaped, [escaped], {"x": escaped}], "number": numbers}
+
+
+def test_two_lakes_have_two_pages(alone: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, lake in (("one", alone.lake), ("other", str(tmp_path / "other one/lake"))):
+        monkeypatch.setenv("LAKE", lake)
+        monkeypatch.setattr(sys, "argv", ["console"])
+        page.main()
+        written = Path(lake).parent / "console/index.html"
+        states = dataset_of(written, "churn")["grid"]["states"]
+        assert bool(states) == (name == "one")
+        assert facts_of(written)["lake"] == lake
+
+
 def test_the_page_names_no_address(console_page: Path) -> None:
     text = console_page.read_text(encoding="utf-8")
     addresses = set(re.findall(r"https?://[^\s'\"`)]+", text)) - {"http://www.w3.org/2000/svg"}
