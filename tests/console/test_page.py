@@ -184,7 +184,17 @@ def test_fitted_values_of_sensitive_columns_are_masked() -> None:
     manifest = {"name": "baseline", "version": 1, "created_at": "2026-01-03T00:00:00", "inputs": inputs}
     manifest |= {"counts": {}, "splits": {}, "fitted": json.dumps({"steps": steps})}
     (shown,) = training_pages.training_facts([manifest], frozenset({"city"}))
-    assert [fitted for _, _, fitted in shown["steps"]] == ["(masked)", '{"categories": ["Male"]}']
+    assert [fitted for _, _, fitted, _ in shown["steps"]] == ["(masked)", '{"categories": ["Male"]}']
+
+
+def test_a_fitted_step_says_what_becomes_of_missing_values() -> None:
+    steps = [{"step": name, "declared": {}, "fitted": {}} for name in ("Impute", "Theirs", "__doc__")]
+    manifest = {"name": "baseline", "version": 1, "created_at": "2026-01-03T00:00:00", "counts": {}, "splits": {}}
+    manifest |= {"inputs": {"days": [], "versions": {}}, "fitted": json.dumps({"steps": steps})}
+    (shown,) = training_pages.training_facts([manifest], frozenset())
+    words, *others = [words for *_, words in shown["steps"]]
+    assert "For a null group, or one without values in the train split, use the median of all rows" in words
+    assert others == ["", ""], "of a step of their own, and of a name that is none"
 
 
 def test_histogram_heights_are_densities() -> None:
