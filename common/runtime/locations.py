@@ -15,6 +15,7 @@ from common.runtime.object_store import canonical
 REMOTE = ("s3", "s3a", "abfs", "abfss", "hdfs")
 FORMS = "a folder, or a URI such as file:///path or s3://bucket/path"
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?|[0-9a-f.]*:[0-9a-f:.]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?(.*)", re.DOTALL)
 
 
@@ -23,6 +24,8 @@ def resolve(name: str, uri: str, base: Path) -> str:
     uri = canonical(uri.strip())
     if not uri or "\0" in uri:
         raise _refused(name, uri, "names nothing")
+    if _CONTROL.search(uri):
+        raise _refused(name, uri, "holds control characters, which no table can have in its path")
     if not is_text(uri):
         raise _refused(name, uri, "holds bytes that are not UTF-8")
     scheme = _SCHEME.fullmatch(uri)
