@@ -40,9 +40,9 @@ class DayInLanding:
         run = replace(self._run, job="ingest")
         folder, record = f"{run.settings.landing}/{run.contract.name}/ds={run.ds}", run_log.load(run)
         ingested = self._state is not None and record.run_id == self._state.commit.books.get("run_id") != ""
-        if not ingested or not is_local(folder):
+        if not ingested or not record.at or not is_local(folder):
             return False
-        began = datetime.fromisoformat(record.at).timestamp() - float(record.line["seconds"])
+        began = datetime.fromisoformat(record.at).timestamp() - float(record.line.get("seconds", 0))
         states = [*_states(str(local_path(folder)))]
         large = sum(state.st_size for state in states) > LARGE
         return large and all(state.st_ctime < began - MARGIN_SECONDS for state in states)
