@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import runpy
 import subprocess
 import sys
@@ -90,6 +91,16 @@ def test_what_went_wrong_is_one_line(raised: BaseException, code: int, said: str
         raise raised
     (line,) = capsys.readouterr().err.splitlines()
     assert (stopped.value.code, said in line) == (code, True)
+
+
+@pytest.mark.parametrize("module", PROGRAMS)
+def test_a_wrong_option_costs_less_than_a_second(module: str) -> None:
+    """Of a processor, which is the same on a busy machine; jobs cost less, because spark-submit looks first."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([sys.executable, "-m", module, "--bogus"], cwd=ROOT, capture_output=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 2
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
 
 
 @pytest.mark.parametrize("target", ["status", "docs", "features"])
