@@ -20,6 +20,9 @@ from common.runtime.locations import resolve
 
 __all__ = ["CONF", "ROOT", "Delivery", "Settings", "Standalone", "Telemetry", "environments", "load_settings"]
 
+# What a person can mean; beyond it, times overflow.
+DAY_SECONDS, LONGEST_DAYS = 86_400, 36_500
+
 
 class Standalone(BaseModel):
     """The Spark cluster that `make cluster` starts on this machine; its master's address is spark.master."""
@@ -73,7 +76,9 @@ class Delivery(BaseModel):
     keep_formulas: bool = Field(
         default=False, description="Of csv: leave text that a spreadsheet would run; otherwise it gets a ' in front"
     )
-    seconds: int = Field(default=300, gt=0, description="How long one statement of the database may take")
+    seconds: int = Field(
+        default=300, gt=0, le=DAY_SECONDS, description="How long one statement of the database may take"
+    )
 
     @model_validator(mode="after")
     def _has_a_place(self) -> Self:
@@ -89,9 +94,15 @@ class Settings(BaseSettings):
     lake: str = Field(description="Where the tables are: a path (from the project's folder) or a URI")
     landing: str = Field(description="Where the sources leave their files")
     online: str = Field(repr=False, description="The online store: sqlite:///path, redis://… or postgresql://…")
-    lock_wait_seconds: float = Field(ge=0, description="How long to wait for another run of the same table and day")
-    large_file_mb: int = Field(gt=0, description="compact packs smaller files than this, up to about this size")
-    keep_results_days: int = Field(gt=0, description="How long the log of runs and the verdicts of the gate are kept")
+    lock_wait_seconds: float = Field(
+        ge=0, le=DAY_SECONDS, description="How long to wait for another run of the same table and day"
+    )
+    large_file_mb: int = Field(
+        gt=0, le=1_000_000, description="compact packs smaller files than this, up to about this size"
+    )
+    keep_results_days: int = Field(
+        gt=0, le=LONGEST_DAYS, description="How long the log of runs and the verdicts of the gate are kept"
+    )
     secret_file: str | None = Field(default=None, description="Holds the secret that a standalone cluster shares")
     standalone: Standalone | None = None
     telemetry: Telemetry = Telemetry()

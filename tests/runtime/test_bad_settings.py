@@ -109,7 +109,18 @@ def test_the_flags_of_a_job_are_checked(
     assert flag in refused(monkeypatch, capsys, main, *words, f"{flag}={place}")
 
 
-@pytest.mark.parametrize(("name", "value"), [("SPARK", "notjson"), ("SPARK", "[1]"), ("LOCK_WAIT_SECONDS", "soon")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SPARK", "notjson"),
+        ("SPARK", "[1]"),
+        ("LOCK_WAIT_SECONDS", "soon"),
+        ("LOCK_WAIT_SECONDS", "nan"),
+        ("LOCK_WAIT_SECONDS", "inf"),
+        ("KEEP_RESULTS_DAYS", "9" * 23),
+        ("LARGE_FILE_MB", "9" * 23),
+    ],
+)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_setting_of_another_form_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture, command: str, name: str, value: str
