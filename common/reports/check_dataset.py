@@ -28,6 +28,7 @@ def faults_of(name: str) -> list[str]:
     """What is wrong with the code of a dataset, in the order of its files and lines."""
     if name not in datasets.names():
         raise UsageError(f"dataset {name!r} is unknown{did_you_mean(name, datasets.names())}; see jobs/datasets")
+    datasets.require_folder_name(name)
     found: list[str] = []
 
     def note(message: str) -> None:
