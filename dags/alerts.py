@@ -6,7 +6,6 @@ module too, from an environment that has neither Spark nor Delta.
 
 from __future__ import annotations
 
-import html
 import json
 import logging
 import os
@@ -31,10 +30,12 @@ from common.printable import printable
 from common.runtime import http_post
 from common.runtime.log_lines import append_line
 from common.runtime.private_files import keep_private
+from dags.chat_text import SWITCHES, Receiver, for_chat
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 5.0  # for all receivers together, which are called in parallel
 LONGEST_TEXT = 3000
+LONGEST_FIELD = 5000
 LONGEST_SUBJECT = 150
 WEBHOOK = "ALERT_WEBHOOK"
 SMTP_PASSWORD = "ALERT_SMTP_PASSWORD"  # noqa: S105  (the variable's name)
@@ -63,9 +64,14 @@ class Alert:
     @property
     def words(self) -> str:
         """The text of the message."""
+        return self.words_for("plain")
+
+    def words_for(self, receiver: Receiver) -> str:
+        """The same, escaped for who shows it; only the link is one."""
         facts = [f"{name}: {_text(value)}" for name, value in self.facts.items()]
         text = "\n".join([f"{self.headline}: {self.message}", *facts])
-        return "\n".join([*map(printable, _cut(text, LONGEST_TEXT).splitlines()), *([self.link] if self.link else [])])
+        shown = "\n".join(map(printable, _cut(text, LONGEST_TEXT).splitlines()))
+        return "\n".join([for_chat(shown, receiver), *([self.link] if self.link else [])])
 
 
 class Email(BaseModel):
@@ -95,6 +101,10 @@ class Receivers(BaseModel):
 
     log: str = Field(default="data/alerts.log", min_length=1, description="A path, relative to the project's folder")
     webhook: StrictBool = Field(default=False, description=f"Whether the address in {WEBHOOK} gets alerts")
+    webhook_text: Receiver = Field(
+        default="slack",
+        description='Who shows them, so that the text is escaped for it: "slack", "markdown" (Teams, Mattermost) or "plain"',
+    )
     email: Email | None = None
 
 
@@ -137,7 +147,7 @@ def tell(alert: Alert, receivers: Receivers) -> None:
 def _attempts(alert: Alert, receivers: Receivers) -> list[_Attempt]:
     attempts = [_Attempt(f"log {receivers.log}", partial(_write, alert, ROOT / Path(receivers.log).expanduser()))]
     if receivers.webhook:
-        attempts.append(_Attempt(f"webhook in {WEBHOOK}", partial(_post, alert)))
+        attempts.append(_Attempt(f"webhook in {WEBHOOK}", partial(_post, alert, receivers.webhook_text)))
     if receivers.email:
         attempts.append(_Attempt(f"mail server {receivers.email.host}", partial(_mail, alert, receivers.email)))
     return attempts
@@ -150,8 +160,9 @@ def _write(alert: Alert, path: Path) -> None:
     append_line(path, _printable_json(line))
 
 
-def _post(alert: Alert) -> None:
-    content = json.dumps({"text": _for_chat(alert.words), **_plain(asdict(alert))}).encode()
+def _post(alert: Alert, receiver: Receiver) -> None:
+    shown = {"text": alert.words_for(receiver), **SWITCHES[receiver]}
+    content = json.dumps({**shown, **_plain(_shortened(alert))}).encode()
     http_post.send(_address(), content, {"Content-Type": "application/json; charset=utf-8"}, SECONDS)
 
 
@@ -205,9 +216,13 @@ def _printable_json(line: dict[str, Any]) -> str:
     return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
 
 
-def _for_chat(text: str) -> str:
-    """Escaped for Slack and what speaks its format, so that data can make no link, mention or markup."""
-    return html.escape(text, quote=False).replace("@", "@\u200b")
+def _shortened(alert: Alert) -> dict[str, Any]:
+    """The fields of an alert; receivers refuse more than some 28 kB."""
+    facts = {
+        name: value if len(_text(value)) <= LONGEST_FIELD else _cut(_text(value), LONGEST_FIELD)
+        for name, value in alert.facts.items()
+    }
+    return {**asdict(alert), "message": _cut(alert.message, LONGEST_FIELD), "facts": facts}
 
 
 def _text(value: object) -> str:

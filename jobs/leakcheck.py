@@ -6,11 +6,12 @@ from dataclasses import replace
 from functools import partial
 
 from common.features import leak_check
-from common.orchestration.cli import parser, run_job
+from common.orchestration.cli import run_job
 from common.orchestration.job import Job, run_day
 from common.runtime.run import Outcome, Run
 from common.training import build
 from common.training.training_set import declared_training_set
+from jobs.arguments import parser_of
 from jobs.clean import CLEAN
 from jobs.features import FEATURES
 from jobs.ingest import INGEST
@@ -40,7 +41,4 @@ def _day_of(job: Job, run: Run) -> None:
 LEAKCHECK = Job("leakcheck", main, together=check)
 
 if __name__ == "__main__":
-    arguments = parser("leakcheck", day="--cutoff")
-    arguments.add_argument("--training-set", help="check what this training set fits, instead of the day's features")
-    arguments.add_argument("--labels", help="its labels, where it needs any")
-    run_job(LEAKCHECK, arguments)
+    run_job(LEAKCHECK, parser_of("leakcheck"))

@@ -8,6 +8,7 @@ from common.contracts.faults import folders, shown
 from common.errors import exit_on_error
 from common.printable import printable
 from common.runtime.command_line import CommandLine
+from common.runtime.locations import out_folder
 from common.sources.guessing.contract_text import write_dataset
 
 
@@ -19,7 +20,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("name", help="the dataset's name: lower case letters, digits and _")
     parser.add_argument("--from", dest="file", type=Path, required=True, metavar="FILE", help="a file with some rows")
-    parser.add_argument("--out", type=Path, help="the folder of datasets (default: jobs/datasets)")
+    parser.add_argument("--out", type=out_folder, help="the folder of datasets (default: jobs/datasets)")
     arguments = parser.parse_args(argv)
     folder = write_dataset(arguments.name, arguments.file, arguments.out or folders()[0])
     print(f"{printable(shown(folder))}: read and correct contract.py, then: make check DATASET={arguments.name}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from common.orchestration.cli import parser, run_job
+from common.orchestration.cli import run_job
 from common.orchestration.job import Job
 from common.published import publish
 from common.runtime.run import Outcome, Run
+from jobs.arguments import parser_of
 
 
 def main(run: Run) -> Outcome:
@@ -33,6 +34,4 @@ PUBLISH = Job("publish", main, together=publish.publish)
 ONLINE = Job("publish", lambda run: publish_online([run]), together=publish_online)
 
 if __name__ == "__main__":
-    arguments = parser("publish", example="--online")
-    arguments.add_argument("--online", action="store_true", help="then load the latest row of each entity online")
-    run_job(ONLINE if "--online" in sys.argv[1:] else PUBLISH, arguments)
+    run_job(ONLINE if "--online" in sys.argv[1:] else PUBLISH, parser_of("publish"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from common.names import whole_number
-from common.orchestration.cli import parser, run_job
+from common.orchestration.cli import run_job
 from common.orchestration.job import Job
 from common.published import reproduce
 from common.runtime.run import Outcome, Run
+from jobs.arguments import parser_of
 
 
 def main(run: Run) -> Outcome:
@@ -16,11 +16,4 @@ def main(run: Run) -> Outcome:
 REPRODUCE = Job("reproduce", main)
 
 if __name__ == "__main__":
-    arguments = parser("reproduce")
-    arguments.add_argument(
-        "--feature-version", type=whole_number, help="of the table vN (default: the one that is declared)"
-    )
-    arguments.add_argument(
-        "--publication", type=whole_number, help="as this version of the table has the day (default: the newest)"
-    )
-    run_job(REPRODUCE, arguments)
+    run_job(REPRODUCE, parser_of("reproduce"))

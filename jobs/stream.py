@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from common.errors import UsageError
-from common.orchestration.cli import parser, run_whole
+from common.orchestration.cli import run_whole
 from common.orchestration.job import ChainStep, Line
 from common.orchestration.json_line import summary
 from common.orchestration.open_periods import OpenPeriods
@@ -15,6 +14,7 @@ from common.sources.kafka.stream import Following, follow
 from common.sources.kafka.topic import Kafka
 from common.sources.opening import open_source
 from common.sources.source import Period
+from jobs.arguments import parser_of
 from jobs.backfill import CHAIN
 from jobs.compact import COMPACT
 from jobs.publish import ONLINE, PUBLISH
@@ -42,9 +42,4 @@ def is_over(run: Run) -> bool:
 
 
 if __name__ == "__main__":
-    arguments = parser("stream", example="--available-now", usual_day=str(datetime.now(UTC).date()))
-    arguments.add_argument("--available-now", action="store_true", help="end once all records that are there are taken")
-    arguments.add_argument("--every", type=float, default=60, metavar="SECONDS", help="between two micro-batches (60)")
-    arguments.add_argument("--most-records", type=int, default=100_000, help="of one micro-batch (100000)")
-    arguments.add_argument("--online", action="store_true", help="load what is published into the online store, too")
-    run_whole("stream", arguments, stream)
+    run_whole("stream", parser_of("stream"), stream)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from common.orchestration.cli import parser, run_whole
+from common.orchestration.cli import run_whole
 from common.orchestration.job import Line
 from common.runtime.run import Run
 from common.training import build
 from common.training.training_set import declared_training_set
+from jobs.arguments import parser_of
 
 
 def main(days: list[Run]) -> Line:
@@ -16,11 +17,4 @@ def main(days: list[Run]) -> Line:
 
 
 if __name__ == "__main__":
-    arguments = parser("training_set", example="--name NAME")
-    arguments.add_argument(
-        "--name", required=True, help="which training set: one that the dataset's training.py declares"
-    )
-    arguments.add_argument(
-        "--labels", help="a file of labels (Parquet, CSV or Delta), for a training set that needs one"
-    )
-    run_whole("training_set", arguments, main)
+    run_whole("training_set", parser_of("training_set"), main)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from common.contracts import layout
 from common.orchestration import stages
-from common.orchestration.cli import parser, run_job
+from common.orchestration.cli import run_job
 from common.orchestration.job import Job
 from common.quality import gate
 from common.runtime.run import Outcome, Run
+from jobs.arguments import parser_of
 
 
 def main(run: Run) -> Outcome:
@@ -17,8 +17,4 @@ def main(run: Run) -> Outcome:
 VALIDATE = Job("validate", main, stage=lambda run: stages.validation(run.options["table"]), on_spark=True)
 
 if __name__ == "__main__":
-    arguments = parser("validate", example="--table processed")
-    arguments.add_argument(
-        "--table", choices=tuple(layout.STAGES), default="processed", help="which table (default: processed)"
-    )
-    run_job(VALIDATE, arguments)
+    run_job(VALIDATE, parser_of("validate"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import os
 import re
 from argparse import Namespace
@@ -37,6 +38,7 @@ from common.quality import gx
 from common.reports.beside import beside_lake
 from common.reports.status import STEPS
 from common.runtime.command_line import CommandLine
+from common.runtime.locations import out_folder
 from common.runtime.settings import Settings, load_settings
 
 NAME = "console"
@@ -120,12 +122,23 @@ def _data_docs(lake: str, folder: Path) -> str:
 
 def page_of(facts: Mapping[str, Any]) -> str:
     """The data stands in the page as JSON that no parser of HTML can leave; only our own script may run."""
-    data = json.dumps(facts, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    data = json.dumps(shown(facts), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     for sign in "<>&\u2028\u2029":
         data = data.replace(sign, f"\\u{ord(sign):04x}")
     script = "\n".join(["'use strict';", *(_asset(name) for name in SCRIPTS)])
     parts = {"style": _asset("console.css"), "script": script, "digest": _digest(script), "data": data}
     return re.sub(r"@(\w+)@", lambda place: parts[place[1]], _asset("page.html"))
+
+
+def shown(value: Any) -> Any:
+    """Without characters that turn or hide what stands beside them, and numbers that are none; lines stay lines."""
+    if isinstance(value, str):
+        return "\n".join(map(printable, value.split("\n")))
+    if isinstance(value, Mapping):
+        return {shown(str(name)): shown(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [shown(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _asset(name: str) -> str:
@@ -139,7 +152,7 @@ def _digest(script: str) -> str:
 def _arguments() -> Namespace:
     parser = CommandLine(prog="python -m common.console.page", description=__doc__)
     parser.with_help("make console", ".venv/bin/python -m common.console.page --out data/console --days 90")
-    parser.add_argument("--out", type=Path, help=f"folder to write to (default: {NAME} beside the lake)")
+    parser.add_argument("--out", type=out_folder, help=f"folder to write to (default: {NAME} beside the lake)")
     parser.add_argument("--days", type=int, default=DAYS, help=f"how many days to show (default: {DAYS})")
     parser.add_argument("--env", default="local", help="read the settings in conf/<env>.yml (default: local)")
     return parser.parse_args()

@@ -11,6 +11,7 @@ from common.contracts.sensitive import MASK
 from common.lake.files import list_folders
 from common.lake.training_manifests import FOLDER, manifests
 from common.names import NAME
+from common.training import steps
 
 LONGEST = 240
 
@@ -28,12 +29,12 @@ def training_facts(built: Sequence[Mapping[str, Any]], sensitive: frozenset[str]
 
 def _training_set(versions: Sequence[Mapping[str, Any]], sensitive: frozenset[str]) -> Facts:
     newest = versions[-1]
-    steps = json.loads(newest["fitted"])["steps"]
+    fitted = json.loads(newest["fitted"])["steps"]
     return {
         "name": safe(newest["name"]),
         "description": safe(newest.get("description", "")),
         "declared": safe(newest.get("declared", "")),
-        "steps": [_step(step, sensitive) for step in steps],
+        "steps": [_step(step, sensitive) for step in fitted],
         "versions": [_version(manifest) for manifest in reversed(versions)],
     }
 
@@ -42,7 +43,13 @@ def _step(step: Mapping[str, Any], sensitive: frozenset[str]) -> list[str]:
     declared = json.dumps(step["declared"], ensure_ascii=False)
     hidden = any(name in declared for name in sensitive)
     fitted = MASK if hidden else json.dumps(step["fitted"], ensure_ascii=False)
-    return [safe(text if len(text) <= LONGEST else f"{text[:LONGEST]} …") for text in (step["step"], declared, fitted)]
+    shown = [text if len(text) <= LONGEST else f"{text[:LONGEST]} …" for text in (step["step"], declared, fitted)]
+    return [*map(safe, shown), _words(step["step"])]
+
+
+def _words(step: str) -> str:
+    """What it does with values, the missing ones too."""
+    return " ".join(str(getattr(steps, step).__doc__).split()) if step in steps.__all__ else ""
 
 
 def _version(manifest: Mapping[str, Any]) -> Facts:

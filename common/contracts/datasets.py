@@ -14,7 +14,7 @@ from common.contracts.contract import Contract
 from common.contracts.faults import PACKAGE, folders
 from common.contracts.wording import meant, rule_faults
 from common.errors import UsageError, require
-from common.names import did_you_mean
+from common.names import NAME, did_you_mean
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -77,12 +77,20 @@ def load(name: str) -> Dataset:
     if name not in names():
         hint = did_you_mean(name, names())
         raise UsageError(f"--dataset {name!r} is unknown{hint}; expected one of: {', '.join(names())}")
+    require_folder_name(name)
     package = f"{PACKAGE}.{name}"
     dataset = Dataset(declared_contract(name), package)
     where = faults.shown(dataset.contract_file)
     for fault in disagreements(name, dataset.contract):
         require(False, f"{where}: {fault}")
     return dataset
+
+
+def require_folder_name(name: str) -> None:
+    """Before anything of the folder is imported: a dot in its name would lead elsewhere."""
+    folder = next(folder / name for folder in folders() if (folder / name).is_dir())
+    fault = "a dataset's folder is named with lower-case letters, digits and _; rename it"
+    require(bool(NAME.fullmatch(name)), f"{faults.shown(folder)}: {fault}")
 
 
 def declared_contract(name: str) -> Contract:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import fields, is_dataclass
+from opcode import opmap
 from pathlib import Path
 from traceback import walk_tb
 from types import FrameType, ModuleType
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.errors import ContractDeclarationError
 from common.names import did_you_mean
+from common.printable import printable
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -39,10 +41,28 @@ def imported(module: str) -> ModuleType:
     try:
         with prints_to_stderr():
             return importlib.import_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        require_mistake(error)
         if isinstance(error, ModuleNotFoundError) and error.name == module:
             raise ContractDeclarationError(f"{shown(file_of(module))} is missing; write it") from None
         raise ContractDeclarationError(f"{place(error) or shown(file_of(module))}: {in_words(error)}") from error
+
+
+def require_mistake(error: BaseException) -> None:
+    """Raise the error again unless a dataset's code made it."""
+    if not is_mistake(error):
+        raise error
+
+
+def is_mistake(error: BaseException) -> bool:
+    """Whether a dataset's code raised it; Ctrl-C comes at any instruction but a raise."""
+    if isinstance(error, Exception | SystemExit):
+        return True
+    last = error.__traceback__
+    while last and last.tb_next:
+        last = last.tb_next
+    code = last and last.tb_frame.f_code
+    return bool(code and is_own(code.co_filename) and code.co_code[last.tb_lasti] == opmap["RAISE_VARARGS"])  # type: ignore[union-attr]
 
 
 @contextmanager
@@ -76,9 +96,10 @@ def blamed(function: str, columns: Sequence[str] = ()) -> Iterator[None]:
     """Turn a mistake of the dataset's own code into a ContractDeclarationError with file and line."""
     try:
         yield
-    except Exception as error:
+    except BaseException as error:
         analysis = type(error).__name__ == "AnalysisException"
-        if not (analysis or isinstance(error, MISTAKES)) or not (where := place(error)):
+        ends_python = not isinstance(error, Exception) and is_mistake(error)
+        if not (analysis or ends_python or isinstance(error, MISTAKES)) or not (where := place(error)):
             raise
         words = _analysis(error, columns) if analysis else in_words(error)
         raise ContractDeclarationError(f"{where}: {function}: {words}") from error
@@ -102,7 +123,7 @@ def _analysis(error: Any, columns: Sequence[str]) -> str:
 
 def in_words(error: BaseException) -> str:
     """What a mistake is, without Python's own words where we have better ones."""
-    text = str(error)
+    text = _message(error)
     if isinstance(error, ContractDeclarationError):
         return text
     if isinstance(error, SystemExit):
@@ -114,7 +135,15 @@ def in_words(error: BaseException) -> str:
         return f"{match[1]} has no argument {match[2]!r}{did_you_mean(match[2], known)}; it has {', '.join(known)}"
     if match := _MISSING_ARGUMENT.search(text):
         return f"{match[1]} needs {match[2]}; add it"
-    return f"{type(error).__name__}: {' '.join(text.split())}"
+    return ": ".join(filter(None, [type(error).__name__, printable(" ".join(text.split()))]))
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException as another:
+        require_mistake(another)
+        return ""
 
 
 def _arguments(name: str) -> list[str]:

@@ -82,6 +82,16 @@ def parsed(file: Path) -> ast.Module:
         raise ContractDeclarationError(f"{place}: {faults.in_words(error)}") from error
 
 
+def imports_of_spark(file: Path) -> list[int]:
+    """The lines of a module that import PySpark as soon as it is imported."""
+    statements = [node for node in parsed(file).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return [node.lineno for node in statements if "pyspark" in {name.partition(".")[0] for name in _modules(node)}]
+
+
+def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+
+
 def _prefix(module: Path, file: Path) -> str:
     if module == file:
         return ""

@@ -61,7 +61,7 @@ def require_tuples(declared: Any, subject: str) -> None:
     """Raise where a tuple is expected and something else is declared: ("id") is a string, not a tuple."""
     for field in fields(declared):
         value = getattr(declared, field.name)
-        if str(field.type).startswith("tuple["):
+        if str(field.type).startswith("tuple[") and str(field.type).endswith(", ...]"):
             shown = f"({value!r},)" if isinstance(value, str) else "(..., ...)"
             fault = f"{subject}: {field.name} is a {type(value).__name__}; expected a tuple: {field.name}={shown}"
             require(isinstance(value, tuple | list), fault)

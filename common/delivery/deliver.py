@@ -25,7 +25,7 @@ def deliver(run: Run) -> Outcome:
     facts = _facts(run, table, view)
     if target.kind == "postgresql":
         return _to_warehouse(run, target, table, view, facts)
-    place = DayFolder(Path(target.path) / _name(table) / f"ds={run.ds}")
+    place = DayFolder(Path(target.path) / _name(table) / f"ds={run.ds}", target.keep_formulas)
     told = {name: facts[name] for name in ("source", "ds", "table_id", "version", "hash")}
     if not run.full_refresh and place.holds(told):
         return Outcome("nothing", {"rows": facts["rows"]})

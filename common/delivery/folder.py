@@ -17,6 +17,7 @@ SUCCESS, MANIFEST = "_SUCCESS", "manifest.json"
 @dataclass(frozen=True)
 class DayFolder:
     path: Path
+    keep_formulas: bool = False
 
     def holds(self, facts: dict[str, Any]) -> bool:
         """Whether these facts were delivered, whole."""
@@ -24,14 +25,16 @@ class DayFolder:
             stored = json.loads((self.path / MANIFEST).read_text())
         except (OSError, ValueError):
             return False
-        return (self.path / SUCCESS).exists() and facts.items() <= stored.items()
+        as_told = stored.get("keep_formulas", False) == self.keep_formulas
+        return as_told and (self.path / SUCCESS).exists() and facts.items() <= stored.items()
 
     def replace(self, view: View, ds: str, suffix: str, facts: dict[str, Any]) -> dict[str, int]:
         """While the files are replaced there is no `_SUCCESS`, so a killed delivery is not taken for a whole one."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             (self.path / SUCCESS).unlink(missing_ok=True)
-            exported = export_rows(view, self.path / f"rows{suffix}", {"ds": ds})
+            exported = export_rows(view, self.path / f"rows{suffix}", {"ds": ds}, guard=not self.keep_formulas)
+            facts = {**facts, "keep_formulas": self.keep_formulas}
             for other in {".parquet", ".csv"} - {suffix}:
                 (self.path / f"rows{other}").unlink(missing_ok=True)
             columns = {field.name: str(field.type) for field in view.stored.schema}

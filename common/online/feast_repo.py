@@ -30,6 +30,7 @@ from common.online.feast_templates import DEFINITIONS, ENTITY, FIELD, GENERATED,
 from common.online.serving import DAYS
 from common.printable import printable
 from common.runtime.command_line import CommandLine
+from common.runtime.locations import out_folder
 from common.runtime.settings import ROOT, load_settings
 
 # A row of ds holds what was known at the end of ds. An earlier timestamp would leak the future.
@@ -165,7 +166,7 @@ def main() -> None:
     parser = CommandLine(prog="python -m common.online.feast_repo", description=__doc__)
     parser.with_help(".venv/bin/python -m common.online.feast_repo --out data/feast")
     parser.add_argument("--lake", help="where the tables are (default: as in conf/local.yml)")
-    parser.add_argument("--out", type=Path, required=True, help="the folder to write the repository to")
+    parser.add_argument("--out", type=out_folder, required=True, help="the folder to write the repository to")
     arguments = parser.parse_args()
     every = [datasets.load(name).contract for name in datasets.names()]
     contracts = [contract for contract in every if contract.every == DAY]

@@ -13,57 +13,22 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
-from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from common.contracts import datasets
-from common.days import FORM, FORMS, HOUR, begun_days
 from common.errors import PipelineError, SourceMissingError, UsageError, advice, has_started
 from common.lake.reach import explaining
 from common.orchestration import interruption
 from common.orchestration.chain import check_declarations, missed, run_chain
 from common.orchestration.job import ChainStep, Job, Line, describe, run_day, run_together
 from common.orchestration.json_line import side_by_side, summary
+from common.orchestration.options import asked, chain_parser, parser
 from common.runtime import jvm
 from common.runtime.code_version import day_fingerprint
-from common.runtime.command_line import CommandLine
-from common.runtime.locations import resolve
 from common.runtime.log_output import listen
 from common.runtime.run import Run
 from common.runtime.settings import load_settings
 from common.telemetry import receivers
 from common.telemetry.report import Report
-
-
-def parser(
-    job: str, day: str = "--ds", example: str = "", usual_day: str | None = None, **dataset: Any
-) -> argparse.ArgumentParser:
-    """Its description is the docstring of the program that runs; `example` is an option to show in the examples."""
-    arguments = CommandLine(prog=f"jobs/{job}.py", description=sys.modules["__main__"].__doc__)
-    words = f".venv/bin/spark-submit jobs/{job}.py --dataset {_some_dataset()} {example}".strip()
-    arguments.with_help(f"{words} {day} 2026-01-05", f"{words} {day} 2026-01-05..2026-01-06")
-    arguments.add_argument("--dataset", required=True, help="the dataset: a folder name in jobs/datasets", **dataset)
-    arguments.add_argument(
-        day,
-        dest="ds",
-        required=usual_day is None,
-        default=usual_day,
-        help=f"the logical day: {FORM}; of an hourly one {FORMS[HOUR]}",
-    )
-    arguments.add_argument("--lake", help="root folder or URL of the tables (default: $LAKE, then conf/<env>.yml)")
-    arguments.add_argument("--landing", help="root folder of the source files (default: $LANDING, then conf/<env>.yml)")
-    arguments.add_argument("--env", default="local", help="read the settings in conf/<env>.yml (default: local)")
-    arguments.add_argument("--full-refresh", action="store_true", help="recompute days that are already up to date")
-    arguments.add_argument("--long-range", action="store_true", help="allow a range of more than a year")
-    return arguments
-
-
-def _some_dataset() -> str:
-    """For the examples; what is wrong with the datasets is reported when the command runs."""
-    try:
-        return datasets.names()[0]
-    except (UsageError, IndexError):
-        return "NAME"
 
 
 def run_job(job: Job, arguments: argparse.ArgumentParser | None = None, argv: list[str] | None = None) -> NoReturn:
@@ -111,7 +76,7 @@ def run_chain_job(steps: list[ChainStep], argv: list[str] | None = None) -> NoRe
             futures = {name: chains.submit(run_chain, steps, runs, workers) for name, runs in plans.items()}
         return side_by_side({name: summary(options["ds"], future.result()) for name, future in futures.items()})
 
-    _run_and_exit("backfill", work, parser("backfill", nargs="+"), argv)
+    _run_and_exit("backfill", work, chain_parser(), argv)
 
 
 def _run_and_exit(
@@ -174,19 +139,13 @@ def _print_and_exit(code: int, line: Line, output: TextIO) -> NoReturn:
 def plan(job: str, arguments: dict[str, Any]) -> list[Run]:
     """Return one run per day from the parsed arguments, without reading or writing the lake."""
     options = dict(arguments)
-    roots = {name: _absolute(name, options.pop(name)) for name in ("lake", "landing")}
-    settings = load_settings(options.pop("env"), **roots)
-    dataset = datasets.load(options.pop("dataset"))
-    days = begun_days(options.pop("ds"), options.pop("long_range"), dataset.contract.every)
+    request = asked(options)
+    settings, dataset, days = load_settings(request.env, **request.roots), request.dataset, request.days
     # A job that computes rows has imported Spark already; the others do not pay for it.
     dataset.require_sound(with_spark="pyspark" in sys.modules)
     full_refresh = options.pop("full_refresh")
     run_id, code = uuid.uuid4().hex, day_fingerprint(dataset)
     return [Run(job, dataset, day, settings, run_id, code, full_refresh, options) for day in days]
-
-
-def _absolute(name: str, path: str | None) -> str | None:
-    return path if path is None else resolve(f"--{name}", path, Path.cwd())
 
 
 def _run_in_range(job: Job, run: Run, single: bool) -> Line:

@@ -5,6 +5,7 @@ It is for people: the tables' commits say what ran. Losing the log loses message
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,7 @@ def results_place(lake: str, dataset: str, table: str, ds: object) -> str:
 def days_run(lake: str, dataset: str, job: str) -> list[date]:
     """Return the days on which the job has run, successfully or not."""
     names = [file.base_name for file in list_files(f"{lake}/{FOLDER}/{dataset}/{job}")]
-    return [from_text(name.removesuffix(".json")) for name in names if name.endswith(".json")]
+    return [from_text(name.removesuffix(".json")) for name in names if _is_ours(name)]
 
 
 def recent(lake: str, dataset: str, job: str, count: int) -> list[RunRecord]:
@@ -74,17 +75,47 @@ def records_of(lake: str, dataset: str) -> dict[tuple[str, str], RunRecord]:
     base = f"{lake}/{FOLDER}/{dataset}"
     for file in list_files(base, recursive=True):
         job, name = file.path.split("/")[-2:]
-        if name.endswith(".json"):
+        if _is_ours(name):
             records[(name.removesuffix(".json"), job)] = _record(read_json(f"{base}/{job}/{name}") or {})
     return records
 
 
+def _is_ours(name: str) -> bool:
+    """Whether a file is a period's; what anybody else puts there is no record."""
+    try:
+        return name == f"{from_text(name.removesuffix('.json'))}.json"
+    except ValueError:
+        return False
+
+
 def _record(content: dict[str, Any]) -> RunRecord:
+    """Parts that nobody can have written so are as lost as a file that is damaged."""
+    line, at, failure = (content.get(name) for name in ("line", "at", "failure"))
+    told = isinstance(failure, dict) and isinstance(failure.get("message"), str)
     return RunRecord(
-        content.get("line", {}),
-        content.get("at", ""),
-        content.get("failure"),
+        line if isinstance(line, dict) and _is_line(line) else {},
+        at if isinstance(at, str) and _is_moment(at) else "",
+        failure if told else None,
     )
+
+
+def _is_line(line: dict[str, Any]) -> bool:
+    numbers = [line.get("seconds", 0), *(_values(line.get(name, {})) for name in ("counts", "written"))]
+    flat = [each for part in numbers for each in (part if isinstance(part, list) else [part])]
+    return all(isinstance(each, int | float) and math.isfinite(each) for each in flat) and all(
+        isinstance(each, dict) for each in line.get("warnings") or []
+    )
+
+
+def _values(numbers: Any) -> list[Any]:
+    return [*numbers.values()] if isinstance(numbers, dict) else [None]
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text) is not None
+    except ValueError:
+        return False
 
 
 def _path(run: Run) -> str:

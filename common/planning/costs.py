@@ -29,7 +29,7 @@ class PastCosts:
         run = self._logs.run
         records = run_log.recent(run.settings.lake, run.contract.name, step, RECENT)
         lines = [record.line for record in records if record.line.get("outcome") in ("done", "empty")]
-        return median_high([float(line["seconds"]) for line in lines]) if lines else None
+        return median_high([float(line.get("seconds", 0)) for line in lines]) if lines else None
 
     def bytes(self, step: PlannedStep) -> int | None:
         """The bytes of the day's files, or of a usual day's: at most so much is written."""

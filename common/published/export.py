@@ -20,7 +20,7 @@ from common.published.view import Selection, View
 
 FORMATS = (".parquet", ".csv", ".arrow")
 # How a text starts that a spreadsheet takes for a formula.
-FORMULA = r"\A([=+\-@\t\r])"
+FORMULA = r"\A([=+\-@\t\r\n＝＋－＠])"
 
 
 @dataclass(frozen=True)

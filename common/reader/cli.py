@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         "--keep-formulas",
         action="store_true",
         help="in a .csv, leave text as it is that a spreadsheet would run as a formula (it starts with = + - @, a tab or a "
-        "carriage return); by default it gets a ' in front; numbers are never changed",
+        "line break); by default it gets a ' in front; numbers are never changed",
     )
     subparser = command("diff", commands.diff, "show what changed between two versions")
     subparser.add_argument("table", metavar="TABLE")

@@ -18,6 +18,7 @@ from common.contracts import datasets, faults, source_code
 from common.contracts.contract import Contract
 from common.errors import ContractDeclarationError, UsageError, collecting, exit_on_error
 from common.names import did_you_mean
+from common.printable import printable
 from common.runtime.command_line import CommandLine
 
 _PLACE = re.compile(r"(.+?):(\d+): ")
@@ -27,6 +28,7 @@ def faults_of(name: str) -> list[str]:
     """What is wrong with the code of a dataset, in the order of its files and lines."""
     if name not in datasets.names():
         raise UsageError(f"dataset {name!r} is unknown{did_you_mean(name, datasets.names())}; see jobs/datasets")
+    datasets.require_folder_name(name)
     found: list[str] = []
 
     def note(message: str) -> None:
@@ -36,7 +38,8 @@ def faults_of(name: str) -> list[str]:
     def attempt(part: Callable[[], Any]) -> None:
         try:
             part()
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            faults.require_mistake(error)
             where, words = faults.place(error), faults.in_words(error)
             if not _follows_from(found, error, where):
                 note(f"{where}: {words}" if where else words)
@@ -82,6 +85,11 @@ def _check_contract(name: str, collect: Callable[[str], None]) -> None:
     with faults.prints_to_stderr():
         exec(compile(tree, str(file), "exec"), module.__dict__)  # noqa: S102
     declared = faults.attribute(module, "CONTRACT")
+    for path in source_code.modules_of(file):
+        for line in source_code.imports_of_spark(path)[:1]:
+            collect(
+                f"{faults.shown(path)}:{line}: a contract is read where there is no Spark; import pyspark in transforms.py"
+            )
     if not isinstance(declared, Contract):
         collect(f"{faults.shown(file)}: CONTRACT is a {type(declared).__name__}; expected a Contract")
         return
@@ -91,7 +99,9 @@ def _check_contract(name: str, collect: Callable[[str], None]) -> None:
 
 def _check_training(name: str) -> None:
     if faults.file_of(f"{faults.PACKAGE}.{name}.training").exists():
-        faults.attribute(faults.imported(f"{faults.PACKAGE}.{name}.training"), "TRAINING_SETS")
+        from common.training.training_set import training_sets  # NumPy and Arrow, which others do not need
+
+        training_sets(f"{faults.PACKAGE}.{name}")
 
 
 def _declarations(tree: ast.Module) -> dict[str, Any]:
@@ -141,7 +151,10 @@ def main() -> None:
     parser.add_argument("datasets", nargs="*", metavar="DATASET", help="folders in jobs/datasets (default: all)")
     found = {name: faults_of(name) for name in parser.parse_args().datasets or datasets.names()}
     for name, wrong in found.items():
-        print("\n".join(wrong) if wrong else f"{name}: nothing wrong", file=sys.stderr if wrong else sys.stdout)
+        print(
+            "\n".join(map(printable, wrong)) if wrong else f"{name}: nothing wrong",
+            file=sys.stderr if wrong else sys.stdout,
+        )
     sys.exit(UsageError.exit_code if any(found.values()) else 0)
 
 

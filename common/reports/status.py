@@ -16,7 +16,7 @@ from common.errors import exit_on_error
 from common.orchestration import run_log, stages, staleness
 from common.orchestration.day_counts import SHOWN, day_count
 from common.orchestration.run_log import RunRecord
-from common.printable import printable
+from common.printable import is_text, printable
 from common.runtime.command_line import CommandLine
 from common.runtime.settings import load_settings
 from common.sources.opening import open_period
@@ -69,6 +69,8 @@ class DayStatus:
 
 def day_statuses(lake: str, dataset: str) -> list[DayStatus]:
     by_day: dict[str, dict[str, RunRecord]] = {}
+    if not is_text(dataset):  # a folder of that name can't be declared, nor looked up
+        return []
     for (ds, job), record in run_log.records_of(lake, dataset).items():
         if job in STEPS:
             by_day.setdefault(ds, {})[job] = record
@@ -153,7 +155,7 @@ def main() -> None:
     for name in [arguments.dataset] if arguments.dataset else datasets.names():
         days = day_statuses(lake, name)
         if days:
-            console.print(name, style="italic", markup=False)
+            console.print(printable(name), style="italic", markup=False)
             for part in status_parts(days, not arguments.short, console.width):
                 console.print(part)
             if changed := changed_since(settings.landing, name, days):
@@ -164,7 +166,7 @@ def main() -> None:
                 console.print(f"No longer up to date, run again: {', '.join(map(str, stale))}", style="yellow")
             console.print()
         else:
-            console.print(f"{name}: nothing has run yet in {printable(lake)}", markup=False)
+            console.print(f"{printable(name)}: nothing has run yet in {printable(lake)}", markup=False)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+from argparse import ArgumentTypeError
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from common.runtime.object_store import canonical
 REMOTE = ("s3", "s3a", "abfs", "abfss", "hdfs")
 FORMS = "a folder, or a URI such as file:///path or s3://bucket/path"
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?|[0-9a-f.]*:[0-9a-f:.]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?(.*)", re.DOTALL)
 
 
@@ -22,6 +24,8 @@ def resolve(name: str, uri: str, base: Path) -> str:
     uri = canonical(uri.strip())
     if not uri or "\0" in uri:
         raise _refused(name, uri, "names nothing")
+    if _CONTROL.search(uri):
+        raise _refused(name, uri, "holds control characters, which no table can have in its path")
     if not is_text(uri):
         raise _refused(name, uri, "holds bytes that are not UTF-8")
     scheme = _SCHEME.fullmatch(uri)
@@ -32,6 +36,13 @@ def resolve(name: str, uri: str, base: Path) -> str:
     path = Path(scheme[3]) if scheme else base / _expanded(name, uri)
     _require_folder(name, uri, path)
     return uri if scheme else str(path)
+
+
+def out_folder(text: str) -> Path:
+    """The type of --out: a folder on this machine, which may not be there yet."""
+    if _SCHEME.fullmatch(text) or not text.strip():
+        raise ArgumentTypeError(f"{text!r} is no folder of this machine")
+    return Path.cwd() / resolve("--out", text, Path.cwd())
 
 
 def require_present(name: str, uri: str) -> None:

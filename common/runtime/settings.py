@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -17,11 +15,13 @@ from pydantic_settings import (
 )
 
 from common.errors import UsageError
-from common.names import did_you_mean
+from common.runtime.environments import CONF, ROOT, environments, require_environment
 from common.runtime.locations import resolve
 
-ROOT = Path(__file__).resolve().parents[2]
-CONF = ROOT / "conf"
+__all__ = ["CONF", "ROOT", "Delivery", "Settings", "Standalone", "Telemetry", "environments", "load_settings"]
+
+# What a person can mean; beyond it, times overflow.
+DAY_SECONDS, LONGEST_DAYS = 86_400, 36_500
 
 
 class Standalone(BaseModel):
@@ -77,7 +77,12 @@ class Delivery(BaseModel):
     schema_name: str = Field(
         default="public", min_length=1, alias="schema", description="Schema of the database's tables"
     )
-    seconds: int = Field(default=300, gt=0, description="How long one statement of the database may take")
+    keep_formulas: bool = Field(
+        default=False, description="Of csv: leave text that a spreadsheet would run; otherwise it gets a ' in front"
+    )
+    seconds: int = Field(
+        default=300, gt=0, le=DAY_SECONDS, description="How long one statement of the database may take"
+    )
 
     @model_validator(mode="after")
     def _has_a_place(self) -> Self:
@@ -93,9 +98,15 @@ class Settings(BaseSettings):
     lake: str = Field(description="Where the tables are: a path (relative to the project's folder) or a URI")
     landing: str = Field(description="Where the sources leave their files")
     online: str = Field(repr=False, description="The online store: sqlite:///path, redis://… or postgresql://…")
-    lock_wait_seconds: float = Field(ge=0, description="How long to wait for another run of the same table and day")
-    large_file_mb: int = Field(gt=0, description="compact packs smaller files than this, up to about this size")
-    keep_results_days: int = Field(gt=0, description="How long the log of runs and the verdicts of the gate are kept")
+    lock_wait_seconds: float = Field(
+        ge=0, le=DAY_SECONDS, description="How long to wait for another run of the same table and day"
+    )
+    large_file_mb: int = Field(
+        gt=0, le=1_000_000, description="compact packs smaller files than this, up to about this size"
+    )
+    keep_results_days: int = Field(
+        gt=0, le=LONGEST_DAYS, description="How long the log of runs and the verdicts of the gate are kept"
+    )
     secret_file: str | None = Field(default=None, description="Holds the secret that a standalone cluster shares")
     standalone: Standalone | None = None
     telemetry: Telemetry = Telemetry()
@@ -117,10 +128,6 @@ class Settings(BaseSettings):
         return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=yaml_file)
 
 
-def environments() -> list[str]:
-    return sorted(path.stem for path in CONF.glob("*.yml"))
-
-
 def problems(error: ValidationError) -> str:
     """Each wrong field and its problem, without values: one may be a secret."""
     found = error.errors(include_input=False)
@@ -128,9 +135,7 @@ def problems(error: ValidationError) -> str:
 
 
 def load_settings(env: str, **flags: str | None) -> Settings:
-    if not re.fullmatch(r"[a-z][a-z0-9_-]*", env) or env not in environments():
-        known = environments()
-        raise UsageError(f"--env {env!r} is not known; expected one of: {', '.join(known)}{did_you_mean(env, known)}")
+    require_environment(env)
     overrides: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
     try:
         settings = Settings(env=env, **overrides)

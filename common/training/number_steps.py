@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,15 +61,12 @@ class Clip(NumberStep):
     quantiles: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         bounds = [bound for bound in (self.low, self.high) if bound is not None]
         require(bool(bounds or self.quantiles), f"{self.name}: neither bounds nor quantiles; declare one")
         require(
             not (bounds and self.quantiles),
             f"{self.name}: both bounds {bounds} and quantiles {self.quantiles}; declare one",
-        )
-        require(
-            all(math.isfinite(bound) for bound in bounds),
-            f"{self.name}: bounds {bounds} are not finite; expected finite numbers",
         )
         require(bounds == sorted(bounds), f"{self.name}: low {self.low} is above high {self.high}; swap them")
         low, high = self.quantiles or (0, 1)
@@ -97,11 +93,11 @@ class Ratio(Step):
     zero: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(
             self.numerator != self.divisor,
             f"{self.name}: {self.numerator} is both numerator and divisor; name two columns",
         )
-        require(math.isfinite(self.zero), f"{self.name}: zero {self.zero} is not finite")
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
+from common.contracts.field_types import require_types
+from common.contracts.wording import require_tuples
 from common.errors import ContractViolationError
 
 Columns = dict[str, Any]  # Arrow arrays or chunked arrays by name, in order
@@ -35,6 +37,10 @@ ADDED = {"added": True}
 @dataclass(frozen=True)
 class Step:
     """Learns parameters from the train split, and transforms any rows with them."""
+
+    def __post_init__(self) -> None:
+        require_types(self, type(self).__name__)
+        require_tuples(self, type(self).__name__)
 
     @property
     def declared(self) -> dict[str, Any]:

@@ -39,10 +39,7 @@ class Impute(InPlaceStep):
     fallback: Literal["median", "mean", "missing"] = field(default="median", kw_only=True, metadata=step_base.ADDED)
 
     def __post_init__(self) -> None:
-        require(
-            self.by in ("median", "mean", "constant"),
-            f"{self.name}: by {self.by!r} is unknown; expected median, mean or constant",
-        )
+        super().__post_init__()
         require(
             (self.by == "constant") == (self.value is not None),
             f"{self.name}: by {self.by!r} with value {self.value}; expected a value for by='constant' alone",
@@ -51,8 +48,6 @@ class Impute(InPlaceStep):
             not (self.by == "constant" and self.group),
             f"{self.name}: by constant and by group {self.group}; declare one of them",
         )
-        known = self.fallback in ("median", "mean", "missing")
-        require(known, f"{self.name}: fallback {self.fallback!r} is unknown; expected median, mean or missing")
         require(
             self.fallback == "median" or self.group is not None,
             f"{self.name}: fallback {self.fallback} is for groups, but no group is declared; declare one",
@@ -112,11 +107,6 @@ class OneHot(ColumnStep):
     drop_first: bool = True
     unseen: Literal["zeros", "error"] = "zeros"
 
-    def __post_init__(self) -> None:
-        require(
-            self.unseen in ("zeros", "error"), f"{self.name}: unseen {self.unseen} is unknown; expected zeros or error"
-        )
-
     @property
     def removes(self) -> tuple[str, ...]:
         return (self.column,)
@@ -147,6 +137,7 @@ class Ordinal(InPlaceStep):
     unseen: int = -1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         twice = step_base.repeated(self.order or ())
         require(self.order != (), f"{self.name}: the order is empty")
         require(not twice, f"{self.name}: {twice} appear twice in the order {self.order}")
@@ -170,6 +161,7 @@ class DateParts(ColumnStep):
     parts: tuple[str, ...] = PARTS
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         unknown, twice = [part for part in self.parts if part not in PARTS], step_base.repeated(self.parts)
         require(bool(self.parts), f"{self.name}: no parts")
         require(not unknown, f"{self.name}: parts {unknown} are not among {', '.join(PARTS)}")
@@ -193,7 +185,7 @@ class Drop(Step):
     columns: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        require(not isinstance(self.columns, str), f"Drop: {self.columns} is a string; expected a tuple of names")
+        super().__post_init__()
         require(bool(self.columns), "Drop: no columns")
 
     @property

@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 
 from common.contracts import faults
 from common.contracts.datasets import Dataset
+from common.contracts.field_types import require_types, short
+from common.contracts.wording import require_tuples
 from common.days import EARLIEST
-from common.errors import UsageError, require
+from common.errors import ContractDeclarationError, UsageError, require
 from common.names import LONGEST_NAME, NAME, did_you_mean
 from common.training.step_base import Step
 
@@ -30,6 +33,9 @@ class Snapshot:
     table: str
     label: str
 
+    def __post_init__(self) -> None:
+        require_types(self, "snapshot")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
@@ -38,6 +44,9 @@ class Labels:
     entity: str
     time: str
     label: str
+
+    def __post_init__(self) -> None:
+        require_types(self, "labels")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +63,8 @@ class From:
     max_age_days: int | None = None
 
     def __post_init__(self) -> None:
+        require_types(self, f"features of {self.table}")
+        require_tuples(self, f"features of {self.table}")
         require(
             self.gap_hours >= 0, f"features of {self.table}: gap_hours {self.gap_hours} would look ahead of the label"
         )
@@ -83,6 +94,7 @@ class Split:
     shares: tuple[float, float, float] = (0.8, 0.1, 0.1)
 
     def __post_init__(self) -> None:
+        require_types(self, "split")
         require(
             self.by_time or self.seed is not None, "split: neither days nor a seed is declared; declare one or both"
         )
@@ -96,7 +108,8 @@ class Split:
                 self.train_until <= self.val_until,
                 f"split: train_until {ends[0]} is after val_until {ends[1]}; swap them",
             )
-        require(abs(sum(self.shares) - 1) < 1e-9, f"split: shares {self.shares} do not add up to 1; correct them")
+        adds_up = abs(sum(self.shares) - 1) < 1e-9 and min(self.shares) >= 0
+        require(adds_up, f"split: shares {self.shares} do not add up to 1, each at least 0; correct them")
 
     @property
     def by_time(self) -> bool:
@@ -116,6 +129,8 @@ class TrainingSet:
 
     def __post_init__(self) -> None:
         subject = f"training set {self.name!r}"
+        require_types(self, subject)
+        require_tuples(self, subject)
         require(
             bool(NAME.fullmatch(self.name)),
             f"{subject}: expected a name of lower-case letters, digits and _; rename it",
@@ -156,15 +171,31 @@ class TrainingSet:
 
 def declared_training_set(dataset: Dataset, name: str) -> TrainingSet:
     """Return a training set declared in the dataset's training.py."""
-    declared = {training_set.name: training_set for training_set in _declared(dataset.package)}
+    declared = {training_set.name: training_set for training_set in training_sets(dataset.package)}
     if name not in declared:
         hint, known = did_you_mean(name, declared), ", ".join(declared) or "none"
         raise UsageError(f"{dataset.contract.name} declares no training set {name!r}{hint}; expected one of: {known}")
     return declared[name]
 
 
-def _declared(package: str) -> tuple[TrainingSet, ...]:
+def training_sets(package: str) -> tuple[TrainingSet, ...]:
+    """All that the training.py of a dataset's package declares."""
     if not importlib.util.find_spec(f"{package}.training"):
         return ()
-    training_sets: tuple[TrainingSet, ...] = faults.attribute(faults.imported(f"{package}.training"), "TRAINING_SETS")
-    return training_sets
+    module = faults.imported(f"{package}.training")
+    declared = faults.attribute(module, "TRAINING_SETS")
+    if fault := _fault_of(declared):
+        raise ContractDeclarationError(f"{faults.shown(Path(str(module.__file__)))}: TRAINING_SETS {fault}")
+    found: tuple[TrainingSet, ...] = tuple(declared)
+    return found
+
+
+def _fault_of(declared: object) -> str:
+    if not isinstance(declared, tuple | list):
+        return f"is {short(declared)}; expected a tuple of TrainingSet(...)"
+    if others := [each for each in declared if not isinstance(each, TrainingSet)]:
+        return f"holds {short(others[0])}; expected TrainingSet(...)"
+    names = [each.name for each in declared]
+    if twice := [name for name in names if names.count(name) > 1]:
+        return f"holds two of the name {twice[0]!r}; rename one"
+    return ""

@@ -23,6 +23,7 @@ from pydantic import ValidationError
 
 from dags import alerts
 from dags.alerts import Alert, Email, Receivers, tell
+from dags.chat_text import RECEIVERS, SWITCHES
 from tests.support.receivers import Post, dripping, listening, silent, web
 
 ALERT = Alert(
@@ -110,24 +111,51 @@ def test_a_webhook_gets_the_alert_as_text_and_as_fields(tmp_path: Path, monkeypa
         "http://127.0.0.1:8080/dags/purchases",
     ]
     (logged,) = lines(tmp_path)
-    assert said == {name: value for name, value in logged.items() if name != "at"}
+    assert said == {**{name: value for name, value in logged.items() if name != "at"}, **SWITCHES["slack"]}
 
 
 HOSTILE = Alert(
-    "warning", "daily", "", "2026-01-05", "<!channel> <http://evil|click> & @here \x1b[2J\u202e\x9b", dataset="<b>"
+    "warning",
+    "daily",
+    "",
+    "2026-01-05",
+    "<!channel> <http://evil|click> [x](http://e) & @here *b* _i_ `c`\n# h \x1b[2J\u202e\x9b",
+    dataset="<b>",
+    link="http://here/dags/daily",
 )
+SHOWN = {
+    "slack": "warning: &lt;b&gt; 2026-01-05: &lt;!channel&gt; &lt;http:\u200b//evil|click&gt; [x](http:\u200b//e) &amp; "
+    "@\u200bhere *b* _i_ `c`\n# h \\x1b[2J\\u202e\\x9b\nhttp://here/dags/daily",
+    "markdown": "warning: &lt;b&gt; 2026\\-01\\-05: &lt;\\!channel&gt; &lt;http:\u200b//evil\\|click&gt; "
+    "\\[x\\]\\(http:\u200b//e\\) &amp; @\u200bhere \\*b\\* \\_i\\_ \\`c\\`\n\n\\# h "
+    "\\\\x1b\\[2J\\\\u202e\\\\x9b\nhttp://here/dags/daily",
+    "plain": "warning: <b> 2026-01-05: <!channel> <http://evil|click> [x](http://e) & @here *b* _i_ `c`\n# h "
+    "\\x1b[2J\\u202e\\x9b\nhttp://here/dags/daily",
+}
 
 
-def test_a_webhook_gets_text_without_markup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("who", RECEIVERS)
+def test_a_webhook_gets_text_without_markup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: str) -> None:
     with web() as receiver:
         monkeypatch.setenv("ALERT_WEBHOOK", receiver.url)
-        tell(HOSTILE, receivers(tmp_path, webhook=True))
+        tell(HOSTILE, receivers(tmp_path, webhook=True, webhook_text=who))
     ((_, _, said),) = receiver.heard
-    assert said["text"] == (
-        "warning: &lt;b&gt; 2026-01-05: &lt;!channel&gt; &lt;http://evil|click&gt; &amp; @\u200bhere "
-        r"\x1b[2J\u202e\x9b"
-    )
+    assert said["text"] == SHOWN[who]
     assert said["message"] == HOSTILE.message, "fields are data, not text"
+    assert (said.get("mrkdwn"), said.get("parse")) == ((False, "none") if who == "slack" else (None, None))
+
+
+@pytest.mark.parametrize("who", RECEIVERS)
+def test_no_alert_is_too_long_for_a_receiver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: str) -> None:
+    long = Alert("failed", "daily", "", "2026-01-05", "<" * 100_000, facts={"failed": ["*" * 100_000], "rules": 1})
+    with web() as receiver:
+        monkeypatch.setenv("ALERT_WEBHOOK", receiver.url)
+        tell(long, receivers(tmp_path, webhook=True, webhook_text=who))
+    ((_, _, said),) = receiver.heard
+    assert len(json.dumps(said)) < 28_000
+    assert (len(said["message"]), said["facts"]["rules"]) == (5000, 1)
+    (logged,) = lines(tmp_path)
+    assert logged["message"] == long.message, "the log has all of it"
 
 
 def test_the_log_of_alerts_is_private_and_safe_to_print(tmp_path: Path) -> None:

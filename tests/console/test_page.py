@@ -107,6 +107,26 @@ def test_no_value_leaves_the_data(console_page: Path) -> None:
     assert failure["rules"][0]["examples"] == ["200", EVIL]
 
 
+def test_no_text_turns_or_hides_what_stands_beside_it() -> None:
+    hostile = "a\u202eb\x1b[2J\u200bc\x00\nd"
+    facts = {hostile: [hostile, (hostile,), {"x": hostile}], "number": [float("nan"), float("inf"), 1.5, True, None, 3]}
+    found = json.loads(re.findall(r'id="data">(.*?)</script>', page.page_of(facts), re.S)[0])
+    escaped = "a\\u202eb\\x1b[2J\\u200bc\\x00\nd"
+    numbers = [None, None, 1.5, True, None, 3]
+    assert found == {escaped: [escaped, [escaped], {"x": escaped}], "number": numbers}
+
+
+def test_two_lakes_have_two_pages(alone: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, lake in (("one", alone.lake), ("other", str(tmp_path / "other one/lake"))):
+        monkeypatch.setenv("LAKE", lake)
+        monkeypatch.setattr(sys, "argv", ["console"])
+        page.main()
+        written = Path(lake).parent / "console/index.html"
+        states = dataset_of(written, "churn")["grid"]["states"]
+        assert bool(states) == (name == "one")
+        assert facts_of(written)["lake"] == lake
+
+
 def test_the_page_names_no_address(console_page: Path) -> None:
     text = console_page.read_text(encoding="utf-8")
     addresses = set(re.findall(r"https?://[^\s'\"`)]+", text)) - {"http://www.w3.org/2000/svg"}
@@ -190,7 +210,17 @@ def test_fitted_values_of_sensitive_columns_are_masked() -> None:
     manifest = {"name": "baseline", "version": 1, "created_at": "2026-01-03T00:00:00", "inputs": inputs}
     manifest |= {"counts": {}, "splits": {}, "fitted": json.dumps({"steps": steps})}
     (shown,) = training_pages.training_facts([manifest], frozenset({"city"}))
-    assert [fitted for _, _, fitted in shown["steps"]] == ["(masked)", '{"categories": ["Male"]}']
+    assert [fitted for _, _, fitted, _ in shown["steps"]] == ["(masked)", '{"categories": ["Male"]}']
+
+
+def test_a_fitted_step_says_what_becomes_of_missing_values() -> None:
+    steps = [{"step": name, "declared": {}, "fitted": {}} for name in ("Impute", "Theirs", "__doc__")]
+    manifest = {"name": "baseline", "version": 1, "created_at": "2026-01-03T00:00:00", "counts": {}, "splits": {}}
+    manifest |= {"inputs": {"days": [], "versions": {}}, "fitted": json.dumps({"steps": steps})}
+    (shown,) = training_pages.training_facts([manifest], frozenset())
+    words, *others = [words for *_, words in shown["steps"]]
+    assert "For a null group, or one without values in the train split, use the median of all rows" in words
+    assert others == ["", ""], "of a step of their own, and of a name that is none"
 
 
 def test_histogram_heights_are_densities() -> None:

@@ -11,8 +11,10 @@ import pytest
 from common.contracts import datasets
 from common.errors import UsageError
 from common.orchestration.cli import plan
+from common.reports import status
+from common.reports.check_dataset import faults_of
 from common.training.training_set import declared_training_set
-from tests.support.datasets import spoil
+from tests.support.datasets import datasets_in, spoil
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = {"ds": "2026-01-05", "long_range": False, "lake": None, "landing": None, "env": "local", "full_refresh": False}
@@ -109,3 +111,23 @@ def test_a_misspelled_column_in_derive_is_the_datasets_fault(visits: Path, spark
     assert str(raised.value) == (
         "visits/transforms.py:7: derive: column 'minuts' is unknown (did you mean minutes?); the rows have visit_id, minutes"
     )
+
+
+@pytest.mark.parametrize("name", ["x.y", "a b", "Upper", "1x", "\x1b[2J", "a\nb", "\udcff", "__init__", "a" * 64])
+def test_a_folder_of_another_form_of_name_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """Before anything of it is imported; the status of the others is shown."""
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "contract.py").write_text("raise KeyboardInterrupt\n")
+    monkeypatch.setenv("LAKE", str(tmp_path / "lake"))
+    with datasets_in(tmp_path):
+        for ask in (datasets.load, faults_of):
+            with pytest.raises(UsageError, match="a dataset's folder is named with lower-case letters, digits and _"):
+                ask(name)
+        monkeypatch.setattr(sys, "argv", ["status"])
+        status.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) >= 3
+    assert all(line.isprintable() for line in lines)

@@ -256,3 +256,13 @@ def test_a_folder_says_when_it_is_whole(tmp_path: Path, monkeypatch: pytest.Monk
         assert '"\'=1+1"' in (folder / "rows.csv").read_text()
     else:
         assert pq.ParquetFile(folder / "rows.parquet").read()["user_id"].to_pylist() == [1, 2]
+
+
+def test_a_csv_keeps_formulas_only_if_conf_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(tmp_path, ONE.replace("food", "=1+1"), TABLE)
+    rows = tmp_path / "out/churn_v1" / f"ds={DAY}" / "rows.csv"
+    for keep, shown, outcome in [(False, '"\'=1+1"', "done"), (True, '"=1+1"', "done"), (True, '"=1+1"', "nothing")]:
+        target = {"kind": "csv", "path": str(tmp_path / "out"), "keep_formulas": keep}
+        monkeypatch.setenv("DELIVERIES", json.dumps({"files": target}))
+        assert deliver_day(tmp_path, DAY, "files").outcome == outcome
+        assert shown in rows.read_text()

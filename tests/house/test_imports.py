@@ -20,9 +20,9 @@ ORDER = (
     ("telemetry",),
     ("orchestration", "sources", "clean"),
     ("features", "quality"),
-    ("published", "reports"),
+    ("published",),
     ("training", "maintenance", "planning"),
-    ("delivery", "online"),
+    ("delivery", "online", "reports"),
     ("reader", "console"),
 )
 LEVEL = {wing: level for level, wings in enumerate(ORDER) for wing in wings}

@@ -218,6 +218,8 @@ def test_a_date_that_can_be_read_in_two_ways_is_told(folder: Path, tmp_path: Pat
         ("orders", "a.csv", "id\n1\n".encode("utf-16"), "it holds NUL bytes, as UTF-16 does; convert it to UTF-8"),
         ("orders", "a.csv", WIDE.encode() + b"\n", "it has 40,000 columns; expected at most 5,000"),
         ("orders", "a.json", json.dumps(dict.fromkeys(WIDE.split(","), 1)).encode(), "it has 40,000 columns"),
+        ("orders", "a.jsonl", b'{"id": ' + b"[" * 5_000 + b"]" * 5_000 + b"}\n", "a value is nested too deep"),
+        ("orders", "a.csv", b"id,note,id, note\n1,x,2,y\n", "its header names ['id', 'note'] twice"),
     ],
 )
 def test_what_cannot_be_guessed_from_is_told(

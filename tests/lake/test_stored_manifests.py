@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import SourceMissingError
+from common.errors import PipelineError, SourceMissingError
 from common.lake.files import write_json
 from common.lake.training_manifests import manifest, manifests, place
 from tests.support.s3_server import lake_server
@@ -24,3 +24,14 @@ def test_every_version_that_was_built_is_found(tmp_path: Path, monkeypatch: pyte
         assert [found["version"] for found in manifests(LAKE, "set")] == [1, 2, 10]
         assert manifest(LAKE, "set")["version"] == 10
         assert manifest(LAKE, "set", 1)["version"] == 1
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [{"version": []}, {"version": "1"}, {"version": 1, "fitted": "{"}, {"version": 1, "inputs": 3}, {"name": "x"}],
+)
+def test_a_damaged_manifest_is_named(tmp_path: Path, damaged: dict[str, object]) -> None:
+    folder = place(str(tmp_path), "set", 1)
+    write_json(f"{folder}/manifest.json", damaged)
+    with pytest.raises(PipelineError, match=rf"{folder}/manifest.json is no manifest; bring it back"):
+        manifests(str(tmp_path), "set")

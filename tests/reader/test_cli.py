@@ -178,7 +178,7 @@ def test_no_text_in_a_csv_is_a_formula(lake: Path, capsys: Capture) -> None:
     assert pq.read_table(out.with_suffix(".parquet"))["favourite"].to_pylist() == ["=1+1", "a=1"]
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＠"])
 def test_a_text_that_starts_like_a_formula_is_guarded(start: str) -> None:
     rows = pa.table({"text": [f"{start}1", f"a{start}1", "", None], "number": [-1, -2, -3, -4]})
     guarded = without_formulas(rows)

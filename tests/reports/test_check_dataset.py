@@ -180,7 +180,7 @@ def test_what_a_contract_prints_is_not_on_stdout(visits: Path, capsys: pytest.Ca
 
 def test_a_fault_of_the_training_module_is_told(visits: Path) -> None:
     (visits / "training.py").write_text(
-        "from common.training.steps import Clip\n\nTRAINING_SETS = (Clip('a'), Clip('b'))\n"
+        "from common.training.steps import Clip\n\nSTEPS = (Clip('a'), Clip('b'))\nTRAINING_SETS = ()\n"
     )
     assert len(faults_of("visits")) == 2
 

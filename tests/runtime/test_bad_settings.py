@@ -13,11 +13,13 @@ import jobs.datasets
 from common.console import page
 from common.errors import UsageError
 from common.lake import pins, training_manifests
+from common.online import feast_repo
 from common.orchestration.cli import parser, run_job
 from common.reader import cli
 from common.reports import gx_docs, quarantine, status
 from common.runtime.locations import require_present
-from jobs.datasets.churn import baseline
+from jobs import new_dataset
+from jobs.datasets.churn import baseline, sample
 from jobs.ingest import INGEST
 from tests.support.published_tables import publish
 
@@ -41,6 +43,9 @@ PLACES = {
     "file:///etc/passwd": "is a file",
     "/etc/passwd/lake": "can't be used (Not a directory)",
     "x" * 300: "can't be used (File name too long)",
+    "la\x1b[2Jke": "holds control characters",
+    "la\nke": "holds control characters",
+    "s3://bucket/la\x7fke": "holds control characters",
     "lake\udcff": "bytes that are not UTF-8",
     "s3://bucket/\udcff": "bytes that are not UTF-8",
     "other\ufffd": "bytes that are not UTF-8",
@@ -104,7 +109,18 @@ def test_the_flags_of_a_job_are_checked(
     assert flag in refused(monkeypatch, capsys, main, *words, f"{flag}={place}")
 
 
-@pytest.mark.parametrize(("name", "value"), [("SPARK", "notjson"), ("SPARK", "[1]"), ("LOCK_WAIT_SECONDS", "soon")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SPARK", "notjson"),
+        ("SPARK", "[1]"),
+        ("LOCK_WAIT_SECONDS", "soon"),
+        ("LOCK_WAIT_SECONDS", "nan"),
+        ("LOCK_WAIT_SECONDS", "inf"),
+        ("KEEP_RESULTS_DAYS", "9" * 23),
+        ("LARGE_FILE_MB", "9" * 23),
+    ],
+)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_setting_of_another_form_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture, command: str, name: str, value: str
@@ -156,6 +172,38 @@ def test_a_day_in_the_future_is_refused_everywhere(
     monkeypatch.setenv("LAKE", str(tmp_path / "lake"))
     main, _ = COMMANDS[name]
     assert "2962-01-05 is in the future" in refused(monkeypatch, capsys, main, *words, f"--ds={ds}")
+
+
+OUT = {
+    "console": (page.main, []),
+    "feast": (feast_repo.main, []),
+    "sample": (lambda: sample.main("churn", sample.COLUMNS, sample.generate), ["--days=1", "--rows=1"]),
+    "new dataset": (new_dataset.main, ["orders", "--from=/nowhere.csv"]),
+}
+
+
+@pytest.mark.parametrize(
+    "place", ["", "  ", "s3://bucket/x", "javascript:x", "/etc/passwd", "/etc/passwd/x", "~nosuch/x", "x" * 300]
+)
+@pytest.mark.parametrize("name", OUT)
+def test_a_folder_to_write_to_must_be_able_to_be_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path, name: str, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    main, words = OUT[name]
+    line = refused(monkeypatch, capsys, main, *words, f"--out={place}")
+    assert repr(place.strip())[1:-1] in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_is_written_to_the_folder_where_one_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LAKE", str(tmp_path / "lake"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["console", "--out=."])
+    page.main()
+    assert (tmp_path / "index.html").exists()
 
 
 def test_the_reader_shows_an_error_escaped(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UsageError
-from common.runtime import settings
+from common.runtime import environments, settings
 from common.runtime.settings import load_settings
 
 
@@ -29,7 +29,8 @@ def test_wrong_settings_are_named_without_their_values(monkeypatch: pytest.Monke
     (tmp_path / "odd.yml").write_text(
         f"{conf}\nlok_wait: 1\nlarge_file_mb: hunter2\n".replace("large_file_mb: 16\n", "")
     )
-    monkeypatch.setattr(settings, "CONF", tmp_path)
+    for module in (settings, environments):
+        monkeypatch.setattr(module, "CONF", tmp_path)
     with pytest.raises(UsageError) as refused:
         load_settings("odd")
     assert "lok_wait" in str(refused.value)

@@ -413,20 +413,23 @@ def test_a_ratio_without_a_divisor_is_the_declared_value() -> None:
 # What is refused
 
 CONTRADICTIONS: list[tuple[Callable[[], Step], str]] = [
-    (lambda: Impute("x", by="most"), "by 'most' is unknown"),  # type: ignore[arg-type]
+    (lambda: Impute("x", by="most"), "by is 'most'; expected median, mean or constant"),  # type: ignore[arg-type]
     (lambda: Impute("x", by="mean", value=3), "by 'mean' with value 3"),
     (lambda: Impute("x", by="constant"), "by 'constant' with value None"),
     (lambda: Impute("x", by="constant", value=3, group="g"), "by constant and by group g"),
     (lambda: Impute("x", by="mean", fallback="mean"), "fallback mean is for groups"),
-    (lambda: Impute("x", by="mean", group="g", fallback="zero"), "fallback 'zero' is unknown"),  # type: ignore[arg-type]
+    (
+        lambda: Impute("x", by="mean", group="g", fallback="zero"),
+        "fallback is 'zero'; expected median, mean or missing",
+    ),  # type: ignore[arg-type]
     (lambda: Impute("x", by="mean", group="x"), "group x is the column it fills"),
     (lambda: Impute("x", by="mean", group="y", into="y"), "group y is the column it fills"),
     (lambda: Clip("x"), "neither bounds nor quantiles"),
     (lambda: Clip("x", low=0, quantiles=(0.1, 0.9)), r"both bounds \[0\] and quantiles"),
     (lambda: Clip("x", low=3, high=1), "low 3 is above high 1"),
-    (lambda: Clip("x", low=NAN), "not finite"),
+    (lambda: Clip("x", low=NAN), "low is nan; expected a number"),
     (lambda: Clip("x", quantiles=(0.9, 0.1)), "quantiles 0.9 and 0.1; expected"),
-    (lambda: OneHot("x", unseen="guess"), "unseen guess"),  # type: ignore[arg-type]
+    (lambda: OneHot("x", unseen="guess"), "unseen is 'guess'; expected zeros or error"),  # type: ignore[arg-type]
     (lambda: Ordinal("x", order=()), "the order is empty"),
     (lambda: Ordinal("x", order=("a", "b", "a")), r"\['a'\] appear twice"),
     (lambda: Ordinal("x", unseen=0), "unseen 0 could be a category's code"),
@@ -434,8 +437,8 @@ CONTRADICTIONS: list[tuple[Callable[[], Step], str]] = [
     (lambda: DateParts("x", parts=("hour",)), r"parts \['hour'\] are not among year"),
     (lambda: DateParts("x", parts=("day", "day")), r"\['day'\] appear twice"),
     (lambda: Ratio("r", "x", "x"), "x is both numerator and divisor; name two columns"),
-    (lambda: Ratio("r", "x", "y", zero=NAN), "zero nan is not finite"),
-    (lambda: Drop("abc"), "abc is a string"),  # type: ignore[arg-type]
+    (lambda: Ratio("r", "x", "y", zero=NAN), "zero is nan; expected a number"),
+    (lambda: Drop("abc"), r"columns is a str; expected a tuple: columns=\('abc',\)"),  # type: ignore[arg-type]
     (lambda: Drop(()), "no columns"),
 ]
 

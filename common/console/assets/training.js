@@ -18,7 +18,7 @@ function trainingPage(one) {
   return [
     h('div', {class: 'title'}, h('h1', {tabindex: '-1'}, one.name), h('p', {class: 'lead'}, one.description)),
     section('Splits', `v${newest.version}, built ${newest.at.replace('T', ' ')} UTC`, splitBar(newest.splits), table(['split', 'rows', 'content hash'], Object.entries(newest.splits).map(([name, [rows, hash]]) => [name, figure(rows), h('code', {}, hash)]), {numbers: [1], label: 'Splits'})),
-    section('Fitted steps', 'learned from the train split alone', one.steps.length ? table(['step', 'declared', 'fitted'], one.steps.map(([name, declared, fitted]) => [name, h('code', {}, declared), h('code', {}, fitted)]), {label: 'Fitted steps'}) : nothing('It has no steps.')),
+    section('Fitted steps', 'learned from the train split alone', one.steps.length ? table(['step', 'declared', 'fitted'], one.steps.map(([name, declared, fitted, words]) => [h('div', {}, name, h('p', {class: 'note'}, words)), h('code', {}, declared), h('code', {}, fitted)]), {label: 'Fitted steps'}) : nothing('It has no steps.')),
     section('Versions', many(one.versions.length, 'version'), table(['version', 'built', 'days', 'from', 'examples', 'pins', 'run'], one.versions.map((each) => [`v${each.version}`, each.at.replace('T', ' '), each.days.join(' to '), Object.entries(each.tables).map(([name, version]) => h('div', {}, link(`#/f/${name}`, name), ` version ${version}`)), figure(each.counts.examples), each.pins.map((name) => h('div', {}, h('code', {}, name))), h('code', {}, each.run)]), {numbers: [4], label: 'Versions'}),
       h('details', {}, h('summary', {}, 'As it is declared'), h('pre', {}, one.declared))),
   ];

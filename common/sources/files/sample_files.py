@@ -18,6 +18,7 @@ from common.days import parse_day
 from common.errors import UsageError, exit_on_error
 from common.names import did_you_mean, whole_number
 from common.runtime.command_line import CommandLine
+from common.runtime.locations import out_folder
 
 FIRST_DAY = "2026-01-01"
 FORMATS = ("csv", "csv.gz", "jsonl", "parquet")
@@ -33,7 +34,7 @@ def main(name: str, columns: Sequence[str], generate: Generator, argv: list[str]
     parser.with_help(f".venv/bin/{program} --days 16 --out data/landing")
     parser.add_argument("--days", type=whole_number, default=14, help="how many days (default: 14)")
     parser.add_argument("--rows", type=whole_number, default=2000, help="rows a day (default: 2000)")
-    parser.add_argument("--out", type=Path, required=True, help="the landing folder")
+    parser.add_argument("--out", type=out_folder, required=True, help="the landing folder")
     parser.add_argument(
         "--start", type=parse_day, default=parse_day(FIRST_DAY), help=f"first day (default: {FIRST_DAY})"
     )

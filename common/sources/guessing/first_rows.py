@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,6 +45,8 @@ def read_sample(file: Path) -> Sample:
         raise UsageError(f"{file} ends in none of {', '.join(FORMATS)}; name a file that ingest reads")
     try:
         sample = readers[format_](file)
+    except RecursionError:
+        raise UsageError(f"{file} can't be read: a value is nested too deep; leave that record out") from None
     except (OSError, ValueError, csv.Error, RefusedFileError) as error:
         raise UsageError(f"{file} can't be read: {error}") from None
     if not sample.columns:
@@ -75,6 +78,7 @@ def _csv_as(file: Path, encoding: str) -> Sample:
         rows = csv.reader(lines, delimiter=delimiter)
         names = next(rows, [])
         _require_few(len(names))
+        _require_once(names)
         records = [row for row in _first(rows, _characters) if len(row) == len(names)]
     columns = {name: [row[place] for row in records] for place, name in enumerate(names)}
     longest = max(map(_characters, records), default=0)
@@ -99,6 +103,12 @@ def _require_few(columns: int) -> None:
     """Raises if landing would refuse a file with so many."""
     if columns > MOST_NAMES:
         raise RefusedFileError(f"it has {columns:,} columns; expected at most {MOST_NAMES:,}. Leave out some of them")
+
+
+def _require_once(names: list[str]) -> None:
+    trimmed = Counter(name.strip() for name in names)
+    if twice := [name for name, count in trimmed.items() if name and count > 1]:
+        raise RefusedFileError(f"its header names {twice} twice; rename the others")
 
 
 def _json(file: Path) -> Sample:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 
 from common.errors import exit_on_error
 from common.lake import delta_log, training_manifests
@@ -34,6 +32,10 @@ def main() -> None:
 
 def learn(lake: str, manifest: dict[str, Any]) -> dict[str, Any]:
     """Fits the model, writes its predictions for the test split, and returns the result: score, inputs and sizes."""
+    # Here, because they take over a second, which a wrong argument or a model that is there already need not wait for.
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+
     splits = {split: store.read_split(lake, NAME, split, manifest["version"]) for split in ("train", "test")}
     columns = [name for name in splits["train"].column_names if name not in (ENTITY, TIME, LABEL)]
     train, test = (rows.to_pandas() for rows in splits.values())

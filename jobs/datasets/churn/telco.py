@@ -10,6 +10,7 @@ from pyarrow import csv
 from common.days import parse_day
 from common.errors import exit_on_error
 from common.runtime.command_line import CommandLine
+from common.runtime.locations import out_folder
 from jobs.datasets.churn.contract import CONTRACT, DAYS_IN_A_MONTH
 
 COLUMNS = {
@@ -32,7 +33,7 @@ def main() -> None:
     parser.with_help(".venv/bin/python -m jobs.datasets.churn.telco telco.csv --ds 2026-01-05 --out data/landing")
     parser.add_argument("file", type=Path, help="the public file, a CSV")
     parser.add_argument("--ds", required=True, type=parse_day, help="the day to land it under")
-    parser.add_argument("--out", required=True, type=Path, help="the landing folder")
+    parser.add_argument("--out", required=True, type=out_folder, help="the landing folder")
     options = parser.parse_args()
     rows = csv.read_csv(options.file).select(list(COLUMNS)).rename_columns(list(COLUMNS.values()))
     # The file's tenure is in months.
