@@ -14,7 +14,8 @@ from common.contracts import datasets
 from common.errors import ContractDeclarationError
 from common.reports import check_dataset
 from common.reports.check_dataset import faults_of
-from tests.support.visits import spoil, write_visits
+from tests.support.datasets import spoil
+from tests.support.visits import write_visits
 
 ROOT = Path(__file__).resolve().parents[2]
 RAISED = {
