@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from common.errors import UsageError
-from common.orchestration.cli import parser, run_whole
+from common.orchestration.cli import NOW, parser, run_whole
 from common.orchestration.job import ChainStep, Line
 from common.orchestration.json_line import summary
 from common.orchestration.open_periods import OpenPeriods
@@ -42,7 +41,7 @@ def is_over(run: Run) -> bool:
 
 
 if __name__ == "__main__":
-    arguments = parser("stream", example="--available-now", usual_day=str(datetime.now(UTC).date()))
+    arguments = parser("stream", example="--available-now", usual_day=NOW)
     arguments.add_argument("--available-now", action="store_true", help="end once all records that are there are taken")
     arguments.add_argument("--every", type=float, default=60, metavar="SECONDS", help="between two micro-batches (60)")
     arguments.add_argument("--most-records", type=int, default=100_000, help="of one micro-batch (100000)")

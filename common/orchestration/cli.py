@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from common.contracts import datasets
-from common.days import FORM, FORMS, HOUR, begun_days
+from common.days import FORM, FORMS, HOUR, begun_days, current
 from common.errors import PipelineError, SourceMissingError, UsageError, advice, has_started
 from common.lake.reach import explaining
 from common.orchestration import interruption
@@ -34,6 +34,9 @@ from common.runtime.settings import load_settings
 from common.telemetry import receivers
 from common.telemetry.report import Report
 
+# In place of a period: the one that it is now.
+NOW = "now"
+
 
 def parser(
     job: str, day: str = "--ds", example: str = "", usual_day: str | None = None, **dataset: Any
@@ -48,7 +51,7 @@ def parser(
         dest="ds",
         required=usual_day is None,
         default=usual_day,
-        help=f"the logical day: {FORM}; of an hourly one {FORMS[HOUR]}",
+        help=f"the logical day: {FORM}; of an hourly one {FORMS[HOUR]}{' (default: the one that it is now)' * bool(usual_day)}",
     )
     arguments.add_argument("--lake", help="root folder or URL of the tables (default: $LAKE, then conf/<env>.yml)")
     arguments.add_argument("--landing", help="root folder of the source files (default: $LANDING, then conf/<env>.yml)")
@@ -177,7 +180,8 @@ def plan(job: str, arguments: dict[str, Any]) -> list[Run]:
     roots = {name: _absolute(name, options.pop(name)) for name in ("lake", "landing")}
     settings = load_settings(options.pop("env"), **roots)
     dataset = datasets.load(options.pop("dataset"))
-    days = begun_days(options.pop("ds"), options.pop("long_range"), dataset.contract.every)
+    every, ds = dataset.contract.every, options.pop("ds")
+    days = begun_days(str(current(every)) if ds == NOW else ds, options.pop("long_range"), every)
     # A job that computes rows has imported Spark already; the others do not pay for it.
     dataset.require_sound(with_spark="pyspark" in sys.modules)
     full_refresh = options.pop("full_refresh")
