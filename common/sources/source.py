@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from common.days import end_of, start_of
-from common.lake import delta_log
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -77,6 +76,8 @@ class Period:
     @cached_property
     def taken(self) -> dict[str, Any]:
         """What the last ingest of the period wrote into its books about its source; empty before the first."""
+        from common.lake import delta_log  # Airflow reads declarations without Delta
+
         commit = delta_log.newest_commit(self.raw, "ingest", str(self.ds)) if self.raw else None
         return dict(commit.books.get("sources", {})) if commit else {}
 
