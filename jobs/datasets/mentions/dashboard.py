@@ -42,7 +42,8 @@ def _published(settings: Settings, hours: int) -> dict[str, Any]:
         return {}
     table = lake.features(name)
     view = table.at()
-    shown = day_range(max(view.days()), hours - 1)
+    first, last = min(view.days()), max(view.days())
+    shown = [hour for hour in day_range(last, hours - 1) if hour >= first]
     rows = view.arrow(days=(shown[0], shown[-1]))
     return {
         "published": table.versions()[0].at.isoformat(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,8 +17,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from common.days import HOUR, current, end_of, shifted
-from common.errors import PipelineError, exit_on_error
+from common.days import HOUR, current, end_of, shifted, start_of
+from common.errors import PipelineError, UsageError, exit_on_error
 from common.names import whole_number
 from common.runtime.command_line import CommandLine
 from common.runtime.log_output import listen
@@ -25,8 +26,9 @@ from common.runtime.settings import ROOT
 from jobs.datasets.mentions.sample import mentions_of
 
 NAME, ANGRY = "mentions", "toaster duo"
-# The hour before last year's is of no use: one day and two hours show the same hour of the day before.
+# More than a day, to have the same hour of the day before.
 HISTORY = 26
+FOLDER, MARK = Path("data/mentions"), ".made-by-the-demo"
 USUAL: dict[str, Any] = {"dataset": NAME, "lake": None, "landing": None, "env": "local"}
 USUAL |= {"full_refresh": False, "long_range": False}
 Mentions = Sequence[dict[str, str | None]]
@@ -151,16 +153,21 @@ def play(network: Network, service: ServiceProcess, page: Path, hours: int) -> N
     network.take()
     show(page)
     say(f"\nThe page: {page}\n\nPeople write, and the service scores:")
-    network.send(current(HOUR), mentions_of(current(HOUR), until=0.5))
+    network.send(current(HOUR), mentions_of(current(HOUR), until=elapsed()))
     five_minutes(network, page)
     say(f"\nThe service is killed, and people are angry at the {ANGRY}:")
     service.kill()
-    network.send(current(HOUR), mentions_of(current(HOUR), outrage=ANGRY))
+    network.send(current(HOUR), mentions_of(current(HOUR), outrage=ANGRY, until=elapsed()))
     five_minutes(network, page)
     say("\nThe service is back:")
     service.start()
     five_minutes(network, page)
-    say(f"\nThe page: {page}\nNext: make status, or .venv/bin/features show mentions --ds {current(HOUR)}")
+    say(f"\nThe page: {page}\nNext: LAKE={page.parent}/lake make status")
+
+
+def elapsed() -> float:
+    """The share of the hour that is over."""
+    return (datetime.now(UTC) - start_of(current(HOUR))) / timedelta(hours=1)
 
 
 def five_minutes(network: Network, page: Path) -> None:
@@ -182,6 +189,16 @@ def broker() -> Iterator[str]:
         yield address
         with suppress(BrokenPipeError):
             process.stdin.close()
+
+
+def begin_anew(folder: Path) -> None:
+    """The lake of an earlier demo goes; nothing else does."""
+    if folder.exists() and not (folder / MARK).exists():
+        raise UsageError(f"{folder} is no folder of this demo; give --folder another one")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / MARK).touch()
+    os.environ |= {"LAKE": str(folder.resolve() / "lake"), "LANDING": str(folder.resolve() / "landing")}
 
 
 def make_topic() -> None:
@@ -209,9 +226,11 @@ def main() -> None:
     parser = CommandLine(prog="jobs/datasets/mentions/demo.py", description=__doc__)
     parser.with_help("make mentions")
     parser.add_argument("--hours", type=whole_number, default=HISTORY, help=f"before now (default: {HISTORY})")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help=f"of its lake, made anew (default: {FOLDER})")
     parser.add_argument("--files", action="store_true", help="take files, also where a broker is installed")
     arguments = parser.parse_args()
     listen()
+    begin_anew(arguments.folder)
     service = ServiceProcess(free_port())
     os.environ["SENTIMENT_SERVICE"] = f"http://127.0.0.1:{service.port}/score"
     with ExitStack() as opened:
@@ -221,8 +240,7 @@ def main() -> None:
             make_topic()
         service.start()
         opened.callback(service.kill)
-        page = Path(plan("demo", current(HOUR)).settings.lake).parent / "mentions.html"
-        play(Network(address), service, page, arguments.hours)
+        play(Network(address), service, arguments.folder / "mentions.html", arguments.hours)
 
 
 if __name__ == "__main__":

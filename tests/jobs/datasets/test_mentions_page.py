@@ -53,6 +53,12 @@ def test_no_value_of_the_page_is_markup(page: Path) -> None:
     assert '<meta http-equiv="refresh" content="300">' in text
 
 
+def test_the_page_begins_with_the_first_hour_that_there_is(page: Path) -> None:
+    assert len(facts_of(written(page.parent, 700))["hours"]) == 48
+    assert facts_of(written(page.parent, 2))["hours"] == ["2026-01-05T12", "2026-01-05T13"]
+    written(page.parent)
+
+
 def test_a_lake_without_mentions_has_a_page_that_says_so(tmp_path: Path) -> None:
     assert facts_of(written(tmp_path))["hours"] == []
 
