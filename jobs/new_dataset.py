@@ -8,7 +8,7 @@ from common.contracts.faults import folders, shown
 from common.errors import exit_on_error
 from common.printable import printable
 from common.runtime.command_line import CommandLine
-from common.sources.contract_text import write_dataset
+from common.sources.guessing.contract_text import write_dataset
 
 
 @exit_on_error()

@@ -10,8 +10,8 @@ from common.orchestration.job import ChainStep, Line
 from common.orchestration.json_line import summary
 from common.orchestration.open_periods import OpenPeriods
 from common.runtime.run import Run
-from common.sources.kafka import Kafka
-from common.sources.kafka_stream import Following, follow
+from common.sources.kafka.stream import Following, follow
+from common.sources.kafka.topic import Kafka
 from common.sources.opening import open_source
 from common.sources.source import Period
 from jobs.backfill import CHAIN

@@ -14,7 +14,7 @@ from common.published.view import View
 from common.runtime.run import Outcome, Run
 from common.runtime.settings import Delivery
 from common.runtime.submit_command import spark_submit
-from common.sources import database
+from common.sources.databases import dialects
 
 
 def deliver(run: Run) -> Outcome:
@@ -35,7 +35,7 @@ def deliver(run: Run) -> Outcome:
 def _to_warehouse(run: Run, target: Delivery, table: FeatureTable, view: View, facts: dict[str, Any]) -> Outcome:
     from common.delivery.postgres import PostgresWarehouse
 
-    address = database.address(run.options["to"])
+    address = dialects.address(run.options["to"])
     if address.engine.driver != "org.postgresql.Driver":
         raise UsageError(
             f"{address.variable} is no postgresql:// address, and only PostgreSQL is delivered to; correct it"

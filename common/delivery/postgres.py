@@ -13,7 +13,7 @@ from pyarrow import csv
 
 from common.delivery.type_mapping import column_types, require_equal, require_short
 from common.errors import ContractViolationError, LockedError, PipelineError, UsageError
-from common.sources.database import Address
+from common.sources.databases.dialects import Address
 
 CONNECT_SECONDS = 10
 LEDGER = "delivered_days"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from common.contracts.contract import Contract, Files
 from common.lake.files import is_local, local_path
-from common.sources.csv_records import csv_header, numbered_records, parse_record
-from common.sources.landing_files import format_of
-from common.sources.text_records import Lines, RefusedFileError, TextFile
+from common.sources.files.csv_records import csv_header, numbered_records, parse_record
+from common.sources.files.landing_files import format_of
+from common.sources.files.text_records import Lines, RefusedFileError, TextFile
 
 # A larger file takes too long to read for a few line numbers.
 LARGEST_BYTES = 64 << 20

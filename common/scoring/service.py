@@ -20,7 +20,7 @@ from common.contracts.scoring import Scoring
 from common.errors import PipelineError, SourceUnreachableError, UsageError
 from common.scoring.pending import Record
 from common.sources.credentials import from_environment
-from common.sources.http_client import MEGABYTE, Client
+from common.sources.http.client import MEGABYTE, Client
 
 FORM = "an address like http://127.0.0.1:8090/score, without a login"
 MOST_BYTES = 50 * MEGABYTE

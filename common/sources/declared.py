@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from common.contracts.field_notes import Notes
-from common.sources.http import Http
-from common.sources.jdbc import Jdbc
-from common.sources.kafka import Kafka
-from common.sources.mongo import Mongo
+from common.sources.databases.jdbc import Jdbc
+from common.sources.http.api import Http
+from common.sources.kafka.topic import Kafka
+from common.sources.mongo.collection import Mongo
 
 # What each of them has.
 _EVERY = {

@@ -14,8 +14,8 @@ from common.contracts.contract import Contract
 from common.contracts.sensitive import shown_names
 from common.errors import ContractViolationError
 from common.runtime import plan_size
-from common.sources.csv_records import check_header
-from common.sources.text_records import RefusedFileError, decimal_marks
+from common.sources.files.csv_records import check_header
+from common.sources.files.text_records import RefusedFileError, decimal_marks
 from common.sources.unknown_names import UnknownNames
 
 FILE, PROBLEM, RECORD = RESERVED = ("_file", "_problem", "_record")

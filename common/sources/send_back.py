@@ -13,8 +13,8 @@ from common.days import end_of
 from common.errors import UsageError
 from common.lake.files import write_text
 from common.runtime.run import Run
-from common.sources.kafka import Kafka
-from common.sources.kafka_client import kafka_address
+from common.sources.kafka.client import kafka_address
+from common.sources.kafka.topic import Kafka
 
 Record = Mapping[str, str | None]
 
@@ -52,7 +52,7 @@ def send_back(run: Run, records: Sequence[Record]) -> str:
 
 def _send_messages(run: Run, source: Kafka, records: Sequence[Record], named: Sequence[Record]) -> str:
     """Messages of a period that is over get its last moment."""
-    from common.sources.kafka_send import send_messages
+    from common.sources.kafka.sender import send_messages
 
     key = [source.key_as] if source.key_as else run.contract.key
     messages = [

@@ -23,7 +23,7 @@ from common.orchestration.job import run_day
 from common.runtime.run import Run
 from common.runtime.session import open_session
 from common.runtime.settings import load_settings
-from common.sources.kafka import Kafka
+from common.sources.kafka.topic import Kafka
 from jobs.ingest import INGEST
 from tests.support.kafka import Broker, broker
 

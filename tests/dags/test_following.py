@@ -25,7 +25,7 @@ for name in sorted(bag.dags):
 def test_each_source_that_can_be_followed_has_a_stream(tmp_path: Path) -> None:
     folder = write_visits(tmp_path)
     spoil(folder / "contract.py", 'name="visits",', 'name="visits",\n    source=Kafka(cluster="shop", topic="visits"),')
-    spoil(folder / "contract.py", "\nCONTRACT", "from common.sources.kafka import Kafka\n\nCONTRACT")
+    spoil(folder / "contract.py", "\nCONTRACT", "from common.sources.kafka.topic import Kafka\n\nCONTRACT")
     environment = {**os.environ, "DATASETS": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False, cwd=ROOT, env=environment

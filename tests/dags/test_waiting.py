@@ -12,7 +12,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from common.contracts import datasets
-from common.sources.jdbc import Jdbc
+from common.sources.databases.jdbc import Jdbc
 from dags import waiting
 from dags.schedule import Daily, schedule
 from dags.waiting import LandingTrigger, Wait

@@ -191,19 +191,19 @@ BREAKS = [
     ),
     (
         "jobs/test_kafka.py::test_neighbours_meet_in_any_order_and_with_wrong_clocks",
-        "common/sources/kafka_ranges.py",
+        "common/sources/kafka/ranges.py",
         "kept[number].end if number in kept else at",
         "at",
     ),
     (
         "jobs/test_stream.py::test_stream_and_batch_end_in_equal_tables",
-        "common/sources/kafka.py",
+        "common/sources/kafka/topic.py",
         '{"whole": False, "batch": self.period.batch}',
         '{"batch": self.period.batch}',
     ),
     (
         "jobs/test_jdbc.py::test_rows_that_come_while_it_is_read_belong_to_no_part",
-        "common/sources/jdbc.py",
+        "common/sources/databases/jdbc.py",
         "[*(moment if self.snapshot else []), *engine.session]",
         "engine.session",
     ),

@@ -17,7 +17,7 @@ PASSWORD = "hush-5f0c1e"
 CONTRACT = """
 from common.contracts.aggregates import Count
 from common.contracts.contract import Column, Contract, Feature, Features
-from common.sources.jdbc import Jdbc
+from common.sources.databases.jdbc import Jdbc
 
 CONTRACT = Contract(
     name="sales",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.lake import delta_log
-from common.sources.http import Http
+from common.sources.http.api import Http
 from tests.support.landing import PURCHASE
 from tests.support.play_lake import PlayLake
 from tests.support.web_api import Answer, web_api

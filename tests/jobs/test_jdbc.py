@@ -16,7 +16,7 @@ from common.contracts.contract import Column, Contract, Feature, Features
 from common.errors import ContractViolationError, SourceMissingError, SourceUnreachableError, UsageError
 from common.lake import delta_log
 from common.orchestration.job import Line
-from common.sources.jdbc import Jdbc, OpenedTable
+from common.sources.databases.jdbc import Jdbc, OpenedTable
 from common.sources.opening import open_period
 from common.sources.source import Period, Source, SourceListing
 from tests.support.play_lake import PlayLake

@@ -19,7 +19,7 @@ from common.errors import (
 )
 from common.lake import delta_log
 from common.orchestration.job import Line
-from common.sources.kafka import Kafka, OpenedTopic
+from common.sources.kafka.topic import Kafka, OpenedTopic
 from common.sources.source import SourceListing
 from tests.support.kafka import Broker
 from tests.support.landing import PURCHASE

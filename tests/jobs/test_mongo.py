@@ -16,7 +16,7 @@ from pymongo.collection import Collection
 from common.errors import SourceMissingError, SourceUnreachableError, UsageError
 from common.lake import delta_log
 from common.orchestration.job import Line
-from common.sources.mongo import Mongo, OpenedCollection
+from common.sources.mongo.collection import Mongo, OpenedCollection
 from common.sources.source import Period, Source, SourceListing
 from tests.support.landing import PURCHASE
 from tests.support.mongo import mongo

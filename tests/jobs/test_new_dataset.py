@@ -18,9 +18,9 @@ from common.contracts import datasets
 from common.contracts.aggregates import Count, Pick, Sum
 from common.contracts.contract import LINE, Contract
 from common.reports.check_dataset import faults_of
-from common.sources.contract_text import contract_text
-from common.sources.first_rows import Sample
-from common.sources.guess import event_time_of, guess_columns, keys_of
+from common.sources.guessing.contract_text import contract_text
+from common.sources.guessing.first_rows import Sample
+from common.sources.guessing.guess import event_time_of, guess_columns, keys_of
 from jobs.new_dataset import main
 from tests.support.play_lake import PlayLake
 

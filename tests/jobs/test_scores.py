@@ -14,8 +14,8 @@ from common.contracts.contract import Files
 from common.days import current
 from common.errors import SourceUnreachableError, UsageError
 from common.orchestration.job import Line
-from common.sources.http import Http
-from common.sources.kafka import Kafka
+from common.sources.http.api import Http
+from common.sources.kafka.topic import Kafka
 from common.sources.send_back import require_takes_records
 from jobs.datasets.mentions.contract import TOPIC
 from jobs.stream import stream

@@ -13,7 +13,7 @@ from common.errors import ContractViolationError, UsageError
 from common.lake import delta_log
 from common.orchestration.chain import run_chain
 from common.orchestration.job import Line
-from common.sources.kafka import Kafka
+from common.sources.kafka.topic import Kafka
 from jobs.backfill import CHAIN
 from jobs.stream import stream
 from tests.support.boundaries import boundaries, only

@@ -20,7 +20,7 @@ from common.orchestration.verdicts import Verdict
 from common.planning.foresight import When
 from common.planning.plan import plan_dataset
 from common.reader.cli import main
-from common.sources.landing import Landing
+from common.sources.files.landing import Landing
 from tests.support.datasets import datasets_in
 from tests.support.long_lake import LongLake
 from tests.support.visits import spoil, write_visits

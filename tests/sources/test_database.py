@@ -11,10 +11,10 @@ import pytest
 
 from common.contracts import datasets
 from common.errors import ContractDeclarationError, SourceUnreachableError, UsageError
-from common.sources.database import DatabaseColumn, MariaDb, PostgreSql, address
-from common.sources.database_ranges import conditions
-from common.sources.jdbc import Jdbc
-from common.sources.jdbc_connection import explained
+from common.sources.databases.connection import explained
+from common.sources.databases.dialects import DatabaseColumn, MariaDb, PostgreSql, address
+from common.sources.databases.jdbc import Jdbc
+from common.sources.databases.ranges import conditions
 
 WHERE = "postgresql://me:p%40ss@db.example:6543/shop?sslmode=require"
 

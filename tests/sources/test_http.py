@@ -17,8 +17,8 @@ import pytest
 from common.contracts import datasets
 from common.contracts.declared_source import ASKED_ONCE
 from common.errors import ContractDeclarationError, PipelineError, SourceUnreachableError, UsageError
-from common.sources.http import Http, OpenedApi
-from common.sources.http_pages import ByCursor, ByLink, ByOffset, ByPage, Page, json_text, value_text
+from common.sources.http.api import Http, OpenedApi
+from common.sources.http.paging import ByCursor, ByLink, ByOffset, ByPage, Page, json_text, value_text
 from common.sources.source import Period
 from tests.support.web_api import Answer, WebApi, web_api
 

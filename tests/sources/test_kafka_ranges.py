@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import ContractDeclarationError, SourceUnreachableError, UsageError
-from common.sources.kafka import Kafka
-from common.sources.kafka_client import FoundOffset, explained, kafka_address
-from common.sources.kafka_ranges import KeptRanges, OffsetRange, PeriodOffsets
+from common.sources.kafka.client import FoundOffset, explained, kafka_address
+from common.sources.kafka.ranges import KeptRanges, OffsetRange, PeriodOffsets
+from common.sources.kafka.topic import Kafka
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 

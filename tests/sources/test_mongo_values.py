@@ -13,8 +13,8 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 
 from common.errors import PipelineError, SourceUnreachableError, UsageError
-from common.sources.mongo_connection import mongo_address
-from common.sources.mongo_values import bson_text
+from common.sources.mongo.bson_text import bson_text
+from common.sources.mongo.connection import mongo_address
 
 READ = CodecOptions(
     tz_aware=True,

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from datetime import date
 
-from common.sources.sample_files import FIRST_DAY, Row, main
+from common.sources.files.sample_files import FIRST_DAY, Row, main
 from jobs.datasets.churn.contract import CONTRACT
 
 PAYMENTS = ("electronic check", "mailed check", "bank transfer", "credit card")

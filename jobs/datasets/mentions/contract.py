@@ -5,7 +5,7 @@ import os
 from common.contracts.aggregates import Count, FeatureRatio, Mean, Share, Sum
 from common.contracts.contract import Column, Contract, Feature, Features, Files
 from common.contracts.expectations import Freshness, Severity, Volume
-from common.sources.kafka import Kafka
+from common.sources.kafka.topic import Kafka
 
 HOURS_A_DAY, HOURS_A_WEEK = 24, 168
 TOPIC = Kafka(cluster="social", topic="mentions", on_empty="accept")

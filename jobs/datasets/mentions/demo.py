@@ -77,8 +77,8 @@ class Network:
             lines = "".join(json.dumps(mention) + "\n" for mention in mentions)
             (folder / f"network-{time.time_ns()}.jsonl").write_text(lines)
             return
-        from common.sources.kafka_client import kafka_address
-        from common.sources.kafka_send import send_messages
+        from common.sources.kafka.client import kafka_address
+        from common.sources.kafka.sender import send_messages
 
         messages = [(str(mention["mention_id"]), json.dumps(mention)) for mention in mentions]
         send_messages(run.spark, kafka_address("social"), NAME, messages, at or datetime.now(UTC))

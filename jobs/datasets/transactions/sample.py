@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from common.sources.sample_files import Row, main
+from common.sources.files.sample_files import Row, main
 from jobs.datasets.transactions.contract import CONTRACT
 
 CATEGORIES = CONTRACT.column("category").values

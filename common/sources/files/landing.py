@@ -1,0 +1,171 @@
+"""The landing folder as a source: `<landing>/<dataset>/ds=YYYY-MM-DD/` with CSV, JSON lines and Parquet files."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from common.contracts.contract import Contract
+from common.contracts.declared_source import Files
+from common.errors import SourceMissingError
+from common.runtime import plan_size
+from common.sources.arrow_batches import schema
+from common.sources.files import completeness
+from common.sources.files.file_reader import FileReader
+from common.sources.files.landing_files import LandedFile, file_states, landed_files, landed_states
+from common.sources.source import UNREAD, Source, SourceListing, SourceUnit
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+# A file that changed so shortly before it was read may change again without its time telling; clocks differ, too.
+SETTLED_SECONDS = 60
+# Of more files, the commit does not say what each was.
+MOST_FILES = 1_000
+# A task that opens many small files takes as long as one that reads so many bytes.
+OPENING_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Landing(Source):
+    """One day of one dataset's landing folder."""
+
+    contract: Contract
+    root: str
+    ds: date
+    taken: Mapping[str, Any] | None = None  # what the last ingest of the day said of its source; None: read every file
+    folder: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", f"{self.root}/{self.contract.name}/ds={self.ds}")
+
+    def fingerprint(self) -> str:
+        """A hash of the names and content of the day's files, each with its length.
+
+        A file is not read if the last ingest has seen it with this size and time of change; nor is any if a size differs.
+        """
+        files = self.files()
+        known = self._known()
+        states = {} if known is None else file_states(self.folder)
+        read = [file.name for file in files if not file.refused]
+        if known is not None and any(_size(known, name) != _size(states, name) for name in read):
+            return UNREAD
+        digests = {
+            name: known[name][2] if known and [*states[name]] == known[name][:2] else self.reader.digest(name)
+            for name in read
+        }
+        return fingerprint_of((file.name, file.refused or digests[file.name]) for file in files)
+
+    def _known(self) -> Mapping[str, Any] | None:
+        """Size, time of change and hash of each file as last ingested; None where the commit does not say."""
+        return {} if self.taken == {} else (self.taken or {}).get("landed")
+
+    @property
+    def reader(self) -> FileReader:
+        return FileReader(self.contract, self.folder)
+
+    def files(self) -> list[LandedFile]:
+        marker = self.declared.complete
+        return [file for file in landed_files(self.folder) if file.name != marker]
+
+    @property
+    def declared(self) -> Files:
+        source = self.contract.source
+        assert isinstance(source, Files)
+        return source
+
+    @property
+    def missing(self) -> list[str]:
+        """What the day lacks to be complete, if the contract says how to tell."""
+        marker = self.declared.complete
+        return completeness.missing(self.folder, marker) if marker else []
+
+    def holds(self) -> SourceListing:
+        files = self.files()
+        if files and (lacking := self.missing):
+            raise SourceMissingError(
+                f"{self.folder} is not complete: {', '.join(lacking[:5])}{' …' if len(lacking) > 5 else ''} "
+                f"({len(lacking)} missing); expected what Files(complete={self.declared.complete!r}) promises. "
+                "Nothing was read. Wait until the sender has finished, or have the day sent again."
+            )
+        states = file_states(self.folder)
+        units = (
+            SourceUnit(file.name, 0 if file.refused else None, refused=file.refused, state=states.get(file.name))
+            for file in files
+        )
+        return SourceListing(self.folder, tuple(units))
+
+    def so_far(self) -> dict[str, int] | None:
+        """Also of the files that are still being written."""
+        return completeness.sizes(self.folder) if self.files() and not self.missing else None
+
+    def changed_after(self, moment: datetime) -> bool:
+        """By the files' own times."""
+        return any(changed > moment.timestamp() for _, changed in landed_states(self.folder).values())
+
+    def read(self, spark: SparkSession, listing: SourceListing) -> DataFrame:
+        """A file is read by one task, so that a quoted field over several lines is never split."""
+        sizes = completeness.sizes(self.folder)
+        shares = shares_of({unit.name: sizes.get(unit.name, 0) for unit in listing.good}, plan_size.tasks(spark))
+        reader = self.reader
+
+        def read_share(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                for place in batch.column(0).to_pylist():
+                    for name in shares[place]:
+                        yield from reader.batches(LandedFile(name))
+
+        columns = [column.name for column in self.contract.columns]
+        records = spark.range(0, len(shares), 1, len(shares)).mapInArrow(read_share, schema(columns))
+        return plan_size.by_size(records, sum(sizes.get(unit.name, 0) for unit in listing.good))
+
+    def was_read(self, listing: SourceListing) -> SourceListing:
+        """The commit says what each file was, so that it need not be read again to know that it is the same."""
+        now = time.time_ns()
+        units = listing.units
+        fingerprint = fingerprint_of((unit.name, unit.digest or unit.refused) for unit in units)
+        if len(units) > MOST_FILES:
+            return replace(listing, fingerprint=fingerprint)
+        landed = {unit.name: [*_settled(unit.state, now), unit.digest] for unit in units if unit.digest}
+        return replace(listing, fingerprint=fingerprint, facts={**listing.facts, "landed": landed})
+
+
+def fingerprint_of(files: Iterable[tuple[str, str]]) -> str:
+    """Of names, each with its file's hash or what is wrong with it."""
+    digest = hashlib.sha256()
+    for name, content in files:
+        for part in (name.encode(), _bytes(content)):
+            digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+def _bytes(content: str) -> bytes:
+    is_hash = len(content) == 64 and not content.strip("0123456789abcdef")
+    return bytes.fromhex(content) if is_hash else content.encode()
+
+
+def _size(states: Mapping[str, Any], name: str) -> int | None:
+    return states[name][0] if name in states else None
+
+
+def _settled(state: tuple[int, int] | None, now: int) -> tuple[int | None, int | None]:
+    """Size and time of change, without the time if the file may have changed again at that very time."""
+    size, changed = state or (None, None)
+    return size, changed if changed and changed < now - SETTLED_SECONDS * 10**9 else None
+
+
+def shares_of(sizes: Mapping[str, int], tasks: int) -> list[list[str]]:
+    """The files, in as many parts of about the same size as there are tasks; the largest first."""
+    parts: list[list[str]] = [[] for _ in range(min(tasks, len(sizes)))]
+    loads = [0] * len(parts)
+    for name in sorted(sizes, key=lambda name: -sizes[name]):
+        smallest = loads.index(min(loads))
+        parts[smallest].append(name)
+        loads[smallest] += sizes[name] + OPENING_BYTES
+    return parts
