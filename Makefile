@@ -29,7 +29,7 @@ python=$$(command -v python3.11 || command -v python3) || \
 	"$$python" $(1)
 endef
 
-.PHONY: help demo setup setup-s3 setup-kafka test test-all lint bench lock clean wipe status quarantine dataset check console docs setup-airflow airflow backfill cluster cluster-down up down logs
+.PHONY: help demo mentions setup setup-s3 setup-kafka test test-all lint bench lock clean wipe status quarantine dataset check console docs setup-airflow airflow backfill cluster cluster-down up down logs
 # Parts of the targets above.
 .PHONY: environment archive days
 
@@ -47,6 +47,10 @@ demo: environment ## 14 days of sample data through the whole chain
 	@echo "  make status"
 	@echo "  .venv/bin/spark-submit jobs/features.py --dataset transactions --ds 2026-01-05"
 	@echo "  .venv/bin/features show transactions --ds 2026-01-05"
+
+mentions: environment archive ## mentions of products, hour by hour: scored by a service that is killed and brought back, with a page
+	@$(call with_python,conf/environments.py lexicon)
+	@$(SMALL) $(MANY_DAYS) jobs/datasets/mentions/demo.py
 
 environment:
 	@$(call with_python,conf/environments.py spark)
@@ -89,7 +93,7 @@ bench: setup ## a day of a million rows, beside a straightforward pipeline
 
 # A lock of tools takes the versions of the lock that it is installed on top of, which therefore comes first.
 lock: setup ## resolve the dependencies anew
-	@for name in uv spark dev airflow airflow-dev; do .venv/bin/uv pip compile -q --upgrade --python-version 3.11 \
+	@for name in uv spark dev lexicon airflow airflow-dev; do .venv/bin/uv pip compile -q --upgrade --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header conf/requirements/$$name.in -o conf/requirements/$$name.txt || exit 1; done
 
 clean: cluster-down ## remove environments and caches; data stays

@@ -82,6 +82,12 @@ def begun_days(text: str, long_range: bool = False, every: str = DAY) -> list[da
     return days
 
 
+def current(every: str) -> date:
+    """The period that it is now, in UTC."""
+    now = datetime.now(UTC)
+    return hour_of(now) if every == HOUR else now.date()
+
+
 def latest_day(now: datetime | None = None, every: str = DAY) -> date:
     """Return the newest day that has begun somewhere on Earth, or the newest hour that has begun."""
     now = now or datetime.now(UTC)

@@ -1,7 +1,7 @@
-"""Build the two environments from their hashed locks: `environments.py spark|dev|airflow|airflow-dev|s3|kafka|archive ...`.
+"""Build the two environments from hashed locks: `environments.py spark|dev|airflow|airflow-dev|lexicon|s3|kafka|archive ...`.
 
-`dev` and `airflow-dev` add the test and lint tools to `spark` and `airflow`; `s3` lets Spark
-reach an object store; `kafka` fetches a broker for tests; `archive` makes Spark start faster.
+`dev` and `airflow-dev` add the test and lint tools to `spark` and `airflow`; `lexicon` adds what the demo of mentions scores
+with; `s3` lets Spark reach an object store; `kafka` fetches a broker for tests; `archive` makes Spark start faster.
 Standard library only, because this runs before anything is installed.
 """
 
@@ -28,8 +28,9 @@ LOCKS = ROOT / "conf" / "requirements"
 SPARK_CONF = ROOT / "conf" / "spark"
 WHEELS = CACHE / "wheels"
 PLACES = {"spark": ROOT / ".venv", "airflow": ROOT / ".venv-airflow"}
-# The tools for tests and lint, installed on top of an environment; images go without.
-TOOLS_OF = {"dev": "spark", "airflow-dev": "airflow"}
+# The tools for tests, lint and the demo of mentions, installed on top of an environment; images go without.
+TOOLS_OF = {"dev": "spark", "airflow-dev": "airflow", "lexicon": "spark"}
+READY_TOOLS = {"lexicon": ".ready-lexicon"}
 S3_JARS = SPARK_CONF / "jars-s3.txt"
 LOG_STORE_JAR = "pipeline-s3-log-store.jar"
 
@@ -73,10 +74,10 @@ def build(name: str) -> None:
 
 def add_tools(name: str, place: Path) -> None:
     """Rebuilding the environment removes its `.ready-tools` too, so that the tools are installed again."""
-    ready, current = place / ".ready-tools", fingerprint(name)
+    ready, current = place / READY_TOOLS.get(name, ".ready-tools"), fingerprint(name)
     if is_ready(ready, current):
         return
-    say(f"adding the tools for tests and lint to {place.name}")
+    say(f"adding the tools of {name} to {place.name}")
     install_lock(place, name)
     compile_python(place)
     ready.write_text(current)

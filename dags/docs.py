@@ -66,6 +66,16 @@ nothing to do, or adds what is missing.
 """
 
 
+def of_scores(dataset: str, how: Daily) -> str:
+    return f"""### {dataset}: scores that are pending
+
+Every `{how.stream}` UTC, asks the service for them and sends them to the source as corrections, which the next run of the dataset
+takes. While the service is down, this task fails and nothing else.
+
+{EXITS}
+"""
+
+
 def of_landed(dataset: str) -> str:
     return f"""### {dataset}: a source says that a day has landed
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from common.contracts import datasets
@@ -14,6 +16,7 @@ from dags.submit import JobOperator
 
 
 def stream(name: str, how: Daily) -> None:
+    every = datasets.load(name).contract.every
     with DAG(
         f"{name}_stream",
         schedule=CronDataIntervalTimetable(how.stream, timezone="UTC"),
@@ -21,8 +24,12 @@ def stream(name: str, how: Daily) -> None:
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=how.paused,
-        params={"ds": asked("First day", "Where the first run begins, UTC. Left empty: the day of the interval.")},
-        user_defined_macros={"day": day},
+        params={
+            "ds": asked(
+                f"First {every}", "Where the first run begins, UTC. Left empty: that of the interval.", every=every
+            )
+        },
+        user_defined_macros={"day": partial(day, every=every)},
         default_args=how.tasks | telling.TASKS,
         description=f"{name}: new records",
         doc_md=docs.of_stream(name, how),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from common.contracts import layout
 from common.names import whole_number
-from common.orchestration.options import chain_parser, parser
+from common.orchestration.options import NOW, chain_parser, parser
 
 
 def parser_of(job: str) -> ArgumentParser:
@@ -45,8 +44,12 @@ def reproduce() -> ArgumentParser:
     return arguments
 
 
+def scores() -> ArgumentParser:
+    return parser("scores", usual_day=NOW)
+
+
 def stream() -> ArgumentParser:
-    arguments = parser("stream", example="--available-now", usual_day=str(datetime.now(UTC).date()))
+    arguments = parser("stream", example="--available-now", usual_day=NOW)
     arguments.add_argument("--available-now", action="store_true", help="end once all records that are there are taken")
     arguments.add_argument("--every", type=float, default=60, metavar="SECONDS", help="between two micro-batches (60)")
     arguments.add_argument("--most-records", type=int, default=100_000, help="of one micro-batch (100000)")
@@ -75,5 +78,7 @@ def validate() -> ArgumentParser:
 
 OWN: dict[str, Callable[[], ArgumentParser]] = {
     "backfill": chain_parser,
-    **{make.__name__: make for make in (deliver, leakcheck, publish, reproduce, stream, training_set, validate)},
+    **{
+        make.__name__: make for make in (deliver, leakcheck, publish, reproduce, scores, stream, training_set, validate)
+    },
 }

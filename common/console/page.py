@@ -9,7 +9,7 @@ import math
 import os
 import re
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,8 @@ from common.runtime.settings import Settings, load_settings
 NAME = "console"
 PAGE = "index.html"
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("dom.js", "charts.js", "calendar.js", "dataset.js", "features.js", "lineage.js", "training.js", "console.js")
+NAMES = ("dom.js", "charts.js", "calendar.js", "dataset.js", "features.js", "lineage.js", "training.js", "console.js")
+SCRIPTS = tuple(ASSETS / name for name in NAMES)
 DAYS, WINDOW = 400, 30
 MOST_DAYS = 4000
 COLUMNS = ("raw", "features")
@@ -120,14 +121,18 @@ def _data_docs(lake: str, folder: Path) -> str:
     return quote(os.path.relpath(index, folder)) if index.is_file() else ""
 
 
-def page_of(facts: Mapping[str, Any]) -> str:
+def page_of(
+    facts: Mapping[str, Any],
+    template: Path = ASSETS / "page.html",
+    scripts: Sequence[Path] = SCRIPTS,
+) -> str:
     """The data stands in the page as JSON that no parser of HTML can leave; only our own script may run."""
     data = json.dumps(shown(facts), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     for sign in "<>&\u2028\u2029":
         data = data.replace(sign, f"\\u{ord(sign):04x}")
-    script = "\n".join(["'use strict';", *(_asset(name) for name in SCRIPTS)])
-    parts = {"style": _asset("console.css"), "script": script, "digest": _digest(script), "data": data}
-    return re.sub(r"@(\w+)@", lambda place: parts[place[1]], _asset("page.html"))
+    script = "\n".join(["'use strict';", *map(_text, scripts)])
+    parts = {"style": _text(ASSETS / "console.css"), "script": script, "digest": _digest(script), "data": data}
+    return re.sub(r"@(\w+)@", lambda place: parts[place[1]], _text(template))
 
 
 def shown(value: Any) -> Any:
@@ -141,8 +146,8 @@ def shown(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _asset(name: str) -> str:
-    return (ASSETS / name).read_text(encoding="utf-8").strip()
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8").strip()
 
 
 def _digest(script: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from common.contracts.field_types import require_types
@@ -22,9 +22,10 @@ class Aggregate(ABC):
 
     fits_window: ClassVar[bool] = False
     fits_snapshot: ClassVar[bool] = False
+    returns: ClassVar[str] = "double"
 
     def __post_init__(self) -> None:
-        require_types(self, type(self).__name__, but=("days",))
+        require_types(self, type(self).__name__, but=("days", "ago"))
 
     @property
     @abstractmethod
@@ -38,14 +39,15 @@ class Aggregate(ABC):
 
     def type(self, type_of: TypeOf) -> str:
         """Return the feature's type; `type_of` returns the type of a processed column."""
-        return "double"
+        return self.returns
 
 
 @dataclass(frozen=True)
 class Windowed(Aggregate):
-    """Aggregates the event dates in (ds - days, ds]; where the contract has a period every hour, so many hours."""
+    """Aggregates the event dates in (ds - days, ds], or the same `ago` days before; counted in the contract's periods."""
 
     days: int
+    ago: int = field(default=0, kw_only=True)
     fits_window: ClassVar[bool] = True
     unit = "day"  # the contract sets it
 
@@ -54,36 +56,40 @@ class Windowed(Aggregate):
         require(type(self.days) is int, fault)
         super().__post_init__()
         require(self.days > 0, f"{self.words}: a window of {self.days} days is empty; declare at least 1 day")
+        whole = type(self.ago) is int and self.ago >= 0
+        require(whole, f"{self.words}: ago {self.ago!r} is not allowed; expected a whole number from 0")
+
+    @property
+    def before(self) -> str:
+        """In words, how long ago the window ended; empty if it ends with ds."""
+        return f", {self.ago} {self.unit}s before" if self.ago else ""
 
 
 @dataclass(frozen=True)
 class Count(Windowed):
+    returns: ClassVar[str] = "long"
+
     @property
     def words(self) -> str:
-        return f"events in the last {self.days} {self.unit}s"
-
-    def type(self, type_of: TypeOf) -> str:
-        return "long"
+        return f"events in the last {self.days} {self.unit}s{self.before}"
 
 
 @dataclass(frozen=True)
 class ActiveDays(Windowed):
+    returns: ClassVar[str] = "int"
+
     @property
     def words(self) -> str:
-        return f"days with an event, of the last {self.days}"
-
-    def type(self, type_of: TypeOf) -> str:
-        return "int"
+        return f"days with an event, of the last {self.days}{self.before}"
 
 
 @dataclass(frozen=True)
 class DaysSinceLast(Windowed):
+    returns: ClassVar[str] = "int"
+
     @property
     def words(self) -> str:
-        return f"days from the last event date to ds, within {self.days} days"
-
-    def type(self, type_of: TypeOf) -> str:
-        return "int"
+        return f"days from the last event date to ds, within {self.days} days{self.before}"
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ class ColumnAggregate(Windowed):
 
     @property
     def words(self) -> str:
-        return f"{self.phrase} {self.column} over the last {self.days} {self.unit}s"
+        return f"{self.phrase} {self.column} over the last {self.days} {self.unit}s{self.before}"
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -149,9 +155,7 @@ class MostFrequent(SameType):
 @dataclass(frozen=True)
 class Distinct(ColumnAggregate):
     phrase: ClassVar[str] = "number of different values of"
-
-    def type(self, type_of: TypeOf) -> str:
-        return "long"
+    returns: ClassVar[str] = "long"
 
 
 @dataclass(frozen=True)
@@ -216,6 +220,7 @@ class Flag(Aggregate):
     column: str
     value: str
     fits_snapshot: ClassVar[bool] = True
+    returns: ClassVar[str] = "int"
 
     @property
     def words(self) -> str:
@@ -225,9 +230,6 @@ class Flag(Aggregate):
     def reads(self) -> tuple[str, ...]:
         return (self.column,)
 
-    def type(self, type_of: TypeOf) -> str:
-        return "int"
-
 
 @dataclass(frozen=True)
 class DatePart(Aggregate):
@@ -235,6 +237,7 @@ class DatePart(Aggregate):
 
     part: str
     fits_snapshot: ClassVar[bool] = True
+    returns: ClassVar[str] = "int"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -245,6 +248,3 @@ class DatePart(Aggregate):
     @property
     def words(self) -> str:
         return f"{self.part} of ds"
-
-    def type(self, type_of: TypeOf) -> str:
-        return "int"

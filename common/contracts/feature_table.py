@@ -49,8 +49,9 @@ class Features:
 
     @property
     def window_days(self) -> int:
-        """The longest window, in periods of the contract; 0 for a snapshot table."""
-        return max((feature.rule.days for feature in self.columns if isinstance(feature.rule, Windowed)), default=0)
+        """How far the windows reach back, in periods of the contract; 0 for a snapshot table."""
+        rules = [feature.rule for feature in self.columns if isinstance(feature.rule, Windowed)]
+        return max((rule.days + rule.ago for rule in rules), default=0)
 
     @property
     def days_back(self) -> int:

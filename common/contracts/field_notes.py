@@ -132,6 +132,7 @@ AGGREGATES = {
 # An argument of an aggregate, or of one class alone: what it is, and a call with it.
 AGGREGATE_ARGUMENTS: ArgumentNotes = {
     "days": ("The window: the days up to ds, ds included.", "Count(days=7)"),
+    "ago": ("So many days before: the window ends that long before ds.", "Count(1, ago=7)"),
     "column": ("The column of the dataset, of `derive` or of `measure`.", 'Sum(7, column="amount")'),
     "Share.of": ('"all" counts a null as false, "known" leaves it out; without a known value the share is null.', 'Share(7, "weekend", of="known")'),
     "numerator": ("A feature, or a column of a snapshot.", 'FeatureRatio(numerator="spend_7d", divisor="spend_30d")'),

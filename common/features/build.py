@@ -114,19 +114,19 @@ def _window_column(rule: agg.Aggregate, run: Run) -> Column:
     if isinstance(rule, agg.ColumnAggregate):
         return _column_aggregate(rule, run)
     match rule:
-        case agg.Count(days):
-            return F.coalesce(F.sum(_within(run, days, "events")), F.lit(0))
-        case agg.ActiveDays(days):
-            return F.count(_within(run, days, "events")).cast("int")
-        case agg.DaysSinceLast(days):
-            return distance(F.max(_within(run, days, "event_date")), literal(run.ds), run.contract.every)
+        case agg.Count():
+            return F.coalesce(F.sum(_within(run, rule, "events")), F.lit(0))
+        case agg.ActiveDays():
+            return F.count(_within(run, rule, "events")).cast("int")
+        case agg.DaysSinceLast():
+            return distance(F.max(_within(run, rule, "event_date")), literal(run.ds), run.contract.every)
         case _:
             raise TypeError(f"{rule} cannot be computed over a window")
 
 
 def _column_aggregate(rule: agg.ColumnAggregate, run: Run) -> Column:
     def within(state: str) -> Column:
-        return _within(run, rule.days, state)
+        return _within(run, rule, state)
 
     column = rule.column
     match rule:
@@ -150,23 +150,29 @@ def _column_aggregate(rule: agg.ColumnAggregate, run: Run) -> Column:
             raise TypeError(f"{rule} cannot be computed over a window")
 
 
-def _within(run: Run, days: int, state: str) -> Column:
-    """Return the state on event dates in (ds - days, ds], and null on others."""
-    return F.when(F.col("event_date") > literal(shifted(run.ds, -days)), F.col(state))
+def _within(run: Run, window: agg.Windowed, state: str) -> Column:
+    """Return the state on the event dates of the window, and null on others."""
+    last = shifted(run.ds, -window.ago)
+    within = F.col("event_date") > literal(shifted(last, -window.days))
+    return F.when(within & (F.col("event_date") <= literal(last)) if window.ago else within, F.col(state))
 
 
 def _value_columns(run: Run, partials: DataFrame, column: str, rules: Mapping[str, agg.ColumnAggregate]) -> DataFrame:
     """Return distinct counts and most frequent values, by summing the days' counts of each value."""
     entity = run.contract.features.entity
     counts = partials.select(entity, "event_date", F.inline(f"values_{column}"))
-    windows = sorted({rule.days for rule in rules.values()})
-    times = [F.sum(_within(run, days, "count")).alias(f"times_{days}") for days in windows]
+    windows = {_times(rule): rule for rule in rules.values()}
+    times = [F.sum(_within(run, rule, "count")).alias(name) for name, rule in sorted(windows.items())]
     by_value = counts.groupBy(entity, "value").agg(*times)
     return by_value.groupBy(entity).agg(*[_pick(rule).alias(name) for name, rule in rules.items()])
 
 
+def _times(rule: agg.ColumnAggregate) -> str:
+    return f"times_{rule.days}_{rule.ago}"
+
+
 def _pick(rule: agg.ColumnAggregate) -> Column:
-    times = F.col(f"times_{rule.days}")
+    times = F.col(_times(rule))
     if isinstance(rule, agg.Distinct):
         return F.count(times)
     return F.min(F.when(times.isNotNull(), F.struct(-times, F.col("value").alias("value"))))["value"]

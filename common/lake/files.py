@@ -70,15 +70,19 @@ def write_json(uri: str, content: dict[str, Any]) -> None:
     write_text(uri, json.dumps(content, indent=1, default=str))
 
 
-def write_text(uri: str, text: str) -> None:
-    """Readers see the old or the new content: an object appears whole, a local file is written under another name and moved."""
+def write_text(uri: str, text: str, hidden: bool = False) -> None:
+    """Readers see the old or the new content: an object appears whole, a local file is written aside and moved.
+
+    `hidden`: aside under a name that begins with a dot, for folders whose other files somebody reads.
+    """
     system, path = locate(uri)
     if is_object_store(uri):
         with system.open_output_stream(path) as stream:
             stream.write(text.encode())
         return
-    system.create_dir(path.rpartition("/")[0], recursive=True)
-    aside = f"{path}.{uuid.uuid4().hex}.tmp"
+    folder, _, name = path.rpartition("/")
+    system.create_dir(folder, recursive=True)
+    aside = f"{folder}/{'.' * hidden}{name}.{uuid.uuid4().hex}.tmp"
     with system.open_output_stream(aside) as stream:
         stream.write(text.encode())
     system.move(aside, path)

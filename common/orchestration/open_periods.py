@@ -41,7 +41,7 @@ class OpenPeriods:
         while True:
             day = replace(run, ds=ds)
             self._run(day if self.is_over(day) else replace(day, options={"until": until, "batch": batch}))
-            if _reaches(self._kept(day).get(ds, {}), until) or ds >= latest_day():
+            if _reaches(self._kept(day).get(ds, {}), until) or ds >= latest_day(every=run.contract.every):
                 return
             ds = day_range(ds, 0, 1)[-1]
 
@@ -72,7 +72,7 @@ class OpenPeriods:
     def _kept(self, run: Run) -> dict[date, dict[str, Any]]:
         """What raw's commits say of the source, by period."""
         kept: dict[date, dict[str, Any]] = {}
-        first = day_range(latest_day(), NEAR)[0]
+        first = day_range(latest_day(every=run.contract.every), NEAR)[0]
         for commit in TableLog(run.path(layout.raw(run.contract))).since_day(min(first, run.ds)):
             if commit.complete and commit.books["job"] == "ingest":
                 kept.setdefault(commit.days[0], commit.books.get("sources", {}))

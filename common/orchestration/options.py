@@ -12,11 +12,14 @@ from typing import Any
 
 from common.contracts import datasets
 from common.contracts.datasets import Dataset
-from common.days import FORM, FORMS, HOUR, begun_days
+from common.days import FORM, FORMS, HOUR, begun_days, current
 from common.errors import UsageError
 from common.runtime.command_line import CommandLine
 from common.runtime.environments import ROOT, require_environment
 from common.runtime.locations import resolve
+
+# In place of a period: the one that it is now.
+NOW = "now"
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ def asked(options: dict[str, Any]) -> Asked:
     env = options.pop("env")
     require_environment(env)
     dataset = datasets.load(options.pop("dataset"))
-    days = begun_days(options.pop("ds"), options.pop("long_range"), dataset.contract.every)
+    every, ds = dataset.contract.every, options.pop("ds")
+    days = begun_days(str(current(every)) if ds == NOW else ds, options.pop("long_range"), every)
     return Asked(dataset, days, env, roots)
 
 
@@ -61,7 +65,7 @@ def parser(
         dest="ds",
         required=usual_day is None,
         default=usual_day,
-        help=f"the logical day: {FORM}; of an hourly one {FORMS[HOUR]}",
+        help=f"the logical day: {FORM}; of an hourly one {FORMS[HOUR]}{' (default: the one that it is now)' * bool(usual_day)}",
     )
     arguments.add_argument("--lake", help="root folder or URL of the tables (default: $LAKE, then conf/<env>.yml)")
     arguments.add_argument("--landing", help="root folder of the source files (default: $LANDING, then conf/<env>.yml)")

@@ -132,7 +132,8 @@ class _Arguments(ast.NodeTransformer):
                 keyword, f"{declared.__name__} has no argument {keyword.arg!r}{hint}; it has {', '.join(known)}"
             )
             node.keywords.remove(keyword)
-        there = {*[*known][: len(node.args)], *(keyword.arg for keyword in node.keywords)}
+        by_place = [name for name, field in known.items() if not field.kw_only]
+        there = {*by_place[: len(node.args)], *(keyword.arg for keyword in node.keywords)}
         for name, field in known.items():
             if field.default is MISSING and field.default_factory is MISSING and name not in there:
                 self._report(node, f"{declared.__name__} needs {name!r}; add it")

@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from common.days import end_of, start_of
-from common.lake import delta_log
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -101,6 +100,8 @@ class Period:
         """What the last ingest of the period wrote into its books about its source; empty before the first."""
         if self.said is not None:
             return dict(self.said)
+        from common.lake import delta_log  # Airflow reads declarations without Delta
+
         commit = delta_log.newest_commit(self.raw, "ingest", str(self.ds)) if self.raw else None
         return dict(commit.books.get("sources", {})) if commit else {}
 

@@ -84,11 +84,11 @@ def freshness_of(document: OpenDataContractStandard) -> Freshness:
     return Freshness(hours=int(str(promise.value)), severity=Severity(str(said.get("severity", Severity.ERROR))))
 
 
-def days_of(document: OpenDataContractStandard, promised: str) -> int:
-    """Days of retention or lateness, or None if the document does not state them."""
+def days_of(document: OpenDataContractStandard, promised: str, unit: str = "d") -> int:
+    """Days (or hours) of retention or lateness, or 0 if the document does not state them."""
     if promised not in {each.property for each in document.slaProperties or []}:
         return 0
-    return int(str(_promise(document, promised, "d").value))
+    return int(str(_promise(document, promised, unit).value))
 
 
 def _promise(document: OpenDataContractStandard, name: str, unit: str) -> ServiceLevelAgreementProperty:

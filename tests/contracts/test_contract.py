@@ -185,6 +185,14 @@ def test_a_share_says_what_a_null_counts_as() -> None:
     assert layout.states(replace(CONTRACT, features=features)) == {"count_weekend": "long", "true_weekend": "long"}
 
 
+def test_a_window_that_ended_before_says_so_and_reaches_back() -> None:
+    before = Count(7, ago=7)
+    assert (Count(7).words, before.words) == ("events in the last 7 days", "events in the last 7 days, 7 days before")
+    assert replace(CONTRACT.features, columns=(Feature("before", before),)).window_days == 14
+    with pytest.raises(ContractDeclarationError, match="ago -1 is not allowed"):
+        Count(7, ago=-1)
+
+
 def test_the_window_is_as_long_as_the_longest_feature() -> None:
     assert CONTRACT.features.window_days == 30
 

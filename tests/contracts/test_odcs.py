@@ -187,7 +187,7 @@ def test_keys_and_promises_come_back_as_they_were_declared(name: str) -> None:
     assert [odcs_reading.partition_of(table) for table in shown.schema_ or []] == [("event_date",), ("ds",)]
     assert odcs_reading.freshness_of(shown) == contract.freshness
     assert odcs_reading.days_of(shown, "retention") == contract.retention_days
-    assert odcs_reading.days_of(shown, "lateness") == contract.lateness_days
+    assert odcs_reading.days_of(shown, "lateness", contract.every[0]) == contract.lateness
 
 
 def test_a_changed_declaration_comes_back_changed() -> None:

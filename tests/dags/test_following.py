@@ -20,6 +20,7 @@ for name in sorted(bag.dags):
         dag = bag.dags[name]
         [task] = dag.tasks
         print(name, dag.max_active_runs, task.retries, task.pool, " ".join(task.application_args[-1:]))
+        print(name, "asks for", dag.params.get_param("ds").schema["title"])
 """
 
 
@@ -27,9 +28,11 @@ def test_each_source_that_can_be_followed_has_a_stream(tmp_path: Path) -> None:
     folder = write_visits(tmp_path)
     spoil(folder / "contract.py", 'name="visits",', 'name="visits",\n    source=Kafka(cluster="shop", topic="visits"),')
     spoil(folder / "contract.py", "\nCONTRACT", "from common.sources.kafka.topic import Kafka\n\nCONTRACT")
-    environment = {**os.environ, "DATASETS": str(tmp_path)}
+    environment = {**os.environ, "DATASETS": str(tmp_path), "SOCIAL_KAFKA": "127.0.0.1:9092"}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False, cwd=ROOT, env=environment
     )
     assert done.returncode == 0, done.stderr
-    assert "visits_stream 1 3 visits_raw --available-now" in done.stdout.splitlines(), done.stdout
+    lines = done.stdout.splitlines()
+    assert "visits_stream 1 3 visits_raw --available-now" in lines, done.stdout
+    assert {"visits_stream asks for First day", "mentions_stream asks for First hour"} <= {*lines}

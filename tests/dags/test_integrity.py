@@ -19,6 +19,11 @@ from common.contracts import datasets
 ROOT = Path(__file__).resolve().parents[2]
 DAGS = ROOT / "dags"
 DATASETS = tuple(datasets.names())
+DAYS, HOURS = ("2026-01-05", "2026-01-06"), ("2026-01-06T02", "2026-01-06T03")
+
+
+def is_hourly(name: str) -> bool:
+    return datasets.load(name).contract.every == "hour"
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +94,8 @@ def test_every_publishing_task_emits_its_asset(bag: DagBag) -> None:
 )
 def test_a_range_without_a_real_first_and_last_day_is_refused(bag: DagBag, given: dict[str, str]) -> None:
     for name in DATASETS:
-        for asked, accepted in ((given, False), ({"from": "2026-01-05", "to": "2026-01-06"}, True)):
+        real = dict(zip(("from", "to"), HOURS if is_hourly(name) else DAYS, strict=True))
+        for asked, accepted in ((given, False), (real, True)):
             params = deepcopy(bag.dags[f"{name}_range"].params)
             with nullcontext() if accepted else pytest.raises(ParamValidationError):
                 params.update(asked)
@@ -104,8 +110,9 @@ def test_a_scheduled_run_is_for_the_day_that_has_just_ended(bag: DagBag) -> None
 
     for name in DATASETS:
         timetable = decode_timetable(encode_timetable(bag.dags[name].timetable))
-        interval = timetable.infer_manual_data_interval(run_after=datetime(2026, 1, 6, 3))
-        assert (str(interval.start.date()), str(interval.end.date())) == ("2026-01-05", "2026-01-06")
+        interval = timetable.infer_manual_data_interval(run_after=datetime(2026, 1, 6, 3, 20))
+        form, ended = ("%Y-%m-%dT%H", HOURS) if is_hourly(name) else ("%Y-%m-%d", DAYS)
+        assert (interval.start.strftime(form), interval.end.strftime(form)) == ended
 
 
 def test_parsing_the_dags_is_quick_and_imports_no_spark_or_gx() -> None:

@@ -12,7 +12,7 @@ from common.errors import UsageError
 from dags.schedule import FILE, read
 
 SAID: dict[str, Any] = yaml.safe_load(FILE.read_text())
-NAMES = ["churn", "transactions"]
+NAMES = ["churn", "mentions", "transactions"]
 
 
 def said(**changes: Any) -> dict[str, Any]:

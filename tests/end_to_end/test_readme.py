@@ -28,7 +28,7 @@ BLOCKS = [block for path in READMES for block in re.findall(r"^```(\w*)\n(.*?)^`
 TYPED = "\n".join(text for kind, text in BLOCKS if not kind)
 COMMANDS = [command.strip() for command in re.findall(r"^(?:make|\.venv/bin/)[^#\n]*", TYPED, re.M)]
 # Other tests run these: the demo, Airflow, the containers and the cluster have their own.
-ELSEWHERE = re.compile(r"make (demo|test|airflow|backfill|up|down|cluster|cluster-down)\b|.* --env cluster\b")
+ELSEWHERE = re.compile(r"make (demo|mentions|test|airflow|backfill|up|down|cluster|cluster-down)\b|.* --env cluster\b")
 # These have something to do each time.
 ALWAYS_LOOKS = re.compile(r".*/(leakcheck|reproduce)\.py")
 

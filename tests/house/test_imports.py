@@ -19,7 +19,7 @@ ORDER = (
     ("lake",),
     ("telemetry",),
     ("orchestration", "sources", "clean"),
-    ("features", "quality"),
+    ("features", "quality", "scoring"),
     ("published",),
     ("training", "maintenance", "planning"),
     ("delivery", "online", "reports"),

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from common.contracts.aggregates import Mean, Share, Sum
+from common.contracts.aggregates import Count, Distinct, FeatureRatio, Mean, Share, Sum
 from common.contracts.contract import Column, Feature
 from common.errors import SourceMissingError
 from tests.support.landing import PURCHASE
@@ -217,6 +217,23 @@ def test_windows_are_half_open_and_users_without_events_fall_out(lake: PlayLake)
     assert_rows(lake.feature_rows("2026-01-07"), names + "1 | 1 | 1 | 6 | 1.0\n2 | 2 | 2 | 0 | 1.0")
     assert_rows(lake.feature_rows("2026-01-08"), names + "1 | 0 | 1 | 7 | 0.0\n2 | 2 | 3 | 0 | 0.6666666666666666")
     assert_rows(lake.feature_rows("2026-01-31"), names + "2 | 1 | 3 | 0 | 0.3333333333333333")
+
+
+def test_a_window_may_end_some_days_before_ds(lake: PlayLake) -> None:
+    columns = (
+        Feature("today", Count(1)),
+        Feature("day_before", Count(1, ago=1)),
+        Feature("kinds_before", Distinct(2, "category", ago=1)),
+        Feature("spike", FeatureRatio("today", "day_before")),
+    )
+    lake = lake.with_contract(features=replace(lake.contract.features, columns=columns))
+    assert lake.contract.features.window_days == 3
+    for ds, text in (("2026-01-05", "a | 1 | home"), ("2026-01-06", "b | 1 | food"), ("2026-01-07", "c | 2 | home")):
+        lake.land(ds, f"transaction_id | user_id | category\n{text}\nmore-{ds} | 1 | home")
+        lake.day(ds)
+    names = "user_id | today | day_before | kinds_before | spike\n"
+    assert_rows(lake.feature_rows("2026-01-06"), names + "1 | 2 | 2 | 1 | 1.0")
+    assert_rows(lake.feature_rows("2026-01-07"), names + "1 | 1 | 2 | 2 | 0.5\n2 | 1 | 0 | 0 | 0.0")
 
 
 def test_favourite_ties_go_by_alphabet_and_null_age_stays_null(lake: PlayLake) -> None:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from common.errors import SourceUnreachableError, UsageError
@@ -59,11 +59,12 @@ class Client:
     taken: int = 0
     _next: float = field(default=0.0, repr=False)
 
-    def page(self, url: str) -> Page:
+    def page(self, url: str, sent: Any = None) -> Page:
+        """What is at the address; where something is sent, what it answers to that."""
         secret = self.auth.value() if self.auth else ""
         for attempt in range(1, self.attempts + 1):
             try:
-                return self._ask(url, secret)
+                return self._ask(url, secret, sent)
             except AskAgainError as error:
                 why, wait = str(error), error.wait
             if wait is not None and wait > LONGEST_RETRY_AFTER:
@@ -73,7 +74,7 @@ class Client:
                 time.sleep(_backoff(attempt) if wait is None else wait)
         raise SourceUnreachableError(f"{origin(url)}{urlsplit(url).path} {why}; nothing was written; run again later")
 
-    def _ask(self, url: str, secret: str) -> Page:
+    def _ask(self, url: str, secret: str, sent: Any) -> Page:
         import requests
 
         time.sleep(max(0.0, self._next - time.monotonic()))
@@ -88,8 +89,10 @@ class Client:
         end = time.monotonic() + self.timeout_seconds
         try:
             # With an auth of ours, the client takes no login out of a .netrc file.
-            with requests.get(
+            with requests.request(
+                "GET" if sent is None else "POST",
                 url,
+                json=sent,
                 auth=sign,
                 headers={"Accept": "application/json"},
                 timeout=self.timeout_seconds,

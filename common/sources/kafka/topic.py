@@ -14,10 +14,8 @@ from common.contracts.contract import LINE, Contract
 from common.contracts.declared_source import ASKED_ONCE, DeclaredSource, require_choice
 from common.days import day_range
 from common.errors import ContractDeclarationError, PipelineError, SourceMissingError, require
-from common.lake.delta_log import TableLog
 from common.names import NAME
 from common.sources.kafka.client import KafkaTopic, kafka_address, unread
-from common.sources.kafka.messages import KEY, PARTITION, VALUE, MessageReader
 from common.sources.kafka.ranges import FoundRanges, KeptRanges, OffsetRange, PeriodOffsets, lost
 from common.sources.rows import OpenedWhenOver, require_over
 from common.sources.source import Period, Source, SourceListing, SourceUnit
@@ -159,6 +157,8 @@ class OpenedTopic(OpenedWhenOver):
 
     def _neighbours(self) -> tuple[KeptRanges | None, KeptRanges | None]:
         """What is kept of the nearest periods before and after that are whole. A stream has just read the one before."""
+        from common.lake.delta_log import TableLog
+
         ds, near = self.period.ds, day_range(self.period.ds, NEAR, NEAR)
         kept: dict[date, KeptRanges | None] = {}
         for commit in TableLog(self.period.raw).since_day(near[0]) if self.period.raw else ():
@@ -206,6 +206,7 @@ class OpenedTopic(OpenedWhenOver):
 
     def read(self, spark: SparkSession, listing: SourceListing) -> DataFrame:
         from common.runtime import plan_size
+        from common.sources.kafka.messages import KEY, PARTITION, VALUE, MessageReader
         from common.sources.kafka.reader import beside_columns
 
         declared, contract = self.declared, self.period.contract
