@@ -75,6 +75,14 @@ def hold_here(lake: str, name: str, wait_seconds: float) -> Iterator[None]:
             _held.discard(mine)
 
 
+def require_idle(lake: str, dataset: str, but: str) -> None:
+    """Raise LockedError if a run of the dataset is at work on this machine, other than the one that holds `but`."""
+    for path in sorted(_folder(lake).glob(f"{dataset}.*.lock")):
+        if path != _mine(lake, but)[0]:
+            with path.open() as handle:
+                _take(handle.fileno(), path, 0)
+
+
 def _mine(lake: str, name: str) -> tuple[Path, int]:
     return _folder(lake) / f"{name.replace('/', '.')}.lock", threading.get_ident()
 

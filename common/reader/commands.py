@@ -182,8 +182,13 @@ def list_pins(lake: Lake, arguments: argparse.Namespace) -> Output:
     if not kept:
         return Output({"pins": []}, [f"Nothing is pinned in {lake.uri}."])
     names = ["name", "table", "version", "days", "rows", "pinned at", "note"]
-    rows = [[pin.name, pin.table, pin.version, len(pin.days), pin.rows, pin.pinned_at, pin.note] for pin in kept]
+    rows = [[pin.name, pin.table, pin.version, len(pin.days), pin.rows, pin.pinned_at, _note(pin)] for pin in kept]
     return Output({"pins": [asdict(pin) for pin in kept]}, [grid(names, rows)])
+
+
+def _note(pin: pins.Pin) -> str:
+    erased = f"an entity was erased from it, and it was hashed anew {pin.rehashed_at}" if pin.rehashed_at else ""
+    return "; ".join(filter(None, (pin.note, erased)))
 
 
 def release(lake: Lake, arguments: argparse.Namespace) -> Output:
