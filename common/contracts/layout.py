@@ -23,6 +23,8 @@ from common.contracts.number_types import sum_type
 Columns = tuple[tuple[str, str], ...]
 # The reason of a quarantine record that stands for a whole file; its text is our own message.
 FILE_REFUSED = "file_refused"
+# The problem of a record that is counted and not kept, because its entity was erased.
+ERASED = "erased"
 
 
 @dataclass(frozen=True, kw_only=True)
