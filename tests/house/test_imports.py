@@ -23,7 +23,7 @@ ORDER = (
     ("published", "reports"),
     ("training", "maintenance", "planning"),
     ("delivery", "online"),
-    ("reader", "console"),
+    ("reader", "console", "erasure"),
 )
 LEVEL = {wing: level for level, wings in enumerate(ORDER) for wing in wings}
 GROUND = {"common", "common.errors", "common.days", "common.names", "common.printable"}
