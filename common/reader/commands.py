@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sized
 from dataclasses import asdict
 from typing import Any
@@ -202,6 +203,13 @@ def verify(lake: Lake, arguments: argparse.Namespace) -> Output:
 def _pinned(pin: pins.Pin, outcome: str) -> Output:
     text = f"{pin.name} {outcome}: {pin.table} version {pin.version}, {pin.rows:,} rows of {_days(pin.days)}"
     return Output(asdict(pin), [f"{text}\nhash {pin.hash}"])
+
+
+def schema(lake: Lake, arguments: argparse.Namespace) -> Output:
+    from common.reader.shapes import schema_of
+
+    facts = schema_of(arguments.of)
+    return Output(facts, [json.dumps(facts, indent=2)])
 
 
 def view_of(lake: Lake, arguments: argparse.Namespace) -> View:
