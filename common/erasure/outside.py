@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,18 +34,25 @@ class Outside:
 
     def online(self) -> list[str]:
         """The views that serve the entity."""
-        store = self._store()
-        views = [] if store is None else [serving.view_name(table) for table in self.feature_tables()]
-        return [view for view in views if store is not None and store.holds(view, self.person.value)]
+        with self._store() as store:
+            return [view for view in self._views(store) if store and store.holds(view, self.person.value)]
 
     def erase_online(self) -> int:
-        store = self._store()
-        views = [] if store is None else [serving.view_name(table) for table in self.feature_tables()]
-        return sum(store.erase(view, self.person.value) for view in views if store is not None)
+        with self._store() as store:
+            return sum(store.erase(view, self.person.value) for view in self._views(store) if store)
 
-    def _store(self) -> Store | None:
+    def _views(self, store: Store | None) -> list[str]:
+        return [serving.view_name(table) for table in self.feature_tables()] if store else []
+
+    @contextmanager
+    def _store(self) -> Iterator[Store | None]:
+        """None if nothing was ever loaded into a file, which would be made by looking."""
         store = open_store(self.run.settings.online)
-        return None if isinstance(store, SqliteStore) and not store.path.exists() else store
+        if isinstance(store, SqliteStore) and not store.path.exists():
+            yield None
+            return
+        with closing(store):
+            yield store
 
     def delivered(self) -> list[tuple[FeatureTable, Path]]:
         """The delivered days with the entity's row."""
