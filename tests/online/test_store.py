@@ -551,3 +551,17 @@ SECRETS: list[tuple[Callable[[], str], str]] = [
 def test_a_password_is_never_shown(say: Callable[[], str], expected: str) -> None:
     assert expected in say()
     assert "hush" not in say()
+
+
+def test_an_erased_entity_is_in_no_generation(store: Store, address: str, tmp_path: Path) -> None:
+    """Neither in the one that is served nor in one that a killed load has left; the others stay."""
+    store.load("churn_v1", "user_id", [rows("4210007:10 2:20")], {"version": 1})
+    left = store.begin("churn_v1")
+    store.put("churn_v1", left, [(encode(4210007), encode({"user_id": 4210007}))])
+    assert store.erase("churn_v1", 4210007) == 2
+    assert store.get("churn_v1", 4210007) is None
+    assert [row["user_id"] for row in store.rows("churn_v1")] == [2]
+    assert store.facts("churn_v1") == {"version": 1, "entity": "user_id", "entities": 1}
+    assert store.erase("churn_v1", 4210007) == store.erase("never_loaded", 4210007) == 0
+    if address.startswith("sqlite"):
+        assert not [path for path in tmp_path.iterdir() if b"4210007" in path.read_bytes()]
