@@ -27,6 +27,7 @@ def erase(runs: list[Run]) -> Line:
     if not options["yes"] and not agreed(found.counts):
         return {**line, "outcome": "planned"}
     report = erasure.apply(found)
+    line["written"] = erasure.versions(found)
     return {**line, "outcome": "done" if found else "nothing", **{name: report[name] for name in TOLD}}
 
 

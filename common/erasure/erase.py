@@ -14,7 +14,7 @@ from common.erasure.outside import Outside
 from common.erasure.person import Person
 from common.erasure.places import Places
 from common.errors import ContractViolationError, SourceMissingError
-from common.lake import history, row_erasure
+from common.lake import delta_log, history, row_erasure
 from common.lake.erasures import Erasures
 from common.lake.files import locate, read_text, write_text
 from common.lake.history import forget_checksum
@@ -93,6 +93,10 @@ class Erasure:
             outside.in_warehouses(),
         )
 
+    def versions(self, found: Found) -> dict[str, int]:
+        """Of the tables that rows were taken out of, as they are now."""
+        return {path: delta_log.version(f"{self.places.lake}/{path}") for path in found.tables}
+
     def is_known(self) -> bool:
         """Whether it was erased before, or an erasure of it was begun."""
         return self.erasures.has_salt and self.erasures.key(self.person.text) in self.erasures.keys
@@ -132,6 +136,8 @@ class Erasure:
     def _erase(self) -> dict[str, list[str]]:
         """Returns the pins and the training sets that held such rows."""
         lake = self.places.lake
+        for path in [*self.places.asides()]:
+            self._remove(path)
         pinned = [name for path in self.places.tables() for name in self._from_table(path)]
         sets = [home for home in self.places.training_sets() if rehash.training_set(self.places, home)]
         for path in self.places.exports():
@@ -203,12 +209,15 @@ class Erasure:
         if after is None:
             return
         if path.startswith(".pages/"):  # of an API, kept for a day at most: they are asked for again
-            system, place = locate(uri)
-            with suppress(FileNotFoundError):
-                system.delete_file(place)
+            self._remove(path)
             return
         write_text(uri, after)
         forget_checksum(uri)
+
+    def _remove(self, path: str) -> None:
+        system, place = locate(f"{self.places.lake}/{path}")
+        with suppress(FileNotFoundError):
+            system.delete_file(place)
 
     def _begun(self) -> dict[str, Any]:
         about = {"dataset": self.run.contract.name, "column": self.person.column.name, "begun": _now()}

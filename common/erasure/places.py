@@ -13,6 +13,7 @@ from common.lake.files import list_files, list_folders, locate, read_json
 from common.lake.training_manifests import FOLDER as TRAINING
 
 VERSION = re.compile(r"v\d+")
+ASIDE = re.compile(r"\.parquet\.[0-9a-f]{32}\.tmp$")
 MANIFEST = "manifest.json"
 # Folders of a lake with a folder for each dataset, besides its tables.
 BY_DATASET = ("runs", "results", "lineage", "streams", ".pages", "profiles", "verdicts")
@@ -50,11 +51,17 @@ class Places:
 
     def files(self) -> Iterator[str]:
         """Every file of the lake but what is of another dataset alone, and what is known of the erased."""
-        _, root = locate(self.lake)
-        for file in list_files(self.lake, recursive=True):
-            path = file.path.removeprefix(root.rstrip("/") + "/")
-            if not self._of_others(path) and not path.startswith(f"{ERASED}/"):
-                yield path
+        yield from (path for path in self._all() if not self._is_of_others(path))
+
+    def of_others(self) -> Iterator[tuple[str, str]]:
+        """The files of other datasets: which dataset's, and the path."""
+        for path in self._all():
+            if self._is_of_others(path) and not path.startswith(f"{TRAINING}/"):
+                yield path.split("/")[1], path
+
+    def asides(self) -> Iterator[str]:
+        """What an erasure that was killed was about to move to its place."""
+        yield from (path for path in self._all() if ASIDE.search(path))
 
     def texts(self) -> Iterator[str]:
         """The small files beside the tables."""
@@ -62,7 +69,14 @@ class Places:
             if not path.endswith((".parquet", ".lock")) and "/_delta_log/" not in path:
                 yield path
 
-    def _of_others(self, path: str) -> bool:
+    def _all(self) -> Iterator[str]:
+        _, root = locate(self.lake)
+        for file in list_files(self.lake, recursive=True):
+            path = file.path.removeprefix(root.rstrip("/") + "/")
+            if not path.startswith(f"{ERASED}/"):
+                yield path
+
+    def _is_of_others(self, path: str) -> bool:
         top, _, rest = path.partition("/")
         owner = rest.partition("/")[0]
         if top == TRAINING:

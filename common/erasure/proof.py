@@ -25,16 +25,23 @@ class Search:
     files: int = 0
     bytes: int = 0
     found: list[dict[str, Any]] = field(default_factory=list)
+    elsewhere: set[str] = field(default_factory=set)  # other datasets with files that name the entity
 
     @property
     def facts(self) -> dict[str, Any]:
-        return {"files": self.files, "bytes": self.bytes, "found": len(self.found)}
+        told = {"files": self.files, "bytes": self.bytes, "found": len(self.found)}
+        return {**told, "other_datasets": sorted(self.elsewhere)}
 
 
 def search(places: Places, person: Person) -> Search:
     done = Search()
     for path in places.files():
         look(done, f"{places.lake}/{path}", path, person)
+    for owner, path in places.of_others():
+        if owner not in done.elsewhere and person.is_telling:
+            others = Search()
+            look(others, f"{places.lake}/{path}", path, person)
+            done.elsewhere |= {owner} if others.found else set()
     return done
 
 
