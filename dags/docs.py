@@ -74,6 +74,16 @@ or a range `2026-01-05..2026-01-07`.
 """
 
 
+def of_delivery(dataset: str, target: str) -> str:
+    return f"""### {dataset} to {target}
+
+Delivers each day of `{dataset}` that was published, and again each that was healed. A day that the target holds already is not
+sent.
+
+{EXITS}
+"""
+
+
 def of_training_set(name: str, how: Training) -> str:
     return f"""### {name}
 

@@ -77,6 +77,9 @@ class Daily(Timed):
     missing: Literal["wait", "skip"] = Field(
         description="What to do when nothing has landed in time: fail, or skip the day"
     )
+    deliver: tuple[str, ...] = Field(
+        description="Targets under deliveries in conf/<env>.yml; each gets every published day"
+    )
     stream: str = Field(description="Cron, UTC: how often a source that can be followed is asked for what has come")
     wait_minutes: float = Field(ge=0, description="How long a day is waited for")
     poll_seconds: float = Field(gt=0)
@@ -111,7 +114,10 @@ def settings() -> Settings:
 
 @cache
 def schedule() -> Schedule:
-    return read(yaml.safe_load(FILE.read_text()), datasets.names(), ENV)
+    found = read(yaml.safe_load(FILE.read_text()), datasets.names(), ENV)
+    for name, how in found.datasets.items():
+        _require_known(f"deliver of {name}", how.deliver, settings().deliveries)
+    return found
 
 
 def read(content: Any, names: list[str], env: str) -> Schedule:

@@ -29,8 +29,9 @@ def ingest(run: Run, source: Source) -> Outcome:
     if not arrivals.came(run, listing) and is_closed(run):
         return Outcome("closed")
     transforms.require_declared(run)
-    arrivals.require_usable(run, listing)
+    arrivals.require_came(run, listing)
     day = arrivals.read_day(run, source, listing, without_erased)
+    run = day.run  # its source is known now
     if not arrivals.came(run, day.listing) and is_closed(run):
         return Outcome("closed")
     arrivals.require_rows(run, day.listing)

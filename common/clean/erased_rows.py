@@ -30,9 +30,10 @@ def without_erased(run: Run, records: DataFrame) -> DataFrame:
         words = F.coalesce(F.exists(F.split(text, r"\W"), is_it), F.lit(False))
         return F.when(canonical_text(column, text).isNull(), words).otherwise(is_it(text))
 
-    taken_apart = F.col("problem").isNull()
+    # What has the problem "" is no record, but tells of a file.
+    taken_apart, refused = F.col("problem").isNull(), F.coalesce(F.col("problem") != "", F.lit(False))
     hidden = F.coalesce(F.exists(F.split("record", BETWEEN_VALUES), is_erased), F.lit(False))
-    erased = (taken_apart & is_erased(F.col(column.name))) | (~taken_apart & hidden)
+    erased = (taken_apart & is_erased(F.col(column.name))) | (refused & hidden)
     emptied = {name: F.when(~erased, F.col(name)) for name in ("record", *(each.name for each in run.contract.columns))}
     problem = F.when(erased, F.lit(ERASED)).otherwise(F.col("problem"))
     return records.withColumns({**emptied, "problem": problem})

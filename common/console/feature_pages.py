@@ -15,8 +15,10 @@ from common.features.definition import differing_facts
 from common.lake.pins import Pin
 from common.online.connect import open_store
 from common.online.serving import view_name
+from common.orchestration import run_log
 from common.published.catalog import FeatureTable, Lake, moment
 from common.published.view import Version
+from common.runtime.settings import Settings
 
 
 def tables_of(lake: str) -> list[FeatureTable]:
@@ -88,15 +90,30 @@ def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return safe(differing_facts(dict(before), dict(now))) if known else []
 
 
-def uses(table: FeatureTable, manifests: Iterable[Mapping[str, Any]], pins: Iterable[Pin], online: str) -> Facts:
-    """The training sets, pins and online view that were made from the table."""
+def uses(table: FeatureTable, manifests: Iterable[Mapping[str, Any]], pins: Iterable[Pin], settings: Settings) -> Facts:
+    """The training sets, pins, deliveries and online view that were made from the table."""
     sets = [
         [str(manifest["name"]), manifest["version"], manifest["inputs"]["versions"][table.name]]
         for manifest in manifests
         if table.name in manifest["inputs"]["versions"]
     ]
     pinned = [[pin.name, pin.version, pin.pinned_at, pin.note] for pin in pins if pin.table == table.path]
-    return {"training_sets": safe(sets), "pins": safe(pinned), "online": _online(table, online)}
+    return {
+        "training_sets": safe(sets),
+        "pins": safe(pinned),
+        "deliveries": [*_deliveries(table, settings)],
+        "online": _online(table, settings.online),
+    }
+
+
+def _deliveries(table: FeatureTable, settings: Settings) -> Iterable[list[Any]]:
+    """Each target that got days of the table: its name, how many days, the newest, when, and why its last run failed."""
+    for target in sorted(settings.deliveries):
+        job = f"deliver-{target}"
+        for record in run_log.recent(settings.lake, table.dataset, job, 1):
+            days = run_log.days_run(settings.lake, table.dataset, job)
+            failure = (record.failure or {}).get("message", "")
+            yield [target, len(days), str(days[-1]), record.at[:16], safe(failure)]
 
 
 def _online(table: FeatureTable, address: str) -> Facts | None:

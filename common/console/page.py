@@ -105,7 +105,7 @@ def _features(settings: Settings, contracts: Mapping[str, Contract]) -> Facts:
             **feature_pages.feature_facts(
                 table, tables.get(f"{table.dataset}@v{table.number - 1}"), contracts.get(table.dataset)
             ),
-            "uses": feature_pages.uses(table, manifests, pinned, settings.online),
+            "uses": feature_pages.uses(table, manifests, pinned, settings),
         }
         for table in tables.values()
     ]

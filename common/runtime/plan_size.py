@@ -28,6 +28,11 @@ def begin_small(session: SparkSession) -> None:
         session.conf.set(name, INTERPRETED[name])
 
 
+def tasks(session: SparkSession) -> int:
+    """More than there are cores, so that none is idle while another one reads the largest file."""
+    return 2 * session.sparkContext.defaultParallelism
+
+
 def by_size(rows: DataFrame, stored_bytes: int) -> DataFrame:
     """Few rows in one task, as Spark plans no shuffle behind a single partition; after many, plans are compiled."""
     if stored_bytes <= ONE_TASK_BYTES:

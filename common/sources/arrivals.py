@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from common.lake.spark_tables import record_hash
 from common.lake.split_rows import split_rows
 from common.runtime.run import Change, Outcome, Run
 from common.sources.arrow_batches import schema
-from common.sources.source import Source, SourceListing
+from common.sources.source import Source, SourceListing, SourceUnit
 
 
 def came(run: Run, listing: SourceListing) -> bool:
@@ -38,8 +38,7 @@ def require_came(run: Run, listing: SourceListing) -> None:
 
 
 def require_usable(run: Run, listing: SourceListing) -> None:
-    """Raises if the day cannot be ingested: nothing has come, or files are refused."""
-    require_came(run, listing)
+    """Raises if a file is refused, unless the contract takes the others without it."""
     for unit in listing.good:
         if unit.absent:
             run.log.warning("%s lacks optional columns, read as missing: %s", unit.name, list(unit.absent))
@@ -128,6 +127,7 @@ class IngestedDay:
 def read_day(
     run: Run, source: Source, listing: SourceListing, without_erased: Callable[[Run, DataFrame], DataFrame]
 ) -> IngestedDay:
+    """Raises if the day cannot be ingested. Files that turn out to be refused are left out, where the contract says so."""
     columns = [column.name for column in run.contract.columns]
     accepted, quarantined = F.col("problem").isNull(), _quarantined()
     checksum = {"checksum": spark_tables.sum_or_zero(_hash())} if run.source == ASKED_ONCE else {}
@@ -142,12 +142,18 @@ def read_day(
             erased=F.count_if(F.col("problem") == ERASED),
             lines=spark_tables.sum_or_zero("lines"),
             extra=F.collect_set(F.when(F.col("extra").isNotNull(), F.struct("file", "extra"))),
+            units=F.collect_set(F.when(F.col("problem") == "", F.col("record"))),
         )
     except Exception as error:
         if explained := source.explain(error):
             raise explained from error
         raise
-    listing = _counted(listing, split.rows)
+    found = _found(listing, split.measures["units"], split.rows)
+    if len(found.bad) > len(listing.bad) and run.contract.source.on_bad_file != "fail":
+        return read_day(run, source, found, without_erased)
+    require_usable(run, found)
+    listing = source.was_read(found)
+    run = replace(run, source=listing.fingerprint or run.source)
     seen, copies = split.measures, {"accepted": 0, "quarantined": 0}
     names = [name for name in split.alone.columns if name != "lines"]
     records = split.alone.select(*names).withColumn("copies", F.lit(1).cast("long"))
@@ -185,6 +191,13 @@ def _quarantined() -> Column:
 def _hash() -> Column:
     """Of one record. Their sum depends neither on their order nor on the units they came in."""
     return F.xxhash64("problem", "record", "record_hash").cast("decimal(38,0)")
+
+
+def _found(listing: SourceListing, told: Iterable[str], read: DataFrame) -> SourceListing:
+    """The listing with what reading has told: of the units themselves, or else the number of their records."""
+    by_name = {unit.name: unit for unit in map(SourceUnit.from_text, told)}
+    units = (replace(by_name[unit.name], state=unit.state) if unit.name in by_name else unit for unit in listing.units)
+    return _counted(replace(listing, units=tuple(units)), read)
 
 
 def _counted(listing: SourceListing, read: DataFrame) -> SourceListing:

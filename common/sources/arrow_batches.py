@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from common.sources.files.text_records import ParsedBlock, count_lines
+from common.sources.source import SourceUnit
 
 
 def schema(columns: Sequence[str]) -> str:
@@ -28,6 +29,11 @@ def plain_batch(name: str, batch: ParsedBlock, columns: list[str]) -> pa.RecordB
     count = len(batch.plain)
     cut = [pa.nulls(count, pa.string()) if at is None else pc.list_element(fields, at) for at in batch.places]
     return _batch(name, cut, columns, count)
+
+
+def unit_batch(unit: SourceUnit, columns: list[str]) -> pa.RecordBatch:
+    """What reading has told about the unit, as a row with problem "" whose record is that."""
+    return _batch(unit.name, [pa.nulls(1, pa.string()) for _ in columns], columns, 1, [""], [unit.as_text()], None, [0])
 
 
 def refused_batch(name: str, batch: ParsedBlock, columns: list[str]) -> pa.RecordBatch:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from common.days import end_of, start_of
 from common.lake import delta_log
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from common.errors import PipelineError
 
 
+# The fingerprint of a period that has not been read yet, and whose content has certainly changed.
+UNREAD = "unread"
+
+
 @dataclass(frozen=True)
 class SourceUnit:
     """A part of a period that is read or refused as a whole, such as a file, a table or a partition of a topic."""
@@ -28,6 +33,17 @@ class SourceUnit:
     refused: str = ""
     extra: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
+    digest: str = ""  # of its content, where reading tells
+    state: tuple[int, int] | None = None  # size and time of change, where they prove that it has not changed since
+
+    def as_text(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        facts = json.loads(text)
+        lists = {name: tuple(facts[name]) for name in ("extra", "absent")}
+        return cls(**{**facts, **lists})
 
 
 @dataclass(frozen=True)
@@ -37,6 +53,7 @@ class SourceListing:
     place: str
     units: tuple[SourceUnit, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)  # for the commit: range, offsets, pages, time of the query
+    fingerprint: str = ""  # of what was read, where it was UNREAD before
 
     @property
     def good(self) -> list[SourceUnit]:
@@ -65,6 +82,7 @@ class Period:
     # Of a stream: the offset of each part up to which its records are taken, though more may come, and what says so.
     until: Mapping[int, int] | None = None
     batch: str = ""
+    said: Mapping[str, Any] | None = None  # `taken`, from a caller who has read it already
 
     @property
     def start(self) -> datetime:
@@ -77,6 +95,8 @@ class Period:
     @cached_property
     def taken(self) -> dict[str, Any]:
         """What the last ingest of the period wrote into its books about its source; empty before the first."""
+        if self.said is not None:
+            return dict(self.said)
         commit = delta_log.newest_commit(self.raw, "ingest", str(self.ds)) if self.raw else None
         return dict(commit.books.get("sources", {})) if commit else {}
 
@@ -92,7 +112,10 @@ class Source(ABC):
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """Unchanged as long as the period's content is; ASKED_ONCE if it can't be read again as it was. No Spark."""
+        """Unchanged as long as the period's content is; ASKED_ONCE if it can't be read again as it was. No Spark.
+
+        UNREAD where reading tells: `was_read` then has it.
+        """
 
     @abstractmethod
     def holds(self) -> SourceListing:
@@ -104,9 +127,13 @@ class Source(ABC):
         contract's columns.
 
         `file` is the unit's name. A record that can't be taken apart has a `problem` and its whole text as `record`. A
-        row whose problem is "" is no record: its `extra` names a column that the contract doesn't know. `lines` add up
-        to the unit's `records`.
+        row whose problem is "" is no record: its `extra` names a column that the contract doesn't know, or its `record` is
+        the unit as reading has found it. `lines` add up to the unit's `records`.
         """
+
+    def was_read(self, listing: SourceListing) -> SourceListing:
+        """The listing of units as reading has found them, with what the commit says of them."""
+        return listing
 
     @abstractmethod
     def so_far(self) -> Mapping[str, int] | None:

@@ -14,13 +14,17 @@ import pytest
 import yaml
 
 from common.console import distributions, feature_pages, page, training_pages
-from common.contracts import odcs
+from common.contracts import datasets, odcs
+from common.errors import PipelineError
 from common.lake.files import write_json
 from common.orchestration import staleness
+from common.orchestration.job import run_day
 from common.published.catalog import Lake
 from common.quality import gx
+from common.runtime.run import Run
 from common.runtime.settings import Settings, load_settings
 from jobs.datasets.churn.contract import CONTRACT
+from jobs.deliver import DELIVER
 from tests.support.console_lake import EVIL, ConsoleLake
 from tests.support.published_tables import publish
 
@@ -153,6 +157,28 @@ def test_publications_say_what_they_brought(tmp_path: Path) -> None:
     names = ("new", "changed", "same", "more rows")
     assert dict(zip(names, first[4:8], strict=True)) == {"new": 2, "changed": 0, "same": 0, "more rows": 0}
     assert dict(zip(names, newest[4:8], strict=True)) == {"new": 0, "changed": 1, "same": 0, "more rows": 1}
+
+
+def test_who_got_a_table_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(tmp_path, "ds | user_id | spend\n2026-01-01 | 1 | 1.00\n2026-01-02 | 1 | 1.00", "churn/v1")
+    targets = {name: {"kind": "csv", "path": str(tmp_path / name)} for name in ("shelf", "dropped")}
+    monkeypatch.setenv("DELIVERIES", json.dumps(targets))
+    settings = load_settings("local", lake=str(tmp_path))
+    for target, ds in (("shelf", "2026-01-01"), ("shelf", "2026-01-02"), ("dropped", "2026-01-02")):
+        run = Run(
+            "deliver", datasets.load("churn"), date.fromisoformat(ds), settings, "run", "", options={"to": target}
+        )
+        if target == "dropped":
+            (tmp_path / target).write_text("a file where its folder should be")
+            with pytest.raises(PipelineError):
+                run_day(DELIVER, run)
+        else:
+            run_day(DELIVER, run)
+    facts = feature_pages.uses(Lake(str(tmp_path)).features("churn"), [], [], settings)
+    [failed, done] = facts["deliveries"]
+    assert done[:3] == ["shelf", 2, "2026-01-02"]
+    assert failed[0] == "dropped"
+    assert "can't be written" in failed[4]
 
 
 def test_fitted_values_of_sensitive_columns_are_masked() -> None:

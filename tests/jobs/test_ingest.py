@@ -1,6 +1,7 @@
 """landing -> raw: records arrive unchanged, unreadable ones are quarantined, none is lost."""
 
 import gzip
+import hashlib
 import json
 import re
 from dataclasses import replace
@@ -14,6 +15,7 @@ from common.contracts.contract import Files
 from common.errors import ContractViolationError, SourceMissingError, UnbalancedBooksError
 from common.orchestration import run_log
 from common.orchestration.job import describe, run_day
+from common.sources.files import file_reader
 from common.sources.files.landing import Landing
 from common.sources.source import SourceListing
 from jobs.ingest import INGEST
@@ -205,16 +207,27 @@ def test_ingest_twice_changes_nothing_at_all(lake: PlayLake) -> None:
 
 def test_reading_less_than_the_source_counted_commits_nothing(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
     lake.land(DAY, "transaction_id\na\nb")
-    honest = Landing.holds
+    honest = Landing.was_read
 
-    def one_more(self: Landing) -> SourceListing:
-        found = honest(self)
-        return replace(found, units=tuple(replace(unit, records=unit.records + 1) for unit in found.units))
+    def one_more(self: Landing, listing: SourceListing) -> SourceListing:
+        units = tuple(replace(unit, records=(unit.records or 0) + 1) for unit in listing.units)
+        return honest(self, replace(listing, units=units))
 
-    monkeypatch.setattr(Landing, "holds", one_more)
+    monkeypatch.setattr(Landing, "was_read", one_more)
     with pytest.raises(UnbalancedBooksError, match="counted 3 records .* accounts for 2"):
         lake.ingest(DAY)
     assert lake.state() == {}
+
+
+def test_the_driver_reads_no_landed_file(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither to hash, nor to count, nor to judge it: the tasks that read its records do."""
+
+    def refuse(uri: str) -> None:
+        raise AssertionError(f"{uri} is read by the driver")
+
+    lake.land(DAY, "transaction_id\na\nb")
+    monkeypatch.setattr(file_reader, "locate", refuse)
+    assert lake.ingest(DAY)["counts"]["accepted"] == 2
 
 
 def test_the_books_are_in_the_commit_itself(lake: PlayLake) -> None:
@@ -223,7 +236,10 @@ def test_the_books_are_in_the_commit_itself(lake: PlayLake) -> None:
     (commit,) = lake.table("raw/transactions").history(1)
     books = json.loads(commit["userMetadata"])
     assert (books["job"], books["ds"], books["counts"]["accepted"]) == ("ingest", DAY, 2)
-    assert books["sources"] == {"files": ["part.csv"]}
+    assert books["sources"]["files"] == ["part.csv"]
+    size, _, digest = books["sources"]["landed"]["part.csv"]
+    content = (lake.landing / "transactions" / f"ds={DAY}" / "part.csv").read_bytes()
+    assert (size, digest) == (len(content), hashlib.sha256(content).hexdigest())
     assert books["run_id"].startswith("run of ingest")
     assert "code" in books
 

@@ -20,7 +20,7 @@ from common.contracts.column import Column
 from common.sources.files.landing import Landing
 from common.sources.files.parquet_batches import can_be
 from common.sources.source import SourceUnit
-from tests.support.landing import PURCHASE
+from tests.support.landing import PURCHASE, judged
 
 DS = date(2026, 1, 5)
 COLUMNS = {column.name: column for column in datasets.load("transactions").contract.columns}
@@ -105,13 +105,13 @@ def account_for(name: str, content: bytes) -> None:
         Path(landing.folder).mkdir(parents=True)
         Path(landing.folder, name).write_bytes(content)
         assert landing.fingerprint() == landing.fingerprint()
-        (unit,) = landing.holds().units
+        (unit,) = judged(landing).units
         assert isinstance(unit, SourceUnit)
         if unit.refused:
             assert "Traceback" not in unit.refused
             return
         (file,) = landing.files()
-        batches = list(landing.batches(file, list(PURCHASE)))
+        batches = list(landing.reader.batches(file))
         assert sum(sum(batch.column("lines").to_pylist()) for batch in batches) == unit.records
         for batch in batches:
             batch.validate(full=True)

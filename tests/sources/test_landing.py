@@ -19,10 +19,11 @@ from common.contracts.contract import Column, Contract, Feature, Features, Files
 from common.errors import ContractDeclarationError, SourceMissingError, UsageError
 from common.runtime.settings import ROOT
 from common.sources.files import completeness
-from common.sources.files.landing import Landing
+from common.sources.files.landing import Landing, shares_of
 from common.sources.files.landing_files import FORMATS, format_of, landed_files
 from common.sources.files.parquet_batches import can_be, parquet_batches
 from common.sources.guessing.first_rows import read_sample
+from tests.support.landing import judged
 
 DS = date(2026, 1, 5)
 ROUNDED = "9.007199254740992e+15"
@@ -52,7 +53,7 @@ def landing(folder: Path, **source: object) -> Landing:
 
 
 def refused(folder: Path) -> dict[str, str]:
-    return {unit.name: unit.refused for unit in landing(folder).holds().bad}
+    return {unit.name: unit.refused for unit in judged(landing(folder)).bad}
 
 
 @pytest.mark.parametrize("ending", [*FORMATS, ".CSV.GZ", ".NDJSON", ".xlsx", ".parquet.gz", ".csv.zip"])
@@ -75,8 +76,8 @@ def test_a_contract_is_guessed_from_what_landing_reads_alone(folder: Path, endin
 def rows(folder: Path, **source: object) -> list[tuple[str | None, ...]]:
     """Invoice and country of every accepted record."""
     day = landing(folder, **source)
-    assert day.holds().bad == []
-    batches = [batch for file in day.files() for batch in day.batches(file, ["invoice", "country"])]
+    assert judged(day).bad == []
+    batches = [batch for file in day.files() for batch in day.reader.batches(file)]
     whole = pa.Table.from_batches(batches)
     good = whole.filter(pa.compute.is_null(whole["problem"]))
     return list(zip(good["invoice"].to_pylist(), good["country"].to_pylist(), strict=True))
@@ -132,7 +133,7 @@ def test_markers_and_files_being_written_are_left_out(folder: Path) -> None:
     for name in ("_SUCCESS", ".part.csv", "_spark_metadata/0.csv"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("x")
-    assert [unit.name for unit in landing(folder).holds().units] == ["good.csv"]
+    assert [unit.name for unit in judged(landing(folder)).units] == ["good.csv"]
 
 
 def test_a_file_that_may_not_be_read_is_refused_by_name() -> None:
@@ -177,7 +178,7 @@ def test_names_match_in_any_case_where_it_is_declared(folder: Path) -> None:
 
 def test_of_a_wide_header_a_few_unknown_names_are_shown(folder: Path) -> None:
     (folder / "good.csv").write_text(",".join(["InvoiceNo", *(f"n{number:03}" for number in range(500))]) + "\n")
-    (unit,) = landing(folder).holds().good
+    (unit,) = judged(landing(folder)).good
     assert unit.extra == (*(f"n{number:03}" for number in range(20)), "… and 480 more")
 
 
@@ -202,10 +203,10 @@ def test_a_row_of_parquet_is_refused_beyond_the_longest_record(folder: Path) -> 
     pq.write_table(pa.table({"InvoiceNo": [1, 2, 3, 4], "country": countries}), folder / "part.parquet")
     assert rows(folder, longest_record=30) == [("1", "FR"), ("3", "\u00e9" * 29), ("4", "D\nE")]
     day = landing(folder, longest_record=30)
-    found = pa.Table.from_batches(day.batches(day.files()[0], ["invoice", "country"])).to_pylist()
+    found = pa.Table.from_batches(day.reader.batches(day.files()[0])).to_pylist()
     refusals = [(row["problem"], row["record"]) for row in found if row["problem"]]
     assert refusals == [("too_long", '{"invoice": "2", "country": "xxxxxxxxxxx"}'[:30])]
-    assert sum(row["lines"] for row in found) == day.holds().records == 4
+    assert sum(row["lines"] for row in found) == judged(day).records == 4
 
 
 @pytest.mark.parametrize(
@@ -232,7 +233,7 @@ def test_a_day_is_complete_once_its_marker_is_there(folder: Path) -> None:
         day.holds()
     assert (error.value.exit_code, day.so_far()) == (4, None)
     (folder / "_SUCCESS").touch()
-    assert ([unit.name for unit in day.holds().units], day.so_far() is not None) == (["good.csv"], True)
+    assert ([unit.name for unit in judged(day).units], day.so_far() is not None) == (["good.csv"], True)
 
 
 @pytest.mark.parametrize(
@@ -257,17 +258,25 @@ def test_a_manifest_names_every_file_with_its_size(folder: Path, manifest: str, 
         with pytest.raises(SourceMissingError, match=said):
             day.holds()
     else:
-        assert [(unit.name, unit.refused) for unit in day.holds().units] == [("good.csv", "")]
+        assert [(unit.name, unit.refused) for unit in judged(day).units] == [("good.csv", "")]
     assert (day.so_far() is not None) == (not said)
 
 
 def test_an_empty_day_has_nothing_to_complete(folder: Path) -> None:
     (folder / "good.csv").unlink()
     day = landing(folder, complete="_SUCCESS")
-    assert (day.holds().units, day.so_far()) == ((), None)
+    assert (judged(day).units, day.so_far()) == ((), None)
 
 
 @pytest.mark.parametrize("marker", ["", " ", "a/b", ".."])
 def test_a_marker_is_the_name_of_a_file(marker: str) -> None:
     with pytest.raises(ContractDeclarationError, match="is not allowed; expected the name of a file"):
         Files(complete=marker)
+
+
+def test_many_files_are_shared_out_by_size() -> None:
+    sizes = {"large": 90 << 20, **{f"small {number}": 1 << 20 for number in range(50)}}
+    shares = shares_of(sizes, 2)
+    assert sorted(name for share in shares for name in share) == sorted(sizes)
+    assert [len(share) for share in shares] == [3, 48]
+    assert shares_of({"one": 1}, 8) == [["one"]]

@@ -11,6 +11,7 @@ import pytest
 from common.contracts import datasets
 from common.contracts.contract import Contract
 from common.sources.files.landing import Landing
+from tests.support.landing import judged
 
 PURCHASES = datasets.load("transactions").contract
 PERSONAL = replace(PURCHASES, columns=tuple(replace(each, sensitive=each.name == "age") for each in PURCHASES.columns))
@@ -23,7 +24,7 @@ RECORDS = {
 
 
 def problem(contract: Contract, root: Path) -> str:
-    (unit,) = Landing(contract, str(root), DAY).holds().bad
+    (unit,) = judged(Landing(contract, str(root), DAY)).bad
     return unit.refused
 
 

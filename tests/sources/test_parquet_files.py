@@ -12,6 +12,7 @@ import pytest
 from common.sources.files import parquet_files
 from common.sources.files.landing import Landing
 from tests.sources.test_landing import folder, landing
+from tests.support.landing import judged
 
 __all__ = ["folder"]
 MB = 1 << 20
@@ -28,9 +29,9 @@ def repeat(folder: Path, text: str, rows: int) -> Landing:
 
 def test_a_text_beyond_the_longest_record_is_never_written_out(folder: Path) -> None:
     day = repeat(folder, "x" * 3 * MB, 20_000)  # 60 GB
-    assert day.holds().records == 20_000
+    assert judged(day).records == 20_000
     refused = 0
-    for batch in day.batches(day.files()[0], ["invoice", "country"]):
+    for batch in day.reader.batches(day.files()[0]):
         refused += sum(problem == "too_long" for problem in batch.column("problem").to_pylist())
         assert pa.total_allocated_bytes() < 500 * MB
     assert refused == 20_000
@@ -39,15 +40,15 @@ def test_a_text_beyond_the_longest_record_is_never_written_out(folder: Path) -> 
 def test_long_texts_are_written_out_in_parts(folder: Path) -> None:
     day = repeat(folder, "x" * 900_000, 300)
     rows = 0
-    for batch in day.batches(day.files()[0], ["invoice", "country"]):
+    for batch in day.reader.batches(day.files()[0]):
         assert batch.nbytes < 70 * MB
         rows += sum(problem is None for problem in batch.column("problem").to_pylist())
-    assert rows == 300 == day.holds().records
+    assert rows == 300 == judged(day).records
 
 
 def test_many_bytes_in_a_row_group_are_refused_unread(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     day = repeat(folder, "x" * 3 * MB, 2)
     monkeypatch.setattr(parquet_files, "MOST_BYTES", MB)
-    (unit,) = day.holds().units
+    (unit,) = judged(day).units
     assert unit.refused.startswith("a column holds 3,")
     assert "write smaller row groups" in unit.refused

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from common.contracts.column import Column
 from common.sources.arrow_batches import plain_batch
 from common.sources.files import text_records
-from common.sources.files.csv_records import MOST_NAMES, check_header, count_csv_lines, csv_batches, csv_header
+from common.sources.files.csv_records import MOST_NAMES, WholeRecords, check_header, csv_batches, csv_header
 from common.sources.files.json_records import json_batches, require_json_lines
 from common.sources.files.parquet_batches import parquet_batches
 from common.sources.files.text_records import ParsedBlock, RefusedFileError, TextFile, split_header
@@ -37,10 +37,14 @@ def read_csv(content: bytes | str, wanted: tuple[str, ...] = ("a", "b"), encodin
 
 
 def inspect_csv(content: bytes | str) -> int:
-    """The lines below the header, or the file is refused, as ingest does before it accepts a row."""
+    """The lines below the header, or the file is refused."""
     file = TextFile(io.BytesIO(content if isinstance(content, bytes) else content.encode()), "utf-8", LONGEST)
     line, rest = split_header(file.blocks())
-    return count_csv_lines(file, rest, len(csv_header(line or "", ",")), ",")
+    records = WholeRecords(len(csv_header(line or "", ",")), ",")
+    for _ in records.seen(rest):
+        pass
+    records.require_end(file.last_line_ends)
+    return records.count
 
 
 def read_json(content: str, wanted: tuple[str, ...] = ("a", "b")) -> ParsedBlock:

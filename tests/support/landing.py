@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from common.sources.files.landing import Landing
+from common.sources.files.landing_files import LandedFile
+from common.sources.source import SourceListing, SourceUnit
 from tests.support.folders import Folders
 from tests.support.tables_as_text import parse
 
@@ -41,3 +44,15 @@ class LandingFolder(Folders):
         path = self.folder(ds) / name
         path.write_bytes(content)
         return path
+
+
+def judged(day: Landing) -> SourceListing:
+    """What a day holds, with what reading each file tells of it."""
+    listing = day.holds()
+    units = [unit if unit.refused else _read(day, unit) for unit in listing.units]
+    return day.was_read(replace(listing, units=tuple(units)))
+
+
+def _read(day: Landing, unit: SourceUnit) -> SourceUnit:
+    *_, last = day.reader.batches(LandedFile(unit.name))
+    return replace(SourceUnit.from_text(last["record"][0].as_py()), state=unit.state)

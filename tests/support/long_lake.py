@@ -21,6 +21,7 @@ from common.runtime.code_version import day_fingerprint
 from common.runtime.run import Run
 from common.runtime.settings import load_settings
 from common.sources.files.landing import Landing
+from tests.support.landing import judged
 
 COUNTS = {"rules": 12, "passed": 12}
 
@@ -79,8 +80,9 @@ class LongLake:
     def _day(self, ds: date) -> None:
         raw, processed, features = (table(self.contract) for _, table in STAGES.values())
         quarantine, superseded = layout.quarantine(self.contract), layout.superseded(self.contract)
-        source = Landing(self.contract, self.landing, ds).fingerprint()
-        self.commit(raw, "ingest", ds, [], {"source": source, **self.beside(quarantine)})
+        held = judged(Landing(self.contract, self.landing, ds))
+        books = {"source": held.fingerprint, "sources": {"files": ["part.csv"], **held.facts}}
+        self.commit(raw, "ingest", ds, [], {**books, **self.beside(quarantine)})
         self._verdict("raw", ds)
         self.commit(quarantine, "clean", ds, [])
         self.commit(processed, "clean", ds, [raw], {"resettled": [], **self.beside(quarantine, superseded)})

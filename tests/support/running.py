@@ -12,6 +12,7 @@ from common.days import from_text
 from common.orchestration.admission import left_out
 from common.orchestration.changes import Logs
 from common.orchestration.job import Job, Line, run_day
+from common.runtime.code_version import day_fingerprint
 from common.runtime.run import Run
 from common.runtime.settings import load_settings
 from jobs.clean import CLEAN
@@ -44,8 +45,8 @@ class JobRunner(Folders):
         settings = load_settings("local", lake=str(self.lake_folder), landing=str(self.landing))
         settings = settings.model_copy(update={"lock_wait_seconds": 0.2, "online": self.online})
         full_refresh = options.pop("full_refresh", False)
-        code = options.pop("code", f"test {self.contract_changes or ''}".strip())
         dataset = replace(datasets.load(self.dataset), contract=self.contract)
+        code = options.pop("code", f"{day_fingerprint(dataset)} {self.contract_changes or ''}".strip())
         return Run(job, dataset, from_text(ds), settings, f"run of {job} {ds}", code, full_refresh, options)
 
     def run(self, job: Job, ds: str, **options: Any) -> Line:

@@ -40,8 +40,9 @@ function usesOf(one) {
   const uses = one.uses, rows = [];
   for (const [name, version, of] of uses.training_sets) rows.push([link(`#/t/${name}`, name), 'training set', `v${version}, from table version ${of}`]);
   for (const [name, version, at, note] of uses.pins) rows.push([h('code', {}, name), 'pin', `table version ${version}, since ${at}${note ? `, ${note}` : ''}`]);
+  for (const [target, days, newest, at, failure] of uses.deliveries) rows.push([h('code', {}, target), 'delivery', failure ? `its last run failed: ${failure}` : `${many(days, 'day')} up to ${newest}, last at ${at.replace('T', ' ')} UTC`]);
   if (uses.online) rows.push(['online store', 'served', `${figure(uses.online.entities)} entities of ${(uses.online.days || []).join(' to ')}, table version ${uses.online.version}`]);
-  return section('Used by', null, rows.length ? table(['name', 'kind', 'what'], rows, {label: 'Used by'}) : nothing('No training set, no pin and no online view was made from it.'));
+  return section('Used by', null, rows.length ? table(['name', 'kind', 'what'], rows, {label: 'Used by'}) : nothing('No training set, no pin, no delivery and no online view was made from it.'));
 }
 
 function versionsOf(one) {

@@ -12,12 +12,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from common.sources.files.text_records import (
+    CountedLines,
     Lines,
     ParsedBlock,
     RefusedFileError,
     Shown,
-    TextFile,
-    count_lines,
     is_blank,
 )
 
@@ -166,27 +165,33 @@ def parse_record(text: str, delimiter: str) -> list[str] | None:
     return rows[0] if len(rows) == 1 else None
 
 
-def count_csv_lines(file: TextFile, blocks: Lines, width: int, delimiter: str) -> int:
-    """Counts the lines behind the header; refuses a file that ends inside quotes or in the middle of a record."""
-    quotes, count, number, opened, record = Quotes(delimiter), 0, 0, 0, [""]
-    for block in blocks:
-        count += count_lines([block])
-        goes_on = quotes.open
-        for piece, quoted in quotes.pieces(block):
-            if not goes_on:
-                record, opened = piece if quoted else piece[-1:], number + 1
-            elif len(record) < MOST_NAMES:  # no more lines are needed to count its fields
-                record += piece
-            goes_on = quoted and quotes.open
-            number += len(piece)
-    if quotes.open:
-        raise RefusedFileError(
-            f"it ends inside quotes that were opened {opened} lines below its header: the file was cut, or a quote there is "
-            "one too many; have it sent again"
-        )
-    if not file.last_line_ends:
-        _require_whole("\n".join(record).removesuffix("\r"), width, delimiter)
-    return count
+class WholeRecords(CountedLines):
+    """Counts the lines behind the header, and refuses a file that ends inside quotes or in the middle of a record."""
+
+    def __init__(self, width: int, delimiter: str) -> None:
+        self._width, self._delimiter = width, delimiter
+        self._quotes, self._number, self._opened = Quotes(delimiter), 0, 0
+        self._record, self._goes_on = [""], False
+
+    def take(self, block: list[str]) -> None:
+        super().take(block)
+        for piece, quoted in self._quotes.pieces(block):
+            if not self._goes_on:
+                self._record, self._opened = piece if quoted else piece[-1:], self._number + 1
+            elif len(self._record) < MOST_NAMES:  # no more lines are needed to count its fields
+                self._record += piece
+            self._goes_on = quoted and self._quotes.open
+            self._number += len(piece)
+        self._goes_on = self._quotes.open
+
+    def require_end(self, last_line_ends: bool) -> None:
+        if self._quotes.open:
+            raise RefusedFileError(
+                f"it ends inside quotes that were opened {self._opened} lines below its header: the file was cut, or a quote "
+                "there is one too many; have it sent again"
+            )
+        if not last_line_ends:
+            _require_whole("\n".join(self._record).removesuffix("\r"), self._width, self._delimiter)
 
 
 def _require_whole(text: str, width: int, delimiter: str) -> None:

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from common.contracts.contract import Contract
 from common.contracts.declared_source import Files
-from common.contracts.sensitive import shown_names
 from common.errors import SourceMissingError
-from common.lake.files import locate
 from common.runtime import plan_size
-from common.sources.arrow_batches import plain_batch, record_batch, refused_batch, schema
+from common.sources.arrow_batches import schema
 from common.sources.files import completeness
-from common.sources.files.csv_records import check_header, count_csv_lines, csv_batches, csv_header
-from common.sources.files.json_records import json_batches, require_json_lines
-from common.sources.files.landing_files import LandedFile, landed_files, landed_states
-from common.sources.files.parquet_batches import can_be, parquet_batches
-from common.sources.files.parquet_files import ROWS_A_BATCH, open_parquet, read_batches, require_bounded
-from common.sources.files.text_records import ParsedBlock, RefusedFileError, TextFile, count_lines, split_header
-from common.sources.source import Source, SourceListing, SourceUnit
-from common.sources.unknown_names import UnknownNames
+from common.sources.files.file_reader import FileReader
+from common.sources.files.landing_files import LandedFile, file_states, landed_files, landed_states
+from common.sources.source import UNREAD, Source, SourceListing, SourceUnit
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
+# A file that changed so shortly before it was read may change again without its time telling; clocks differ, too.
+SETTLED_SECONDS = 60
+# Of more files, the commit does not say what each was.
+MOST_FILES = 1_000
+# A task that opens many small files takes as long as one that reads so many bytes.
+OPENING_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -41,29 +39,36 @@ class Landing(Source):
     contract: Contract
     root: str
     ds: date
+    taken: Mapping[str, Any] | None = None  # what the last ingest of the day said of its source; None: read every file
     folder: str = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", f"{self.root}/{self.contract.name}/ds={self.ds}")
 
     def fingerprint(self) -> str:
-        """A hash of the names and content of the day's files, each with its length."""
-        digest = hashlib.sha256()
-        for file in self.files():
-            content = file.refused.encode() if file.refused else self._hash(file.name)
-            for part in (file.name.encode(), content):
-                digest.update(len(part).to_bytes(8, "big") + part)
-        return digest.hexdigest()
+        """A hash of the names and content of the day's files, each with its length.
 
-    def _hash(self, name: str) -> bytes:
-        digest = hashlib.sha256()
-        try:
-            with self._open_raw(name) as stream:
-                while block := stream.read(4 << 20):
-                    digest.update(block)
-        except OSError as error:
-            return str(error).encode()
-        return digest.digest()
+        A file is not read if the last ingest has seen it with this size and time of change; nor is any if a size differs.
+        """
+        files = self.files()
+        known = self._known()
+        states = {} if known is None else file_states(self.folder)
+        read = [file.name for file in files if not file.refused]
+        if known is not None and any(_size(known, name) != _size(states, name) for name in read):
+            return UNREAD
+        digests = {
+            name: known[name][2] if known and [*states[name]] == known[name][:2] else self.reader.digest(name)
+            for name in read
+        }
+        return fingerprint_of((file.name, file.refused or digests[file.name]) for file in files)
+
+    def _known(self) -> Mapping[str, Any] | None:
+        """Size, time of change and hash of each file as last ingested; None where the commit does not say."""
+        return {} if self.taken == {} else (self.taken or {}).get("landed")
+
+    @property
+    def reader(self) -> FileReader:
+        return FileReader(self.contract, self.folder)
 
     def files(self) -> list[LandedFile]:
         marker = self.declared.complete
@@ -89,7 +94,12 @@ class Landing(Source):
                 f"({len(lacking)} missing); expected what Files(complete={self.declared.complete!r}) promises. "
                 "Nothing was read. Wait until the sender has finished, or have the day sent again."
             )
-        return SourceListing(self.folder, tuple(self._inspect(file) for file in files))
+        states = file_states(self.folder)
+        units = (
+            SourceUnit(file.name, 0 if file.refused else None, refused=file.refused, state=states.get(file.name))
+            for file in files
+        )
+        return SourceListing(self.folder, tuple(units))
 
     def so_far(self) -> dict[str, int] | None:
         """Also of the files that are still being written."""
@@ -100,137 +110,62 @@ class Landing(Source):
         return any(changed > moment.timestamp() for _, changed in landed_states(self.folder).values())
 
     def read(self, spark: SparkSession, listing: SourceListing) -> DataFrame:
-        """One task per file, so that a quoted field over several lines is never split."""
-        files = [LandedFile(unit.name) for unit in listing.good]
-        columns, sizes = [column.name for column in self.contract.columns], completeness.sizes(self.folder)
+        """A file is read by one task, so that a quoted field over several lines is never split."""
+        sizes = completeness.sizes(self.folder)
+        shares = shares_of({unit.name: sizes.get(unit.name, 0) for unit in listing.good}, plan_size.tasks(spark))
+        reader = self.reader
 
-        def read_unit(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        def read_share(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in batches:
                 for place in batch.column(0).to_pylist():
-                    yield from self.batches(files[place], columns)
+                    for name in shares[place]:
+                        yield from reader.batches(LandedFile(name))
 
-        records = spark.range(0, len(files), 1, max(1, len(files))).mapInArrow(read_unit, schema(columns))
-        return plan_size.by_size(records, sum(sizes.get(file.name, 0) for file in files))
+        columns = [column.name for column in self.contract.columns]
+        records = spark.range(0, len(shares), 1, len(shares)).mapInArrow(read_share, schema(columns))
+        return plan_size.by_size(records, sum(sizes.get(unit.name, 0) for unit in listing.good))
 
-    def _open_raw(self, name: str) -> Any:
-        system, base = locate(self.folder)
-        return system.open_input_stream(f"{base}/{name}", compression=None)
+    def was_read(self, listing: SourceListing) -> SourceListing:
+        """The commit says what each file was, so that it need not be read again to know that it is the same."""
+        now = time.time_ns()
+        units = listing.units
+        fingerprint = fingerprint_of((unit.name, unit.digest or unit.refused) for unit in units)
+        if len(units) > MOST_FILES:
+            return replace(listing, fingerprint=fingerprint)
+        landed = {unit.name: [*_settled(unit.state, now), unit.digest] for unit in units if unit.digest}
+        return replace(listing, fingerprint=fingerprint, facts={**listing.facts, "landed": landed})
 
-    def _inspect(self, file: LandedFile) -> SourceUnit:
-        """Reads the whole file once before any of its rows is accepted."""
-        if file.refused:
-            return SourceUnit(file.name, 0, refused=file.refused)
-        try:
-            if file.format == "parquet":
-                with self._parquet(file.name) as parquet:
-                    return SourceUnit(file.name, parquet.metadata.num_rows, extra=self._check_parquet(parquet))
-            return self._inspect_json(file.name) if file.format == "json" else self._inspect_csv(file.name)
-        except RefusedFileError as error:
-            return SourceUnit(file.name, 0, refused=str(error))
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            problem = f"its gzip stream is truncated or corrupt ({error}); have it sent again"
-        except PermissionError:
-            problem = "it may not be read by this user; change its permissions"
-        except (pa.ArrowException, ValueError, OSError) as error:
-            problem = f"it can't be read ({str(error)[:300]}); have it sent again"
-        return SourceUnit(file.name, 0, refused=problem)
 
-    def _inspect_json(self, name: str) -> SourceUnit:
-        with self._open_text(name) as stream:
-            first, rest = split_header(self._text(stream).blocks())
-            if first is None:
-                return SourceUnit(name, 0)
-            require_json_lines(first, self._shown)
-            return SourceUnit(name, 1 + count_lines(rest))
+def fingerprint_of(files: Iterable[tuple[str, str]]) -> str:
+    """Of names, each with its file's hash or what is wrong with it."""
+    digest = hashlib.sha256()
+    for name, content in files:
+        for part in (name.encode(), _bytes(content)):
+            digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
 
-    def _inspect_csv(self, name: str) -> SourceUnit:
-        delimiter = self.declared.delimiter
-        with self._open_text(name) as stream:
-            file = self._text(stream)
-            line, rest = split_header(file.blocks())
-            if line is None:
-                return SourceUnit(name, 0)
-            header = self._contract_names(csv_header(line, delimiter, self._shown))
-            try:
-                self._check_header(header)
-            except RefusedFileError:
-                count_lines(rest)  # if the file is also truncated or not text, refuse it for that
-                raise
-            count = count_csv_lines(file, rest, len(header), delimiter)
-        return SourceUnit(name, count, extra=self._unknown(header), absent=self._absent(header))
 
-    def _text(self, stream: BinaryIO) -> TextFile:
-        source = self.declared
-        return TextFile(stream, source.encoding, source.longest_record)
+def _bytes(content: str) -> bytes:
+    is_hash = len(content) == 64 and not content.strip("0123456789abcdef")
+    return bytes.fromhex(content) if is_hash else content.encode()
 
-    def _open_text(self, name: str) -> BinaryIO:
-        raw = self._open_raw(name)
-        return gzip.GzipFile(fileobj=raw) if name.lower().endswith(".gz") else raw  # type: ignore[return-value]
 
-    def _parquet(self, name: str) -> pq.ParquetFile:
-        system, base = locate(self.folder)
-        return open_parquet(system, f"{base}/{name}")
+def _size(states: Mapping[str, Any], name: str) -> int | None:
+    return states[name][0] if name in states else None
 
-    def _check_parquet(self, file: pq.ParquetFile) -> tuple[str, ...]:
-        names = self._contract_names(list(file.schema_arrow.names))
-        self._check_header(names)
-        require_bounded(file)
-        types = dict(zip(names, file.schema_arrow.types, strict=True))
-        changed = [
-            f"{column.name}: found {types[column.name]}, the contract says {column.type}"
-            for column in self.contract.columns
-            if column.name in types and not can_be(types[column.name], column)
-        ]
-        if changed:
-            raise RefusedFileError(
-                f"its types have changed ({'; '.join(changed)}); change the source back, or the contract"
-            )
-        for _ in read_batches(file, self.declared.longest_record):
-            pass
-        return self._unknown(names)
 
-    def _contract_names(self, names: list[str]) -> list[str]:
-        return [self.contract.own_name(name) for name in names]
+def _settled(state: tuple[int, int] | None, now: int) -> tuple[int | None, int | None]:
+    """Size and time of change, without the time if the file may have changed again at that very time."""
+    size, changed = state or (None, None)
+    return size, changed if changed and changed < now - SETTLED_SECONDS * 10**9 else None
 
-    def _check_header(self, names: list[str]) -> None:
-        required = [column.name for column in self.contract.columns if column.required]
-        check_header(names, [column.name for column in self.contract.columns], required, self._shown)
 
-    def _shown(self, names: list[str]) -> list[str]:
-        return shown_names(self.contract, names)
-
-    def _unknown(self, names: list[str]) -> tuple[str, ...]:
-        return UnknownNames(sorted(set(names) - {column.name for column in self.contract.columns})).shown()
-
-    def _absent(self, names: list[str]) -> tuple[str, ...]:
-        return tuple(column.name for column in self.contract.columns if column.name not in names)
-
-    def _blocks(self, file: LandedFile, columns: list[str]) -> Iterator[ParsedBlock]:
-        source, declared = self.declared, self.contract.columns
-        with self._open_text(file.name) as stream:
-            blocks = self._text(stream).blocks()
-            if file.format == "json":
-                yield from json_batches(blocks, columns, self._contract_names, source.longest_record, declared)
-                return
-            line, rest = split_header(blocks)
-            if line is not None:
-                header = self._contract_names(csv_header(line, source.delimiter))
-                yield from csv_batches(rest, header, columns, source.delimiter, source.longest_record)
-
-    def batches(self, file: LandedFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        if file.format == "parquet":
-            with self._parquet(file.name) as parquet:
-                names, contract = self._contract_names(list(parquet.schema_arrow.names)), self.contract
-                longest = self.declared.longest_record
-                for batch in read_batches(parquet, longest):
-                    rows = batch.rename_columns(names)
-                    yield from parquet_batches(file.name, rows, columns, contract.columns, longest)
-            return
-        for block in self._blocks(file, columns):
-            for start in range(0, len(block.rows), ROWS_A_BATCH):
-                rows = block.rows[start : start + ROWS_A_BATCH]
-                yield record_batch(file.name, list(zip(*rows, strict=True)), columns, len(rows))
-            if block.plain:
-                yield plain_batch(file.name, block, columns)
-            if block.refused or block.extra or block.lines != block.records:
-                yield refused_batch(file.name, block, columns)
+def shares_of(sizes: Mapping[str, int], tasks: int) -> list[list[str]]:
+    """The files, in as many parts of about the same size as there are tasks; the largest first."""
+    parts: list[list[str]] = [[] for _ in range(min(tasks, len(sizes)))]
+    loads = [0] * len(parts)
+    for name in sorted(sizes, key=lambda name: -sizes[name]):
+        smallest = loads.index(min(loads))
+        parts[smallest].append(name)
+        loads[smallest] += sizes[name] + OPENING_BYTES
+    return parts

@@ -51,14 +51,25 @@ def landed_files(folder: str) -> list[LandedFile]:
 def landed_states(folder: str) -> dict[str, tuple[int, float]]:
     """Size and time of change of every file below the folder, also hidden ones. Links are not followed."""
     if is_local(folder):
-        day = local_path(folder)
-        return {} if day.is_symlink() else dict(_states(str(day), ""))
+        return {name: (about.st_size, about.st_mtime) for name, about in _local_states(folder)}
+    return {name: (size, changed / 1e9) for name, (size, changed) in file_states(folder).items()}
+
+
+def file_states(folder: str) -> dict[str, tuple[int, int]]:
+    """Size and time of change, in nanoseconds, of every file. Nobody can set that time, unlike the one of the content."""
+    if is_local(folder):
+        return {name: (about.st_size, about.st_ctime_ns) for name, about in _local_states(folder)}
     _, base = locate(folder)
     files = list_files(folder, recursive=True)
-    return {file.path[len(base) + 1 :]: (file.size, (file.mtime_ns or 0) / 1e9) for file in files}
+    return {file.path[len(base) + 1 :]: (file.size, file.mtime_ns or 0) for file in files}
 
 
-def _states(base: str, below: str) -> Iterator[tuple[str, tuple[int, float]]]:
+def _local_states(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    day = local_path(folder)
+    return iter(()) if day.is_symlink() else _states(str(day), "")
+
+
+def _states(base: str, below: str) -> Iterator[tuple[str, os.stat_result]]:
     try:
         entries = _entries(base, below)
     except OSError:
@@ -67,8 +78,7 @@ def _states(base: str, below: str) -> Iterator[tuple[str, tuple[int, float]]]:
         if entry.is_dir(follow_symlinks=False):
             yield from _states(base, name)
         elif entry.is_file(follow_symlinks=False):
-            about = entry.stat(follow_symlinks=False)
-            yield _escaped(name), (about.st_size, about.st_mtime)
+            yield _escaped(name), entry.stat(follow_symlinks=False)
 
 
 def _entries(base: str, below: str) -> list[tuple[str, os.DirEntry[str]]]:

@@ -116,5 +116,19 @@ def _chain(first: list[str], rest: Lines) -> Lines:
     yield from rest
 
 
+class CountedLines:
+    """Counts the lines of a file while they are read."""
+
+    count = 0
+
+    def seen(self, blocks: Lines) -> Lines:
+        for block in blocks:
+            self.take(block)
+            yield block
+
+    def take(self, block: list[str]) -> None:
+        self.count += count_lines([block])
+
+
 def count_lines(blocks: Iterable[list[str]]) -> int:
     return sum(sum(not is_blank(line) for line in block) for block in blocks)
