@@ -155,6 +155,14 @@ def test_old_landing_files_bring_nobody_back(sales: PlayLake) -> None:
     }
 
 
+def test_the_count_of_a_files_records_is_nobody(lake: PlayLake) -> None:
+    lake.land(FIRST, "transaction_id | user_id\nt1 | 3\nt2 | 4\nt3 | 5")
+    lake.ingest(FIRST)
+    run_erase(lake, "3")
+    counts = lake.ingest(FIRST, full_refresh=True)["counts"]
+    assert (counts["landed"], counts["accepted"], counts["erased"], counts["files"]) == (3, 2, 1, 1)
+
+
 def test_an_erased_entity_is_known_by_a_keyed_hash_alone(sales: PlayLake) -> None:
     run_erase(sales, USER)
     (told,) = (sales.lake_folder / "erased/transactions").iterdir()
