@@ -56,7 +56,7 @@ def pin(lake: str, name: str, table_path: str, version: int, note: str = "") -> 
         before = _pinned_before(lake, name, table_path, version)
         table.require_present()
         if not before:
-            write_json(_file(lake, name), asdict(new))
+            _write(lake, new)
     return before or new
 
 
@@ -120,13 +120,21 @@ def rehash(lake: str, name: str, parts: Collection[str]) -> Pin:
             return pinned
         rows = sum(each.rows for each in content.values())
         new = replace(pinned, rows=rows, days=days, hash=hash_parts(days), rehashed_at=_now())
-        write_json(_file(lake, name), asdict(new))
+        _write(lake, new)
     return new
 
 
 def kept_versions(lake: str, table_path: str) -> list[int]:
     """Return the pinned versions of a table. Hold the table's lock while removing files based on them."""
     return sorted({pinned.version for pinned in pins(lake) if pinned.table == table_path})
+
+
+def _write(lake: str, pinned: Pin) -> None:
+    """A field that says nothing is left out, which a reader of before it would not know."""
+    content = asdict(pinned)
+    if not pinned.rehashed_at:
+        del content["rehashed_at"]
+    write_json(_file(lake, pinned.name), content)
 
 
 def _now() -> str:
