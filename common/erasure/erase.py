@@ -121,6 +121,7 @@ class Erasure:
             self.erasures.keep(key, told)
             changed = self._erase()
             searched = proof.search(self.places, self.person)
+            searched.found += self.outside.left()
             report = {
                 **told,
                 "finished": _now(),
@@ -153,9 +154,9 @@ class Erasure:
     def _require_gone(self, searched: proof.Search) -> None:
         if searched.found:
             raise ContractViolationError(
-                f"{len(searched.found)} of {searched.files} files still hold the entity, expected none: rows of others that "
-                "name it, or a run that was at work meanwhile. Run it again once no run is at work; what remains then has to "
-                f"be mended by hand. First: {searched.found[0]['file']}",
+                f"{len(searched.found)} places still hold the entity, with {searched.files} files searched; expected none: rows "
+                "of others that name it, or a run that was at work meanwhile. Run it again once no run is at work; what "
+                f"remains then has to be mended by hand. First: {searched.found[0]['file']}",
                 searched.found,
             )
 

@@ -79,6 +79,13 @@ class Outside:
                     rows += sum(warehouse.of_entity(name, key, value, remove) for name in names)
         return rows
 
+    def left(self) -> list[dict[str, str]]:
+        """Where its rows still are, for the proof."""
+        folders = [str(folder) for _, folder in self.delivered()]
+        places = [*(f"online {view}" for view in self.online()), *folders]
+        places += ["a warehouse"] if self.in_warehouses() else []
+        return [{"file": place, "holds": "rows"} for place in places]
+
     def _folders(self) -> Iterator[tuple[FeatureTable, Path]]:
         targets = [target for target in self.run.settings.deliveries.values() if target.path]
         for table in self.feature_tables():

@@ -16,6 +16,7 @@ from pyarrow import types
 from common.erasure.person import Person
 from common.erasure.places import Places
 from common.lake.files import read_bytes
+from common.lake.row_erasure import with_plain_texts
 
 
 @dataclass
@@ -71,7 +72,7 @@ def _kinds(path: str, content: bytes, person: Person) -> Iterator[str]:
 
 def _in_parquet(content: bytes, person: Person, is_log: bool) -> Iterator[str]:
     file = pq.ParquetFile(io.BytesIO(content))
-    rows = file.read()
+    rows = with_plain_texts(file.read())
     if is_log:
         yield from _in_log(json.dumps(rows.to_pylist(), default=str), person)
         return
@@ -95,8 +96,7 @@ def _texts(array: Any) -> Iterator[str]:
     elif types.is_list(array.type) or types.is_large_list(array.type) or types.is_map(array.type):
         yield from _texts(array.flatten()) if not types.is_map(array.type) else map(str, array.to_pylist())
     elif not types.is_temporal(array.type) and not types.is_floating(array.type) and not types.is_boolean(array.type):
-        plain = array.cast(pa.string()) if types.is_string_view(array.type) else array
-        yield from (str(value) for value in pc.unique(plain).to_pylist() if value is not None)
+        yield from (str(value) for value in pc.unique(array).to_pylist() if value is not None)
 
 
 def _in_log(text: str, person: Person) -> Iterator[str]:

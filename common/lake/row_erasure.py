@@ -82,7 +82,7 @@ def read_parquet(uri: str, drops: Drops | None = None) -> pa.Table | None:
         with system.open_input_file(path) as stream:
             file = pq.ParquetFile(stream, coerce_int96_timestamp_unit="us")
             names = None if drops is None else drops.needs(file.schema_arrow.names)
-            return None if names == [] else _with_plain_texts(file.read(columns=names))
+            return None if names == [] else with_plain_texts(file.read(columns=names))
     except pa.ArrowInvalid as error:
         raise PipelineError(
             f"{uri} can't be read ({error}), so whose rows it holds is not known; expected a Parquet file. Bring it back from a "
@@ -90,7 +90,7 @@ def read_parquet(uri: str, drops: Drops | None = None) -> pa.Table | None:
         ) from error
 
 
-def _with_plain_texts(rows: pa.Table) -> pa.Table:
+def with_plain_texts(rows: pa.Table) -> pa.Table:
     """deltalake writes texts in a form that Arrow can't compare."""
     return rows.cast(pa.schema([field.with_type(_plain(field.type)) for field in rows.schema], rows.schema.metadata))
 
