@@ -10,7 +10,7 @@ BUILD ?= $(COMPOSE) build
 DEMO_DAYS := 2026-01-01..2026-01-14
 # Values reach the recipes through the environment, quoted there as "$$NAME". `value` takes them as they were typed, so that make
 # expands nothing in a folder's name either.
-TYPED := LAKE LANDING DATASET DS FROM TO REPROCESS NAME CONFIRM AIRFLOW_PORT COMPOSE DEMO_DAYS
+TYPED := LAKE LANDING DATASET ENTITY DS FROM TO REPROCESS NAME CONFIRM AIRFLOW_PORT COMPOSE DEMO_DAYS
 $(foreach name,$(TYPED),$(if $(filter undefined,$(origin $(name))),,$(eval override export $(name) := $$(value $(name)))))
 PYTHON := .venv/bin/python
 # Small data, many short queries: one task and small pages.
@@ -29,7 +29,7 @@ python=$$(command -v python3.11 || command -v python3) || \
 	"$$python" $(1)
 endef
 
-.PHONY: help demo mentions setup setup-s3 setup-kafka test test-all lint bench lock clean wipe status quarantine dataset check console docs setup-airflow airflow backfill cluster cluster-down up down logs
+.PHONY: help demo mentions setup setup-s3 setup-kafka test test-all lint bench lock clean wipe status quarantine erase dataset check console docs setup-airflow airflow backfill cluster cluster-down up down logs
 # Parts of the targets above.
 .PHONY: environment archive days
 
@@ -117,6 +117,10 @@ status: environment ## what ran, per dataset and day
 quarantine: environment ## quarantined rows, by reason: DATASET=... and optionally DS=..., UNMASKED=1
 	@: "$${DATASET:?which dataset? make quarantine DATASET=transactions}"; \
 		$(PYTHON) -m common.reports.quarantine --dataset "$$DATASET" $${DS:+--ds "$$DS"} $${UNMASKED:+--unmasked}
+
+erase: environment ## where one entity is; with APPLY=1, out of everything, for good: DATASET=... ENTITY=...
+	@: "$${DATASET:?which dataset? make erase DATASET=churn ENTITY=c000007}" "$${ENTITY:?ENTITY: whose rows?}"; \
+		$(SMALL) jobs/erase.py --dataset "$$DATASET" --entity "$$ENTITY" $${APPLY:+--apply}
 
 dataset: environment ## a new dataset, its contract guessed from a file: NAME=... FROM=sample.csv
 	@: "$${NAME:?which name? make dataset NAME=orders FROM=orders.csv}" "$${FROM:?FROM which file?}"; \

@@ -20,6 +20,16 @@ def deliver() -> ArgumentParser:
     return arguments
 
 
+def erase() -> ArgumentParser:
+    arguments = parser("erase", example="--entity ID", usual_day=NOW)
+    arguments.add_argument(
+        "--entity", required=True, metavar="ID", help="the entity, as the dataset's source writes it"
+    )
+    arguments.add_argument("--apply", action="store_true", help="ask, then erase; there is no way back")
+    arguments.add_argument("--yes", action="store_true", help="with --apply: do not ask")
+    return arguments
+
+
 def leakcheck() -> ArgumentParser:
     arguments = parser("leakcheck", day="--cutoff")
     arguments.add_argument("--training-set", help="check what this training set fits, instead of the day's features")
@@ -79,6 +89,7 @@ def validate() -> ArgumentParser:
 OWN: dict[str, Callable[[], ArgumentParser]] = {
     "backfill": chain_parser,
     **{
-        make.__name__: make for make in (deliver, leakcheck, publish, reproduce, scores, stream, training_set, validate)
+        make.__name__: make
+        for make in (deliver, erase, leakcheck, publish, reproduce, scores, stream, training_set, validate)
     },
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from common.clean import transforms
+from common.clean.erased_rows import without_erased
 from common.lake.commit_metadata import beside, recounted
 from common.lake.merge import converge
 from common.orchestration import stages
@@ -29,7 +30,7 @@ def ingest(run: Run, source: Source) -> Outcome:
         return Outcome("closed")
     transforms.require_declared(run)
     arrivals.require_came(run, listing)
-    day = arrivals.read_day(run, source, listing)
+    day = arrivals.read_day(run, source, listing, without_erased)
     run = day.run  # its source is known now
     if not arrivals.came(run, day.listing) and is_closed(run):
         return Outcome("closed")

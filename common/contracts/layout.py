@@ -32,6 +32,8 @@ OF_A_RECORD = (
 Columns = tuple[tuple[str, str], ...]
 # The reason of a quarantine record that stands for a whole file; its text is our own message.
 FILE_REFUSED = "file_refused"
+# The problem of a record that is counted and not kept, because its entity was erased.
+ERASED = "erased"
 
 
 @dataclass(frozen=True, kw_only=True)

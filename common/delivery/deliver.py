@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common.delivery.folder import DayFolder
 from common.errors import SourceMissingError, UsageError
@@ -16,13 +16,16 @@ from common.runtime.settings import Delivery
 from common.runtime.submit_command import spark_submit
 from common.sources.databases import dialects
 
+if TYPE_CHECKING:
+    from common.delivery.postgres import PostgresWarehouse
+
 
 def deliver(run: Run) -> Outcome:
     """Make the target's slice equal to the published day; nothing if its ledger says that it is."""
     target = _target(run)
     table = Lake(run.settings.lake).features(f"{run.contract.name}@v{run.contract.features.version}")
     view = table.at()
-    facts = _facts(run, table, view)
+    facts = publication_of(run, table, view)
     if target.kind == "postgresql":
         return _to_warehouse(run, target, table, view, facts)
     place = DayFolder(Path(target.path) / _name(table) / f"ds={run.ds}", target.keep_formulas)
@@ -33,14 +36,7 @@ def deliver(run: Run) -> Outcome:
 
 
 def _to_warehouse(run: Run, target: Delivery, table: FeatureTable, view: View, facts: dict[str, Any]) -> Outcome:
-    from common.delivery.postgres import PostgresWarehouse
-
-    address = dialects.address(run.options["to"])
-    if address.engine.driver != "org.postgresql.Driver":
-        raise UsageError(
-            f"{address.variable} is not a postgresql:// address; deliveries go to PostgreSQL only; correct it"
-        )
-    with closing(PostgresWarehouse(address, target.schema_name, target.seconds)) as warehouse:
+    with closing(open_warehouse(run.options["to"], target)) as warehouse:
         schema = view.stored.schema
         warehouse.check(_name(table), schema, view.entity)
         held = warehouse.delivered(facts["source"], run.ds)
@@ -50,7 +46,18 @@ def _to_warehouse(run: Run, target: Delivery, table: FeatureTable, view: View, f
         return Outcome("done", warehouse.replace(_name(table), schema, view.entity, batches, tuple(facts.values())))
 
 
-def _facts(run: Run, table: FeatureTable, view: View) -> dict[str, Any]:
+def open_warehouse(name: str, target: Delivery) -> PostgresWarehouse:
+    from common.delivery.postgres import PostgresWarehouse
+
+    address = dialects.address(name)
+    if address.engine.driver != "org.postgresql.Driver":
+        raise UsageError(
+            f"{address.variable} is no postgresql:// address, and only PostgreSQL is delivered to; correct it"
+        )
+    return PostgresWarehouse(address, target.schema_name, target.seconds)
+
+
+def publication_of(run: Run, table: FeatureTable, view: View) -> dict[str, Any]:
     """A row of the ledger: which publication of the day this is, by version and by hash."""
     ds = str(run.ds)
     for publication in view.publications:

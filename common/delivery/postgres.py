@@ -42,6 +42,7 @@ KEYS = (
     "JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) "
     "WHERE i.indrelid = to_regclass(%s) AND i.indisunique AND i.indpred IS NULL GROUP BY i.indexrelid"
 )
+EXISTS = "SELECT to_regclass(%s)"
 LOGIN = "28"
 _LOGIN = (UsageError, "refuses the login", "Correct {variable}, or the file that {variable}_FILE names")
 _RIGHTS = (UsageError, "forbids it", "Give the user the right, or correct conf; nothing was replaced")
@@ -120,7 +121,7 @@ class PostgresWarehouse:
         """The table id, version and hash of the day that the target holds."""
         with self._explained():
             ledger = self._qualified(LEDGER)
-            if not self._connection.execute("SELECT to_regclass(%s)", (ledger.as_string(),)).fetchone()[0]:  # type: ignore[index]
+            if not self._connection.execute(EXISTS, (ledger.as_string(),)).fetchone()[0]:  # type: ignore[index]
                 return None
             query = sql.SQL("SELECT table_id, version, hash FROM {} WHERE source = %s AND ds = %s").format(ledger)
             return self._connection.execute(query, (source, ds)).fetchone()
@@ -144,6 +145,18 @@ class PostgresWarehouse:
             self._run(RECORD, parts, *facts)
             self._require_equal_rows(parts, ds, rows)
         return {"rows": rows, "upserted": upserted, "deleted": deleted}
+
+    def of_entity(self, table: str, key: str, value: object, remove: bool) -> int:
+        """How many rows of the entity the table has; with `remove`, how many were removed.
+
+        The ledger keeps the hash of what was delivered, so the next delivery looks at those days again.
+        """
+        parts: dict[str, sql.Composable] = {"table": self._qualified(table), "key": sql.Identifier(key)}
+        with self._explained():
+            if not self._connection.execute(EXISTS, (self._qualified(table).as_string(),)).fetchone()[0]:  # type: ignore[index]
+                return 0
+            statement = "DELETE FROM {table} WHERE {key} = %s" if remove else "SELECT FROM {table} WHERE {key} = %s"
+            return int(self._run(statement, parts, value).rowcount)
 
     def _converge(
         self, parts: dict[str, sql.Composable], ds: object, batches: Iterable[pa.RecordBatch]

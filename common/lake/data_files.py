@@ -116,6 +116,11 @@ def _version(uri: str, at: int | None) -> _Version:
     return _stamped_version(uri, newest, stamped) if stamped else _read(uri, newest)
 
 
+def forget() -> None:
+    """Once the files of old versions have been exchanged."""
+    _stamped_version.cache_clear()
+
+
 @lru_cache(maxsize=CACHED_VERSIONS)
 def _stamped_version(uri: str, at: int, _stamped: str) -> _Version:
     return _read(uri, at)

@@ -97,6 +97,14 @@ def _is_at(handle: TextIO, path: Path) -> bool:
     return False
 
 
+def require_idle(lake: str, dataset: str, but: str) -> None:
+    """Raise LockedError if a run of the dataset is at work on this machine, other than the one that holds `but`."""
+    for path in sorted(_folder(lake).glob(f"{dataset}.*.lock")):
+        if path != _mine(lake, but)[0]:
+            with suppress(FileNotFoundError), path.open() as handle:
+                _take(handle.fileno(), path, 0, 0)
+
+
 def _mine(lake: str, name: str) -> tuple[Path, int]:
     return _folder(lake) / f"{name.replace('/', '.')}.lock", threading.get_ident()
 

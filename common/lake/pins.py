@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from common.errors import ContractViolationError, PipelineError, UsageError
@@ -26,6 +27,7 @@ class Pin:
     days: dict[str, str]  # by part, which is a day unless the table is partitioned otherwise
     pinned_at: str
     note: str = ""
+    rehashed_at: str = ""  # when rows of an erased entity left the version
 
 
 def pin(lake: str, name: str, table_path: str, version: int, note: str = "") -> Pin:
@@ -46,7 +48,7 @@ def pin(lake: str, name: str, table_path: str, version: int, note: str = "") -> 
         rows=rows,
         hash=hash_parts(days),
         days=days,
-        pinned_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        pinned_at=_now(),
         note=note,
     )
     # Vacuum takes the same lock, so it either ran before this check or sees the pin.
@@ -54,7 +56,7 @@ def pin(lake: str, name: str, table_path: str, version: int, note: str = "") -> 
         before = _pinned_before(lake, name, table_path, version)
         table.require_present()
         if not before:
-            write_json(_file(lake, name), asdict(new))
+            _write(lake, new)
     return before or new
 
 
@@ -106,9 +108,37 @@ def verify(lake: str, name: str) -> Pin:
     return pinned
 
 
+def rehash(lake: str, name: str, parts: Collection[str]) -> Pin:
+    """Hash those parts anew, whose rows of an erased entity are gone. Another part that was damaged stays so."""
+    with keeping(lake, FOLDER):
+        pinned = find(lake, name)
+        now = _open(lake, pinned.table, pinned.version)
+        content = {part: now.content(part) for part in now.files}
+        anew = {part: content[part].hexdigest() for part in parts if part in content and part in pinned.days}
+        days = {**pinned.days, **anew}
+        if days == pinned.days:
+            return pinned
+        rows = sum(each.rows for each in content.values())
+        new = replace(pinned, rows=rows, days=days, hash=hash_parts(days), rehashed_at=_now())
+        _write(lake, new)
+    return new
+
+
 def kept_versions(lake: str, table_path: str) -> list[int]:
     """Return the pinned versions of a table. Hold the table's lock while removing files based on them."""
     return sorted({pinned.version for pinned in pins(lake) if pinned.table == table_path})
+
+
+def _write(lake: str, pinned: Pin) -> None:
+    """A field that says nothing is left out, which a reader of before it would not know."""
+    content = asdict(pinned)
+    if not pinned.rehashed_at:
+        del content["rehashed_at"]
+    write_json(_file(lake, pinned.name), content)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _hash_of(table: TableSnapshot, part: str) -> str:

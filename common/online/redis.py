@@ -78,6 +78,14 @@ class RedisStore(Store):
     def _remove_old(self, view: str, newest: int) -> None:
         self._remove(keys=[_view(view), _loads(view)], args=[newest])
 
+    def _erase(self, view: str, key: str, facts: str | None) -> int:
+        current = self.client.hget(_view(view), "generation")
+        generations = {*self.client.smembers(_loads(view)), current} - {None}
+        gone = sum(self.client.hdel(_rows(view, int(generation)), key) for generation in generations)
+        if facts is not None:
+            self.client.hset(_view(view), "facts", facts)
+        return int(gone)
+
     def _get(self, view: str, key: str) -> str | None:
         contents: list[str] | None = self._read(keys=[_view(view)], args=[key])
         if contents is None:

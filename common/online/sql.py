@@ -31,6 +31,8 @@ POINT = (
     "INSERT INTO online_views (view, generation, facts) VALUES (?, ?, ?) "
     "ON CONFLICT (view) DO UPDATE SET generation = excluded.generation, facts = excluded.facts"
 )
+ERASE = "DELETE FROM online_rows WHERE entity = ? AND generation IN (SELECT generation FROM online_generations WHERE view = ?)"
+RESTATE = "UPDATE online_views SET facts = ? WHERE view = ?"
 FACTS = "SELECT facts FROM online_views WHERE view = ?"
 # A single statement sees a single generation, even during a load.
 GET = (
@@ -89,6 +91,17 @@ class SqlStore(Store):
             for (generation,) in connection.execute(self._sql(OLD), (view, newest, view)).fetchall():
                 for table in ("online_rows", "online_generations"):
                     connection.execute(self._sql(f"DELETE FROM {table} WHERE generation = ?"), (generation,))  # noqa: S608
+
+    def _erase(self, view: str, key: str, facts: str | None) -> int:
+        with self._writing() as connection:
+            gone: int = connection.execute(self._sql(ERASE), (key, view)).rowcount
+            if facts is not None:
+                connection.execute(self._sql(RESTATE), (facts, view))
+        self._overwrite_freed()
+        return gone
+
+    def _overwrite_freed(self) -> None:
+        """Nothing here: when a database reuses the space of removed rows is for whoever runs it."""
 
     def _get(self, view: str, key: str) -> str | None:
         content: str | None = self._one(view, GET, (key, view))
@@ -174,6 +187,12 @@ class SqliteStore(SqlStore):
         except (OSError, sqlite3.Error) as error:
             raise unreachable(self.address, error) from None
         return connection
+
+    def _overwrite_freed(self) -> None:
+        """SQLite leaves the bytes of removed rows in its file, and in the log beside it."""
+        connection = self.connection()
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def _writing(self, create: bool = False) -> Iterator[sqlite3.Connection]:

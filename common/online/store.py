@@ -63,6 +63,23 @@ class Store(ABC):
         text = self._get(checked_name(view), encode(key))
         return None if text is None else decode(text)
 
+    def holds(self, view: str, key: Any) -> bool:
+        """Whether the view was loaded, and serves the entity."""
+        try:
+            return self.get(view, key) is not None
+        except SourceMissingError:
+            return False
+
+    def erase(self, view: str, key: Any) -> int:
+        """Remove the entity from every generation of the view, and count it out; return how many rows went."""
+        try:
+            facts = self.facts(view)
+        except SourceMissingError:
+            return 0
+        shown = self.get(view, key) is not None
+        fewer = encode({**facts, "entities": facts["entities"] - shown}) if shown and "entities" in facts else None
+        return self._erase(view, encode(key), fewer)
+
     def facts(self, view: str) -> dict[str, Any]:
         """Return the facts that were passed to the load, with `entity` and `entities`."""
         facts: dict[str, Any] = decode(self._facts(checked_name(view)))
@@ -114,6 +131,10 @@ class Store(ABC):
     @abstractmethod
     def _remove_old(self, view: str, newest: int) -> None:
         """Remove all generations up to `newest`, except the one that readers see."""
+
+    @abstractmethod
+    def _erase(self, view: str, key: str, facts: str | None) -> int:
+        """Also change the facts, if there are any to change."""
 
     @abstractmethod
     def _get(self, view: str, key: str) -> str | None: ...

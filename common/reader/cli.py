@@ -83,16 +83,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     subparser.add_argument("--entity", required=True, metavar="ID", help="the entity of the row")
     subparser.add_argument("--ds", required=True, help="the day of the row")
-    subparser = command(
-        "reproduce",
-        lineage_commands.reproduce,
-        "recompute the rows of a run from its sources and compare them (needs Spark)",
-    )
-    subparser.add_argument("run_id", metavar="RUN")
-    subparser = command("vector", lineage_commands.vector, "show one entity's row from the online store")
-    subparser.add_argument("table", metavar="TABLE")
-    subparser.add_argument("entity", metavar="ID")
-    subparser.add_argument("--training-set", metavar="NAME", help="apply the steps fitted for this training set")
+    words = "recompute the rows of a run from its sources and compare them (needs Spark)"
+    command("reproduce", lineage_commands.reproduce, words).add_argument("run_id", metavar="RUN")
+    _add_vector(command("vector", lineage_commands.vector, "show one entity's row from the online store"))
+    words = "show the JSON Schema of what a command prints with --json"
+    command("schema", commands.schema, words).add_argument("of", metavar="COMMAND")
     subparser = command("pin", commands.pin, "keep a version under a name, safe from vacuum")
     subparser.add_argument("name", metavar="NAME")
     with_version(subparser).add_argument("--note", default="", help="why it is pinned")
@@ -103,6 +98,12 @@ def _parser() -> argparse.ArgumentParser:
         "name", metavar="NAME"
     )
     return parser
+
+
+def _add_vector(subparser: argparse.ArgumentParser) -> None:
+    subparser.add_argument("table", metavar="TABLE")
+    subparser.add_argument("entity", metavar="ID")
+    subparser.add_argument("--training-set", metavar="NAME", help="apply the steps fitted for this training set")
 
 
 def _add_plan(subparser: argparse.ArgumentParser) -> None:

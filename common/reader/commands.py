@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sized
 from dataclasses import asdict
 from typing import Any
@@ -182,8 +183,13 @@ def list_pins(lake: Lake, arguments: argparse.Namespace) -> Output:
     if not kept:
         return Output({"pins": []}, [f"Nothing is pinned in {lake.uri}."])
     names = ["name", "table", "version", "days", "rows", "pinned at", "note"]
-    rows = [[pin.name, pin.table, pin.version, len(pin.days), pin.rows, pin.pinned_at, pin.note] for pin in kept]
+    rows = [[pin.name, pin.table, pin.version, len(pin.days), pin.rows, pin.pinned_at, _note(pin)] for pin in kept]
     return Output({"pins": [asdict(pin) for pin in kept]}, [grid(names, rows)])
+
+
+def _note(pin: pins.Pin) -> str:
+    erased = f"an entity was erased from it, and it was hashed anew {pin.rehashed_at}" if pin.rehashed_at else ""
+    return "; ".join(filter(None, (pin.note, erased)))
 
 
 def release(lake: Lake, arguments: argparse.Namespace) -> Output:
@@ -197,6 +203,13 @@ def verify(lake: Lake, arguments: argparse.Namespace) -> Output:
 def _pinned(pin: pins.Pin, outcome: str) -> Output:
     text = f"{pin.name} {outcome}: {pin.table} version {pin.version}, {pin.rows:,} rows of {_days(pin.days)}"
     return Output(asdict(pin), [f"{text}\nhash {pin.hash}"])
+
+
+def schema(lake: Lake, arguments: argparse.Namespace) -> Output:
+    from common.reader.shapes import schema_of
+
+    facts = schema_of(arguments.of)
+    return Output(facts, [json.dumps(facts, indent=2)])
 
 
 def view_of(lake: Lake, arguments: argparse.Namespace) -> View:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from common.contracts import layout
 from common.contracts.declared_source import ASKED_ONCE
-from common.contracts.layout import FILE_REFUSED, Table
+from common.contracts.layout import ERASED, FILE_REFUSED, Table
 from common.errors import ContractViolationError, SourceMissingError, UnbalancedBooksError
 from common.lake import data_files, delta_log, spark_tables
 from common.lake.merge import DesiredSlice
@@ -87,9 +87,10 @@ class IngestedDay:
 
     def books(self) -> dict[str, Any]:
         counts = {
-            "landed": self.seen["accepted"] + self.seen["quarantined"],
+            "landed": self.seen["accepted"] + self.seen["quarantined"] + self.seen["erased"],
             "accepted": self.seen["accepted"],
             "quarantined": self.seen["quarantined"],
+            **({"erased": self.seen["erased"]} if self.seen["erased"] else {}),
             "files": len(self.listing.good),
             "refused_files": len(self.listing.bad),
         }
@@ -112,7 +113,7 @@ class IngestedDay:
 
     def refused(self) -> DesiredSlice:
         table = layout.quarantine(self.run.contract)
-        bad = self.records.where(F.col("problem") != "").withColumn("reasons", F.array("problem"))
+        bad = self.records.where(_quarantined()).withColumn("reasons", F.array("problem"))
         files = [(unit.name, FILE_REFUSED, unit.refused, 1) for unit in self.listing.bad]
         whole = self.run.spark.createDataFrame(files, "file string, problem string, record string, copies long")
         rows = bad.select("file", "reasons", "record", "copies").unionByName(
@@ -123,18 +124,22 @@ class IngestedDay:
         return DesiredSlice(table=table, where=self.run.refusals, desired=spark_tables.conform(named, table), size=size)
 
 
-def read_day(run: Run, source: Source, listing: SourceListing) -> IngestedDay:
+def read_day(
+    run: Run, source: Source, listing: SourceListing, without_erased: Callable[[Run, DataFrame], DataFrame]
+) -> IngestedDay:
     """Raises if the day cannot be ingested. Files that turn out to be refused are left out, where the contract says so."""
     columns = [column.name for column in run.contract.columns]
-    accepted, quarantined = F.col("problem").isNull(), F.col("problem") != ""
+    accepted, quarantined = F.col("problem").isNull(), _quarantined()
     checksum = {"checksum": spark_tables.sum_or_zero(_hash())} if run.source == ASKED_ONCE else {}
     try:
+        records = without_erased(run, _records(run, source, listing, columns))
         split = split_rows(
-            _records(run, source, listing, columns).withColumn("record_hash", record_hash(columns)),
+            records.withColumn("record_hash", record_hash(columns)),
             F.xxhash64("file", "problem", "record", "extra", "record_hash"),
             **checksum,
             accepted=F.count_if(accepted),
             quarantined=F.count_if(quarantined),
+            erased=F.count_if(F.col("problem") == ERASED),
             lines=spark_tables.sum_or_zero("lines"),
             extra=F.collect_set(F.when(F.col("extra").isNotNull(), F.struct("file", "extra"))),
             units=F.collect_set(F.when(F.col("problem") == "", F.col("record"))),
@@ -145,7 +150,7 @@ def read_day(run: Run, source: Source, listing: SourceListing) -> IngestedDay:
         raise
     found = _found(listing, split.measures["units"], split.rows)
     if len(found.bad) > len(listing.bad) and run.contract.source.on_bad_file != "fail":
-        return read_day(run, source, found)
+        return read_day(run, source, found, without_erased)
     require_usable(run, found)
     listing = source.was_read(found)
     run = replace(run, source=listing.fingerprint or run.source)
@@ -177,6 +182,10 @@ def _records(run: Run, source: Source, listing: SourceListing, columns: list[str
     if listing.good:
         return source.read(run.spark, listing)
     return run.spark.createDataFrame([], schema(columns))
+
+
+def _quarantined() -> Column:
+    return ~F.col("problem").isin("", ERASED)
 
 
 def _hash() -> Column:

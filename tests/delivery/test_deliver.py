@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from common.delivery.deliver import open_warehouse
 from common.delivery.type_mapping import column_types
 from common.errors import ContractViolationError, LockedError, PipelineError, SourceMissingError, UsageError
+from common.runtime.settings import Delivery
 from tests.support.deliveries import TABLE, deliver_day
 from tests.support.published_tables import SCHEMA, commit, publish, rows_of
 from tests.support.servers import database
@@ -82,6 +85,17 @@ def test_other_days_and_equal_rows_are_left_alone(tmp_path: Path, sql: psycopg.C
     sql.execute("DELETE FROM marts.churn_v1 WHERE user_id = 1")
     deliver_day(tmp_path, DAY, "warehouse", full_refresh=True)
     assert [row[1] for row in held(sql)] == [1, 2, 2]
+
+
+def test_the_rows_of_one_entity_are_counted_and_removed(tmp_path: Path, sql: psycopg.Connection[Any]) -> None:
+    publish(tmp_path, ONE, TABLE)
+    deliver_day(tmp_path, DAY, "warehouse")
+    target = Delivery(kind="postgresql", schema="marts", seconds=5)
+    with closing(open_warehouse("warehouse", target)) as warehouse:
+        found = [warehouse.of_entity("churn_v1", "user_id", 2, remove) for remove in (False, True, True)]
+        assert warehouse.of_entity("churn_v9", "user_id", 2, remove=True) == 0
+    assert found == [1, 1, 0]
+    assert [row[1] for row in held(sql)] == [1]
 
 
 def test_a_day_without_rows_empties_its_slice(tmp_path: Path, sql: psycopg.Connection[Any]) -> None:

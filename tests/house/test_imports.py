@@ -23,7 +23,7 @@ ORDER = (
     ("published",),
     ("training", "maintenance", "planning"),
     ("delivery", "online", "reports"),
-    ("reader", "console"),
+    ("reader", "console", "erasure"),
 )
 LEVEL = {wing: level for level, wings in enumerate(ORDER) for wing in wings}
 GROUND = {"common", "common.errors", "common.days", "common.names", "common.printable"}
@@ -135,7 +135,7 @@ def test_only_these_modules_touch_delta() -> None:
         if {imported_name.split(".")[0] for imported_name in names_imported(path)} & {"delta", "deltalake"}
     }
     lake = {"commit_metadata", "decisions", "delta_log", "slices", "small_tables", "snapshot", "spark_tables"}
-    lake |= {"arrow_merge", "spark_merge"}
+    lake |= {"arrow_merge", "spark_merge", "row_erasure"}
     assert touching == {*(f"common.lake.{module}" for module in lake), "common.published.publish"}
 
 

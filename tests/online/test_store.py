@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -262,3 +263,17 @@ def test_names_are_checked_before_anything_is_written(store: Store) -> None:
     wrong = pa.RecordBatch.from_pylist([{"user_id": 1, "$date": 1}])
     with pytest.raises(UsageError, match="is not a valid view or column name"):
         store.load("sales_v1", "user_id", [wrong], {})
+
+
+def test_an_erased_entity_is_in_no_generation(store: Store, address: str, tmp_path: Path) -> None:
+    """Neither in the one that is served nor in one that a killed load has left; the others stay."""
+    store.load("churn_v1", "user_id", [rows("4210007:10 2:20")], {"version": 1})
+    left = store.begin("churn_v1")
+    store.put("churn_v1", left, [(encode(4210007), encode({"user_id": 4210007}))])
+    assert store.erase("churn_v1", 4210007) == 2
+    assert store.get("churn_v1", 4210007) is None
+    assert [row["user_id"] for row in store.rows("churn_v1")] == [2]
+    assert store.facts("churn_v1") == {"version": 1, "entity": "user_id", "entities": 1}
+    assert store.erase("churn_v1", 4210007) == store.erase("never_loaded", 4210007) == 0
+    if address.startswith("sqlite"):
+        assert not [path for path in tmp_path.iterdir() if b"4210007" in path.read_bytes()]

@@ -16,7 +16,13 @@ from common.training import build
 # Takes the number of a write, from 1, and what is about to be written.
 Reached = Callable[[int, str], None]
 # The modules that move files beside the tables to their place, or delete them.
-BESIDE_TABLES = ("common.lake.files", "common.lake.pins", "common.maintenance.maintain")
+BESIDE_TABLES = (
+    "common.lake.files",
+    "common.lake.history",
+    "common.lake.pins",
+    "common.lake.row_erasure",
+    "common.maintenance.maintain",
+)
 
 
 def only(nth: int, action: Callable[[], object]) -> Reached:

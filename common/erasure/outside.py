@@ -1,0 +1,104 @@
+"""Copies outside of the lake that this project made: the online store, and the folders that days are delivered to."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from common.days import from_text
+from common.delivery.deliver import open_warehouse, publication_of
+from common.delivery.folder import MANIFEST, DayFolder
+from common.erasure.person import Person
+from common.lake.row_erasure import read_parquet
+from common.online import serving
+from common.online.connect import open_store
+from common.online.sql import SqliteStore
+from common.online.store import Store
+from common.published.catalog import FeatureTable, Lake
+from common.runtime.run import Run
+
+
+@dataclass(frozen=True)
+class Outside:
+    run: Run
+    person: Person
+
+    def feature_tables(self) -> list[FeatureTable]:
+        lake = Lake(self.run.settings.lake)
+        return [lake.features(name) for name in lake.tables() if name.partition("@")[0] == self.run.contract.name]
+
+    def online(self) -> list[str]:
+        """The views that serve the entity."""
+        with self._store() as store:
+            return [view for view in self._views(store) if store and store.holds(view, self.person.value)]
+
+    def erase_online(self) -> int:
+        with self._store() as store:
+            return sum(store.erase(view, self.person.value) for view in self._views(store) if store)
+
+    def _views(self, store: Store | None) -> list[str]:
+        return [serving.view_name(table) for table in self.feature_tables()] if store else []
+
+    @contextmanager
+    def _store(self) -> Iterator[Store | None]:
+        """None if nothing was ever loaded into a file, which would be made by looking."""
+        store = open_store(self.run.settings.online)
+        if isinstance(store, SqliteStore) and not store.path.exists():
+            yield None
+            return
+        with closing(store):
+            yield store
+
+    def delivered(self) -> list[tuple[FeatureTable, Path]]:
+        """The delivered days with the entity's row."""
+        return [(table, folder) for table, folder in self._folders() if self._holds(folder)]
+
+    def deliver_again(self, table: FeatureTable, folder: Path) -> None:
+        """The same version of the day, whose rows are now without it."""
+        told = json.loads((folder / MANIFEST).read_text())
+        newest = table.at()
+        same = told.get("table_id") == newest.stored.table_id
+        view = table.at(version=told["version"]) if same else newest
+        run = replace(self.run, ds=from_text(told["ds"]))
+        facts = publication_of(run, table, view)
+        DayFolder(folder).replace(view, told["ds"], Path(told["file"]).suffix, facts)
+
+    def in_warehouses(self, remove: bool = False) -> int:
+        """How many rows the databases hold that days are delivered to; with `remove`, how many were removed."""
+        rows = 0
+        for name, target in self.run.settings.deliveries.items():
+            if target.kind == "postgresql":
+                with closing(open_warehouse(name, target)) as warehouse:
+                    key, value = self.person.column.name, self.person.value
+                    names = map(serving.view_name, self.feature_tables())
+                    rows += sum(warehouse.of_entity(name, key, value, remove) for name in names)
+        return rows
+
+    def left(self) -> list[dict[str, str]]:
+        """Where its rows still are, for the proof."""
+        folders = [str(folder) for _, folder in self.delivered()]
+        places = [*(f"online {view}" for view in self.online()), *folders]
+        places += ["a warehouse"] if self.in_warehouses() else []
+        return [{"file": place, "holds": "rows"} for place in places]
+
+    def _folders(self) -> Iterator[tuple[FeatureTable, Path]]:
+        targets = [target for target in self.run.settings.deliveries.values() if target.path]
+        for table in self.feature_tables():
+            for target in targets:
+                for folder in sorted((Path(target.path) / serving.view_name(table)).glob("ds=*")):
+                    yield table, folder
+
+    def _holds(self, folder: Path) -> bool:
+        return any(self._file_holds(file) for file in folder.glob("rows.*"))
+
+    def _file_holds(self, file: Path) -> bool:
+        if file.suffix == ".parquet":
+            rows: Any = read_parquet(str(file), self.person)
+            return rows is not None and True in self.person.mask(rows).to_pylist()
+        with file.open(newline="") as stream:
+            return any(self.person.is_value(row.get(self.person.column.name)) for row in csv.DictReader(stream))
