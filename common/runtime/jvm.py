@@ -1,4 +1,4 @@
-"""The JVM beside this process, as far as signals and its own messages go."""
+"""The JVM beside this process: its signals, its own messages, and the classes that PySpark calls most."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import os
 import sys
 from contextlib import suppress
 from typing import Any
+
+# As PySpark names them; the first two are one class.
+CLASSES = ("functions", "org.apache.spark.sql.functions", "PythonUtils")
 
 
 def leave_interrupts_to_python() -> None:
@@ -23,6 +26,23 @@ def silence() -> None:
         if gateway:
             log4j = gateway.jvm.org.apache.logging.log4j
             log4j.core.config.Configurator.setAllLevels("", log4j.Level.OFF)
+
+
+def remember_functions(jvm: Any) -> None:
+    """Look up each function once: PySpark asks the JVM for the class and its member again for every part of a column."""
+    from py4j.java_gateway import JavaClass, JavaMember
+
+    class Remembering(JavaClass):  # type: ignore[misc]
+        def __getattr__(self, name: str) -> Any:
+            member = super().__getattr__(name)
+            if isinstance(member, JavaMember):
+                setattr(self, name, member)
+            return member
+
+    for name in CLASSES:
+        if name not in vars(jvm):
+            found = getattr(jvm, name)
+            setattr(jvm, name, Remembering(found._fqn, found._gateway_client))
 
 
 def _gateway() -> Any:

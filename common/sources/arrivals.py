@@ -130,7 +130,7 @@ def read_day(run: Run, source: Source, listing: SourceListing) -> IngestedDay:
     checksum = {"checksum": spark_tables.sum_or_zero(_hash())} if run.source == ASKED_ONCE else {}
     try:
         split = split_rows(
-            _records(run, source, listing, columns).withColumn("record_hash", record_hash(columns)),
+            _records(run, source, listing, columns).withColumn("record_hash", record_hash(tuple(columns))),
             F.xxhash64("file", "problem", "record", "extra", "record_hash"),
             **checksum,
             accepted=F.count_if(accepted),
