@@ -6,6 +6,7 @@ Pure functions: columns in, columns out.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import date
 from functools import reduce
 from operator import or_
@@ -17,6 +18,7 @@ from pyspark.sql import functions as F
 from common.contracts.contract import Column, Contract
 from common.days import shifted
 from common.lake.period_columns import holding, literal
+from common.runtime.kept_columns import once_a_declaration
 
 # Spark's own cast also accepts "2026", "12:30" (today's date!) and more digits than it keeps.
 ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?$"
@@ -39,30 +41,51 @@ def cast_rows(rows: DataFrame, contract: Contract, ds: date, refused_keys: DataF
 
     `refused_keys` are keys whose rows are all refused, each with its `key_reason`.
     """
-    names = [column.name for column in contract.columns]
+    names, casts = [column.name for column in contract.columns], _casts(contract)
     received = rows.withColumnsRenamed({name: f"_sent_{name}" for name in names})
-    texts = received.withColumns({f"_text_{column.name}": trimmed(column) for column in contract.columns})
-    wide = texts.withColumns({column.name: typed(column, contract.zone) for column in contract.columns})
+    wide = received.withColumns(casts.texts).withColumns(casts.values)
     wide = wide.withColumn("event_date", event_date(contract, ds))
-    refusals: list[Objection] = [objection for column in contract.columns for objection in objections(column)]
-    refusals += [*placeholder_objections(contract), *lateness_objections(contract, ds)]
+    of_day = lateness_objections(contract, ds)
     if refused_keys is not None:
         wide = wide.join(F.broadcast(refused_keys), list(contract.key), "left")
-        refusals.append((F.col(KEY_REASON).isNotNull(), F.col(KEY_REASON)))
+        of_day.append((F.col(KEY_REASON).isNotNull(), F.col(KEY_REASON)))
     refused = F.col("_refused")
     # Most rows are accepted: compute nothing else for them.
-    checked = wide.withColumn("_refused", reduce(or_, [F.coalesce(when, F.lit(False)) for when, _ in refusals]))
-    named = [F.when(when, reason if isinstance(reason, SparkColumn) else F.lit(reason)) for when, reason in refusals]
-    reasons = F.array_compact(F.array(*named))
-    sent = F.to_json(F.struct(*[F.col(f"_sent_{name}").alias(name) for name in names]), {"ignoreNullFields": "false"})
+    checked = wide.withColumn("_refused", reduce(or_, map(_is_met, of_day), casts.refused))
+    reasons = F.array_compact(F.array(*casts.reasons, *map(_named, of_day)))
     checked = checked.withColumns(
         {
             "reasons": F.when(refused, reasons).otherwise(F.array().cast("array<string>")),
-            "record": F.when(refused, sent),
+            "record": F.when(refused, casts.sent),
         }
     )
     return checked.drop(
         "_refused", KEY_REASON, *(f"{prefix}{name}" for name in names for prefix in ("_text_", "_sent_"))
+    )
+
+
+@dataclass(frozen=True)
+class _Casts:
+    """What a contract says of every day."""
+
+    texts: dict[str, SparkColumn]
+    values: dict[str, SparkColumn]
+    refused: SparkColumn
+    reasons: list[SparkColumn]
+    sent: SparkColumn  # the whole record, as it came
+
+
+@once_a_declaration
+def _casts(contract: Contract) -> _Casts:
+    columns = contract.columns
+    refusals = [objection for column in columns for objection in objections(column)] + placeholder_objections(contract)
+    sent = F.struct(*[F.col(f"_sent_{column.name}").alias(column.name) for column in columns])
+    return _Casts(
+        texts={f"_text_{column.name}": trimmed(column) for column in columns},
+        values={column.name: typed(column, contract.zone) for column in columns},
+        refused=reduce(or_, map(_is_met, refusals), F.lit(False)),
+        reasons=[*map(_named, refusals)],
+        sent=F.to_json(sent, {"ignoreNullFields": "false"}),
     )
 
 
@@ -132,6 +155,16 @@ def event_date(contract: Contract, ds: date) -> SparkColumn:
 
 
 Objection = tuple[SparkColumn, SparkColumn | str]  # the condition, and the reason code of the rows that meet it
+
+
+def _is_met(objection: Objection) -> SparkColumn:
+    return F.coalesce(objection[0], F.lit(False))
+
+
+def _named(objection: Objection) -> SparkColumn:
+    """The reason code, or null if the condition is not met."""
+    when, reason = objection
+    return F.when(when, reason if isinstance(reason, SparkColumn) else F.lit(reason))
 
 
 def objections(column: Column) -> list[Objection]:

@@ -69,7 +69,7 @@ def _type_records(run: Run, refused_keys: DataFrame | None) -> TypedDay:
     if contract.key == LINE:
         records = one_row_a_line(records, accepted)
     # Accepted records are equal across files; a refused one keeps its file, so that it can be found.
-    values = [column.name for column in contract.columns]
+    values = tuple(column.name for column in contract.columns)
     records = records.withColumns(
         {
             "file": F.when(~accepted, F.col("file")),

@@ -6,6 +6,8 @@ that had arrived by then, and never subtracts anything.
 
 from __future__ import annotations
 
+from datetime import date
+
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
@@ -43,23 +45,31 @@ def arrived_partials(run: Run, observations: list[Observation]) -> DataFrame:
 
     Appends to `observations` what counts the events that went in.
     """
-    entity = run.contract.features.entity
-    today = aggregate(run, _with_entity(run, rows_known(run, [run.ds], run.ds)), observations)
+    today = _with_entity(run, rows_known(run, [run.ds], run.ds))
+    touched, dates = _touched_earlier(run)
+    if touched is None:
+        return aggregate(run, today, observations)
+    by_day = [run.contract.features.entity, "event_date"]
+    late = rows_known(run, dates, run.ds).join(F.broadcast(touched), by_day, "left_semi")
+    states = aggregate(run, today.unionByName(late), observations)
+    # A correction may have moved an entity's last event to another day: this day then has no events.
+    return states.join(touched.hint("shuffle_hash"), by_day, "full_outer").fillna(0, ["events"])
+
+
+def _touched_earlier(run: Run) -> tuple[DataFrame | None, list[date]]:
+    """The entities and event dates before ds whose versions its arrivals changed, and those dates; None if there are none."""
     earlier = day_range(run.ds, run.contract.lateness)[:-1]
     if not run.left_out:
         # An arrival that is left out changes which day superseded a row, so the tables' statistics say nothing then.
         earlier = [day for day in moved_dates(run) if day in earlier]
     if not earlier:
-        return today
-    touched = _with_entity(run, versions_moved(run, earlier, run.ds)).select(entity, "event_date").distinct()
-    touched, totals = spark_tables.materialize(touched, dates=F.collect_set("event_date"))
+        return None, []
+    moved = _with_entity(run, versions_moved(run, earlier, run.ds))
+    touched, totals = spark_tables.materialize(
+        moved.select(run.contract.features.entity, "event_date").distinct(), dates=F.collect_set("event_date")
+    )
     dates = [*map(from_text, totals["dates"])]
-    if not dates:
-        return today
-    late = rows_known(run, dates, run.ds).join(F.broadcast(touched), [entity, "event_date"], "left_semi")
-    # A correction may have moved an entity's last event to another day: this day then has no events.
-    updated = touched.join(aggregate(run, late, observations), [entity, "event_date"], "left").fillna(0, ["events"])
-    return today.unionByName(updated)
+    return (touched, dates) if dates else (None, [])
 
 
 def _with_entity(run: Run, rows: DataFrame) -> DataFrame:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -93,8 +93,9 @@ def to_insert(rows: DataFrame, table: Table) -> DataFrame:
 
 def difference(desired: DataFrame, stored: DataFrame, table: Table) -> DataFrame:
     """The rows to insert, update and delete; a row to delete has its identity only."""
-    ours = desired.withColumn("_ours", fingerprint(table.payload))
-    theirs = stored.select(*table.identity, fingerprint(table.payload).alias("_theirs"))
+    payload = fingerprint(tuple(table.payload))
+    ours = desired.withColumn("_ours", payload)
+    theirs = stored.select(*table.identity, payload.alias("_theirs"))
     action = (
         F.when(F.col("_theirs").isNull(), INSERT)
         .when(F.col("_ours").isNull(), DELETE)
@@ -104,7 +105,8 @@ def difference(desired: DataFrame, stored: DataFrame, table: Table) -> DataFrame
     return joined.where(F.col(ACTION).isNotNull()).select(*table.names, ACTION)
 
 
-def fingerprint(columns: Sequence[str]) -> Column:
+@cache  # each name is several calls to the JVM
+def fingerprint(columns: tuple[str, ...]) -> Column:
     """A hash of the values and of which are null: Spark's hash alone skips nulls."""
     return F.xxhash64(*columns, *[F.isnull(name) for name in columns])
 

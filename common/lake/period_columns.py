@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -12,6 +13,7 @@ from common.days import HOUR, STORED_TYPES, as_stored
 SECONDS = 3600
 
 
+@lru_cache(maxsize=1_000)
 def literal(ds: date) -> Column:
     return F.lit(as_stored(ds))
 

@@ -104,7 +104,7 @@ def conform(rows: DataFrame, table: Table) -> DataFrame:
     arrays = {
         field.name: F.col(field.name).cast(field.dataType) for field in schema if isinstance(field.dataType, ArrayType)
     }
-    return rows.withColumns(arrays).to(schema)
+    return (rows.withColumns(arrays) if arrays else rows).to(schema)
 
 
 def differences(rows: DataFrame, declared: Mapping[str, str]) -> list[str]:
@@ -216,7 +216,8 @@ def retry_on_conflict(action: Callable[[], T]) -> T:
     return retry(action, CONFLICTS, 0.5, 2.0)
 
 
-def record_hash(columns: Sequence[str]) -> Column:
+@cache
+def record_hash(columns: tuple[str, ...]) -> Column:
     """A 128-bit hash of the values that are not null, and of their names.
 
     A column that the contract gains leaves the hash of older records as it was. Spark's hash skips nulls.

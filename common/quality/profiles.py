@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,10 @@ from common.contracts.contract import Contract
 from common.contracts.field_types import base_type
 from common.contracts.layout import Table
 from common.contracts.number_types import NUMERIC
-from common.contracts.sensitive import sensitive_names
 from common.days import from_text
 from common.lake import small_tables
+from common.quality.shown_values import Shown, may_show, shown
+from common.runtime.kept_columns import once_a_declaration
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -52,14 +52,6 @@ SCHEMA = pa.schema(
         ("distinct_error", pa.float64()),
     ]
 )
-
-
-class Shown(Enum):
-    """How much of a column's values a profile may hold, besides counts."""
-
-    ALL = "all"
-    NEWEST = "newest"  # the largest value only: freshness needs the newest event time, even of a sensitive column
-    COUNTS = "counts"
 
 
 @dataclass(frozen=True)
@@ -114,28 +106,37 @@ def table_of(contract: Contract) -> Table:
 
 def measure(rows: DataFrame, run: Run, name: str) -> list[Profile]:
     """Compute the profiles of all columns in one pass over the rows."""
-    from pyspark.sql import functions as F
-
     contract = run.contract
-    types = suite.table_of(contract, name).columns
-    labels = [EVERYBODY, *_labels(contract, name)]
-    targets = [(label, column, type_) for label in labels for column, type_ in types]
-    measures = [
-        F.struct(*_measures(_among(contract, label, F.col(column)), type_, _shown(contract, name, column))).alias(
-            str(position)
-        )
-        for position, (label, column, type_) in enumerate(targets)
-    ]
-    counts = [F.count(_among(contract, label, F.lit(1))).alias(f"rows_{label}") for label in labels]
-    row = rows.agg(*measures, *counts).first()
+    row = rows.agg(*_aggregates(contract, name)).first()
     assert row is not None
     values = row.asDict(recursive=True)
     profiles = [
         _profile(run.ds, name, label, column, type_, values[f"rows_{label}"], values[str(position)])
-        for position, (label, column, type_) in enumerate(targets)
+        for position, (label, column, type_) in enumerate(_targets(contract, name))
     ]
     exact = [(profile, profile.exact_distinct(contract)) for profile in profiles]
     return [each if number is None else replace(each, distinct=number, distinct_error=0.0) for each, number in exact]
+
+
+def _targets(contract: Contract, name: str) -> list[tuple[str, str, str]]:
+    """What has a profile: each column, of all rows and of those with each label."""
+    types = suite.table_of(contract, name).columns
+    return [(label, column, type_) for label in _labels(contract, name) for column, type_ in types]
+
+
+@once_a_declaration
+def _aggregates(contract: Contract, name: str) -> list[Column]:
+    """A structure for each target, named by its position, and the number of rows with each label."""
+    from pyspark.sql import functions as F
+
+    measures = [
+        F.struct(*_measures(_among(contract, label, F.col(column)), type_, shown(contract, name, column))).alias(
+            str(position)
+        )
+        for position, (label, column, type_) in enumerate(_targets(contract, name))
+    ]
+    counts = [F.count(_among(contract, label, F.lit(1))).alias(f"rows_{label}") for label in _labels(contract, name)]
+    return [*measures, *counts]
 
 
 def _unique(contract: Contract, name: str) -> tuple[str, ...]:
@@ -145,7 +146,7 @@ def _unique(contract: Contract, name: str) -> tuple[str, ...]:
 
 
 def _labels(contract: Contract, name: str) -> list[str]:
-    return ["0", "1"] if contract.label and name == "features" else []
+    return [EVERYBODY, *(["0", "1"] if contract.label and name == "features" else [])]
 
 
 def _among(contract: Contract, label: str, values: Column) -> Column:
@@ -155,28 +156,16 @@ def _among(contract: Contract, label: str, values: Column) -> Column:
     return values if label == EVERYBODY else F.when(F.col(str(contract.label)) == int(label), values)
 
 
-def _may_show(contract: Contract, name: str, column: str) -> bool:
-    """Whether the column's values may be stored: neither sensitive values nor keys, which are all different."""
-    personal = sensitive_names(contract, name)
-    return column not in {*personal, *contract.key, contract.features.entity, "record_hash"}
-
-
-def _shown(contract: Contract, name: str, column: str) -> Shown:
-    if _may_show(contract, name, column):
-        return Shown.ALL
-    return Shown.NEWEST if (name, column) == ("processed", contract.event_time) else Shown.COUNTS
-
-
-def _measures(values: Column, type_: str, shown: Shown) -> Iterator[Column]:
+def _measures(values: Column, type_: str, values_shown: Shown) -> Iterator[Column]:
     from pyspark.sql import functions as F
 
     yield F.count(values).alias("known")
     # A sketch is one value to aggregate, where approx_count_distinct has a column for every ten registers.
     hashed = F.when(F.isnotnull(values), F.xxhash64(values))
     yield F.hll_sketch_estimate(F.hll_sketch_agg(hashed, SKETCH_BITS)).alias("distinct")
-    if shown is not Shown.COUNTS:
+    if values_shown is not Shown.COUNTS:
         yield F.max(values).cast("string").alias("largest")
-    if shown is not Shown.ALL:
+    if values_shown is not Shown.ALL:
         return
     yield F.min(values).cast("string").alias("smallest")
     if base_type(type_) in NUMERIC:
@@ -239,8 +228,8 @@ def from_json(fields: dict[str, Any]) -> Profile:
 
 def keep(run: Run, name: str, measured: Sequence[Profile]) -> None:
     """Store the profiles, without the largest value of columns whose values may not be shown."""
-    shown = {profile.column: _may_show(run.contract, name, profile.column) for profile in measured}
-    rows = [vars(profile if shown[profile.column] else replace(profile, largest=None)) for profile in measured]
+    kept = {profile.column: may_show(run.contract, name, profile.column) for profile in measured}
+    rows = [vars(profile if kept[profile.column] else replace(profile, largest=None)) for profile in measured]
     small_tables.write_slice(run, table_of(run.contract), SCHEMA, rows, {"ds": [run.ds], "table": [name]})
 
 

@@ -1,4 +1,4 @@
-"""The JVM beside this process: its signals and messages, and calls to it whose Java errors are explained."""
+"""The JVM beside this process: its signals and messages, the classes that PySpark calls most, and calls explained."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ def java_properties(jvm: Any, properties: Mapping[str, str]) -> Any:
     return made
 
 
+# As PySpark names them; the first two are one class.
+CLASSES = ("functions", "org.apache.spark.sql.functions", "PythonUtils")
+
+
 def leave_interrupts_to_python() -> None:
     """Ctrl-C reaches spark-submit's JVM as well; if it ended first, every call to it would fail with a trace."""
     gateway = _gateway()
@@ -43,6 +47,23 @@ def silence() -> None:
         if gateway:
             log4j = gateway.jvm.org.apache.logging.log4j
             log4j.core.config.Configurator.setAllLevels("", log4j.Level.OFF)
+
+
+def remember_functions(jvm: Any) -> None:
+    """Look up each function once: PySpark asks the JVM for the class and its member again for every part of a column."""
+    from py4j.java_gateway import JavaClass, JavaMember
+
+    class Remembering(JavaClass):  # type: ignore[misc]
+        def __getattr__(self, name: str) -> Any:
+            member = super().__getattr__(name)
+            if isinstance(member, JavaMember):
+                setattr(self, name, member)
+            return member
+
+    for name in CLASSES:
+        if name not in vars(jvm):
+            found = getattr(jvm, name)
+            setattr(jvm, name, Remembering(found._fqn, found._gateway_client))
 
 
 def _gateway() -> Any:

@@ -13,6 +13,8 @@ INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.facto
 ONE_TASK_BYTES = 4 << 20
 # The most rows that this process takes from Spark at once, and merges by itself.
 FEW_ROWS = 20_000
+# What this process reads for Spark: so little is read before a worker has started.
+FEW_BYTES = 1 << 20
 
 SMALL = "pipeline.small"
 

@@ -9,6 +9,7 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from common.runtime.cluster import authentication, await_executor, explain_rejection, is_standalone, require_reachable
+from common.runtime.jvm import remember_functions
 from common.runtime.object_store import spark_options
 from common.runtime.settings import Settings
 
@@ -42,7 +43,9 @@ def open_session(settings: Settings, app: str) -> SparkSession:
 
 
 def begin_session(settings: Settings, app: str) -> None:
-    """Start Spark in the background; open_session waits for it."""
+    """Start Spark in the background, unless this thread has its session; open_session waits for it."""
+    if hasattr(_own, "session"):
+        return
 
     def begin() -> None:
         with suppress(Exception):  # open_session raises it again
@@ -59,6 +62,7 @@ def shared_session(settings: Settings, app: str) -> SparkSession:
 def _started(settings: Settings, app: str) -> SparkSession:
     # The JVM first: otherwise PySpark puts every setting on its command line, the secret among them.
     SparkContext._ensure_initialized()
+    remember_functions(SparkContext._jvm)
     if not is_standalone(settings):
         return _builder(settings, app).getOrCreate()
     require_reachable(settings)

@@ -134,7 +134,7 @@ def read_day(
     try:
         records = without_erased(run, _records(run, source, listing, columns))
         split = split_rows(
-            records.withColumn("record_hash", record_hash(columns)),
+            records.withColumn("record_hash", record_hash(tuple(columns))),
             F.xxhash64("file", "problem", "record", "extra", "record_hash"),
             **checksum,
             accepted=F.count_if(accepted),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +16,17 @@ def schema(columns: Sequence[str]) -> str:
     """The schema for Spark of all batches that are made here."""
     fields = ["file string", "problem string", "record string", "extra string", "lines bigint"]
     return ", ".join([*fields, *(f"`{name}` string" for name in columns)])
+
+
+def few(batches: Iterable[pa.RecordBatch], most_bytes: int) -> pa.Table | None:
+    """All of the batches in this process; None, and no further batch is read, once they are larger than that."""
+    taken, size = list[pa.RecordBatch](), 0
+    for batch in batches:
+        taken.append(batch)
+        size += batch.nbytes
+        if size > most_bytes:
+            return None
+    return pa.Table.from_batches(taken) if taken else None
 
 
 def record_batch(name: str, values: list[Any], columns: list[str], count: int) -> pa.RecordBatch:

@@ -100,12 +100,12 @@ def test_the_difference_is_what_to_insert_update_and_delete(lake: PlayLake, spar
 
 def test_a_value_that_moves_to_the_next_column_is_a_difference(spark: SparkSession) -> None:
     rows = spark.createDataFrame([("a", None), (None, "a")], "one string, two string")
-    assert rows.select(fingerprint(["one", "two"]).alias("hash")).distinct().count() == 2
+    assert rows.select(fingerprint(("one", "two")).alias("hash")).distinct().count() == 2
 
 
 def test_a_record_is_its_values_by_name_without_the_nulls(spark: SparkSession) -> None:
     rows = spark.createDataFrame([("a", None), (None, "a")], "one string, two string")
-    hashes = rows.select(spark_tables.record_hash(["one", "two"]), spark_tables.record_hash(["one"])).collect()
+    hashes = rows.select(spark_tables.record_hash(("one", "two")), spark_tables.record_hash(("one",))).collect()
     assert hashes[0][0] == hashes[0][1]
     assert hashes[0][0] != hashes[1][0] != hashes[1][1]
 
