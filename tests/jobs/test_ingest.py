@@ -15,6 +15,7 @@ from common.contracts.contract import Files
 from common.errors import ContractViolationError, SourceMissingError, UnbalancedBooksError
 from common.orchestration import run_log
 from common.orchestration.job import describe, run_day
+from common.runtime import plan_size
 from common.sources.files import file_reader
 from common.sources.files.landing import Landing
 from common.sources.source import SourceListing
@@ -219,7 +220,7 @@ def test_reading_less_than_the_source_counted_commits_nothing(lake: PlayLake, mo
     assert lake.state() == {}
 
 
-def test_the_driver_reads_no_landed_file(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_driver_reads_no_file_of_a_large_day(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither to hash, nor to count, nor to judge it: the tasks that read its records do."""
 
     def refuse(uri: str) -> None:
@@ -227,6 +228,7 @@ def test_the_driver_reads_no_landed_file(lake: PlayLake, monkeypatch: pytest.Mon
 
     lake.land(DAY, "transaction_id\na\nb")
     monkeypatch.setattr(file_reader, "locate", refuse)
+    monkeypatch.setattr(plan_size, "FEW_BYTES", 0)
     assert lake.ingest(DAY)["counts"]["accepted"] == 2
 
 
