@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from common.contracts import datasets
 from tests.support.browser import CHROMIUM, Browser, browser
 from tests.support.console_lake import EVIL, ConsoleLake
 
@@ -36,7 +37,7 @@ def tab(running: Browser, console_page: Path) -> Browser:
 
 def test_a_failed_day_is_found_by_clicking(tab: Browser, lakes: dict[str, ConsoleLake]) -> None:
     last = lakes["transactions"].failed[-1]
-    assert "1 of 2 datasets failed" in tab.text("h1")
+    assert f"1 of {len(datasets.names())} datasets failed" in tab.text("h1")
     tab.click(".card .day.failed")
     assert tab.run("location.hash") == f"#/d/transactions/{last}"
     shown = tab.text(".day-detail")
