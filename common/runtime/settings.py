@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -125,6 +127,9 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         yaml_file = CONF / f"{init_settings.init_kwargs['env']}.yml"  # type: ignore[attr-defined]
+        if isinstance(env_settings, EnvSettingsSource):
+            # Left to itself it takes names in any case, and of `LAKE` and `lake` the later one.
+            env_settings.env_vars = {name.lower(): value for name, value in os.environ.items() if name.isupper()}
         return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=yaml_file)
 
 

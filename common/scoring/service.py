@@ -21,6 +21,7 @@ from common.errors import PipelineError, SourceUnreachableError, UsageError
 from common.scoring.pending import Record
 from common.sources.credentials import from_environment
 from common.sources.http.client import MEGABYTE, Client
+from common.sources.json_values import repeats
 
 FORM = "an address like http://127.0.0.1:8090/score, without a login"
 MOST_BYTES = 50 * MEGABYTE
@@ -79,6 +80,8 @@ class ScoringService:
         sent = {"records": [{name: record[name] for name in self.scoring.sends} for record in records]}
         self.client.taken = 0
         answer = self.client.page(url, sent).document()
+        if repeats(answer):
+            raise WrongAnswerError("the service sent a name twice in one object; nothing of the answer was taken")
         found = answer.get("records") if isinstance(answer, dict) else None
         if not isinstance(found, list) or len(found) != len(records):
             got = f"{len(found)} records" if isinstance(found, list) else "no list of records"

@@ -14,6 +14,17 @@ def test_flags_beat_the_environment_which_beats_conf(monkeypatch: pytest.MonkeyP
     assert load_settings("local", lake="/from/flag").lake == "/from/flag"
 
 
+@pytest.mark.parametrize("name", ["lake", "Lake", "spark"])
+def test_only_names_in_capitals_count(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    expected = load_settings("local")
+    monkeypatch.setenv(name, "/from/another/program")
+    assert load_settings("local") == expected
+    monkeypatch.setenv("LAKE", "/from/environment")
+    monkeypatch.delenv(name)
+    monkeypatch.setenv(name, "/from/another/program")  # the newest in the environment
+    assert load_settings("local").lake == "/from/environment"
+
+
 def test_a_uri_stays_a_uri() -> None:
     assert load_settings("local", lake="s3://bucket/lake").lake == "s3://bucket/lake"
 

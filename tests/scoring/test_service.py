@@ -105,7 +105,14 @@ def test_an_answer_of_another_type_is_not_taken(service: Scorer, values: dict[st
     assert isinstance(asked.error, WrongAnswerError)
 
 
-@pytest.mark.parametrize("answer", [[], {}, {"records": {}}, "[", {"records": ["0.5"]}])
+SCORE = '{"score": "0.5", "score_model": 1}'
+NAMES_TWICE = [
+    f'{{"records": [{SCORE}], "records": [{SCORE}]}}',
+    '{"records": [{"score": "0.5", "score": "-0.5", "score_model": 1}]}',
+]
+
+
+@pytest.mark.parametrize("answer", [[], {}, {"records": {}}, "[", {"records": ["0.5"]}, *NAMES_TWICE])
 def test_an_answer_of_another_shape_is_not_taken(service: Scorer, answer: Any) -> None:
     service.behaviours = [lambda texts: (200, answer)]
     assert scores(asking(), "good") == {}

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from common.errors import SourceUnreachableError, UsageError
 from common.printable import printable
-from common.sources.json_values import JsonNumber, plain_text
+from common.sources.json_values import JsonNumber, RepeatedNames, json_object, plain_text
 
 SHOWN = 80  # characters of what was sent, in an error
 _NEXT = re.compile(r'<([^>]*)>[^<]*?;\s*rel="?[^",;]*\bnext\b')
@@ -27,7 +27,7 @@ class Page:
 
     def document(self) -> Any:
         try:
-            return json.loads(self.text, parse_float=JsonNumber, parse_int=JsonNumber, parse_constant=JsonNumber)
+            return _DECODER.decode(self.text)
         except (ValueError, RecursionError):
             raise SourceUnreachableError(
                 f"{urlsplit(self.url).path} is not JSON: it begins {printable(self.text[:SHOWN])}; nothing was written"
@@ -114,6 +114,11 @@ class ByLink:
 Pages = ByPage | ByOffset | ByCursor | ByLink
 
 
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=json_object, parse_float=JsonNumber, parse_int=JsonNumber, parse_constant=JsonNumber
+)
+
+
 def with_parameters(url: str, parameters: Mapping[str, str]) -> str:
     parts = urlsplit(url)
     kept = [(name, value) for name, value in parse_qsl(parts.query, True) if name not in parameters]
@@ -128,6 +133,11 @@ def origin(url: str) -> str:
 def behind(document: Any, path: str) -> Any:
     """What is at a path like data.items; None if nothing is."""
     for name in path.split(".") if path else ():
+        if isinstance(document, RepeatedNames):
+            raise SourceUnreachableError(
+                f"a page has a name twice in one object, of {sorted(map(printable, document))[:10]}, and which one counts is "
+                "not said; nothing was written; ask who runs the API"
+            )
         document = document.get(name) if isinstance(document, dict) else None
     return document
 
@@ -151,7 +161,8 @@ def json_text(value: Any) -> str:
     if isinstance(value, JsonNumber):
         return str(value)
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json_text(name)}: {json_text(one)}" for name, one in value.items()) + "}"
+        pairs = value.pairs if isinstance(value, RepeatedNames) else value.items()
+        return "{" + ", ".join(f"{json_text(name)}: {json_text(one)}" for name, one in pairs) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(json_text, value)) + "]"
     return json.dumps(value, ensure_ascii=False)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from common.contracts.contract import Contract
 from common.sources.arrow_batches import record_batch, refused_batch
 from common.sources.files.text_records import ParsedBlock, decimal_marks
-from common.sources.json_values import is_text
+from common.sources.json_values import RepeatedNames, is_text, repeats
 from common.sources.unknown_names import UnknownNames
 
 ROWS_A_BATCH = 10_000
@@ -66,7 +66,9 @@ class DocumentReader:
         if not isinstance(document, Mapping):
             return "not_an_object", []
         folded = self._folded(document)
-        if len(folded) != len(document):
+        if isinstance(document, RepeatedNames) or len(folded) != len(document):
+            return "name_twice", []
+        if any(repeats(value) for name, value in folded.items() if name in self._known):
             return "name_twice", []
         row = [
             self._as_text(folded[name] if name in folded else self._find(document, path), mark)
