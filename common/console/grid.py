@@ -38,19 +38,19 @@ def grid_facts(days: DatasetDays) -> Facts:
     }
 
 
-def commands(name: str) -> dict[str, list[tuple[str, str]]]:
+def commands(name: str, every: str) -> dict[str, list[tuple[str, str]]]:
     """What a person runs on a day of each state: what it is for, and the command."""
-    run = ("Run the day again, and the days that it makes stale", _python(spark_submit("backfill", name, DAY)))
+    run = (f"Run the {every} again, and the {every}s that it makes stale", _python(spark_submit("backfill", name, DAY)))
     plan = ("What would run, and why", f".venv/bin/features plan --dataset {name} --ds {DAY}")
     refused = ("Which records were refused, and why", f"make quarantine DATASET={name} DS={DAY}")
-    show = ("The first rows of the day", f".venv/bin/features show {name} --ds {DAY}")
+    show = (f"The first rows of the {every}", f".venv/bin/features show {name} --ds {DAY}")
     return {
         DayState.PUBLISHED: [show, refused],
         DayState.WARNED: [show, refused],
-        DayState.FAILED: [refused, plan, ("Once the cause is fixed: run the day again", run[1])],
+        DayState.FAILED: [refused, plan, (f"Once the cause is fixed: run the {every} again", run[1])],
         DayState.STALE: [plan, run],
         DayState.WAITING: [plan, run],
-        DayState.NOT_RUN: [plan, ("Once the day has landed: run it", run[1])],
+        DayState.NOT_RUN: [plan, (f"Once the {every} has landed: run it", run[1])],
         DayState.CLOSED: [plan],
     }
 

@@ -85,12 +85,13 @@ def _dataset(days: day_states.DatasetDays, settings: Settings) -> Facts:
         "name": contract.name,
         "description": contract.description,
         "owner": contract.owner,
+        "every": contract.every,
         "tags": contract.tags,
         "refused": printable(days.plan.refused),
         "fresh": contract.freshness.hours,
         "table": f"{contract.name}@v{contract.features.version}",
         "grid": grid.grid_facts(days),
-        "commands": grid.commands(contract.name),
+        "commands": grid.commands(contract.name, contract.every),
         "rules": rule_history.rule_facts(lake, contract.name, window),
         "refusals": refusals.refusal_facts(lake, contract, days.shown, window),
         "statistics": distributions.column_facts(lake, contract, window),
@@ -158,7 +159,7 @@ def _arguments() -> Namespace:
     parser = CommandLine(prog="python -m common.console.page", description=__doc__)
     parser.with_help("make console", ".venv/bin/python -m common.console.page --out data/console --days 90")
     parser.add_argument("--out", type=out_folder, help=f"folder to write to (default: {NAME} beside the lake)")
-    parser.add_argument("--days", type=int, default=DAYS, help=f"how many days to show (default: {DAYS})")
+    parser.add_argument("--days", type=int, default=DAYS, help=f"how many days, or hours, to show (default: {DAYS})")
     parser.add_argument("--env", default="local", help="read the settings in conf/<env>.yml (default: local)")
     return parser.parse_args()
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
+from common.console import page
 from common.contracts import datasets
+from common.days import day_range, from_text, shifted
+from common.runtime.settings import load_settings
 from tests.support.browser import CHROMIUM, Browser, browser
 from tests.support.console_lake import EVIL, ConsoleLake
 
@@ -99,6 +103,63 @@ def test_lineage_shows_what_a_feature_is_made_of(tab: Browser) -> None:
         assert column in told
     assert "transactions.category" not in told
     assert tab.run("document.querySelectorAll('.lines path.lit').length") > 3
+
+
+@pytest.fixture(scope="module")
+def hourly_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Mentions of 50 hours from a Sunday's 23:00 on: one hour failed, and the next three did not run."""
+    lake = ConsoleLake(tmp_path_factory.mktemp("hourly"), "mentions")
+    hours = day_range(from_text("2026-01-04T23"), 0, 49)
+    lake.fill([hour for place, hour in enumerate(hours) if not 31 <= place < 34], failed=(hours[30],))
+    settings = load_settings("local", lake=lake.lake, landing=lake.landing, online=f"sqlite:///{lake.root}/online.db")
+    return page.write_console(settings, lake.root / "console")[0]
+
+
+@pytest.fixture
+def hours(running: Browser, hourly_page: Path) -> Browser:
+    running.problems.clear()
+    running.look(1400)
+    running.open(hourly_page)
+    return running
+
+
+def test_hours_are_shown_as_hours(hours: Browser) -> None:
+    hours.go("#/d/mentions/2026-01-06T05")
+    shown = hours.run("[...document.querySelectorAll('.calendar [data-ds]')].map((e) => e.dataset.ds).sort()")
+    assert shown == [str(hour) for hour in day_range(from_text("2026-01-04T23"), 0, 49)]
+    titles = (
+        "[...document.querySelectorAll('.calendar .{}')].map((e) => e.title.split(':').slice(0, 2).join(':')).sort()"
+    )
+    assert hours.run(titles.format("failed")) == ["Tue 6 Jan 2026, 05:00"]
+    assert hours.run(titles.format("not-run")) == [f"Tue 6 Jan 2026, 0{hour}:00" for hour in (6, 7, 8)]
+    assert [hours.text(f".calendar tbody tr:nth-child({row}) th") for row in (1, 24)] == ["00", "23"]
+    assert hours.text(".day-detail h2") == "Tue 6 Jan 2026, 05:00"
+    assert "jobs/backfill.py --dataset mentions --ds 2026-01-06T05" in hours.text(".day-detail")
+    assert "hour before" in hours.text(".day-detail header")
+    hours.click(".day-detail .turn a")
+    assert hours.text(".day-detail h2") == "Tue 6 Jan 2026, 04:00"
+    assert hours.problems == []
+
+
+def test_no_page_of_hours_speaks_of_days(hours: Browser) -> None:
+    for part in ("", "/rules", "/quarantine", "/drift", "/columns"):
+        hours.go(f"#/d/mentions{part}")
+        assert re.findall(r"\bdays?\b", hours.text().replace("will not read this day", ""), re.I) == [], part
+        for label in hours.run("[...document.querySelectorAll('main [aria-label]')].map((e) => e.ariaLabel)"):
+            assert not re.search(r"\bdays?\b", label, re.I), label
+    hours.go("#/f/mentions@v1")
+    assert "hours" in hours.text()
+    assert not re.search(r"and day\b|30 days|new days?\b", hours.text())
+    assert hours.problems == []
+
+
+def test_an_hour_is_reached_by_keyboard(hours: Browser) -> None:
+    hours.go("#/d/mentions")
+    hours.run("document.querySelector('.calendar [tabindex=\"0\"]').focus()")
+    started = from_text(hours.run("document.activeElement.dataset.ds"))
+    for key, away in {"ArrowLeft": 24, "ArrowUp": 25, "ArrowDown": 24, "ArrowRight": 0}.items():
+        hours.press(key)
+        assert hours.run("document.activeElement.dataset.ds") == str(shifted(started, -away)), key
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -15,6 +15,7 @@ from deltalake import write_deltalake
 
 from common.contracts import layout, suite
 from common.contracts.layout import STAGES, Table
+from common.days import HOUR, as_stored, start_of
 from common.lake.files import write_json
 from common.orchestration import run_log, stages
 from common.quality.profiles import QUANTILES, SCHEMA
@@ -93,9 +94,10 @@ class ConsoleLake(LongLake):
             "publish": {"rows": landed // 2},
         }
         for step in (*stages.STEPS, "compact"):
-            record = {"line": self._line(step, ds, counts.get(step, {})), "at": f"{ds}T02:10:00.000+00:00"}
+            at = (start_of(ds) + timedelta(hours=2, minutes=10)).isoformat(timespec="milliseconds")
+            record = {"line": self._line(step, ds, counts.get(step, {})), "at": at}
             if ds in self.failed and step == "validate-processed":
-                record = {"failure": {**self._failure(ds), "at": f"{ds}T02:10:00.000+00:00"}}
+                record = {"failure": {**self._failure(ds), "at": at}}
             self._write(step, ds, record)
             if "failure" in record:
                 break
@@ -161,7 +163,9 @@ class ConsoleLake(LongLake):
             for number, (column, type_) in enumerate(suite.table_of(self.contract, name).columns)
         ]
         place = f"{self.lake}/profiles/{self.dataset}"
-        write_deltalake(place, pa.Table.from_pylist(rows, SCHEMA), partition_by=["ds"])
+        kind = SCHEMA.field("ds").with_type(pa.string() if self.contract.every == HOUR else pa.date32())
+        table = pa.Table.from_pylist([{**row, "ds": as_stored(row["ds"])} for row in rows], SCHEMA.set(0, kind))
+        write_deltalake(place, table, partition_by=["ds"])
 
     def _profile(self, ds: date, table: str, column: str, type_: str, number: int) -> dict[str, Any]:
         about = {"ds": ds, "table": table, "column": column, "label": "", "type": type_, "rows": 1000}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from deltalake import DeltaTable, Schema
 
 from common.contracts import datasets, layout
 from common.contracts.layout import STAGES, Table
+from common.days import HOUR, end_of
 from common.features import definition
 from common.lake.delta_log import NO_TABLE
 from common.orchestration import stages, verdicts
@@ -62,11 +63,12 @@ class LongLake:
     def create(self, table: Table) -> None:
         dates = {*table.partition} - {"job"}
         fields = [pa.field(name, pa.date32() if name in dates else pa.string()) for name in table.names]
-        schema = verdicts.SCHEMA if table == verdicts.table_of(self.contract) else pa.schema(fields)
-        self.create_as(table, schema)
+        self.create_as(table, verdicts.SCHEMA if table == verdicts.table_of(self.contract) else pa.schema(fields))
 
     def create_as(self, table: Table, schema: pa.Schema) -> None:
         place, partition = f"{self.lake}/{table.path}", list(table.partition)
+        if self.contract.every == HOUR:
+            schema = pa.schema([each.with_type(pa.string()) if each.type == pa.date32() else each for each in schema])
         made = DeltaTable.create(place, Schema.from_arrow(schema), partition_by=partition)
         self.at[table.path], self.ids[table.path] = 0, str(made.metadata().id)
 
@@ -111,7 +113,7 @@ class LongLake:
     def commit(
         self, table: Table, job: str, ds: date, sources: list[Table], books: dict[str, Any] | None = None
     ) -> None:
-        self.clock = max(self.clock, datetime.combine(ds + timedelta(days=1), time(1), UTC))
+        self.clock = max(self.clock, end_of(ds) + timedelta(hours=1))
         metadata = {
             "job": job,
             "dataset": self.dataset,

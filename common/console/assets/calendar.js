@@ -1,10 +1,14 @@
-// The grid of a dataset's days: weeks are columns, weekdays are rows. Arrow keys move, Enter opens.
+// The grid of a dataset's days: weeks are columns, weekdays are rows; of hours: days are columns. Arrow keys move, Enter opens.
+const HOURS = Array.from({length: 24}, (_, hour) => String(hour).padStart(2, '0'));
+const rowsOf = (dataset) => (dataset.every === 'hour' ? HOURS : WEEKDAYS);
+
 function calendar(dataset, chosen, open) {
-  const days = daysOf(dataset), offset = weekday(dataset.grid.first), weeks = Math.ceil((offset + days.length) / 7);
+  const days = daysOf(dataset), rows = rowsOf(dataset), first = dataset.grid.first;
+  const offset = dataset.every === 'hour' ? +first.slice(11) : weekday(first), weeks = Math.ceil((offset + days.length) / rows.length);
   const focusable = chosen && days.includes(chosen) ? chosen : days.at(-1);
   const cells = new Map();
   const cell = (week, row) => {
-    const place = week * 7 + row - offset, ds = days[place];
+    const place = week * rows.length + row - offset, ds = days[place];
     if (!ds) return h('td', {});
     const state = STATES[dataset.grid.states[place]];
     const landed = dataset.grid.counts.landed[place];
@@ -15,14 +19,16 @@ function calendar(dataset, chosen, open) {
   };
   const months = [];
   for (let week = 0; week < weeks; week += 1) {
-    const first = days[Math.max(0, week * 7 - offset)], month = first.slice(0, 7), last = months.at(-1);
+    const first = days[Math.max(0, week * rows.length - offset)], month = first.slice(0, 7), last = months.at(-1);
     if (last && last.month === month) last.span += 1;
     else months.push({month, span: 1});
   }
   const name = ({month, span}) => (span < 3 ? '' : `${MONTHS[month.slice(5) - 1]}${month.endsWith('-01') || months[0].month === month ? ` ${month.slice(0, 4)}` : ''}`);
-  const grid = h('table', {class: 'calendar', role: 'grid', 'aria-label': `Days of ${dataset.name}; arrow keys move, Enter opens`, onkeydown: (event) => step(event, days, cells)},
-    h('thead', {}, h('tr', {}, h('td', {}), months.map((each) => h('th', {colspan: each.span, scope: 'colgroup'}, name(each))))),
-    h('tbody', {}, WEEKDAYS.map((word, row) => h('tr', {role: 'row'}, h('th', {scope: 'row', class: row % 2 ? 'quiet' : null}, word), Array.from({length: weeks}, (_, week) => cell(week, row))))));
+  const grid = h('table', {class: 'calendar', role: 'grid', 'aria-label': `${periods(dataset)} of ${dataset.name}; arrow keys move, Enter opens`, onkeydown: (event) => step(event, days, cells, rows.length)},
+    h('thead', {},
+      h('tr', {}, h('td', {}), months.map((each) => h('th', {colspan: each.span, scope: 'colgroup'}, name(each)))),
+      dataset.every === 'hour' && h('tr', {}, h('td', {}), Array.from({length: weeks}, (_, week) => h('th', {scope: 'col'}, +days[Math.max(0, week * rows.length - offset)].slice(8, 10))))),
+    h('tbody', {}, rows.map((word, row) => h('tr', {role: 'row'}, h('th', {scope: 'row', class: row % 2 ? 'quiet' : null}, word), Array.from({length: weeks}, (_, week) => cell(week, row))))));
   const holder = h('div', {class: 'scroll from-end'}, grid);
   requestAnimationFrame(() => {
     holder.scrollLeft = holder.scrollWidth;
@@ -32,12 +38,11 @@ function calendar(dataset, chosen, open) {
   return holder;
 }
 
-const STEPS_OF_KEYS = {ArrowLeft: -7, ArrowRight: 7, ArrowUp: -1, ArrowDown: 1};
-
-function step(event, days, cells) {
+function step(event, days, cells, column) {
+  const steps = {ArrowLeft: -column, ArrowRight: column, ArrowUp: -1, ArrowDown: 1};
   const here = event.target.dataset && event.target.dataset.ds;
   const ends = {Home: days[0], End: days.at(-1)};
-  const goal = ends[event.key] || (STEPS_OF_KEYS[event.key] && here && plus(here, STEPS_OF_KEYS[event.key]));
+  const goal = ends[event.key] || (steps[event.key] && here && plus(here, steps[event.key]));
   if (!goal || !cells.has(goal)) return;
   event.preventDefault();
   cells.get(here).tabIndex = -1;
@@ -74,7 +79,7 @@ function newestPublished(dataset) {
   return place < 0 ? null : plus(dataset.grid.first, place);
 }
 
-const range = ([first, last]) => (first === last ? spoken(first) : `${brief(first)} to ${spoken(last)}, ${many(between(first, last) + 1, 'day')}`);
+const range = ([first, last]) => (first === last ? spoken(first) : `${brief(first)} to ${spoken(last)}, ${many(between(first, last) + 1, isHour(first) ? 'hour' : 'day')}`);
 
 // What a person should know of a run of days, in one line.
 function gist(dataset, [first, last]) {

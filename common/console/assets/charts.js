@@ -101,9 +101,9 @@ function volumePlot(dataset) {
   return h('div', {class: 'volume'},
     h('div', {class: 'frame'},
       h('div', {class: 'scale', 'aria-hidden': 'true'}, [top, top / 2, 0].map((value) => h('span', {}, figure(value)))),
-      h('div', {}, plot('stack', days.length * 12, 120, `Rows that landed on the last ${days.length} days, by what became of them`, shapes),
-        h('div', {class: 'axis', 'aria-hidden': 'true'}, days.map((ds, place) => h('span', {}, (days.length - 1 - place) % 7 === 0 ? brief(ds) : ''))))),
+      h('div', {}, plot('stack', days.length * 12, 120, `Rows that landed in ${lastOf(dataset)}, by what became of them`, shapes),
+        h('div', {class: 'axis', 'aria-hidden': 'true'}, days.map((ds, place) => h('span', {}, marked(ds, days.length - 1 - place)))))),
     h('ul', {class: 'legend'}, used.map(([name, word]) => h('li', {}, h('i', {class: `swatch ${name}`}), word)), bands.some(Boolean) && h('li', {}, h('i', {class: 'swatch usual'}), 'as usual')),
     h('details', {}, h('summary', {}, 'As a table'),
-      table(['day', 'landed', ...PARTS.map(([, word]) => word), 'usual'], days.map((ds, place) => [ds, figure(counts.landed[place]), ...PARTS.map(([name]) => figure(counts[name][place])), bands[place] ? figure(bands[place]) : '–']).toReversed(), {numbers: [1, 2, 3, 4, 5, 6]})));
+      table([dataset.every, 'landed', ...PARTS.map(([, word]) => word), 'usual'], days.map((ds, place) => [ds, figure(counts.landed[place]), ...PARTS.map(([name]) => figure(counts[name][place])), bands[place] ? figure(bands[place]) : '–']).toReversed(), {numbers: [1, 2, 3, 4, 5, 6]})));
 }

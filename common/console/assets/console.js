@@ -5,7 +5,7 @@ function overview() {
   const trouble = started.flatMap((dataset) => runsOf(dataset, 'fsa').slice(0, 3).map((run) => [dataset, run])).sort((one, other) => WORST.indexOf(one[1][2]) - WORST.indexOf(other[1][2]) || (one[1][1] < other[1][1] ? 1 : -1)).slice(0, 5);
   const states = started.map((each) => each.grid.states).join('');
   return [
-    h('div', {class: 'title'}, h('h1', {tabindex: '-1'}, headline(sorted)), h('p', {class: 'lead'}, `Every day of ${many(sorted.length, 'dataset')}, from the tables themselves.`)),
+    h('div', {class: 'title'}, h('h1', {tabindex: '-1'}, headline(sorted)), h('p', {class: 'lead'}, `Every ${sorted.some((each) => each.every === 'hour') ? 'day and hour' : 'day'} of ${many(sorted.length, 'dataset')}, from the tables themselves.`)),
     trouble.length ? h('section', {class: 'panel attention', 'aria-labelledby': 'attention'}, h('h2', {id: 'attention'}, 'Look at first'), h('ul', {}, trouble.map(([dataset, run]) => h('li', {}, chip(run[2]), h('div', {}, h('a', {href: `#/d/${dataset.name}/${run[1]}`}, h('b', {}, dataset.name), ' ', range(run)), h('p', {class: 'note'}, gist(dataset, run))))))) : null,
     sorted.filter((each) => each.fault).map((each) => h('section', {class: 'panel', 'aria-label': each.name}, h('h2', {}, each.name), h('p', {class: 'alarm'}, each.fault))),
     started.map(card),
@@ -106,7 +106,7 @@ function showPage(first) {
   else if (!first && heading && heading.textContent !== before) { heading.focus({preventScroll: true}); scrollTo(0, 0); }
 }
 
-document.getElementById('about').replaceChildren(h('p', {}, `Made ${DATA.made} from `, h('code', {}, DATA.lake), '. Days are UTC. ', DATA.docs && h('a', {href: DATA.docs}, 'Great Expectations’ own pages')));
+document.getElementById('about').replaceChildren(h('p', {}, `Made ${DATA.made} from `, h('code', {}, DATA.lake), '. Days and hours are UTC. ', DATA.docs && h('a', {href: DATA.docs}, 'Great Expectations’ own pages')));
 searching();
 addEventListener('hashchange', () => showPage(false));
 showPage(true);

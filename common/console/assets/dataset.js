@@ -1,5 +1,6 @@
 // The page of a dataset: its days, and what was measured on them.
-const PARTS_OF_DATASET = [['', 'Days'], ['rules', 'Rules'], ['quarantine', 'Quarantine'], ['drift', 'Drift'], ['columns', 'Columns'], ['lineage', 'Lineage'], ['contract', 'Contract']];
+const periods = (dataset) => (dataset.every === 'hour' ? 'Hours' : 'Days');
+const PARTS_OF_DATASET = [['rules', 'Rules'], ['quarantine', 'Quarantine'], ['drift', 'Drift'], ['columns', 'Columns'], ['lineage', 'Lineage'], ['contract', 'Contract']];
 
 function datasetHead(dataset, part) {
   const base = `#/d/${dataset.name}`;
@@ -9,7 +10,7 @@ function datasetHead(dataset, part) {
       h('p', {class: 'lead'}, dataset.description),
       h('p', {class: 'note'}, dataset.owner ? ['Owner: ', h('b', {}, dataset.owner)] : 'No owner is declared', dataset.tags.map((tag) => [' ', h('span', {class: 'tag'}, tag)]))),
     h('nav', {class: 'parts', 'aria-label': `Parts of ${dataset.name}`},
-      PARTS_OF_DATASET.map(([name, word]) => h('a', {href: name ? `${base}/${name}` : base, 'aria-current': name === part ? 'page' : null}, word)),
+      [['', periods(dataset)], ...PARTS_OF_DATASET].map(([name, word]) => h('a', {href: name ? `${base}/${name}` : base, 'aria-current': name === part ? 'page' : null}, word)),
       DATA.features.some((each) => each.name === dataset.table) && link(`#/f/${dataset.table}`, 'Features')),
     dataset.refused && h('p', {class: 'alarm'}, h('b', {}, 'A backfill refuses this dataset: '), dataset.refused),
   ];
@@ -20,15 +21,15 @@ function verdictWord(dataset) {
   if (dataset.refused) return 'refused';
   const state = verdict(dataset), newest = newestPublished(dataset);
   const count = [...dataset.grid.states].filter((each) => each === state).length;
-  if (state === 's') return `${many(count, 'day')} stale`;
+  if (state === 's') return `${many(count, dataset.every)} stale`;
   if (state === 'f') return `failed on ${brief(runsOf(dataset, 'f')[0][1])}`;
-  if (state === 'a') return `${many(count, 'day')} waiting`;
+  if (state === 'a') return `${many(count, dataset.every)} waiting`;
   return newest ? `${SHORT[state]} to ${brief(newest)}` : 'nothing has run';
 }
 
 function datasetPage(dataset, part) {
   if (dataset.fault) return [h('h1', {tabindex: '-1'}, dataset.name), h('p', {class: 'alarm'}, dataset.fault)];
-  const day = /^\d{4}-\d\d-\d\d$/.test(part || '') && daysOf(dataset).includes(part) ? part : null;
+  const day = daysOf(dataset).includes(part) ? part : null;
   const pages = {rules: rulesPart, quarantine: quarantinePart, drift: driftPart, columns: columnsPart, lineage: lineagePart, contract: contractPart};
   const name = pages[part] ? part : '';
   return [datasetHead(dataset, name), name ? pages[name](dataset) : daysPart(dataset, day)];
@@ -45,12 +46,13 @@ function daysPart(dataset, chosen) {
     detail.replaceChildren(...dayDetail(dataset, ds));
   };
   return [
-    h('section', {class: 'panel', 'aria-label': 'Days'}, calendar(dataset, day, open), legend(dataset.grid.states)),
+    h('section', {class: 'panel', 'aria-label': periods(dataset)}, calendar(dataset, day, open), legend(dataset.grid.states)),
     detail,
-    section('Rows by day', `the last ${windowOf(dataset).length} days`, volumePlot(dataset)),
+    section(`Rows by ${dataset.every}`, lastOf(dataset), volumePlot(dataset)),
   ];
 }
 
+const lastOf = (dataset) => `the last ${many(windowOf(dataset).length, dataset.every)}`;
 const bookRow = (dataset, place, name) => dataset.grid.counts[name][place];
 
 function dayDetail(dataset, ds) {
@@ -59,9 +61,9 @@ function dayDetail(dataset, ds) {
   const counts = Object.keys(grid.counts).filter((name) => bookRow(dataset, place, name) !== null);
   const versions = Object.entries(grid.versions).filter(([, values]) => values[place] !== null);
   return [
-    h('header', {}, h('h2', {}, spoken(ds)), chip(state, STATES[state].word), h('span', {class: 'turn'}, go(-1, '← day before'), go(1, 'day after →'))),
-    reasons(note, state),
-    counts.length ? h('dl', {class: 'books'}, counts.map((name) => h('div', {}, h('dt', {}, name), h('dd', {}, figure(bookRow(dataset, place, name)))))) : nothing('The log of runs has nothing of this day.'),
+    h('header', {}, h('h2', {}, spoken(ds)), chip(state, STATES[state].word), h('span', {class: 'turn'}, go(-1, `← ${dataset.every} before`), go(1, `${dataset.every} after →`))),
+    reasons(note, state, dataset.every),
+    counts.length ? h('dl', {class: 'books'}, counts.map((name) => h('div', {}, h('dt', {}, name), h('dd', {}, figure(bookRow(dataset, place, name)))))) : nothing(`The log of runs has nothing of this ${dataset.every}.`),
     grid.steps[place] !== 0 || note.failures ? h('ol', {class: 'steps', 'aria-label': 'Steps'}, DATA.steps.map((name, bit) => {
       const failed = (note.failures || []).some((each) => each.step === name), done = grid.steps[place] & (1 << bit);
       const word = failed ? 'failed' : done ? 'done' : 'not run';
@@ -81,7 +83,7 @@ function dayDetail(dataset, ds) {
 
 const fact = (name, value) => (value ? h('div', {}, h('dt', {}, name), h('dd', {}, value)) : null);
 
-function reasons(note, state) {
+function reasons(note, state, every) {
   const parts = [];
   for (const failure of note.failures || []) {
     parts.push(h('div', {class: 'problem failed'}, h('h3', {}, h('code', {}, failure.step), ' failed'), h('p', {}, failure.message), failure.rules.map(ruleLine)));
@@ -90,7 +92,7 @@ function reasons(note, state) {
   if (note.why && !note.failures) {
     parts.push(h('div', {class: `problem ${STATES[state].key}`}, h('h3', {}, 'A backfill would run'), h('ul', {}, sameWords(note.why).map(([words, names]) => h('li', {}, names.map((name) => [h('code', {}, name), ' ']), words)), note.then ? h('li', {}, `and ${many(note.then, 'step')} more, if their rows change`) : null)));
   }
-  if (note.missing) parts.push(h('p', {class: 'note'}, 'The source has nothing for this day.'));
+  if (note.missing) parts.push(h('p', {class: 'note'}, `The source has nothing for this ${every}.`));
   return parts;
 }
 
@@ -122,8 +124,8 @@ function rulesPart(dataset) {
   if (!rules.length) return nothing('No rule has a result yet.');
   const steady = rules.filter((rule) => rule.worst >= 3), others = rules.filter((rule) => rule.worst < 3).sort((one, other) => one.worst - other.worst);
   return [
-    section('Rules that did not always hold', `the last ${days.length} days`, others.length ? ruleGrid(dataset, others, days) : nothing(`All ${rules.length} rules held on every day.`)),
-    section('Rules that always held', many(steady.length, 'rule'), h('details', {}, h('summary', {}, 'Show them by day'), ruleGrid(dataset, steady, days))),
+    section('Rules that did not always hold', lastOf(dataset), others.length ? ruleGrid(dataset, others, days) : nothing(`All ${rules.length} rules held on every ${dataset.every}.`)),
+    section('Rules that always held', many(steady.length, 'rule'), h('details', {}, h('summary', {}, `Show them by ${dataset.every}`), ruleGrid(dataset, steady, days))),
   ];
 }
 
@@ -134,44 +136,44 @@ function ruleGrid(dataset, rules, days) {
     const words = `${brief(ds)}: ${word}${bad && bad.checked ? `, ${figure(bad.failed || 0)} of ${figure(bad.checked)} rows` : ''}${bad && bad.observed !== undefined ? `, observed ${figure(bad.observed)}, limit ${figure(bad.limit)}` : ''}`;
     return h('td', {class: `mini ${state.key}`, title: words}, h('span', {class: 'unseen'}, words), h('span', {'aria-hidden': 'true'}, state.sign));
   };
-  return h('div', {class: 'scroll from-end', tabindex: '0', role: 'region', 'aria-label': 'Rules by day'}, h('table', {class: 'matrix'},
-    h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, 'rule'), days.map((ds, place) => h('th', {scope: 'col', 'aria-label': ds}, (days.length - 1 - place) % 7 === 0 ? h('span', {}, brief(ds)) : '')))),
+  return h('div', {class: 'scroll from-end', tabindex: '0', role: 'region', 'aria-label': `Rules by ${dataset.every}`}, h('table', {class: 'matrix'},
+    h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, 'rule'), days.map((ds, place) => h('th', {scope: 'col', 'aria-label': ds}, marked(ds, days.length - 1 - place) && h('span', {}, marked(ds, days.length - 1 - place)))))),
     h('tbody', {}, rules.map((rule) => h('tr', {}, h('th', {scope: 'row'}, h('span', {class: 'where'}, rule.table), ' ', rule.column && [h('code', {}, rule.column), ' '], ruleWords(rule.expectation), rule.severity === 'warn' ? h('span', {class: 'quiet'}, ' (warns)') : ''), days.map((ds, place) => cell(rule, ds, place)))))));
 }
 
 function quarantinePart(dataset) {
-  const refusals = dataset.refusals, days = windowOf(dataset).length;
+  const refusals = dataset.refusals, last = lastOf(dataset);
   if (!refusals.length) return nothing('Nothing is in quarantine.');
   const total = refusals.reduce((sum, each) => sum + each.records, 0);
   return section('Refused records by reason', `${figure(total)} in all; a record with two reasons counts for both`,
-    table(['reason', 'records', 'days', `last ${days} days`, 'newest examples'], refusals.map((each) => [
+    table(['reason', 'records', periods(dataset).toLowerCase(), last.replace('the ', ''), 'newest examples'], refusals.map((each) => [
       h('code', {}, each.reason), figure(each.records), each.from === each.to ? each.to : `${each.from} to ${each.to}`,
-      sparkBars(each.days, `${each.reason} over the last ${days} days: ${each.days.join(', ')}`),
+      sparkBars(each.days, `${each.reason} over ${last}: ${each.days.join(', ')}`),
       h('ul', {class: 'examples'}, each.examples.map((example) => h('li', {}, example)))]), {numbers: [1], class: 'plain refusals', label: 'Refused records by reason'}),
-    h('p', {class: 'note'}, 'Fix the source or the contract, then run the day again: accepted records leave quarantine.'));
+    h('p', {class: 'note'}, `Fix the source or the contract, then run the ${dataset.every} again: accepted records leave quarantine.`));
 }
 
 function driftPart(dataset) {
-  const days = windowOf(dataset).length, measured = (kind) => dataset.rules.filter((rule) => kind.includes(rule.kind) && known(rule.observed).length);
+  const last = lastOf(dataset), measured = (kind) => dataset.rules.filter((rule) => kind.includes(rule.kind) && known(rule.observed).length);
   const distance = (rule) => { const value = Math.abs(known(rule.observed).at(-1)), limit = known(rule.limit).at(-1); return limit ? value / limit : value; };
   const rows = measured(['drift', 'concept']).sort((one, other) => distance(other) - distance(one));
   const fresh = measured(['freshness'])[0];
   return [
-    section('Freshness', `how old the newest event was at the end of its day; at most ${dataset.fresh} h`, fresh
-      ? h('div', {class: 'wide-spark'}, sparkLine(fresh.observed, fresh.limit, `Age in hours over ${days} days`), h('p', {}, h('b', {}, `${figure(known(fresh.observed).at(-1))} h`), ` on ${brief(lastDay(dataset))}`))
-      : nothing('Not measured in these days.')),
-    section('Drift', `distance from earlier days, largest share of its limit first; the last ${days} days`, rows.length
-      ? table(['column', 'table', 'measure', 'newest', 'limit', `last ${days} days`], rows.map((rule) => [
+    section('Freshness', `how old the newest event was at the end of its ${dataset.every}; at most ${dataset.fresh} h`, fresh
+      ? h('div', {class: 'wide-spark'}, sparkLine(fresh.observed, fresh.limit, `Age in hours over ${last}`), h('p', {}, h('b', {}, `${figure(known(fresh.observed).at(-1))} h`), ` on ${brief(lastDay(dataset))}`))
+      : nothing(`Not measured in ${last}.`)),
+    section('Drift', `distance from earlier ${dataset.every}s, largest share of its limit first; ${last}`, rows.length
+      ? table(['column', 'table', 'measure', 'newest', 'limit', last.replace('the ', '')], rows.map((rule) => [
         h('code', {}, rule.column), rule.table, ruleWords(rule.expectation), h('span', {class: distance(rule) > 1 ? 'over' : null}, figure(known(rule.observed).at(-1))), figure(known(rule.limit).at(-1)),
         sparkLine(rule.observed, rule.limit, `${rule.column}: ${known(rule.observed).length} values, newest ${figure(known(rule.observed).at(-1))}`)]), {numbers: [3, 4]})
-      : nothing('Drift needs some earlier days to compare with.')),
+      : nothing(`Drift needs some earlier ${dataset.every}s to compare with.`)),
   ];
 }
 
 function columnsPart(dataset) {
   const found = dataset.statistics.processed || {}, names = Object.keys(found);
-  if (!names.length) return nothing('No day has been profiled yet.');
-  return section('Columns of the processed rows', `of ${spoken(found[names[0]].ds)}`, statisticsTable(names.map((name) => ({name, ...found[name]})), `${dataset.name} processed`));
+  if (!names.length) return nothing(`No ${dataset.every} has been profiled yet.`);
+  return section('Columns of the processed rows', `of ${spoken(found[names[0]].ds)}`, statisticsTable(names.map((name) => ({name, ...found[name]})), `${dataset.name} processed`, dataset.every));
 }
 
 function contractPart(dataset) {

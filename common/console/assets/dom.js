@@ -46,13 +46,20 @@ const many = (count, word) => `${format.format(count)} ${word}${count === 1 ? ''
 
 const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
 const WEEKDAYS = 'Mon Tue Wed Thu Fri Sat Sun'.split(' ');
-const DAY_MS = 86400000;
-const time = (ds) => Date.UTC(+ds.slice(0, 4), ds.slice(5, 7) - 1, +ds.slice(8, 10));
-const plus = (ds, days) => new Date(time(ds) + days * DAY_MS).toISOString().slice(0, 10);
-const between = (one, other) => Math.round((time(other) - time(one)) / DAY_MS);
+// A ds is a day, 2026-01-31, or an hour of one, 2026-01-31T05; a dataset says which (`every`).
+const HOUR_MS = 3600000;
+const isHour = (ds) => ds.length > 10;
+const length = (ds) => (isHour(ds) ? HOUR_MS : 24 * HOUR_MS);
+const time = (ds) => Date.UTC(+ds.slice(0, 4), ds.slice(5, 7) - 1, +ds.slice(8, 10), +ds.slice(11, 13));
+const plus = (ds, periods) => new Date(time(ds) + periods * length(ds)).toISOString().slice(0, ds.length);
+const between = (one, other) => Math.round((time(other) - time(one)) / length(one));
 const weekday = (ds) => (new Date(time(ds)).getUTCDay() + 6) % 7;
-const spoken = (ds) => `${WEEKDAYS[weekday(ds)]} ${+ds.slice(8)} ${MONTHS[ds.slice(5, 7) - 1]} ${ds.slice(0, 4)}`;
-const brief = (ds) => `${+ds.slice(8)} ${MONTHS[ds.slice(5, 7) - 1]}`;
+const clock = (ds) => (isHour(ds) ? `${ds.slice(11)}:00` : '');
+const dayAndMonth = (ds) => `${+ds.slice(8, 10)} ${MONTHS[ds.slice(5, 7) - 1]}`;
+const spoken = (ds) => [`${WEEKDAYS[weekday(ds)]} ${dayAndMonth(ds)} ${ds.slice(0, 4)}`, clock(ds)].filter(Boolean).join(', ');
+const brief = (ds) => [dayAndMonth(ds), clock(ds)].filter(Boolean).join(', ');
+// Under plots: every week, or four times a day.
+const marked = (ds, fromEnd) => (isHour(ds) ? (+ds.slice(11) % 6 ? '' : clock(ds)) : fromEnd % 7 ? '' : brief(ds));
 
 const byName = (name) => DATA.datasets.find((each) => each.name === name);
 const daysOf = (dataset) => Array.from(dataset.grid.states, (_, place) => plus(dataset.grid.first, place));
