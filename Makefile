@@ -97,7 +97,7 @@ lock: setup ## resolve the dependencies anew
 		--generate-hashes --no-emit-index-url --no-header conf/requirements/$$name.in -o conf/requirements/$$name.txt || exit 1; done
 
 clean: cluster-down ## remove environments and caches; data stays
-	@rm -rf .venv .venv-airflow .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+	@rm -rf .venv .venv-airflow .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
 	@find . -path ./data -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 WIPED := data/ and spark-warehouse/: the lake, landing files, the online store, and the history of Airflow here
@@ -106,8 +106,11 @@ wipe: ## remove all data made here, for good; asks first (or CONFIRM=yes)
 		[ -t 0 ] || { echo "make wipe removes $(WIPED). There is no terminal to ask on: to remove it all, run CONFIRM=yes make wipe" >&2; exit 2; }; \
 		read -r -p "Remove $(WIPED)? There is no way back. Type yes: " CONFIRM; \
 		[ "$$CONFIRM" = yes ] || { echo "Nothing was removed." >&2; exit 2; }; fi
+	@for name in data spark-warehouse; do [ ! -L $$name ] || { \
+		echo "$$name is a link to $$(realpath -m $$name): nothing was removed; remove what is there yourself, then the link" >&2; exit 2; }; done
 	@$(MAKE) -s cluster-down
 	@rm -rf data spark-warehouse
+	@for place in "$$LAKE" "$$LANDING"; do case "$$place" in data/*) ;; *) echo "What lies elsewhere stays: $$place" >&2 ;; esac; done
 
 ##@ Operate
 

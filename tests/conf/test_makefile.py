@@ -42,6 +42,7 @@ def project(tmp_path: Path) -> Path:
         "data/cache/__pycache__/kept",
         "spark-warehouse/kept",
         "common/__pycache__/x.pyc",
+        ".pytest_cache/x",
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
@@ -66,7 +67,8 @@ def calls(project: Path) -> str:
 
 def test_clean_removes_environments_and_caches_and_keeps_data(project: Path) -> None:
     assert make(project, "clean").returncode == 0
-    assert not [name for name in (".venv", ".venv-airflow", "common/__pycache__") if (project / name).exists()]
+    made = (".venv", ".venv-airflow", "common/__pycache__", ".pytest_cache")
+    assert not [name for name in made if (project / name).exists()]
     for name in ("data/lake/raw/kept", "data/cache/__pycache__/kept", "spark-warehouse/kept"):
         assert (project / name).exists(), name
 
@@ -84,6 +86,27 @@ def test_a_confirmed_wipe_removes_data_alone(project: Path) -> None:
     assert not (project / "data").exists()
     assert not (project / "spark-warehouse").exists()
     assert (project / ".venv").exists()
+
+
+@pytest.mark.parametrize("name", ["data", "spark-warehouse"])
+def test_a_wipe_does_not_take_a_link_for_what_it_leads_to(project: Path, name: str) -> None:
+    """To remove the link and leave the data would be no wipe; what lies elsewhere may be more than ours."""
+    (project / name).rename(project / "elsewhere")
+    (project / name).symlink_to("elsewhere")
+    done = make(project, "wipe", CONFIRM="yes")
+    assert done.returncode == 2
+    assert f"{name} is a link to {project / 'elsewhere'}: nothing was removed" in done.stderr
+    assert any((project / "elsewhere").rglob("kept"))
+    assert any((project / name).rglob("kept"))
+
+
+@pytest.mark.parametrize("how", ["environment", "argument"])
+def test_a_wipe_says_that_a_lake_elsewhere_stays(project: Path, tmp_path: Path, how: str) -> None:
+    lake = str(tmp_path / "other lake")
+    words, variables = ([f"LAKE={lake}"], {}) if how == "argument" else ([], {"LAKE": lake})
+    assert "stays" not in make(project, "wipe").stderr
+    done = make(project, "wipe", *words, CONFIRM="yes", **variables)
+    assert (done.returncode, f"What lies elsewhere stays: {lake}" in done.stderr) == (0, True)
 
 
 @pytest.mark.parametrize(("answer", "left"), [("no", True), ("y", True), ("", True), ("yes", False)])
