@@ -118,12 +118,15 @@ def _known(side: Side) -> list[int]:
 
 
 def dense(pairs: Shares, sizes: Sizes) -> Shares:
-    """Pool the values that are too rare for their shares to be compared: with fewer than five expected rows on a side."""
+    """Pool the values that are too rare for their shares to be compared: with fewer than five expected rows on a side.
+
+    They join the rest, whatever its share is.
+    """
     reference, day = sizes
     rare = [
         value
         for value, (past, now) in pairs.items()
-        if (past * reference + now * day) / (reference + day) * min(sizes) < FEWEST_ROWS
+        if value is None or (past * reference + now * day) / (reference + day) * min(sizes) < FEWEST_ROWS
     ]
     if len(rare) < 2:
         return pairs

@@ -84,8 +84,9 @@ def test_the_days_of_a_range_are_checked_once(lake: PlayLake) -> None:
         ({"derived": lambda rows: rows.select("*", F.lit(1).alias("cents"), F.lit(2).alias("cents"))}, "int and int"),
         (
             {"derived": lambda rows: None},
-            "transforms.py: derive of transactions returns a NoneType; .*return",
+            "transforms.py: derive of transactions returns builtins's NoneType; .*return",
         ),
+        ({"derived": lambda rows: cents(rows).toPandas()}, "returns pandas's DataFrame; expected Spark's DataFrame"),
         ({"derived": cents, "measured": lambda rows: rows}, "measure.* weekend is declared as boolean.*missing"),
         (
             {"derived": cents, "measured": lambda rows: rows.withColumn("weekend", F.lit(1))},
@@ -100,6 +101,7 @@ def test_the_days_of_a_range_are_checked_once(lake: PlayLake) -> None:
         "one lost",
         "twice",
         "no rows",
+        "rows of pandas",
         "no measure",
         "a measure's type",
     ],

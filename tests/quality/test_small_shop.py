@@ -77,3 +77,18 @@ def test_a_new_currency_in_a_small_shop_is_told(tmp_path: Path) -> None:
     days[-1] = (days[-1][0], ["EUR"] * 20 + ["USD"] * 9 + ["XXX"])
     raised = alarms(tmp_path, ((day, [words(day, "currency", values)]) for day, values in days))
     assert [(day, result.expectation) for day, result in raised] == [(days[-1][0], "NewValuesToBeAtMost(0)")]
+
+
+def receipts(seed: int) -> Iterator[tuple[date, list[Profile]]]:
+    """Three times as many rows at the weekend, and two columns of numbers that never come twice."""
+    rng = np.random.default_rng(seed)
+    for number in range(DAYS):
+        day = FIRST + timedelta(days=number)
+        rows = int(rng.integers(5, 20)) * (3 if day.weekday() >= 5 else 1)
+        halves = [f"{number}-{row}" if rng.random() < 0.5 else "" for row in range(rows)]
+        yield day, [words(day, "receipt", [f"{number}-{row}" for row in range(rows)]), words(day, "voucher", halves)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_values_that_never_recur_warn_nobody(tmp_path: Path, seed: int) -> None:
+    assert [(str(day), result.expectation, result.column) for day, result in alarms(tmp_path, receipts(seed))] == []
