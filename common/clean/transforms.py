@@ -86,10 +86,10 @@ def _call(run: Run, function: str, rows: DataFrame) -> DataFrame:
         kind = type(error).__name__
         raise TransformError(f"{place}: {function} of {run.contract.name} fails: {kind}: {reason}") from error
     if not isinstance(returned, DataFrame):
-        kind = type(returned)
+        other = type(returned)
         raise TransformError(
-            f"{run.dataset.transforms_file}: {function} of {run.contract.name} returns {kind.__module__.partition('.')[0]}'s "
-            f"{kind.__qualname__}; expected Spark's DataFrame: return the rows"
+            f"{run.dataset.transforms_file}: {function} of {run.contract.name} returns {other.__module__.partition('.')[0]}'s "
+            f"{other.__qualname__}; expected Spark's DataFrame: return the rows"
         )
     if foreign := _foreign(returned, rows):
         raise TransformError(

@@ -113,7 +113,9 @@ class Settings(BaseSettings):
     standalone: Standalone | None = None
     telemetry: Telemetry = Telemetry()
     deliveries: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")], Delivery] = Field(
-        default={}, description="Targets of jobs/deliver.py, by name"
+        default={},
+        description="Targets of jobs/deliver.py, by name",
+        json_schema_extra={"additionalProperties": False},  # in an editor too, no other names
     )
     spark: dict[str, str | int | bool] = Field(repr=False, description="Spark settings of this environment")
 

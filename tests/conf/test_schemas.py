@@ -70,6 +70,7 @@ def test_a_mistyped_setting_of_an_environment_is_marked() -> None:
     file = CONF / "local.yml"
     assert len(faults(file, {**read(file), "lock_wait_second": 3})) == 1
     assert len(faults(file, {**read(file), "large_file_mb": "big"})) == 1
+    assert len(faults(file, {**read(file), "deliveries": {"Shop": {"kind": "csv", "path": "out"}}})) == 1
 
 
 def test_parts_of_the_schedule_may_be_empty() -> None:
