@@ -58,11 +58,11 @@ def write_console(settings: Settings, folder: Path, days: int = DAYS) -> list[Pa
     for name in datasets.names():
         try:
             dataset = day_states.soundly_loaded(name)
+            found.append(_dataset(day_states.days_of(dataset, settings, days), settings))
         except UsageError as error:
             found.append({"name": name, "fault": printable(error)})
             continue
         contracts[name] = dataset.contract
-        found.append(_dataset(day_states.days_of(dataset, settings, days), settings))
     documents = {f"{name}.odcs.yaml": odcs.document(contract).to_yaml() for name, contract in contracts.items()}
     facts = {
         "made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",

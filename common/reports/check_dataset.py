@@ -16,11 +16,14 @@ from typing import Any
 
 from common.contracts import datasets, faults, source_code
 from common.contracts.contract import Contract
+from common.days import current, day_range
 from common.errors import ContractDeclarationError, UsageError, collecting, exit_on_error
 from common.names import did_you_mean
 from common.printable import printable
 from common.runtime.command_line import CommandLine
 
+# A calendar may fail in one month only.
+DAYS_TRIED = 366
 _PLACE = re.compile(r"(.+?):(\d+): ")
 
 
@@ -95,6 +98,8 @@ def _check_contract(name: str, collect: Callable[[str], None]) -> None:
         return
     for fault in datasets.disagreements(name, declared):
         collect(f"{faults.shown(file)}: {fault}")
+    for day in day_range(current(declared.every), 0, DAYS_TRIED):
+        declared.is_closed(day)
 
 
 def _check_training(name: str) -> None:

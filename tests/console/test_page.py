@@ -26,7 +26,9 @@ from common.runtime.settings import Settings, load_settings
 from jobs.datasets.churn.contract import CONTRACT
 from jobs.deliver import DELIVER
 from tests.support.console_lake import EVIL, ConsoleLake
+from tests.support.datasets import datasets_in, spoil
 from tests.support.published_tables import publish
+from tests.support.visits import write_visits
 
 Facts = dict[str, Any]
 
@@ -146,6 +148,18 @@ def test_refused_records_are_counted_by_reason(console_page: Path) -> None:
     found = {each["reason"]: each["records"] for each in dataset_of(console_page, "transactions")["refusals"]}
     odd = sum((date(2026, 1, 31) - timedelta(days=back)).day % 2 for back in range(40))
     assert found == {"transaction_id:missing": 40, "too_few_fields": odd}
+
+
+def test_a_dataset_whose_calendar_fails_hides_no_other(alone: Settings, tmp_path: Path) -> None:
+    sets = tmp_path / "sets"
+    visits = write_visits(sets)
+    spoil(visits / "contract.py", 'event_time="day",', 'event_time="day", closed=lambda day: 1 / 0,')
+    (Path(alone.landing) / "visits" / "ds=2026-01-05").mkdir(parents=True)
+    (Path(alone.landing) / "visits" / "ds=2026-01-05" / "part.csv").write_text("visit_id\n")
+    with datasets_in(sets):
+        written, *_ = page.write_console(alone, tmp_path / "out")
+    assert re.search(r"contract.py:\d+: closed: ZeroDivisionError", dataset_of(written, "visits")["fault"])
+    assert states_of(dataset_of(written, "churn"))
 
 
 def test_a_dataset_that_cannot_be_read_is_shown(

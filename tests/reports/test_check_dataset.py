@@ -1,5 +1,6 @@
 """`make check` says everything that is wrong with a dataset in one go."""
 
+import re
 import subprocess
 import sys
 from datetime import date
@@ -51,6 +52,12 @@ def test_a_syntax_error_is_one_line(visits: Path) -> None:
     spoil(visits / "contract.py", "Count(3)", "Count(3")
     [fault] = faults_of("visits")
     assert fault == "visits/contract.py:5: '(' was never closed: CONTRACT = Contract("
+
+
+def test_a_calendar_is_tried_on_the_days_of_a_year(visits: Path) -> None:
+    spoil(visits / "contract.py", 'event_time="day",', 'event_time="day", closed=lambda day: 1 / (day.month - 12),')
+    [fault] = faults_of("visits")
+    assert re.fullmatch(r"visits/contract.py:\d+: closed: ZeroDivisionError: division by zero", fault)
 
 
 def test_a_rule_of_the_contract_is_compared_with_its_tables(visits: Path) -> None:
