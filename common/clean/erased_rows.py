@@ -26,7 +26,7 @@ def without_erased(run: Run, records: DataFrame) -> DataFrame:
         return F.coalesce(_keyed_hash(canonical_text(column, text), secret).isin(keys), F.lit(False))
 
     def is_erased(text: SparkColumn) -> SparkColumn:
-        """Also by a word of what is no entity as it stands, such as `7.0` for a whole number."""
+        """Also matches a text that is not a valid entity as it stands, such as `7.0` for a whole number."""
         words = F.coalesce(F.exists(F.split(text, r"\W"), is_it), F.lit(False))
         return F.when(canonical_text(column, text).isNull(), words).otherwise(is_it(text))
 

@@ -94,11 +94,11 @@ class Erasure:
         )
 
     def versions(self, found: Found) -> dict[str, int]:
-        """Of the tables that rows were taken out of, as they are now."""
+        """The current versions of the tables that rows were removed from."""
         return {path: delta_log.version(f"{self.places.lake}/{path}") for path in found.tables}
 
     def is_known(self) -> bool:
-        """Whether it was erased before, or an erasure of it was begun."""
+        """Whether the entity was erased before, or its erasure was begun."""
         return self.erasures.has_salt and self.erasures.key(self.person.text) in self.erasures.keys
 
     def require_found(self, found: Found) -> None:
@@ -110,13 +110,13 @@ class Erasure:
             )
 
     def apply(self, found: Found) -> dict[str, Any]:
-        """Each place by itself, so that whatever a kill leaves is found by the next run. Returns the report."""
+        """Erase one place after another, so that the next run finds whatever a kill has left. Returns the report."""
         lake, dataset = self.places.lake, self.run.contract.name
         with hold(lake, f"{dataset}/erase", self.run.settings.lock_wait_seconds):
             require_idle(lake, dataset, f"{dataset}/erase")
             self.erasures.prepare()
             key = self.erasures.key(self.person.text)
-            # First of all: from now on nothing of it comes in.
+            # Before anything else: from now on, ingest drops its rows.
             told = {**self._begun(), **self.erasures.told(key)}
             self.erasures.keep(key, told)
             changed = self._erase()
@@ -174,7 +174,7 @@ class Erasure:
             if path.startswith(f"{PUBLISHED}/"):
                 rehash.publications(uri, parts)
         pinned = rehash.pins_of(lake, path, parts)
-        # Last: as long as the old files are there, the next run knows that this one was not done.
+        # The old files go last: while they exist, the next run knows that this one did not finish.
         row_erasure.remove_old(uri, replaced)
         return pinned
 
@@ -226,7 +226,7 @@ class Erasure:
 
 
 def shown(found: Found) -> dict[str, Any]:
-    """What a dry run tells, by table."""
+    """What a dry run reports, by table."""
     return {
         path: {"files": len(files), "rows": sum(file.rows for file in files)} for path, files in found.tables.items()
     }

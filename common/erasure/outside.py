@@ -46,7 +46,7 @@ class Outside:
 
     @contextmanager
     def _store(self) -> Iterator[Store | None]:
-        """None if nothing was ever loaded into a file, which would be made by looking."""
+        """None if there is no file yet: opening the store would create it."""
         store = open_store(self.run.settings.online)
         if isinstance(store, SqliteStore) and not store.path.exists():
             yield None

@@ -1,4 +1,4 @@
-"""Whose rows go, and how they are told in each kind of table and in texts."""
+"""Which rows and texts are about the entity, in each kind of table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHORTEST = 6
 
 @dataclass(frozen=True)
 class Person:
-    """One entity of a dataset. Tells its rows apart, for `common.lake.row_erasure`."""
+    """One entity of a dataset. Recognizes its rows for `common.lake.row_erasure`."""
 
     column: Column
     text: str
@@ -45,7 +45,7 @@ class Person:
 
     @property
     def is_telling(self) -> bool:
-        """Whether the text alone, wherever it stands, can be told from counts and from words."""
+        """Whether the text can't be mistaken for a count or a word, wherever it stands."""
         return len(self.text) >= SHORTEST and bool(re.search(r"\d|[^\w\s]", self.text))
 
     @cached_property
@@ -55,7 +55,7 @@ class Person:
         return re.compile(rf"(?<!\w)({'|'.join(sorted(spelled))})(?!\w)", flags)
 
     def is_in(self, text: str) -> bool:
-        """Whether a text names the entity; never where the entity could be any number or word."""
+        """Whether a text names the entity; False if the entity could be just a number or a word."""
         return self.is_telling and bool(self._pattern.search(text))
 
     def needs(self, names: Sequence[str]) -> list[str]:
@@ -76,14 +76,14 @@ class Person:
         return value is not None and canonical(self.column, str(value)) == self.text
 
     def _is_its(self, value: Any) -> bool:
-        """Also by a word of what is no entity as it stands, such as `7.0` for a whole number."""
+        """Also matches a text that is not a valid entity as it stands, such as `7.0` for a whole number."""
         if value is None or self.is_value(value):
             return value is not None
         words = re.split(r"\W", str(value)) if canonical(self.column, str(value)) is None else []
         return any(map(self.is_value, words))
 
     def _in_record(self, record: str | None) -> bool:
-        """Of a refused record: by its field if it was taken apart, else by any value in it."""
+        """For a refused record: compare its field if it could be parsed, else any value in it."""
         try:
             fields = json.loads(record or "")
         except ValueError:
@@ -114,7 +114,7 @@ class Person:
 
 
 def _each(values: pa.ChunkedArray, told: Any) -> pa.Array:
-    """Whether it holds of each value; each different one is asked about once."""
+    """The answer for each value; each distinct value is asked about once."""
     different = pc.unique(values)
     chosen = pa.array([value for value in different.to_pylist() if told(value)], different.type)
     return pc.fill_null(pc.is_in(values, chosen), False)

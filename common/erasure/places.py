@@ -22,7 +22,7 @@ TABLES = ("raw", "quarantine", "processed", "superseded", "partials", "features"
 
 @dataclass(frozen=True)
 class Places:
-    """Of one dataset in one lake. Paths are within the lake."""
+    """The places of one dataset in one lake. Paths are relative to the lake."""
 
     lake: str
     dataset: str
@@ -50,7 +50,7 @@ class Places:
         return [f"{home}/{file.base_name}" for home, file in files if file.base_name.endswith(".parquet")]
 
     def files(self) -> Iterator[str]:
-        """Every file of the lake but what is of another dataset alone, and what is known of the erased."""
+        """Every file of the lake, except those of other datasets alone and the records of erasures."""
         yield from (path for path in self._all() if not self._is_of_others(path))
 
     def of_others(self) -> Iterator[tuple[str, str]]:
@@ -60,7 +60,7 @@ class Places:
                 yield path.split("/")[1], path
 
     def asides(self) -> Iterator[str]:
-        """What an erasure that was killed was about to move to its place."""
+        """Files that a killed erasure left before moving them into place."""
         yield from (path for path in self._all() if ASIDE.search(path))
 
     def texts(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""After rows have left: what says how many there are, and how they hash, says it of those that stayed."""
+"""After rows were removed, correct every record of how many rows there are and of their hash."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from common.training.training_set import TIME
 
 
 def publications(uri: str, parts: Collection[str]) -> None:
-    """The rows and the hash that each publication tells of these days."""
+    """Correct the rows and the hash that publications state for these days."""
 
     def retold(version: int, books: dict[str, Any]) -> dict[str, Any]:
         days = books.get("days") if books.get("job") == "publish" else None
@@ -47,7 +47,7 @@ def pins_of(lake: str, table_path: str, parts: Collection[str]) -> list[str]:
 
 
 def training_set(places: Places, home: str) -> bool:
-    """Its manifest, after its splits have changed; what was fitted stays as it was fitted. Returns whether it has changed."""
+    """Correct the manifest after its splits changed; fitted parameters stay. Returns whether it changed."""
     manifest = places.manifest(home)
     splits = {name: _split(f"{places.lake}/{home}/{name}") for name in manifest.get("splits", {})}
     if splits == manifest.get("splits", {}):

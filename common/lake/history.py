@@ -74,7 +74,7 @@ def exchange(uri: str, replaced: Mapping[str, ReplacedFile]) -> None:
 
 
 def drop_statistics(uri: str, told: Callable[[str], bool]) -> int:
-    """Take the statistics away that tell; also of files that are long gone. Returns how many files of the log were rewritten."""
+    """Remove statistics that give it away, also for files long gone. Returns how many files of the log were rewritten."""
 
     def dropped(action: Action) -> Action:
         kind = next((kind for kind in ("add", "remove") if (action.get(kind) or {}).get("stats")), "")

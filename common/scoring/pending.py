@@ -44,7 +44,7 @@ def _pending(run: Run, scoring: Scoring) -> Iterator[Record]:
 
 
 def as_sent(column: Column, value: Any) -> str | None:
-    """The value as a text that clean makes the same value of."""
+    """The value as a text from which clean makes the same value."""
     match value:
         case None | str():
             return value

@@ -29,7 +29,7 @@ OFTEN = 1000.0  # requests a second: its own answers set the pace
 
 
 class WrongAnswerError(PipelineError):
-    """The service answered something that are no scores of the records it got."""
+    """The answer holds no valid scores for the records that were sent."""
 
 
 @dataclass
@@ -49,7 +49,7 @@ class ScoringService:
         return self.in_a_row >= self.scoring.failures_in_a_row
 
     def scored(self, records: Sequence[Record]) -> Iterator[Record]:
-        """Each record that got its score, with it."""
+        """Each record that was scored, with its score."""
         size = self.scoring.records_a_request
         waiting = deque(records[start : start + size] for start in range(0, len(records), size))
         url = self._address()
@@ -101,7 +101,7 @@ class ScoringService:
 
 
 def fits(column: Column, value: Any) -> bool:
-    """Whether clean would accept the value; of what is no number only that it is a text."""
+    """Whether clean would accept the value; anything but a number must only be a text."""
     if not isinstance(value, str) or not value:
         return False
     if column.base_type not in NUMERIC:
