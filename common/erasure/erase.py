@@ -137,7 +137,7 @@ class Erasure:
     def _erase(self) -> dict[str, list[str]]:
         """Returns the pins and the training sets that held such rows."""
         lake = self.places.lake
-        linked_copy.drop_all(lake)
+        linked_copy.drop_all(lake, self.places.dataset)
         for path in [*self.places.asides()]:
             self._remove(path)
         pinned = [name for path in self.places.tables() for name in self._from_table(path)]

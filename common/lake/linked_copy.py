@@ -1,6 +1,6 @@
 """A lake within the lake, whose tables share the files of its own: no data is copied, and what is written there stays there.
 
-Delta never changes a file in place, so a hard link is as good as a copy: a vacuum, or an erasure, takes away only its own name.
+No writer of Delta changes a file in place, so a hard link is as good as a copy: a vacuum, or an erasure, takes away only its own name.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from common.names import require_name
 
 FOLDER = ".trials"
 LOG = "_delta_log"
-# Spark writes it again in place.
-REWRITTEN = "_last_checkpoint"
 
 
 def place_of(lake: str, name: str) -> str:
@@ -67,9 +65,11 @@ def drop(lake: str, name: str) -> bool:
     return True
 
 
-def drop_all(lake: str) -> None:
-    if is_local(lake) and (folder := local_path(lake) / FOLDER).is_dir():
-        shutil.rmtree(folder)
+def drop_all(lake: str, dataset: str) -> None:
+    """Those that hold tables of the dataset."""
+    places = local_path(lake).glob(f"{FOLDER}/*") if is_local(lake) else ()
+    for place in [each for each in places if any(each.glob(f"*/{dataset}"))]:
+        shutil.rmtree(place)
 
 
 def _tables(lake: Path, dataset: str) -> Iterator[str]:
@@ -92,9 +92,6 @@ def _link_folder(source: Path, target: Path) -> None:
 
 
 def _link(source: Path, target: Path) -> None:
-    if REWRITTEN in source.name:
-        shutil.copyfile(source, target)
-        return
     try:
         os.link(source, target)
     except OSError as error:

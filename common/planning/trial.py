@@ -117,9 +117,13 @@ def head(one: Comparison) -> str:
     if not (one.diff.added or one.diff.removed or one.diff.changed or one.spread):
         return f"{one.dataset}: no differences between {against}"
     return (
-        f"{one.dataset}: {one.diff.changed:,} rows changed, {one.diff.added:,} added, {one.diff.removed:,} removed; "
-        f"{one.rows:,} rows on {_days(one.diff.days)} of {against}"
+        f"{one.dataset}: {_rows(one.diff.changed)} changed, {one.diff.added:,} added, {one.diff.removed:,} removed; "
+        f"{_rows(one.rows)} on {_days(one.diff.days)} of {against}"
     )
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} {'row' if count == 1 else 'rows'}"
 
 
 def _days(days: Sequence[date]) -> str:

@@ -15,7 +15,7 @@ from common.days import begun_days, kind_of_text
 from common.errors import UsageError
 from common.names import did_you_mean
 from common.published.catalog import Lake
-from common.reader import backfills
+from common.reader import backfill_runs
 from common.reader.output import Output
 from common.runtime.settings import Settings, load_settings
 
@@ -100,12 +100,12 @@ def _names(asked: Sequence[str]) -> list[str]:
 
 def _apply(plans: Sequence[DatasetPlan], settings: Settings, output: Output, agreed: bool) -> Output:
     """Run the planned days through the backfill; what they make stale follows by itself."""
-    commands = backfills.commands(plans, settings)
+    commands = backfill_runs.commands(plans, settings)
     output.print(as_json=False)
     if not commands or not (agreed or _agreed()):
         return Output({}, [], exit_code=output.exit_code)
-    lines, code = backfills.run(commands)
-    return Output({}, [backfills.outcome(lines)], exit_code=code or output.exit_code)
+    lines, code = backfill_runs.run(commands)
+    return Output({}, [backfill_runs.outcome(lines)], exit_code=code or output.exit_code)
 
 
 def _agreed() -> bool:

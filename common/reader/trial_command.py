@@ -13,7 +13,7 @@ from common.errors import UsageError
 from common.lake import linked_copy
 from common.planning import trial
 from common.planning.plan import DatasetPlan, newest_days, plan_dataset
-from common.reader import backfills
+from common.reader import backfill_runs
 from common.reader.output import Output, grid
 from common.runtime.settings import Settings
 
@@ -27,14 +27,14 @@ def run(name: str, settings: Settings, chosen: Mapping[str, Sequence[date]]) -> 
     plans = [_planned(dataset, settings, days) for dataset, days in chosen.items()]
     with linked_copy.holding(settings.lake, name, [*chosen]):
         made = trial.begin(settings.lake, name, plans)
-        commands = backfills.commands(
+        commands = backfill_runs.commands(
             [replace(plan, refused="") for plan in plans], settings.model_copy(update={"lake": place})
         )
-        lines, code = backfills.run(commands, {"TELEMETRY": SILENT, "ONLINE": f"sqlite:///{place}/online.db"})
+        lines, code = backfill_runs.run(commands, {"TELEMETRY": SILENT, "ONLINE": f"sqlite:///{place}/online.db"})
         compared = made.compare()
     facts = {"trial": name, "lake": place, "ran": lines, "datasets": [trial.facts(each) for each in compared]}
     shown = [part for each in compared for part in _shown(each)]
-    parts = [*([backfills.outcome(lines)] if lines else []), *shown, f"The trial's rows are in {place}."]
+    parts = [*([backfill_runs.outcome(lines)] if lines else []), *shown, f"The trial's rows are in {place}."]
     return Output(facts, parts, exit_code=code)
 
 
