@@ -1,6 +1,6 @@
 """A lake within the lake, whose tables share the files of its own: no data is copied, and what is written there stays there.
 
-No writer of Delta changes a file in place, so a hard link is as good as a copy: a vacuum, or an erasure, takes away only its own name.
+No writer of Delta changes a file in place, so a hard link is as good as a copy; a vacuum takes away only its own name.
 """
 
 from __future__ import annotations
