@@ -21,7 +21,7 @@ from common.orchestration import interruption
 from common.orchestration.chain import check_declarations, missed, run_chain
 from common.orchestration.job import ChainStep, Job, Line, describe, run_day, run_together
 from common.orchestration.json_line import side_by_side, summary
-from common.orchestration.options import asked, chain_parser, parser
+from common.orchestration.options import asked, chain_parser, parser, said_day
 from common.runtime import jvm
 from common.runtime.code_version import day_fingerprint
 from common.runtime.log_output import listen
@@ -106,7 +106,7 @@ def _run(name: str, work: Callable[[dict[str, Any]], Line], parse: Callable[[], 
         listen()
         jvm.leave_interrupts_to_python()
         options = parse()
-        line |= {"dataset": options["dataset"], "ds": options["ds"]}
+        line |= {"dataset": options["dataset"], "ds": said_day(options["ds"])}
         with explaining():
             line = interruption.run_beside(lambda: work(options))
         code = SourceMissingError.exit_code if line.get("missing") else 0

@@ -12,7 +12,7 @@ from typing import Any
 
 from common.contracts import datasets
 from common.contracts.datasets import Dataset
-from common.days import FORM, FORMS, HOUR, begun_days, current
+from common.days import DAY, FORM, FORMS, HOUR, begun_days, current
 from common.errors import UsageError
 from common.runtime.command_line import CommandLine
 from common.runtime.environments import ROOT, require_environment
@@ -41,6 +41,11 @@ def asked(options: dict[str, Any]) -> Asked:
     every, ds = dataset.contract.every, options.pop("ds")
     days = begun_days(str(current(every)) if ds == NOW else ds, options.pop("long_range"), every)
     return Asked(dataset, days, env, roots)
+
+
+def said_day(typed: str) -> str:
+    """What a failure's line calls the period, which the dataset may not have been loaded to tell."""
+    return str(current(DAY)) if typed == NOW else typed
 
 
 def _place(name: str, typed: str | None) -> str | None:

@@ -30,7 +30,7 @@ COMMANDS = [command.strip() for command in re.findall(r"^(?:make|\.venv/bin/)[^#
 # Other tests run these: the demo, Airflow, the containers and the cluster have their own.
 ELSEWHERE = re.compile(r"make (demo|mentions|test|airflow|backfill|up|down|cluster|cluster-down)\b|.* --env cluster\b")
 # These have something to do each time.
-ALWAYS_LOOKS = re.compile(r".*/(leakcheck|reproduce)\.py")
+ALWAYS_LOOKS = re.compile(r".*/(erase|leakcheck|reproduce)\.py")
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def test_what_others_did_to_raw_is_left_and_told(lake: PlayLake, till: Till, cap
     ours.ingest(DAY)
     lake.table("raw/transactions").delete("transaction_id = 't2'")
     assert (ours.ingest(DAY)["outcome"], till.asked) == ("nothing", 1)
-    assert "can't be read again as it was: nothing was changed. Restore the tables" in caplog.text
+    assert "can't be read again as it was: left as it is. Restore the tables" in caplog.text
     assert ours.ingest(DAY, full_refresh=True)["counts"]["accepted"] == 2
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from common.days import current
 from common.errors import UsageError
-from common.orchestration.cli import NOW, plan
+from common.orchestration.cli import plan
+from common.orchestration.options import NOW, said_day
 
 
 def arguments(tmp_path: Path, dataset: str, ds: str) -> dict[str, object]:
@@ -19,6 +20,7 @@ def test_now_is_the_period_that_it_is(tmp_path: Path, dataset: str, every: str) 
     before = current(every)
     [run] = plan("scores", arguments(tmp_path, dataset, NOW))
     assert before <= run.ds <= current(every)
+    assert str(run.ds).startswith(said_day(NOW)), "also where the dataset could not be loaded"
 
 
 def test_a_day_is_no_period_of_hours(tmp_path: Path) -> None:
