@@ -14,7 +14,7 @@ from common.erasure.outside import Outside
 from common.erasure.person import Person
 from common.erasure.places import Places
 from common.errors import ContractViolationError, SourceMissingError
-from common.lake import delta_log, history, row_erasure
+from common.lake import delta_log, history, linked_copy, row_erasure
 from common.lake.erasures import Erasures
 from common.lake.files import locate, read_text, write_text
 from common.lake.history import forget_checksum
@@ -137,6 +137,7 @@ class Erasure:
     def _erase(self) -> dict[str, list[str]]:
         """Returns the pins and the training sets that held such rows."""
         lake = self.places.lake
+        linked_copy.drop_all(lake, self.places.dataset)
         for path in [*self.places.asides()]:
             self._remove(path)
         pinned = [name for path in self.places.tables() for name in self._from_table(path)]

@@ -113,6 +113,11 @@ def plan_dataset(name: str, settings: Settings, chosen: Sequence[date] = ()) -> 
     return DatasetPlan(name, dataset, refused, known, days, foresight, _meaning(foresight))
 
 
+def newest_days(name: str, settings: Settings, count: int) -> list[date]:
+    """The newest days that have landed or that a table has."""
+    return sorted(Foresight(_run(datasets.load(name), settings)).known_days())[-count:]
+
+
 def _meaning(foresight: Foresight) -> list[str]:
     run = foresight.run
     version = run.contract.features.version

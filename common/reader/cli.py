@@ -119,6 +119,12 @@ def _add_plan(subparser: argparse.ArgumentParser) -> None:
     )
     subparser.add_argument("--apply", action="store_true", help="ask, then run these steps through jobs/backfill.py")
     subparser.add_argument("--yes", action="store_true", help="with --apply: do not ask")
+    subparser.add_argument(
+        "--trial",
+        metavar="NAME",
+        help="run the steps of these days (default: the newest three) on a copy, and show what would be published otherwise",
+    )
+    subparser.add_argument("--drop", action="store_true", help="with --trial: remove that copy")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from common.contracts import datasets
-from common.days import begun_days, kind_of_text, range_text
+from common.days import begun_days, kind_of_text
 from common.errors import UsageError
 from common.names import did_you_mean
 from common.published.catalog import Lake
+from common.reader import backfill_runs
 from common.reader.output import Output
-from common.reader.places import spark_submit
-from common.runtime.settings import ROOT, Settings, load_settings
+from common.runtime.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from common.planning.plan import DatasetPlan
@@ -29,17 +27,31 @@ def plan(lake: Lake, arguments: argparse.Namespace) -> Output:
     from common.planning import report
     from common.planning.plan import plan_dataset
 
+    if arguments.drop and arguments.trial is None:
+        raise UsageError("--drop removes a trial; expected --trial NAME with it")
     if arguments.since_revision is not None:
         return _since(arguments)
     if arguments.apply and arguments.json:
         raise UsageError("--apply asks before it runs, and --json prints one object; expected one of them")
     settings = load_settings(arguments.env, lake=arguments.lake, landing=arguments.landing)
     chosen = {name: _chosen(name, arguments) for name in _names(arguments.dataset)}
+    if arguments.trial is not None:
+        return _trial(arguments, settings, chosen)
     with _collecting_nothing():
         plans = [plan_dataset(name, settings, days) for name, days in chosen.items()]
     code = UsageError.exit_code if any(plan.refused for plan in plans) else 0
     output = Output(report.facts(plans, settings.lake), [*report.parts(plans)], fitting=True, exit_code=code)
     return _apply(plans, settings, output, arguments.yes) if arguments.apply else output
+
+
+def _trial(arguments: argparse.Namespace, settings: Settings, chosen: dict[str, list[date]]) -> Output:
+    from common.reader import trial_command
+
+    if arguments.apply:
+        raise UsageError("--trial runs on a copy, and --apply on the lake; expected one of them")
+    if arguments.drop:
+        return trial_command.drop(arguments.trial, settings.lake)
+    return trial_command.run(arguments.trial, settings, chosen)
 
 
 def _chosen(name: str, arguments: argparse.Namespace) -> list[date]:
@@ -66,8 +78,10 @@ def _collecting_nothing() -> Iterator[None]:
 def _since(arguments: argparse.Namespace) -> Output:
     from common.planning import revisions
 
-    if arguments.apply or arguments.ds:
-        raise UsageError("--since-revision compares code and reads no lake; expected neither --ds nor --apply with it")
+    if arguments.apply or arguments.ds or arguments.trial is not None:
+        raise UsageError(
+            "--since-revision compares code and reads no lake; expected neither --ds nor --apply nor --trial with it"
+        )
     changes = revisions.changes_since(arguments.since_revision, _names(arguments.dataset))
     code = UsageError.exit_code if any(change.breaking for change in changes) else 0
     facts = revisions.facts(arguments.since_revision, changes)
@@ -86,17 +100,12 @@ def _names(asked: Sequence[str]) -> list[str]:
 
 def _apply(plans: Sequence[DatasetPlan], settings: Settings, output: Output, agreed: bool) -> Output:
     """Run the planned days through the backfill; what they make stale follows by itself."""
-    commands = [*_commands(plans, settings)]
+    commands = backfill_runs.commands(plans, settings)
     output.print(as_json=False)
     if not commands or not (agreed or _agreed()):
         return Output({}, [], exit_code=output.exit_code)
-    lines: list[Any] = []
-    for command in commands:
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-        lines.append(json.loads(done.stdout.splitlines()[-1]) if done.stdout else {})
-        if done.returncode:
-            return Output({}, [_outcome(lines)], exit_code=done.returncode)
-    return Output({}, [_outcome(lines)], exit_code=output.exit_code)
+    lines, code = backfill_runs.run(commands)
+    return Output({}, [backfill_runs.outcome(lines)], exit_code=code or output.exit_code)
 
 
 def _agreed() -> bool:
@@ -104,22 +113,3 @@ def _agreed() -> bool:
         raise UsageError("--apply asks before it runs, and nobody is there to answer; pass --yes to run without asking")
     print("Run them now? [y/n] ", end="", file=sys.stderr, flush=True)
     return input().strip().lower() in ("y", "yes")
-
-
-def _commands(plans: Sequence[DatasetPlan], settings: Settings) -> list[list[str]]:
-    """One backfill for each range of days; datasets with the same range run side by side."""
-    by_range: dict[str, list[str]] = {}
-    for plan in plans:
-        for first, last in [] if plan.refused else plan.ranges():
-            by_range.setdefault(range_text(first, last), []).append(plan.name)
-    roots = ["--lake", settings.lake, "--landing", settings.landing, "--env", settings.env, "--long-range"]
-    backfill = [spark_submit(), str(ROOT / "jobs/backfill.py"), *roots] if by_range else []
-    return [[*backfill, "--dataset", *names, "--ds", days] for days, names in by_range.items()]
-
-
-def _outcome(lines: Sequence[dict[str, Any]]) -> str:
-    return "\n".join(
-        f"{line.get('dataset', '?')} {line.get('ds', '?')}: {line.get('outcome', 'failed')}"
-        + (f" ({line['message']})" if "message" in line else "")
-        for line in lines
-    )

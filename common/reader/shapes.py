@@ -151,7 +151,7 @@ SHAPES: dict[str, Any] = {
 
 
 # Those of `plan` say in words what each field means.
-WRITTEN = {"plan": ("common.planning", ("plan.schema.json", "since_revision.schema.json"))}
+WRITTEN = {"plan": ("common.planning", ("plan.schema.json", "since_revision.schema.json", "trial.schema.json"))}
 
 
 def schema_of(command: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from common.errors import SourceMissingError, UsageError
-from common.lake import content_hash, pins
+from common.lake import content_hash, linked_copy, pins
 from common.lake.training_manifests import manifest
 from common.online.connect import open_store
 from common.orchestration import staleness
@@ -201,6 +201,15 @@ def test_without_a_terminal_it_needs_a_yes(sales: PlayLake) -> None:
     with pytest.raises(UsageError, match="expected both or neither"):
         asked(apply=False, yes=True)
     assert traces(sales.root, USER)
+
+
+def test_a_trial_with_their_rows_is_removed(sales: PlayLake) -> None:
+    lake = str(sales.lake_folder)
+    linked_copy.link(lake, "ours", ["transactions"])
+    linked_copy.link(lake, "of_others", ["churn"])
+    run_erase(sales, USER)
+    assert traces(sales.lake_folder, USER) == []
+    assert [path.name for path in (sales.lake_folder / ".trials").iterdir()] == ["of_others"]
 
 
 def test_another_dataset_is_left_alone(base: PlayLake) -> None:
