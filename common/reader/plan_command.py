@@ -34,7 +34,7 @@ def plan(lake: Lake, arguments: argparse.Namespace) -> Output:
     if arguments.apply and arguments.json:
         raise UsageError("--apply asks before it runs, and --json prints one object; expected one of them")
     settings = load_settings(arguments.env, lake=arguments.lake, landing=arguments.landing)
-    chosen = {name: _chosen(name, arguments) for name in _names(arguments.dataset)}
+    chosen = {name: _chosen(name, arguments) for name in _meant(arguments)}
     if arguments.trial is not None:
         return _trial(arguments, settings, chosen)
     with _collecting_nothing():
@@ -54,14 +54,25 @@ def _trial(arguments: argparse.Namespace, settings: Settings, chosen: dict[str, 
     return trial_command.run(arguments.trial, settings, chosen)
 
 
+def _meant(arguments: argparse.Namespace) -> list[str]:
+    """The datasets that are named, or all; of all, only those that have such periods as are asked for."""
+    names = _names(arguments.dataset)
+    if arguments.dataset or not arguments.ds:
+        return names
+    return [name for name in names if _every(name, arguments.ds) == kind_of_text(arguments.ds)]
+
+
 def _chosen(name: str, arguments: argparse.Namespace) -> list[date]:
     if not arguments.ds:
         return []
+    return begun_days(arguments.ds, arguments.long_range, _every(name, arguments.ds))
+
+
+def _every(name: str, ds: str) -> str:
     try:
-        every = datasets.declared_contract(name).every
+        return datasets.declared_contract(name).every
     except UsageError:
-        every = kind_of_text(arguments.ds)  # the plan will say what is wrong with the declaration
-    return begun_days(arguments.ds, arguments.long_range, every)
+        return kind_of_text(ds)  # the plan will say what is wrong with the declaration
 
 
 @contextmanager

@@ -274,3 +274,11 @@ def test_ranges_hold_no_day_that_the_plan_does_not_name(lake: LongLake) -> None:
         planned = plan_dataset("visits", settings)
     assert planned.ranges() == [(THIRD, LAST), (LAST + timedelta(days=2), LAST + timedelta(days=2))]
     assert {step.ds for step in planned.steps if step.when == When.NOW} == {THIRD, LAST, LAST + timedelta(days=2)}
+
+
+def test_a_day_is_asked_of_the_datasets_that_have_days(lake: LongLake, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of all datasets; one that is named must have such periods."""
+    planned = {line.partition(":")[0] for line in shown(lake, capsys, "--ds", "2026-01-05") if line[:1].isalpha()}
+    assert {"visits", "churn", "transactions"} <= planned
+    assert "mentions" not in planned
+    assert plan(lake, "--dataset", "mentions", "--ds", "2026-01-05") == 2
