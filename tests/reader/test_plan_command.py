@@ -282,3 +282,27 @@ def test_a_day_is_asked_of_the_datasets_that_have_days(lake: LongLake, capsys: p
     assert {"visits", "churn", "transactions"} <= planned
     assert "mentions" not in planned
     assert plan(lake, "--dataset", "mentions", "--ds", "2026-01-05") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--trial", "idea", "--apply"), "--trial runs on a copy, and --apply on the lake; expected one of them"),
+        (("--drop",), "--drop removes a trial; expected --trial NAME with it"),
+        (("--trial", "idea", "--since-revision", "HEAD"), "expected neither --ds nor --apply nor --trial"),
+        (("--trial", "../idea"), "can't be the name of a trial"),
+    ],
+)
+def test_a_trial_that_cannot_be_meant_is_refused(
+    lake: LongLake, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], message: str
+) -> None:
+    assert plan(lake, *words) == 2
+    assert message in capsys.readouterr().err
+    assert not (lake.root / "lake/.trials").exists()
+
+
+def test_a_comment_tries_nothing_and_starts_no_spark(lake: LongLake, capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown(lake, capsys, "--dataset", "visits", "--trial", "idea") == [
+        "visits: no differences between visits@v1 as tried, and visits@v1 version 8 as published",
+        f"The trial's rows are in {lake.lake}/.trials/idea.",
+    ]
