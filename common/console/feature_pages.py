@@ -14,7 +14,6 @@ from common.errors import PipelineError
 from common.features.definition import differing_facts
 from common.lake.pins import Pin
 from common.online.connect import open_store
-from common.online.serving import view_name
 from common.orchestration import run_log
 from common.published.catalog import FeatureTable, Lake, moment
 from common.published.view import Version
@@ -119,7 +118,7 @@ def _deliveries(table: FeatureTable, settings: Settings) -> Iterable[list[Any]]:
 def _online(table: FeatureTable, address: str) -> Facts | None:
     """None where nothing was loaded, or where the store does not answer."""
     with suppress(PipelineError):
-        facts = open_store(address).facts(view_name(table))
+        facts = open_store(address).facts(table.plain_name)
         names = ("version", "published_at", "entities", "days")
         return {name: safe(facts[name]) for name in names if name in facts}
     return None

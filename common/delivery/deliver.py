@@ -28,7 +28,7 @@ def deliver(run: Run) -> Outcome:
     facts = publication_of(run, table, view)
     if target.kind == "postgresql":
         return _to_warehouse(run, target, table, view, facts)
-    place = DayFolder(Path(target.path) / _name(table) / f"ds={run.ds}", target.keep_formulas)
+    place = DayFolder(Path(target.path) / table.plain_name / f"ds={run.ds}", target.keep_formulas)
     told = {name: facts[name] for name in ("source", "ds", "table_id", "version", "hash")}
     if not run.full_refresh and place.holds(told):
         return Outcome("nothing", {"rows": facts["rows"]})
@@ -38,12 +38,12 @@ def deliver(run: Run) -> Outcome:
 def _to_warehouse(run: Run, target: Delivery, table: FeatureTable, view: View, facts: dict[str, Any]) -> Outcome:
     with closing(open_warehouse(run.options["to"], target)) as warehouse:
         schema = view.stored.schema
-        warehouse.check(_name(table), schema, view.entity)
+        warehouse.check(table.plain_name, schema, view.entity)
         held = warehouse.delivered(facts["source"], run.ds)
         if not run.full_refresh and held == (facts["table_id"], facts["version"], facts["hash"]):
             return Outcome("nothing", {"rows": facts["rows"]})
         batches = view.stored.batches(str(run.ds))
-        return Outcome("done", warehouse.replace(_name(table), schema, view.entity, batches, tuple(facts.values())))
+        return Outcome("done", warehouse.replace(table.plain_name, schema, view.entity, batches, tuple(facts.values())))
 
 
 def open_warehouse(name: str, target: Delivery) -> PostgresWarehouse:
@@ -86,7 +86,3 @@ def _target(run: Run) -> Delivery:
             f"{did_you_mean(name, known)}"
         )
     return known[name]
-
-
-def _name(table: FeatureTable) -> str:
-    return f"{table.dataset}_v{table.number}"

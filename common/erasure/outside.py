@@ -15,7 +15,6 @@ from common.delivery.deliver import open_warehouse, publication_of
 from common.delivery.folder import MANIFEST, DayFolder
 from common.erasure.person import Person
 from common.lake.row_erasure import read_parquet
-from common.online import serving
 from common.online.connect import open_store
 from common.online.sql import SqliteStore
 from common.online.store import Store
@@ -42,7 +41,7 @@ class Outside:
             return sum(store.erase(view, self.person.value) for view in self._views(store) if store)
 
     def _views(self, store: Store | None) -> list[str]:
-        return [serving.view_name(table) for table in self.feature_tables()] if store else []
+        return [table.plain_name for table in self.feature_tables()] if store else []
 
     @contextmanager
     def _store(self) -> Iterator[Store | None]:
@@ -75,7 +74,7 @@ class Outside:
             if target.kind == "postgresql":
                 with closing(open_warehouse(name, target)) as warehouse:
                     key, value = self.person.column.name, self.person.value
-                    names = map(serving.view_name, self.feature_tables())
+                    names = [table.plain_name for table in self.feature_tables()]
                     rows += sum(warehouse.of_entity(name, key, value, remove) for name in names)
         return rows
 
@@ -90,7 +89,7 @@ class Outside:
         targets = [target for target in self.run.settings.deliveries.values() if target.path]
         for table in self.feature_tables():
             for target in targets:
-                for folder in sorted((Path(target.path) / serving.view_name(table)).glob("ds=*")):
+                for folder in sorted((Path(target.path) / table.plain_name).glob("ds=*")):
                     yield table, folder
 
     def _holds(self, folder: Path) -> bool:

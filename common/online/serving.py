@@ -26,10 +26,6 @@ from common.training.store import fitted
 DAYS = 30
 
 
-def view_name(table: FeatureTable) -> str:
-    return f"{table.dataset}_v{table.number}"
-
-
 def load_online(run: Run) -> dict[str, int]:
     """Replace the view with the latest published row of each entity, unless this publication is loaded already."""
     table, store = _table(run), open_store(run.settings.online)
@@ -44,31 +40,31 @@ def load_online(run: Run) -> dict[str, int]:
         "definition": newest.books["definition"],
         "entity_type": layout.type_of(run.contract, run.contract.features.entity),
     }
-    if facts.items() <= _loaded(store, view_name(table)).items():
+    if facts.items() <= _loaded(store, table.plain_name).items():
         return {"online": 0}
     batches = view.batches(days=(days[0], days[-1]))
-    return {"online": store.load(view_name(table), view.entity, batches, facts)}
+    return {"online": store.load(table.plain_name, view.entity, batches, facts)}
 
 
 def check_agreement(run: Run) -> Outcome:
     """Compare every online row with the newest publication, which must be the one that was loaded."""
     table, store = _table(run), open_store(run.settings.online)
-    facts, newest = store.facts(view_name(table)), _newest(table)
+    facts, newest = store.facts(table.plain_name), _newest(table)
     again = spark_submit("publish", run.contract.name, max(newest.days), online=True)
     if not _publication(newest).items() <= facts.items():
         raise ContractViolationError(
-            f"online {view_name(table)} is version {facts['version']} of {facts['published_at']}, but {table.path} was "
+            f"online {table.plain_name} is version {facts['version']} of {facts['published_at']}, but {table.path} was "
             f"published as version {newest.version} of {moment(newest.at)}; load it: {again}"
         )
     agreement = compare_with_offline(
-        store, view_name(table), table.at(version=newest.version).batches(days=tuple(facts["days"]))
+        store, table.plain_name, table.at(version=newest.version).batches(days=tuple(facts["days"]))
     )
     counts = {"entities": agreement.total, "agreeing": agreement.agreeing}
     if agreement.agreeing < agreement.total:
         sensitive = run.contract.column(run.contract.features.entity).sensitive
         examples = "" if sensitive else f", e.g. {', '.join(str(example.entity) for example in agreement.examples)}"
         raise ContractViolationError(
-            f"{agreement.share:.2%} of {agreement.total:,} entities agree between online {view_name(table)} and "
+            f"{agreement.share:.2%} of {agreement.total:,} entities agree between online {table.plain_name} and "
             f"{table.path} version {newest.version}, expected 100%{examples}; load it again: {again}",
             [{"what": example.what, "columns": list(example.columns)} for example in agreement.examples],
         )

@@ -103,6 +103,11 @@ class FeatureTable:
         return f"{self.dataset}@v{self.number}"
 
     @property
+    def plain_name(self) -> str:
+        """For online stores, warehouses and folders, which take no @."""
+        return f"{self.dataset}_v{self.number}"
+
+    @property
     def path(self) -> str:
         return f"{FOLDER}/{self.dataset}/v{self.number}"
 

@@ -106,6 +106,6 @@ def vector(lake: Lake, arguments: argparse.Namespace) -> Output:
 
     table = lake.features(arguments.table)
     fitted = serving.fitted_of(lake.uri, arguments.training_set) if arguments.training_set else None
-    server = serving.Server(open_store(online_uri()), serving.view_name(table), fitted)
+    server = serving.Server(open_store(online_uri()), table.plain_name, fitted)
     features = server.vector(arguments.entity)
     return Output(features, [grid(["feature", "value"], [[name, value] for name, value in features.items()])])
