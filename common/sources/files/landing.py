@@ -109,8 +109,8 @@ class Landing(Source):
 
     def read(self, spark: SparkSession, listing: SourceListing) -> DataFrame:
         """A file is read by one task, so that a quoted field over several lines is never split."""
-        states, reader = completeness.sizes(self.folder), self.reader
-        sizes = {unit.name: states.get(unit.name, 0) for unit in listing.good}
+        reader = self.reader
+        sizes = {unit.name: unit.state[0] if unit.state else 0 for unit in listing.good}
         columns = schema([column.name for column in self.contract.columns])
         if sum(sizes.values()) <= plan_size.FEW_BYTES:
             batches = (batch for name in sizes for batch in reader.batches(LandedFile(name)))
