@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.support.http_server import serving
 
 
 @dataclass
@@ -41,17 +43,8 @@ def web(status: int = 200) -> Iterator[Web]:
 
         do_GET = do_POST  # noqa: N815
 
-        def log_message(self, *said: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.port = server.server_address[1]
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
+    with serving(Handler) as found.port:
         yield found
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @contextmanager

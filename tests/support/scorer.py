@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.support.http_server import serving
 
 Texts = list[str]
 
@@ -56,6 +57,8 @@ class Scorer:
 
 @contextmanager
 def scorer(port: int = 0) -> Iterator[Scorer]:
+    service = Scorer("")
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -67,15 +70,6 @@ def scorer(port: int = 0) -> Iterator[Scorer]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
-    service = Scorer(f"http://127.0.0.1:{server.server_port}/score")
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
+    with serving(Handler, port) as bound:
+        service.address = f"http://127.0.0.1:{bound}/score"
         yield service
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.support.http_server import serving
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class WebApi:
 
 @contextmanager
 def web_api() -> Iterator[WebApi]:
+    api = WebApi("")
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             answer = api.answer(self.path, dict(self.headers))
@@ -59,15 +62,6 @@ def web_api() -> Iterator[WebApi]:
             self.end_headers()
             self.wfile.write(body[: len(body) // 2] if answer.cut else body)
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    api = WebApi(f"http://127.0.0.1:{server.server_port}")
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
+    with serving(Handler) as port:
+        api.base = f"http://127.0.0.1:{port}"
         yield api
-    finally:
-        server.shutdown()
-        server.server_close()

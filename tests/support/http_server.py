@@ -1,0 +1,21 @@
+"""HTTP servers on this machine, for as long as a test needs them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler], port: int = 0) -> Iterator[int]:
+    """Yields the port; any free one unless it is given. No request is printed."""
+    quiet = type(handler.__name__, (handler,), {"log_message": lambda *said: None})
+    server = ThreadingHTTPServer(("127.0.0.1", port), quiet)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
