@@ -1,6 +1,5 @@
 // How products are spoken of, hour by hour, as it was published.
 const SLOW_MINUTES = 90;
-const clock = (hour) => `${brief(hour.slice(0, 10))}, ${hour.slice(11)}:00`;
 const last = (values) => values[values.length - 1];
 const signed = (value) => (value === null || value === undefined ? '–' : `${value > 0 ? '+' : value < 0 ? '−' : ''}${Math.abs(value).toFixed(2)}`);
 const times = (value) => (value ? `${figure(value, 2)}×` : '–');
@@ -18,18 +17,18 @@ const entry = (word, value, note, look) => h('div', {}, h('dt', {}, word), h('dd
 function nowPanel() {
   const slow = Date.now() - Date.parse(DATA.published) > SLOW_MINUTES * 60000, waiting = total('pending_7d');
   const spiking = DATA.products.filter((product) => last(product.spiking));
-  return section('Now', `The hour from ${clock(last(DATA.hours))} UTC, as far as it has been taken`, h('dl', {class: 'now'},
+  return section('Now', `The hour from ${brief(last(DATA.hours))} UTC, as far as it has been taken`, h('dl', {class: 'now'},
     entry('Mentions this hour', figure(total('mentions_1h')), `${figure(total('mentions_24h'))} in 24 hours`),
     entry('Spikes', figure(spiking.length), spiking.length ? spiking.map((product) => product.name).join(', ') : 'none this hour', spiking.length > 0),
     entry('Scores pending', figure(waiting), waiting ? 'the sentiment is without them' : 'every mention has its score', waiting > 0),
-    entry('Published', age(DATA.published), `newest hour ${clock(last(DATA.hours))}`, slow)));
+    entry('Published', age(DATA.published), `newest hour ${brief(last(DATA.hours))}`, slow)));
 }
 
 function hoursPlot(product) {
   const top = ceiling(product.mentions_1h), y = (value) => round((1 - Math.min(value / top, 1)) * 96);
   const shapes = DATA.hours.map((hour, place) => {
     const count = product.mentions_1h[place] || 0, kind = product.spiking[place] ? 'spike' : 'bar';
-    const words = `${clock(hour)}: ${many(count, 'mention')}, ${figure(product.mentions_1h_day_before[place] || 0)} the day before, sentiment ${signed(product.sentiment_1h[place])}`;
+    const words = `${brief(hour)}: ${many(count, 'mention')}, ${figure(product.mentions_1h_day_before[place] || 0)} the day before, sentiment ${signed(product.sentiment_1h[place])}`;
     return s('g', {}, s('title', {}, words), s('path', {class: 'hit', d: `M${place * 8} 0h8v96h-8z`}), count > 0 && s('path', {class: kind, d: `M${place * 8 + 1} 96V${y(count)}h6V96z`}));
   });
   return h('div', {class: 'frame'},
@@ -46,7 +45,7 @@ function moodPlot(product) {
     h('div', {}, plot('mood', DATA.hours.length * 8, 84, `Mean sentiment of ${product.name} over 24 hours, from −1 to +1; now ${signed(last(product.sentiment_24h))}`,
       s('path', {class: 'zero', d: `M0 42H${DATA.hours.length * 8}`}), s('path', {class: 'line', d: pathOf(points)}),
       end && s('path', {class: 'end', d: `M${round(end[0])} ${round(end[1])}h.1`})),
-    h('div', {class: 'ends', 'aria-hidden': 'true'}, h('span', {}, clock(DATA.hours[0])), h('span', {}, clock(last(DATA.hours))))));
+    h('div', {class: 'ends', 'aria-hidden': 'true'}, h('span', {}, brief(DATA.hours[0])), h('span', {}, brief(last(DATA.hours))))));
 }
 
 function productCard(product) {
@@ -59,7 +58,7 @@ function productCard(product) {
 }
 
 function spikePanel() {
-  const rows = DATA.products.flatMap((product) => DATA.hours.map((hour, place) => product.spiking[place] && [clock(hour), product.name, figure(product.mentions_1h[place]), figure(product.mentions_1h_day_before[place]), times(product.spike_1h[place]), signed(product.sentiment_1h[place])]).filter(Boolean).map((row, place) => row));
+  const rows = DATA.products.flatMap((product) => DATA.hours.map((hour, place) => product.spiking[place] && [brief(hour), product.name, figure(product.mentions_1h[place]), figure(product.mentions_1h_day_before[place]), times(product.spike_1h[place]), signed(product.sentiment_1h[place])]).filter(Boolean).map((row, place) => row));
   const note = `At least ${DATA.least} mentions, and ${DATA.times} times those of the same hour on the day before`;
   return section('Spikes', note, rows.length ? table(['hour', 'product', 'mentions', 'day before', 'times', 'sentiment'], rows.toReversed(), {numbers: [2, 3, 4, 5], label: 'Spikes'}) : nothing(`None in ${many(DATA.hours.length, 'hour')}.`));
 }
