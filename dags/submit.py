@@ -18,6 +18,7 @@ from common.errors import ContractViolationError, SourceMissingError, UsageError
 from common.printable import printable
 from common.runtime.settings import ROOT
 from dags import telling
+from dags.console_link import console_links
 from dags.run_day import DAY
 from dags.schedule import ENV
 
@@ -94,6 +95,7 @@ class JobOperator(SparkSubmitOperator):
     """Runs `spark-submit jobs/<job>.py --dataset … --ds …`, as a person would type it."""
 
     template_fields = (*SparkSubmitOperator.template_fields, "ds")
+    operator_extra_links = console_links()
 
     def __init__(
         self,

@@ -92,6 +92,20 @@ CURVES = {
             "s",
         ),
     ),
+    # Airflow's own, by the names that Prometheus makes of them.
+    "Airflow": (
+        Curve("Tasks running", "sum(airflow_executor_running_tasks)", "running"),
+        Curve("Tasks queued", "sum(airflow_executor_queued_tasks)", "queued"),
+        Curve("Tasks that wait for a table", "max by (pool_name) (airflow_pool_scheduled_slots)", "{{pool_name}}"),
+        Curve("Waits for landing days and others", "sum(airflow_triggers_running)", "waiting"),
+        Curve(
+            "Scheduler's heartbeats",
+            "sum(rate(airflow_scheduler_heartbeat_total[5m]))",
+            "a second",
+            about="Nothing is started while there are none",
+        ),
+        Curve("DAG files that can't be read", "max(airflow_dag_processing_import_errors)", "files"),
+    ),
 }
 
 
