@@ -15,6 +15,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from common.contracts import layout
+from common.contracts.changes import DELETED, changes_of
 from common.contracts.contract import Contract
 from common.days import EPOCHS, as_stored, day_range, from_text
 from common.lake import spark_tables
@@ -25,6 +26,11 @@ from common.runtime.run import Run
 
 def rows_known(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
     """The rows of those event dates as they were known: a row that was replaced later stands in for its replacement."""
+    rows = _versions_known(run, event_dates, on)
+    return rows.where(~F.col(DELETED)) if changes_of(run.contract) else rows
+
+
+def _versions_known(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
     if run.left_out:
         return _versions_admitted(run, event_dates).where(known_on(on)).drop("superseded")
     processed, aside = layout.row_versions(run.contract)

@@ -66,6 +66,10 @@ NOTES: Notes = {
         "complete": ("The file that says that all of a day has landed: a marker, or a .json manifest with every file's name and size.", 'complete="_SUCCESS"'),
         "on_empty": ('A day without a row is missing, exit 4 ("fail"), or an empty day ("accept").', 'on_empty="fail"'),
         "empty_day_wipes": ("A day without a row removes the rows that it had before.", "empty_day_wipes=True"),
+        "changes": ("The records are changes of rows, as JSON lines: see Debezium.", "changes=Debezium()"),
+    },
+    "Debezium": {
+        "position": ("The field of an envelope's `source` that grows with every change, a whole number.", 'position="lsn"'),
     },
     "Features": {
         "version": ("From 1; a changed definition needs a new version.", "version=2"),

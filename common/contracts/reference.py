@@ -7,7 +7,7 @@ from dataclasses import MISSING, Field, fields
 from inspect import cleandoc
 from typing import Any
 
-from common.contracts import aggregates, contract, expectations
+from common.contracts import aggregates, changes, contract, expectations
 from common.contracts.expectation_names import EXPECTATIONS
 from common.contracts.expectations import Severity
 from common.contracts.field_notes import AGGREGATE_ARGUMENTS, AGGREGATES, ARGUMENTS, NOTES, ArgumentNotes, Notes
@@ -20,6 +20,7 @@ Everything that a dataset's `contract.py` and `training.py` may declare. Made fr
 """
 CLASSES = {
     **{name: getattr(contract, name) for name in ("Contract", "Column", "Files", "Features", "Feature")},
+    "Debezium": changes.Debezium,
     **{name: getattr(expectations, name) for name in ("Freshness", "Volume", "Drift", "Reference", "Rule")},
 }
 

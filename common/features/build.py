@@ -11,6 +11,7 @@ from common.clean import transforms
 from common.clean.as_of import rows_known
 from common.contracts import aggregates as agg
 from common.contracts import layout
+from common.contracts.changes import event_dates
 from common.contracts.contract import Contract
 from common.contracts.layout import Table
 from common.days import day_of, day_range, shifted
@@ -48,7 +49,9 @@ def source_tables(contract: Contract) -> list[Table]:
 
 def snapshot(run: Run, observation: Observation) -> DataFrame:
     """Return one feature row for each row of the day's snapshot."""
-    rows = rows_known(run, [run.ds], run.ds).observe(observation, F.count(F.lit(1)).alias("parts"))
+    rows = rows_known(run, event_dates(run.contract, run.ds), run.ds).observe(
+        observation, F.count(F.lit(1)).alias("parts")
+    )
     rows = transforms.measure(run, rows).withColumn(PARTS, F.lit(1))
     features = run.contract.features
     columns = [_snapshot_column(column.rule, run).alias(column.name) for column in features.columns]

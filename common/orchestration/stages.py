@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from common.contracts import layout, suite
+from common.contracts.changes import arrivals_until, event_dates
 from common.contracts.contract import Contract
 from common.contracts.layout import Table
 from common.days import day_range
@@ -26,7 +27,7 @@ class Watch:
 
     table: Table
     matters: Matters
-    dates: frozenset[date]
+    dates: Collection[date]
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Stage:
     # Written before the target; a day whose rows there are gone is made again.
     beside: Callable[[Contract], Sequence[Table]] = lambda contract: ()
     # The arrival days that it reads, as far as the gate has passed them.
-    arrivals: Callable[[Contract, date], list[date]] = lambda contract, ds: []
+    arrivals: Callable[[Contract, date], Sequence[date]] = lambda contract, ds: []
     # Whether a commit of another day to the target changed this day's counts.
     undone_by: Callable[[Commit, Contract, date], bool] = lambda commit, contract, ds: False
 
@@ -87,9 +88,9 @@ def _of_day(table: Table, ds: date) -> Watch:
 
 def _events(contract: Contract, ds: date, days_back: int) -> list[Watch]:
     """Commits by days up to ds that touched one of the event dates from `days_back` days before ds."""
-    dates = frozenset(day_range(ds, days_back))
+    dates = frozenset(event_dates(contract, ds, days_back))
     # A commit that does not say what it touched may have touched any event date that its arrival day can hold.
-    arrivals = frozenset(day_range(ds, days_back + contract.lateness))
+    arrivals = arrivals_until(contract, ds, days_back + contract.lateness)
 
     def matters(commit: Commit) -> bool:
         if commit.touched is None:
@@ -125,7 +126,7 @@ FEATURES = Stage(
     "features",
     layout.features,
     lambda contract, ds: _events(contract, ds, contract.features.days_back),
-    arrivals=lambda contract, ds: day_range(ds, contract.features.days_back + contract.lateness),
+    arrivals=lambda contract, ds: arrivals_until(contract, ds, contract.features.days_back + contract.lateness),
 )
 PUBLISH = Publication("publish", layout.published, lambda contract, ds: [_of_day(layout.features(contract), ds)])
 

@@ -18,6 +18,7 @@ from common.contracts.declared_source import Files
 from common.contracts.sensitive import shown_names
 from common.lake.storage.files import locate
 from common.sources.arrow_batches import plain_batch, record_batch, refused_batch, unit_batch
+from common.sources.envelopes import Envelopes
 from common.sources.files.csv_records import WholeRecords, check_header, csv_batches, csv_header
 from common.sources.files.json_records import json_batches, require_json_lines
 from common.sources.files.landing_files import LandedFile
@@ -66,6 +67,10 @@ class FileReader:
             return str(error)
 
     def _read(self, file: LandedFile, reading: _Reading) -> Iterator[pa.RecordBatch]:
+        if self.declared.changes and file.format != "json":
+            raise RefusedFileError(
+                "it holds rows, and the contract expects changes; send JSON lines, or remove changes"
+            )
         if file.format == "parquet":
             yield from self._read_parquet(file.name, reading)
             return
@@ -104,7 +109,8 @@ class FileReader:
         require_json_lines(first, self._shown)
         lines, longest = CountedLines(), self.declared.longest_record
         seen = lines.seen(chain([[first]], rest))
-        yield from json_batches(seen, self._columns, self.contract.own_names, longest, self.contract.columns)
+        envelopes = Envelopes.of(self.contract)
+        yield from json_batches(seen, self._columns, self.contract.own_names, longest, self.contract.columns, envelopes)
         reading.found(lines.count)
 
     def _read_parquet(self, name: str, reading: _Reading) -> Iterator[pa.RecordBatch]:
