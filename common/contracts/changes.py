@@ -70,7 +70,7 @@ def periods_reached(contract: Any, ds: date) -> int:
     """How many later periods may depend on what arrives on ds."""
     if changes_of(contract):
         return max(0, number_between(ds, latest_day(every=contract.every)))
-    return contract.features.days_back + contract.lateness
+    return int(contract.features.days_back + contract.lateness)
 
 
 @dataclass(frozen=True)

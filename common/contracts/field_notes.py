@@ -129,6 +129,7 @@ AGGREGATES = {
     'Distinct(30, "category")': "The number of different values of a column.",
     'Share(30, "weekend")': "The share of events for which a boolean column is true.",
     'FeatureRatio("spend_7d", "spend_30d", zero=0.0)': "One feature (or column, in a snapshot) by another; `zero` where the divisor is 0 or missing.",
+    'Lookup("segment", from_="customers@processed")': "A column of the entity's row in another dataset, a snapshot or its changes, as known before the period of the entity's latest event began. From `common.contracts.lookup`.",
     'Pick("gender")': "The column's value in the day's snapshot.",
     'Flag("left", "Yes")': "1 where the column of the snapshot equals the value, else 0.",
     'DatePart("month")': "A part of ds, for a snapshot: year, month, day, dayofweek (1 is Monday) or quarter.",
@@ -142,6 +143,7 @@ AGGREGATE_ARGUMENTS: ArgumentNotes = {
     "numerator": ("A feature, or a column of a snapshot.", 'FeatureRatio(numerator="spend_7d", divisor="spend_30d")'),
     "divisor": ("The same.", 'FeatureRatio("spend_7d", divisor="spend_30d")'),
     "zero": ("The ratio where the divisor is 0 or missing.", 'FeatureRatio("spend_7d", "spend_30d", zero=1.0)'),
+    "from_": ("The other dataset, and @processed.", 'Lookup("segment", from_="customers@processed")'),
     "value": ("The text for which the flag is 1.", 'Flag("left", value="Yes")'),
     "part": ("year, month, day, dayofweek or quarter.", 'DatePart(part="month")'),
 }  # fmt: skip

@@ -11,6 +11,7 @@ from common.contracts import aggregates, changes, contract, expectations
 from common.contracts.expectation_names import EXPECTATIONS
 from common.contracts.expectations import Severity
 from common.contracts.field_notes import AGGREGATE_ARGUMENTS, AGGREGATES, ARGUMENTS, NOTES, ArgumentNotes, Notes
+from common.contracts.lookup import Lookup
 from common.errors import require
 
 HEAD = """# Contract reference
@@ -34,11 +35,19 @@ def contract_part() -> str:
         *(section(name, one, NOTES) for name, one in CLASSES.items()),
         "## Aggregates\n\nA feature is `Feature(name, aggregate)`; the window comes first, in days.\n",
         table(("aggregate", "what it is", "example"), features),
-        arguments({name: getattr(aggregates, name) for name, *_ in features}, AGGREGATE_ARGUMENTS),
+        arguments(
+            {name: _aggregate(name) for name, *_ in features},
+            AGGREGATE_ARGUMENTS,
+        ),
         "## Expectations\n\nThe classes of Great Expectations that a `Rule` may name; it needs the arguments with a star.\n",
         table(("expectation", "arguments", "example"), rules),
     ]
     return "\n".join(parts)
+
+
+def _aggregate(name: str) -> type[Any]:
+    found: type[Any] = Lookup if name == Lookup.__name__ else getattr(aggregates, name)
+    return found
 
 
 def section(name: str, one: type[Any], notes: Notes) -> str:

@@ -14,6 +14,7 @@ from common.contracts import layout
 from common.contracts.changes import event_dates
 from common.contracts.contract import Contract
 from common.contracts.layout import Table
+from common.contracts.lookup import Lookup
 from common.days import day_of, day_range, shifted
 from common.errors import UnbalancedBooksError
 from common.lake import spark_tables
@@ -121,6 +122,8 @@ def _window_column(rule: agg.Aggregate, run: Run) -> Column:
             return F.coalesce(F.sum(_within(run, rule, "events")), F.lit(0))
         case agg.ActiveDays():
             return F.count(_within(run, rule, "events")).cast("int")
+        case Lookup():
+            return F.max_by(rule.state, "event_date")
         case agg.DaysSinceLast():
             return distance(F.max(_within(run, rule, "event_date")), literal(run.ds), run.contract.every)
         case _:

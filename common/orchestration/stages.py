@@ -11,7 +11,8 @@ from common.contracts import layout, suite
 from common.contracts.changes import arrivals_until, event_dates
 from common.contracts.contract import Contract
 from common.contracts.layout import Table
-from common.days import day_range
+from common.contracts.lookup import looked_up
+from common.days import day_range, shifted
 from common.lake.log.delta_log import Commit
 from common.orchestration import verdicts
 
@@ -100,6 +101,25 @@ def _events(contract: Contract, ds: date, days_back: int) -> list[Watch]:
     return [Watch(table, matters, arrivals) for table in layout.row_versions(contract)]
 
 
+def _looked_up(contract: Contract, ds: date, days_back: int) -> list[Watch]:
+    """What lookups saw before the event dates from `days_back` periods before ds, and what the gate said of it."""
+    return [watch for other in looked_up(contract) for watch in _of_other(other, shifted(ds, -1), days_back)]
+
+
+def _of_other(other: Contract, last: date, days_back: int) -> list[Watch]:
+    arrivals = arrivals_until(other, last, days_back)
+    watches = [
+        Watch(table, lambda commit: any(day in arrivals for day in commit.days), arrivals)
+        for table in layout.row_versions(other)
+    ]
+    judged = Watch(verdicts.table_of(other), lambda commit: _judges_rows(commit, arrivals), arrivals)
+    return [*watches, judged]
+
+
+def _judges_rows(commit: Commit, arrivals: Collection[date]) -> bool:
+    return commit.books["job"] == "validate-processed" and any(day in arrivals for day in commit.days)
+
+
 def _resettled(commit: Commit, contract: Contract, ds: date) -> bool:
     """Whether the clean of an earlier day may have turned one of this day's records into a duplicate."""
     resettled = commit.books.get("resettled")
@@ -119,13 +139,19 @@ CLEAN = Stage(
 PARTIALS = Stage(
     "partials",
     layout.partials,
-    lambda contract, ds: _events(contract, ds, contract.lateness),
+    lambda contract, ds: [
+        *_events(contract, ds, contract.lateness),
+        *_looked_up(contract, ds, contract.lateness),
+    ],
     arrivals=lambda contract, ds: day_range(ds, contract.lateness),
 )
 FEATURES = Stage(
     "features",
     layout.features,
-    lambda contract, ds: _events(contract, ds, contract.features.days_back),
+    lambda contract, ds: [
+        *_events(contract, ds, contract.features.days_back),
+        *_looked_up(contract, ds, contract.features.days_back),
+    ],
     arrivals=lambda contract, ds: arrivals_until(contract, ds, contract.features.days_back + contract.lateness),
 )
 PUBLISH = Publication("publish", layout.published, lambda contract, ds: [_of_day(layout.features(contract), ds)])

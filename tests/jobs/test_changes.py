@@ -15,6 +15,7 @@ from common.contracts.contract import Contract, Files
 from common.errors import ContractDeclarationError, ContractViolationError
 from common.orchestration import staleness
 from jobs.clean import CLEAN
+from jobs.leakcheck import LEAKCHECK
 from tests.support.changes import Envelope, change, history, land, segments, write_customers
 from tests.support.datasets import datasets_in
 from tests.support.play_lake import PlayLake
@@ -190,6 +191,11 @@ def test_the_gate_passes_a_day_of_changes(customers: PlayLake) -> None:
     for ds in DAYS:
         for table in ("raw", "processed", "features"):
             assert customers.validate(ds, table)["outcome"] == "done"
+
+
+def test_no_feature_depends_on_later_changes(customers: PlayLake) -> None:
+    play(customers, {MON: [change("c", 1, 1), change("c", 2, 2)], TUE: [change("d", 1, 3)], WED: []})
+    assert customers.run(LEAKCHECK, TUE)["counts"] == {"rows": 1, "poisoned": 1, "taken_in": 1, "leaks": 0}
 
 
 def test_rows_are_no_changes(customers: PlayLake) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from common.contracts.changes import CHANGE_COLUMNS
-from common.contracts.contract import Column
+from common.contracts.aggregates import Pick
+from common.contracts.changes import CHANGE_COLUMNS, Debezium
+from common.contracts.contract import Column, Contract, Feature, Features
+from common.errors import ContractDeclarationError
 from common.sources.envelopes import Envelopes
 from common.sources.files.json_records import JsonObjects
+from common.sources.kafka.messages import MessageReader
+from common.sources.kafka.topic import Kafka
 from tests.support.changes import change
 
 COLUMNS = (
@@ -90,3 +95,33 @@ def test_the_position_is_the_declared_field_of_the_source() -> None:
 )
 def test_what_is_wrong_with_an_envelope_is_named(envelope: Any, problem: str) -> None:
     assert read(envelope) == problem
+
+
+def test_messages_of_a_topic_are_the_same_records() -> None:
+    changes = [change("c", 1, 7, "gold"), None, {"op": "x"}, change("d", 1, 8)]
+    values = [None if each is None else json.dumps(each).encode() for each in changes]
+    sent = {"partition": [0] * 4, "value": values, "key": [b"1"] * 4}
+    contract = Contract(
+        name="customers",
+        description="Customers.",
+        source=Kafka(cluster="shop", topic="customers", changes=Debezium()),
+        columns=COLUMNS[:2],
+        key=("user_id",),
+        features=Features(version=1, entity="user_id", columns=(Feature("segment", Pick("segment")),)),
+    )
+    reader = MessageReader(contract, "customers", 1_000)
+    read = pa.Table.from_batches([*reader.batches(iter([pa.RecordBatch.from_pydict(sent)]))]).to_pylist()
+    found = [(row["problem"], row["user_id"], row["segment"], row["change_position"]) for row in read if row["lines"]]
+    # The tombstone is a line, so that the topic's offsets add up, and no record.
+    assert found == [
+        (None, "1", "gold", "7"),
+        (None, "1", None, "8"),
+        ("unknown_op", None, None, None),
+        ("", *[None] * 3),
+    ]
+    assert sum(row["lines"] for row in read) == 4
+
+
+def test_a_change_says_itself_what_it_deletes() -> None:
+    with pytest.raises(ContractDeclarationError, match="a change says itself what it deletes"):
+        Kafka(cluster="shop", topic="customers", changes=Debezium(), key_as="id", deleted_as="gone")

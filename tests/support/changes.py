@@ -70,3 +70,38 @@ def history(lake: PlayLake) -> list[tuple[Any, ...]]:
     tables = [kind for kind in ("processed", "superseded") if (lake.lake_folder / kind / lake.dataset).exists()]
     rows = [{"superseded": None, **row} for kind in tables for row in lake.rows(kind)]
     return sorted((tuple(row[name] for name in names) for row in rows), key=str)
+
+
+ORDERS = """
+from common.contracts.aggregates import Count
+from common.contracts.contract import Column, Contract, Feature, Features
+from common.contracts.lookup import Lookup
+
+CONTRACT = Contract(
+    name="orders",
+    description="Orders of customers.",
+    columns=(
+        Column(name="order_id", type="long", required=True, description="The order"),
+        Column(name="user_id", type="long", required=True, description="Who ordered"),
+        Column(name="at", type="timestamp", required=True, description="When it was ordered"),
+    ),
+    key=("order_id",),
+    event_time="at",
+    lateness_days=2,
+    features=Features(
+        version=1,
+        entity="user_id",
+        columns=(Feature("orders_3d", Count(3)), Feature("segment", Lookup("segment", from_="customers@processed"))),
+    ),
+)
+"""
+
+
+def write_orders(datasets: Path, contract: str = ORDERS) -> Path:
+    return write_dataset(datasets, "orders", contract, TRANSFORMS)
+
+
+def land_orders(lake: PlayLake, ds: str, orders: Iterable[tuple[int, int, str]], name: str = "orders.csv") -> None:
+    """Each order is its number, who ordered, and the day."""
+    lines = [f"{order},{user},{day}T10:00:00Z\n" for order, user, day in orders]
+    lake.land_bytes(ds, "".join(["order_id,user_id,at\n", *lines]).encode(), name)
