@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, overload
 
+from common.contracts.checking.field_types import require_types
 from common.contracts.column import Column
-from common.contracts.field_types import require_types
 from common.days import EPOCHS, day_range, kind_of, latest_day, number_between, shifted
 from common.errors import require
 

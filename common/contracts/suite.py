@@ -8,9 +8,9 @@ from typing import Any
 
 from common.contracts import aggregates as agg
 from common.contracts.changes import CHANGED, changes_of
+from common.contracts.checking.field_types import base_type
 from common.contracts.contract import Column, Contract
 from common.contracts.expectations import Rule
-from common.contracts.field_types import base_type
 from common.contracts.layout import STAGES, Table
 
 # Spark's names of the column types.
