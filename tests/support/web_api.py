@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -21,6 +21,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False  # the connection ends before the body does
     seconds: float = 0  # of silence before the answer
+    then: Callable[[], object] = lambda: None  # what happens just before it
 
 
 @dataclass
@@ -54,6 +55,7 @@ def web_api() -> Iterator[WebApi]:
         def do_GET(self) -> None:
             answer = api.answer(self.path, dict(self.headers))
             time.sleep(answer.seconds)
+            answer.then()
             body = (answer.body if isinstance(answer.body, str) else json.dumps(answer.body)).encode()
             self.send_response(answer.status)
             sent = {"Content-Type": "application/json", "Content-Length": str(len(body)), **answer.headers}

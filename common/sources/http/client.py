@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from common.errors import SourceUnreachableError, UsageError
 from common.printable import printable
-from common.sources.credentials import from_environment
+from common.sources.credentials import from_environment, is_set
 from common.sources.http.paging import SHOWN, Page, origin
 
 if TYPE_CHECKING:
@@ -40,8 +40,11 @@ class Auth:
     variable: str
     header: str
     scheme: str
+    optional: bool = False
 
     def value(self) -> str:
+        if self.optional and not is_set(self.variable):
+            return ""
         text = from_environment(self.variable, "the token of the API")
         if not text or not text.isascii() or not text.isprintable():
             raise UsageError(f"{self.variable} is empty or has characters that no header may have; set it to the token")
@@ -56,15 +59,19 @@ class Client:
     rate: float
     most_bytes: int
     asked: int = 0
+    let_in: bool = False  # the API has answered with a page before
     taken: int = 0
     _next: float = field(default=0.0, repr=False)
 
     def page(self, url: str, sent: Any = None) -> Page:
         """What is at the address; where something is sent, what it answers to that."""
-        secret = self.auth.value() if self.auth else ""
         for attempt in range(1, self.attempts + 1):
+            # A token may be renewed in its file between two attempts.
+            secret = self.auth.value() if self.auth else ""
             try:
-                return self._ask(url, secret, sent)
+                page = self._ask(url, secret, sent)
+                self.let_in = True
+                return page
             except AskAgainError as error:
                 why, wait = str(error), error.wait
             if wait is not None and wait > LONGEST_RETRY_AFTER:
@@ -82,7 +89,7 @@ class Client:
         self.asked += 1
 
         def sign(request: PreparedRequest) -> PreparedRequest:
-            if self.auth:
+            if self.auth and secret:
                 request.headers[self.auth.header] = secret
             return request
 
@@ -111,6 +118,10 @@ class Client:
         status, where = response.status_code, f"{origin(url)}{urlsplit(url).path}"
         if status in AGAIN or status >= 500:
             raise AskAgainError(f"answers with {status}", _retry_after(response.headers.get("Retry-After", "")))
+        if status == 401 and self.auth and self.let_in:
+            raise AskAgainError(
+                f"refuses the token in {self.auth.variable}, which it took before ({status}); it has expired"
+            )
         if status in (401, 403):
             what = f"the token in {self.auth.variable}" if self.auth else "auth= in the contract, as none is declared"
             raise UsageError(f"{where} refuses access ({status}); correct {what}")
