@@ -136,6 +136,12 @@ def test_a_token_that_expires_between_pages_is_read_again(
     asked.fails(SourceUnreachableError, "SHOP_TOKEN, which it took before .401.; it has expired", **again)
 
 
+def test_one_connection_serves_all_pages_and_keeps_no_cookie(asked: Asked) -> None:
+    asked.api.says("1", replace(ONE, headers={"Set-Cookie": "visit=1"}))
+    assert (asked.count(), len(asked.api.connections)) == (3, 1)
+    assert not [sent for sent in asked.api.headers if "Cookie" in sent]
+
+
 def test_circles_and_repeated_pages_end(asked: Asked) -> None:
     asked.api.says("", Answer({"items": [1], "next": "a"}))
     asked.api.says("a", Answer({"items": [2], "next": "b"}))

@@ -33,6 +33,7 @@ class WebApi:
     asked: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    connections: set[int] = field(default_factory=set)  # the ports from which it was asked
 
     def says(self, page: str, *answers: Answer) -> None:
         self.answers[page] = [*answers]
@@ -52,7 +53,10 @@ def web_api() -> Iterator[WebApi]:
     api = WebApi("")
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self) -> None:
+            api.connections.add(self.client_address[1])
             answer = api.answer(self.path, dict(self.headers))
             time.sleep(answer.seconds)
             answer.then()
@@ -63,6 +67,7 @@ def web_api() -> Iterator[WebApi]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body[: len(body) // 2] if answer.cut else body)
+            self.close_connection = self.close_connection or answer.cut
 
     with serving(Handler) as port:
         api.base = f"http://127.0.0.1:{port}"

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from common.sources.credentials import from_environment, is_set
 from common.sources.http.paging import SHOWN, Page, origin
 
 if TYPE_CHECKING:
-    from requests import PreparedRequest, Response
+    from requests import PreparedRequest, Response, Session
 
 MEGABYTE = 1_000_000
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
@@ -63,6 +64,20 @@ class Client:
     taken: int = 0
     _next: float = field(default=0.0, repr=False)
 
+    @cached_property
+    def _session(self) -> Session:
+        """Keeps the connection from page to page, and nothing else: no cookie."""
+        from http.cookiejar import DefaultCookiePolicy
+
+        from requests import Session
+
+        session = Session()
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        return session
+
+    def close(self) -> None:
+        self._session.close()
+
     def page(self, url: str, sent: Any = None) -> Page:
         """What is at the address; where something is sent, what it answers to that."""
         for attempt in range(1, self.attempts + 1):
@@ -96,7 +111,7 @@ class Client:
         end = time.monotonic() + self.timeout_seconds
         try:
             # With an auth of ours, the client takes no login out of a .netrc file.
-            with requests.request(
+            with self._session.request(
                 "GET" if sent is None else "POST",
                 url,
                 json=sent,
