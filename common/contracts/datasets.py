@@ -9,9 +9,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from common.contracts import faults, source_code, suite
+from common.contracts import suite
+from common.contracts.checking import faults, source_code
+from common.contracts.checking.faults import PACKAGE, folders
 from common.contracts.contract import Contract
-from common.contracts.faults import PACKAGE, folders
 from common.contracts.wording import meant, rule_faults
 from common.errors import UsageError, require
 from common.names import NAME, did_you_mean

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass
 
-from common.contracts import faults
+from common.contracts.checking import faults
 from common.contracts.contract import Contract
 from common.contracts.datasets import Dataset
 from common.errors import UsageError, require

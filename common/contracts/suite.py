@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from common.contracts import aggregates as agg
+from common.contracts.checking.field_types import base_type
 from common.contracts.contract import Column, Contract
 from common.contracts.expectations import Rule
-from common.contracts.field_types import base_type
 from common.contracts.layout import STAGES, Table
 
 # Spark's names of the column types.

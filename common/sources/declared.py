@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from common.contracts.field_notes import Notes
+from common.contracts.documents.field_notes import Notes
 from common.sources.databases.jdbc import Jdbc
 from common.sources.http.api import Http
 from common.sources.kafka.topic import Kafka

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from common.contracts import faults
+from common.contracts.checking import faults
 from common.contracts.declared_source import ASKED_ONCE, DeclaredSource, require_least
 from common.errors import SourceMissingError
 from common.sources.source import Period, Source, SourceListing

@@ -9,9 +9,9 @@ from typing import Literal
 from common.contracts import layout
 from common.contracts.aggregates import Aggregate, DatePart, FeatureRatio, Pick, Windowed
 from common.contracts.column import Column
-from common.contracts.computed_columns import computation
 from common.contracts.contract import LINE, Contract
 from common.contracts.datasets import Dataset
+from common.contracts.documents.computed_columns import computation
 
 Kind = Literal["IDENTITY", "TRANSFORMATION", "AGGREGATION"]
 EVENT_DATE, ARRIVED = "event_date", "arrived"

@@ -8,9 +8,16 @@ from inspect import cleandoc
 from typing import Any
 
 from common.contracts import aggregates, contract, expectations
-from common.contracts.expectation_names import EXPECTATIONS
+from common.contracts.checking.expectation_names import EXPECTATIONS
+from common.contracts.documents.field_notes import (
+    AGGREGATE_ARGUMENTS,
+    AGGREGATES,
+    ARGUMENTS,
+    NOTES,
+    ArgumentNotes,
+    Notes,
+)
 from common.contracts.expectations import Severity
-from common.contracts.field_notes import AGGREGATE_ARGUMENTS, AGGREGATES, ARGUMENTS, NOTES, ArgumentNotes, Notes
 from common.errors import require
 
 HEAD = """# Contract reference
