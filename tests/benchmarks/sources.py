@@ -1,8 +1,8 @@
 """Each source beside the plain way to read the same records, in one session and in turn, after a small round that is not counted.
 
-`python -m tests.benchmarks.sources kafka|jdbc|mongo|http [--records N]`. The plain way is Spark's own reader, or a loop around
-the usual client, and ends in a Delta table. `read` is our source into such a table; `ingest` is the whole job, which also counts,
-hashes, looks for duplicates and puts refused records aside.
+`python -m tests.benchmarks.sources kafka|jdbc|mongo|http [--records N] [--rounds N]`. The plain way is Spark's own reader, or a
+loop around the usual client, and ends in a Delta table. `read` is our source into such a table; `ingest` is the whole job, which
+also counts, hashes, looks for duplicates and puts refused records aside.
 """
 
 from __future__ import annotations
@@ -45,7 +45,6 @@ from tests.support.servers import database
 
 DAY = date(2026, 1, 5)
 PARTS = 4
-ROUNDS = 3
 PAGE = 100
 USUAL = {"kafka": 1_000_000, "jdbc": 1_000_000, "mongo": 200_000, "http": 10_000}
 # Seconds of a day in which the records come.
@@ -225,11 +224,12 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("source", choices=SOURCES)
     arguments.add_argument("--records", type=int)
+    arguments.add_argument("--rounds", type=int, default=1)
     asked = arguments.parse_args()
     count = (asked.records or USUAL[asked.source]) // PAGE * PAGE
     spark = open_session(load_settings("local"), "sources")
     measured(asked.source, spark, 10 * PAGE, 1)
-    seconds = measured(asked.source, spark, count, ROUNDS)
+    seconds = measured(asked.source, spark, count, asked.rounds)
     middle = {way: median(each) for way, each in seconds.items()}
     ratios = ", ".join(f"{way} {middle[way] / middle['plain']:.2f}" for way in ("read", "ingest"))
     print(f"{asked.source}: {count:,} records, plain {middle['plain']:.1f} s; ratios: {ratios}; {seconds}")
