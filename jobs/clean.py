@@ -6,7 +6,7 @@ from common.clean.commits import commit_day
 from common.clean.typed_day import type_day
 from common.contracts import layout
 from common.lake import spark_tables
-from common.lake.locks import committing
+from common.lake.storage.locks import committing
 from common.orchestration import requirements, stages
 from common.orchestration.cli import run_job
 from common.orchestration.job import Job

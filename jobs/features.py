@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.contracts import layout
 from common.features import build, definition
-from common.lake.merge import DesiredSlice, converge
+from common.lake.merging.merge import DesiredSlice, converge
 from common.orchestration import requirements, stages
 from common.orchestration.cli import run_job
 from common.orchestration.job import Job

@@ -6,8 +6,8 @@ from contextlib import closing
 
 from common.clean import transforms
 from common.clean.erased_rows import without_erased
-from common.lake.commit_metadata import beside, recounted
-from common.lake.merge import converge
+from common.lake.log.commit_metadata import beside, recounted
+from common.lake.merging.merge import converge
 from common.orchestration import stages
 from common.orchestration.cli import run_job
 from common.orchestration.job import Job, is_closed

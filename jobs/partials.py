@@ -8,8 +8,8 @@ from datetime import date
 from common.contracts import layout
 from common.days import day_range, from_text
 from common.features.partials import build_partials
-from common.lake import data_files
-from common.lake.merge import DesiredSlice, converge
+from common.lake.log import data_files
+from common.lake.merging.merge import DesiredSlice, converge
 from common.orchestration import requirements, stages, staleness
 from common.orchestration.cli import run_job
 from common.orchestration.job import Job, run_day

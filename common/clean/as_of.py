@@ -17,7 +17,8 @@ from pyspark.sql import functions as F
 from common.contracts import layout
 from common.contracts.contract import Contract
 from common.days import EPOCHS, as_stored, day_range, from_text
-from common.lake import data_files, spark_tables
+from common.lake import spark_tables
+from common.lake.log import data_files
 from common.lake.period_columns import distance, later, literal, none
 from common.runtime.run import Run
 

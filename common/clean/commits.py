@@ -8,9 +8,9 @@ from common.clean.settlement import settle_day
 from common.clean.typed_day import TypedDay, type_day
 from common.contracts import layout
 from common.contracts.layout import Table
-from common.lake.commit_metadata import beside, recounted
-from common.lake.delta_log import newest_commit
-from common.lake.merge import converge, keep_books
+from common.lake.log.commit_metadata import beside, recounted
+from common.lake.log.delta_log import newest_commit
+from common.lake.merging.merge import converge, keep_books
 from common.lake.spark_tables import create
 from common.runtime.run import Change, Run
 

@@ -10,7 +10,7 @@ from common.clean.casting import number_text
 from common.contracts.column import Column
 from common.contracts.entity_text import BETWEEN_VALUES, SPACES, entity_column
 from common.contracts.layout import ERASED
-from common.lake.erasures import Erasures, pads
+from common.lake.erasing.erasures import Erasures, pads
 from common.runtime.run import Run
 
 

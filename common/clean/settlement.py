@@ -22,9 +22,9 @@ from common.contracts.layout import Table
 from common.days import from_text
 from common.errors import UnbalancedBooksError
 from common.lake import spark_tables
-from common.lake.decisions import Decision, decide
-from common.lake.difference import DELETE, INSERT, UPDATE
-from common.lake.merge import DesiredSlice
+from common.lake.log.decisions import Decision, decide
+from common.lake.merging.difference import DELETE, INSERT, UPDATE
+from common.lake.merging.merge import DesiredSlice
 from common.lake.period_columns import literal
 from common.runtime import plan_size
 from common.runtime.run import Run

@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 from common.contracts import layout
 from common.contracts.contract import LINE
 from common.days import day_range, from_text, shifted
-from common.lake import data_files, spark_tables
+from common.lake import spark_tables
+from common.lake.log import data_files
 from common.lake.period_columns import literal
 from common.lake.sql_conditions import Slice
 from common.runtime.run import Run

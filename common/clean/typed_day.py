@@ -13,10 +13,10 @@ from common.clean.casting import KEY_REASON, cast_rows
 from common.contracts import layout
 from common.contracts.contract import LINE
 from common.lake import spark_tables
-from common.lake.merge import DesiredSlice
+from common.lake.merging.merge import DesiredSlice
+from common.lake.merging.split_rows import split_rows
 from common.lake.period_columns import literal, none
 from common.lake.spark_tables import record_hash
-from common.lake.split_rows import split_rows
 from common.runtime.run import Run
 
 # Distinct accepted records that a key may have on one day. A key with more is a placeholder: no record is corrected so often.

@@ -32,7 +32,7 @@ from common.contracts.contract import Contract
 from common.contracts.sensitive import sensitive_names
 from common.errors import UsageError, exit_on_error
 from common.lake import pins
-from common.lake.files import local_path, write_text
+from common.lake.storage.files import local_path, write_text
 from common.printable import printable
 from common.quality import gx
 from common.reports.beside import beside_lake

@@ -12,7 +12,7 @@ from typing import Any
 
 from common.console.grid import Facts, result_facts
 from common.contracts.contract import TABLES
-from common.lake.files import read_bytes
+from common.lake.storage.files import read_bytes
 from common.orchestration import run_log
 
 # Worst first, each with its letter in the page's data.

@@ -8,7 +8,7 @@ from typing import Any
 
 from common.console.grid import Facts, safe
 from common.contracts.sensitive import MASK
-from common.lake.files import list_folders
+from common.lake.storage.files import list_folders
 from common.lake.training_manifests import FOLDER, manifests
 from common.names import NAME
 from common.training import steps

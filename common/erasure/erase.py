@@ -14,12 +14,14 @@ from common.erasure.outside import Outside
 from common.erasure.person import Person
 from common.erasure.places import Places
 from common.errors import ContractViolationError, SourceMissingError
-from common.lake import delta_log, history, linked_copy, row_erasure
-from common.lake.erasures import Erasures
-from common.lake.files import locate, read_text, write_text
-from common.lake.history import forget_checksum
-from common.lake.locks import committing, hold, keeping, require_idle
-from common.lake.row_erasure import HoldingFile
+from common.lake import linked_copy
+from common.lake.erasing import history, row_erasure
+from common.lake.erasing.erasures import Erasures
+from common.lake.erasing.history import forget_checksum
+from common.lake.erasing.row_erasure import HoldingFile
+from common.lake.log import delta_log
+from common.lake.storage.files import locate, read_text, write_text
+from common.lake.storage.locks import committing, hold, keeping, require_idle
 from common.published.catalog import FOLDER as PUBLISHED
 from common.published.catalog import FeatureTable
 from common.runtime.run import Run

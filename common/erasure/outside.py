@@ -14,7 +14,7 @@ from common.days import from_text
 from common.delivery.deliver import open_warehouse, publication_of
 from common.delivery.folder import MANIFEST, DayFolder
 from common.erasure.person import Person
-from common.lake.row_erasure import read_parquet
+from common.lake.erasing.row_erasure import read_parquet
 from common.online.connect import open_store
 from common.online.sql import SqliteStore
 from common.online.store import Store

@@ -26,7 +26,7 @@ SHORTEST = 6
 
 @dataclass(frozen=True)
 class Person:
-    """One entity of a dataset. Recognizes its rows for `common.lake.row_erasure`."""
+    """One entity of a dataset. Recognizes its rows for `common.lake.erasing.row_erasure`."""
 
     column: Column
     text: str

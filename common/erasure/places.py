@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from common.lake import delta_log
-from common.lake.erasures import FOLDER as ERASED
-from common.lake.files import list_files, list_folders, locate, read_json
+from common.lake.erasing.erasures import FOLDER as ERASED
+from common.lake.log import delta_log
+from common.lake.storage.files import list_files, list_folders, locate, read_json
 from common.lake.training_manifests import FOLDER as TRAINING
 
 VERSION = re.compile(r"v\d+")

@@ -15,8 +15,8 @@ from pyarrow import types
 
 from common.erasure.person import Person
 from common.erasure.places import Places
-from common.lake.files import read_bytes
-from common.lake.row_erasure import with_plain_texts
+from common.lake.erasing.row_erasure import with_plain_texts
+from common.lake.storage.files import read_bytes
 
 
 @dataclass

@@ -11,10 +11,11 @@ import pyarrow as pa
 from common.erasure.person import Person
 from common.erasure.places import MANIFEST, Places
 from common.errors import PipelineError
-from common.lake import content_hash, history, pins, snapshot
-from common.lake.files import locate, write_json
-from common.lake.history import write_parquet_aside
-from common.lake.row_erasure import read_parquet
+from common.lake import content_hash, pins, snapshot
+from common.lake.erasing import history
+from common.lake.erasing.history import write_parquet_aside
+from common.lake.erasing.row_erasure import read_parquet
+from common.lake.storage.files import locate, write_json
 from common.training.store import read_delta
 from common.training.training_set import TIME
 

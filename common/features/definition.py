@@ -13,7 +13,7 @@ from common.contracts.rhythm import LATENESS
 from common.contracts.source_code import DECLARED, SourceCode, source_code
 from common.days import DAY
 from common.errors import UsageError
-from common.lake import delta_log
+from common.lake.log import delta_log
 from common.runtime.code_version import fingerprint_of
 from common.runtime.run import Run
 

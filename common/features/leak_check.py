@@ -22,7 +22,7 @@ from common.contracts.layout import Table
 from common.days import day_range, shifted
 from common.errors import ContractViolationError, InconclusiveCheckError, SourceMissingError
 from common.lake import small_tables, spark_tables
-from common.lake.merge import DesiredSlice, converge
+from common.lake.merging.merge import DesiredSlice, converge
 from common.lake.period_columns import literal
 from common.lake.row_diff import diff_rows
 from common.orchestration import admission, stages, staleness, verdicts

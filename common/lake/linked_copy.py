@@ -12,9 +12,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from common.errors import UsageError
-from common.lake import erasures
-from common.lake.files import is_local, local_path
-from common.lake.locks import hold_here, require_idle
+from common.lake.erasing import erasures
+from common.lake.storage.files import is_local, local_path
+from common.lake.storage.locks import hold_here, require_idle
 from common.lake.training_manifests import FOLDER as TRAINING
 from common.names import require_name
 

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from common.errors import ContractViolationError, PipelineError, UsageError
-from common.lake import delta_log, snapshot
+from common.lake import snapshot
 from common.lake.content_hash import hash_parts
-from common.lake.files import list_files, locate, read_json, write_json
-from common.lake.locks import keeping
+from common.lake.log import delta_log
 from common.lake.snapshot import TableSnapshot, UnreadableError
+from common.lake.storage.files import list_files, locate, read_json, write_json
+from common.lake.storage.locks import keeping
 from common.names import NAME, did_you_mean, require_name
 
 FOLDER = "pins"

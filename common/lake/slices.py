@@ -9,9 +9,9 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from common.lake import delta_log
-from common.lake.retry import retry
+from common.lake.log import delta_log
 from common.lake.sql_conditions import Slice, in_slice
+from common.lake.storage.retry import retry
 from common.runtime.object_store import delta_options
 
 

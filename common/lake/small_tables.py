@@ -14,11 +14,12 @@ from deltalake.exceptions import DeltaError
 from common.contracts.layout import Table
 from common.days import HOUR, as_stored
 from common.errors import LakeNotWritableError
-from common.lake import delta_log, table_properties
-from common.lake.commit_metadata import arrow_commit
-from common.lake.locks import committing
+from common.lake import table_properties
+from common.lake.log import delta_log
+from common.lake.log.commit_metadata import arrow_commit
 from common.lake.slices import Replacement, replace_slice
 from common.lake.sql_conditions import Slice
+from common.lake.storage.locks import committing
 
 if TYPE_CHECKING:
     from common.runtime.run import Run

@@ -18,10 +18,10 @@ from deltalake.schema import PrimitiveType
 
 from common.days import range_text
 from common.errors import PipelineError, SourceMissingError
-from common.lake import delta_log
 from common.lake.content_hash import ContentHash
-from common.lake.delta_log import Commit
-from common.lake.files import list_files, locate
+from common.lake.log import delta_log
+from common.lake.log.delta_log import Commit
+from common.lake.storage.files import list_files, locate
 
 
 class UnreadableError(PipelineError):

@@ -1,4 +1,4 @@
-"""The Delta tables: created from their layout, read by partition, packed; `common.lake.merge` writes their rows."""
+"""The Delta tables: created from their layout, read by partition, packed; `common.lake.merging.merge` writes their rows."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from pyspark.sql.types import ArrayType, StructType
 
 from common.contracts.layout import Columns, Table
 from common.errors import ColumnMismatchError, ContractViolationError
-from common.lake import data_files, delta_log, table_properties
-from common.lake.commit_metadata import arrow_commit, spark_commit
-from common.lake.decisions import DecidedMeanwhileError
-from common.lake.files import is_local, local_path
-from common.lake.locks import committing
-from common.lake.retry import retry
+from common.lake import table_properties
+from common.lake.log import data_files, delta_log
+from common.lake.log.commit_metadata import arrow_commit, spark_commit
+from common.lake.log.decisions import DecidedMeanwhileError
 from common.lake.sql_conditions import Slice
+from common.lake.storage.files import is_local, local_path
+from common.lake.storage.locks import committing
+from common.lake.storage.retry import retry
 from common.runtime import plan_size
 from common.runtime.object_store import delta_options
 

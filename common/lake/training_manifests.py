@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from common.errors import PipelineError, SourceMissingError
-from common.lake.files import list_folders, read_json
+from common.lake.storage.files import list_folders, read_json
 from common.names import require_name
 from common.runtime.submit_command import spark_submit
 

@@ -9,10 +9,10 @@ from typing import Any
 from common.contracts import layout
 from common.contracts.layout import Table
 from common.days import day_range
-from common.lake import data_files, delta_log
-from common.lake.commit_metadata import arrow_commit
-from common.lake.data_files import DataFile
-from common.lake.locks import committing
+from common.lake.log import data_files, delta_log
+from common.lake.log.commit_metadata import arrow_commit
+from common.lake.log.data_files import DataFile
+from common.lake.storage.locks import committing
 from common.runtime.run import Outcome, Run
 
 # Late rows add small files every day: compact once no more can arrive, or when there are many.

@@ -12,10 +12,11 @@ from typing import Any
 from common.contracts import datasets
 from common.days import day_of
 from common.errors import ContractViolationError, PipelineError
-from common.lake import delta_log, pins
-from common.lake.files import is_local, list_files, local_path, locate, read_json
-from common.lake.locks import hold
+from common.lake import pins
+from common.lake.log import delta_log
 from common.lake.pins import Pin
+from common.lake.storage.files import is_local, list_files, local_path, locate, read_json
+from common.lake.storage.locks import hold
 from common.maintenance import vacuum
 from common.orchestration import run_log
 from common.quality import gx

@@ -6,10 +6,11 @@ from functools import partial
 
 from common.contracts import layout
 from common.contracts.layout import Table
-from common.lake import delta_log, pins
-from common.lake.commit_metadata import arrow_commit
-from common.lake.files import list_files
-from common.lake.locks import committing, keeping
+from common.lake import pins
+from common.lake.log import delta_log
+from common.lake.log.commit_metadata import arrow_commit
+from common.lake.storage.files import list_files
+from common.lake.storage.locks import committing, keeping
 from common.runtime.run import Run
 
 

@@ -24,7 +24,9 @@ from common.contracts.contract import Contract
 from common.contracts.field_types import base_type
 from common.days import DAY, as_stored, end_of, from_text
 from common.errors import UsageError, exit_on_error
-from common.lake import data_files, delta_log, files, small_tables
+from common.lake import small_tables
+from common.lake.log import data_files, delta_log
+from common.lake.storage import files
 from common.online import connect
 from common.online.feast_templates import DEFINITIONS, ENTITY, FIELD, GENERATED, SETTINGS, STORE, VIEW
 from common.online.serving import DAYS

@@ -11,7 +11,7 @@ from datetime import date
 from common.contracts import layout
 from common.days import from_text
 from common.errors import SourceMissingError
-from common.lake import data_files
+from common.lake.log import data_files
 from common.orchestration import interruption
 from common.orchestration.day_counts import day_count
 from common.orchestration.job import ChainStep, Line, run_day

@@ -9,8 +9,8 @@ from itertools import takewhile
 from common.contracts import layout
 from common.contracts.layout import Table
 from common.days import from_text
-from common.lake import data_files, delta_log
-from common.lake.delta_log import NO_TABLE, Commit, TableLog
+from common.lake.log import data_files, delta_log
+from common.lake.log.delta_log import NO_TABLE, Commit, TableLog
 from common.orchestration import verdicts
 from common.orchestration.stages import Matters, Stage, State
 from common.orchestration.verdicts import Verdict

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
-from common.lake.locks import commits_in_progress
+from common.lake.storage.locks import commits_in_progress
 from common.orchestration import run_log
 from common.runtime.run import Run
 from common.telemetry import report

@@ -11,8 +11,8 @@ from typing import Any
 
 from common.contracts import layout
 from common.errors import PipelineError, advice
-from common.lake import data_files
-from common.lake.locks import hold
+from common.lake.log import data_files
+from common.lake.storage.locks import hold
 from common.orchestration import interruption, run_log, staleness
 from common.orchestration.stages import Stage, State
 from common.runtime.run import Outcome, Run

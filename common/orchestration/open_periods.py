@@ -14,7 +14,7 @@ from typing import Any
 from common.contracts import layout
 from common.days import day_range, latest_day
 from common.errors import ContractViolationError
-from common.lake.delta_log import TableLog
+from common.lake.log.delta_log import TableLog
 from common.orchestration.chain import run_chain
 from common.orchestration.job import ChainStep, Line
 from common.runtime.run import Run

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from common.lake.delta_log import Commit
+from common.lake.log.delta_log import Commit
 
 
 class Kind(StrEnum):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from common.contracts.layout import STAGES, Table
 from common.errors import ContractViolationError, SourceMissingError
-from common.lake import data_files
-from common.lake.delta_log import TableLog
+from common.lake.log import data_files
+from common.lake.log.delta_log import TableLog
 from common.orchestration import admission, stages, staleness, verdicts
 from common.orchestration.changes import Logs
 from common.orchestration.verdicts import Verdict

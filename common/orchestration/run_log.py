@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.days import from_text
 from common.errors import StorageUnreachableError
-from common.lake.files import list_files, read_json, write_json
+from common.lake.storage.files import list_files, read_json, write_json
 
 if TYPE_CHECKING:
     from common.runtime.run import Run

@@ -11,7 +11,7 @@ from common.contracts import layout, suite
 from common.contracts.contract import Contract
 from common.contracts.layout import Table
 from common.days import day_range
-from common.lake.delta_log import Commit
+from common.lake.log.delta_log import Commit
 from common.orchestration import verdicts
 
 Matters = Callable[[Commit], bool]

@@ -10,8 +10,8 @@ from common.contracts import datasets
 from common.contracts.declared_source import ASKED_ONCE
 from common.contracts.layout import Table
 from common.days import day_range, from_text, latest_day, shifted
-from common.lake.commit_metadata import with_snapshot
-from common.lake.delta_log import NO_TABLE, Commit, TableLog
+from common.lake.log.commit_metadata import with_snapshot
+from common.lake.log.delta_log import NO_TABLE, Commit, TableLog
 from common.orchestration import admission, stages
 from common.orchestration.changes import Logs, changes_rows, changes_source
 from common.orchestration.reasons import Kind, Reason

@@ -13,10 +13,11 @@ from common.contracts import suite
 from common.contracts.contract import Contract
 from common.contracts.layout import Table, made_once
 from common.days import from_text
-from common.lake import delta_log, small_tables
-from common.lake.delta_log import Commit
-from common.lake.files import read_json
+from common.lake import small_tables
+from common.lake.log import delta_log
+from common.lake.log.delta_log import Commit
 from common.lake.sql_conditions import Slice
+from common.lake.storage.files import read_json
 from common.orchestration import run_log
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from functools import cached_property
 
 from common.contracts.layout import STAGES, Table
 from common.days import EARLIEST
-from common.lake import delta_log
-from common.lake.commit_index import CommitIndex
-from common.lake.delta_log import NO_TABLE, Commit
+from common.lake.log import delta_log
+from common.lake.log.commit_index import CommitIndex
+from common.lake.log.delta_log import NO_TABLE, Commit
 from common.orchestration import verdicts
 from common.orchestration.changes import Dates, Logs
 from common.orchestration.verdicts import Verdict

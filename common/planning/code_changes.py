@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from common.contracts.datasets import Dataset
 from common.contracts.source_code import DECLARED, SourceCode, source_code
 from common.errors import UsageError
-from common.lake.delta_log import Commit
+from common.lake.log.delta_log import Commit
 from common.runtime import code_version
 
 UNKNOWN = "the contract or the code of the dataset has changed"

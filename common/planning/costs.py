@@ -8,7 +8,7 @@ from functools import cache
 from statistics import median_high
 
 from common.days import day_range
-from common.lake import data_files
+from common.lake.log import data_files
 from common.orchestration import run_log
 from common.orchestration.whole_logs import WholeLogs
 from common.planning.foresight import GATES, PlannedStep

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from common.contracts import layout, suite
 from common.contracts.layout import STAGES
 from common.days import day_range, latest_day
-from common.lake import data_files
-from common.lake.delta_log import Commit
+from common.lake.log import data_files
+from common.lake.log.delta_log import Commit
 from common.orchestration import admission, stages, staleness, verdicts
 from common.orchestration.reasons import Kind, Reason
 from common.orchestration.stages import STEPS, Stage

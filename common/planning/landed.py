@@ -7,7 +7,7 @@ from functools import cached_property
 
 from common.days import parse_day
 from common.errors import UsageError
-from common.lake.files import list_folders
+from common.lake.storage.files import list_folders
 from common.orchestration.stages import State
 from common.runtime.run import Run
 from common.sources.opening import open_source

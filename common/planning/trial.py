@@ -12,7 +12,8 @@ import pyarrow as pa
 from common.contracts import datasets, layout
 from common.days import range_text
 from common.errors import UsageError
-from common.lake import delta_log, linked_copy
+from common.lake import linked_copy
+from common.lake.log import delta_log
 from common.planning.plan import DatasetPlan
 from common.published.catalog import FeatureTable, Lake
 from common.published.distributions import QUANTILES, Distribution, distribution

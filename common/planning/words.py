@@ -8,7 +8,7 @@ from itertools import groupby
 
 from common.contracts.datasets import Dataset
 from common.days import consecutive, range_text
-from common.lake.delta_log import Commit
+from common.lake.log.delta_log import Commit
 from common.orchestration.reasons import Kind, Reason
 from common.planning.code_changes import why_changed
 from common.planning.foresight import GATES, PlannedStep, When

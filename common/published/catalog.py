@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from common.errors import SourceMissingError, UsageError
-from common.lake import delta_log, snapshot
-from common.lake.delta_log import Commit
-from common.lake.files import list_folders
+from common.lake import snapshot
+from common.lake.log import delta_log
+from common.lake.log.delta_log import Commit
+from common.lake.storage.files import list_folders
 from common.names import NAME, did_you_mean
 from common.published.view import Version, View
 

@@ -16,7 +16,7 @@ from common.days import as_stored, day_range, from_text
 from common.errors import SourceMissingError
 from common.features import definition
 from common.lake import snapshot
-from common.lake.delta_log import NO_TABLE
+from common.lake.log.delta_log import NO_TABLE
 from common.published.resettled import SUPERSEDED, without_arrivals
 from common.published.view import View
 

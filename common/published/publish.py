@@ -16,12 +16,13 @@ from common.days import as_stored, range_text
 from common.errors import SourceMissingError
 from common.features import definition
 from common.features.definition import Definition
-from common.lake import content_hash, data_files, delta_log, table_properties
-from common.lake.commit_metadata import arrow_commit, with_snapshot
-from common.lake.delta_log import Commit, TableLog
-from common.lake.locks import committing
+from common.lake import content_hash, table_properties
+from common.lake.log import data_files, delta_log
+from common.lake.log.commit_metadata import arrow_commit, with_snapshot
+from common.lake.log.delta_log import Commit, TableLog
 from common.lake.slices import Replacement, replace_slice
 from common.lake.small_tables import read_slice
+from common.lake.storage.locks import committing
 from common.orchestration import requirements, stages, staleness
 from common.orchestration.changes import Logs
 from common.published.view import facts_by_day

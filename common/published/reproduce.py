@@ -10,7 +10,7 @@ from common.days import day_range, from_text
 from common.errors import ContractViolationError
 from common.features import build, definition, partials
 from common.lake import snapshot
-from common.lake.delta_log import NO_TABLE
+from common.lake.log.delta_log import NO_TABLE
 from common.lake.row_diff import diff_rows
 from common.published.catalog import Lake
 from common.runtime.code_version import code_revision

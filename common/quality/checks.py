@@ -15,7 +15,8 @@ from common.contracts.expectations import Reference, Severity
 from common.contracts.layout import FILE_REFUSED
 from common.days import end_of, ended_by, shifted, start_of
 from common.errors import ContractDeclarationError, UsageError
-from common.lake import delta_log, small_tables, spark_tables
+from common.lake import small_tables, spark_tables
+from common.lake.log import delta_log
 from common.orchestration import stages, staleness
 from common.quality import volume
 from common.quality.profiles import Profile

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from common.contracts.expectations import Drift
 from common.contracts.field_types import base_type
 from common.days import day_range, from_text, shifted
-from common.lake import data_files, training_manifests
+from common.lake import training_manifests
+from common.lake.log import data_files
 from common.orchestration import verdicts
 from common.quality import distances, profiles
 from common.quality.profiles import EVERYBODY, Profile

@@ -13,8 +13,8 @@ from common.contracts.expectations import Severity
 from common.days import day_range
 from common.errors import ContractViolationError
 from common.lake import small_tables, spark_tables
-from common.lake.files import write_json
 from common.lake.period_columns import literal
+from common.lake.storage.files import write_json
 from common.orchestration import requirements, run_log, verdicts
 from common.quality import checks, drift, gx, profiles
 from common.quality.checks import CANNOT_RUN

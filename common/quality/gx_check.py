@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.contracts.expectations import Rule
-from common.lake.files import is_local, local_path
-from common.lake.locks import hold_here
+from common.lake.storage.files import is_local, local_path
+from common.lake.storage.locks import hold_here
 from common.quality import gx
 from common.quality.result import EXAMPLES, CheckResult
 

@@ -10,8 +10,8 @@ from common.contracts import layout
 from common.contracts.contract import Contract
 from common.contracts.expectations import Volume
 from common.days import day_of, from_text
-from common.lake import delta_log
-from common.lake.delta_log import Commit
+from common.lake.log import delta_log
+from common.lake.log.delta_log import Commit
 
 if TYPE_CHECKING:
     from common.runtime.run import Run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from common.lake.files import is_local, local_path
+from common.lake.storage.files import is_local, local_path
 from common.runtime.settings import ROOT
 
 

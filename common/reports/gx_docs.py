@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from common.errors import SourceMissingError, UsageError, exit_on_error
-from common.lake.files import is_local, local_path
+from common.lake.storage.files import is_local, local_path
 from common.printable import printable
 from common.quality import gx
 from common.runtime.command_line import CommandLine

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from common.contracts.contract import Contract, Files
-from common.lake.files import is_local, local_path
+from common.lake.storage.files import is_local, local_path
 from common.sources.files.csv_records import csv_header, numbered_records, parse_record
 from common.sources.files.landing_files import format_of
 from common.sources.files.text_records import Lines, RefusedFileError, TextFile

@@ -19,7 +19,8 @@ from common.contracts.layout import FILE_REFUSED
 from common.contracts.sensitive import MASK
 from common.days import begun_days, from_text, kind_of, latest_day
 from common.errors import exit_on_error
-from common.lake import data_files, small_tables
+from common.lake import small_tables
+from common.lake.log import data_files
 from common.printable import printable
 from common.quality import masking
 from common.reports.landing_lines import find_lines

@@ -15,7 +15,7 @@ from common.contracts.column import Column
 from common.contracts.number_types import NUMERIC
 from common.contracts.scoring import Scoring
 from common.days import shifted
-from common.lake import delta_log
+from common.lake.log import delta_log
 from common.lake.snapshot import open_version
 from common.runtime.run import Run
 

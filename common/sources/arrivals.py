@@ -13,11 +13,12 @@ from common.contracts import layout
 from common.contracts.declared_source import ASKED_ONCE
 from common.contracts.layout import ERASED, FILE_REFUSED, Table
 from common.errors import ContractViolationError, SourceMissingError, UnbalancedBooksError
-from common.lake import data_files, delta_log, spark_tables
-from common.lake.merge import DesiredSlice
+from common.lake import spark_tables
+from common.lake.log import data_files, delta_log
+from common.lake.merging.merge import DesiredSlice
+from common.lake.merging.split_rows import split_rows
 from common.lake.period_columns import literal
 from common.lake.spark_tables import record_hash
-from common.lake.split_rows import split_rows
 from common.runtime.run import Change, Outcome, Run
 from common.sources.arrow_batches import schema
 from common.sources.source import Source, SourceListing, SourceUnit

@@ -11,7 +11,7 @@ from common.contracts.contract import Contract
 from common.contracts.declared_source import Files
 from common.days import end_of
 from common.errors import UsageError
-from common.lake.files import write_text
+from common.lake.storage.files import write_text
 from common.runtime.run import Run
 from common.sources.kafka.client import kafka_address
 from common.sources.kafka.topic import Kafka

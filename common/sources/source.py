@@ -100,7 +100,7 @@ class Period:
         """What the last ingest of the period wrote into its books about its source; empty before the first."""
         if self.said is not None:
             return dict(self.said)
-        from common.lake import delta_log  # Airflow reads declarations without Delta
+        from common.lake.log import delta_log  # Airflow reads declarations without Delta
 
         commit = delta_log.newest_commit(self.raw, "ingest", str(self.ds)) if self.raw else None
         return dict(commit.books.get("sources", {})) if commit else {}

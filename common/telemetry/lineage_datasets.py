@@ -9,8 +9,8 @@ from common.contracts import layout
 from common.contracts.column_origins import ARRIVED, EVENT_DATE, ORIGINS, Origin, landing_path
 from common.contracts.contract import Contract
 from common.contracts.layout import Table
-from common.lake.commit_files import FileChanges
-from common.lake.files import is_local, local_path
+from common.lake.log.commit_files import FileChanges
+from common.lake.storage.files import is_local, local_path
 from common.runtime.run import Run
 from common.telemetry.facets import Facets, facet
 from common.telemetry.observation import Observation

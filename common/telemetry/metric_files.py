@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
-from common.lake.files import read_text, write_text
-from common.lake.locks import hold_here
+from common.lake.storage.files import read_text, write_text
+from common.lake.storage.locks import hold_here
 from common.runtime.settings import Settings
 from common.telemetry.metrics import HELP, MetricSample
 

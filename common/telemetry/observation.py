@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from common.days import range_text
-from common.lake.commit_files import FileChanges, changes_of_run
+from common.lake.log.commit_files import FileChanges, changes_of_run
 from common.runtime import resources
 from common.runtime.resources import Resources
 from common.runtime.run import Run

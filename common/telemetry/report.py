@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from common.days import day_range, from_text
-from common.lake.files import is_local, local_path, read_json, read_text, write_text
+from common.lake.storage.files import is_local, local_path, read_json, read_text, write_text
 from common.runtime.log_lines import append_line
 from common.runtime.run import Run
 from common.telemetry import lineage_events, metric_files, metrics, otlp, receivers

@@ -13,9 +13,9 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from common.errors import ContractViolationError, UsageError
 from common.lake import content_hash, pins, spark_tables
-from common.lake.commit_metadata import signature
-from common.lake.files import write_json
-from common.lake.locks import hold
+from common.lake.log.commit_metadata import signature
+from common.lake.storage.files import write_json
+from common.lake.storage.locks import hold
 from common.lake.training_manifests import FOLDER, manifests, place
 from common.names import did_you_mean
 from common.quality import profiles

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.errors import UsageError
-from common.lake import delta_log
-from common.lake.files import locate
+from common.lake.log import delta_log
+from common.lake.storage.files import locate
 from common.lake.training_manifests import manifest, place
 from common.training.fitting import Fitted
 from common.training.training_set import SPLITS, TIME

@@ -16,7 +16,7 @@ import yaml
 from common.console import distributions, feature_pages, page, training_pages
 from common.contracts import datasets, odcs
 from common.errors import PipelineError
-from common.lake.files import write_json
+from common.lake.storage.files import write_json
 from common.orchestration import staleness
 from common.orchestration.job import run_day
 from common.published.catalog import Lake

@@ -21,7 +21,7 @@ BREAKS = [
     ),
     (
         "lake/test_row_erasure.py::test_every_version_holds_the_other_rows_as_before",
-        "common/lake/history.py",
+        "common/lake/erasing/history.py",
         "    for step in (_remove_both, _add_new):",
         "    for step in (_add_new,):",
     ),
@@ -33,13 +33,13 @@ BREAKS = [
     ),
     (
         "lake/test_leases.py::test_of_many_machines_one_gets_it",
-        "common/lake/buckets.py",
+        "common/lake/storage/buckets.py",
         'content, mode="create")',
         'content, mode="overwrite")',
     ),
     (
         "lake/test_log_files.py::test_a_long_log_is_listed_from_its_last_checkpoint",
-        "common/lake/log_files.py",
+        "common/lake/log/log_files.py",
         "_after(uri, max(0, start - END)) if start > END else _all(uri)",
         "_all(uri)",
     ),
@@ -51,7 +51,7 @@ BREAKS = [
     ),
     (
         "jobs/test_clean.py::test_clean_twice_changes_nothing_at_all",
-        "common/lake/difference.py",
+        "common/lake/merging/difference.py",
         'F.col("_ours") != F.col("_theirs"), UPDATE',
         'F.col("_ours").isNotNull(), UPDATE',
     ),
@@ -89,7 +89,7 @@ BREAKS = [
     ),
     (
         "jobs/test_refused.py::test_a_day_with_more_bad_rows_is_judged_again",
-        "common/lake/commit_metadata.py",
+        "common/lake/log/commit_metadata.py",
         '({"recounted": True} if differs else {})',
         "{}",
     ),
@@ -101,7 +101,7 @@ BREAKS = [
     ),
     (
         "jobs/test_state.py::test_features_made_while_an_earlier_day_is_cleaned_are_stale",
-        "common/lake/commit_metadata.py",
+        "common/lake/log/commit_metadata.py",
         '"sources": run.at,',
         '"sources": {path: delta_log.version(f"{run.settings.lake}/{path}") for path in run.at},',
     ),
@@ -113,13 +113,13 @@ BREAKS = [
     ),
     (
         "lake/test_two_machines.py::test_a_decision_is_refused_once_another_was_committed",
-        "common/lake/decisions.py",
+        "common/lake/log/decisions.py",
         "        raise self._overtaken()\n\n    def _since",
         "        return self.version\n\n    def _since",
     ),
     (
         "lake/test_merge.py::test_two_drivers_without_shared_locks_leave_each_row_once",
-        "common/lake/decisions.py",
+        "common/lake/log/decisions.py",
         "CommitProperties(commit.custom_metadata, app_transactions=[number])",
         "CommitProperties(commit.custom_metadata)",
     ),
@@ -131,7 +131,7 @@ BREAKS = [
     ),
     (
         "lake/test_merge.py::test_spark_and_deltalake_write_the_same_tables",
-        "common/lake/arrow_merge.py",
+        "common/lake/merging/arrow_merge.py",
         ".when_matched_update(diff.values, to_do(UPDATE))",
         "",
     ),
@@ -191,7 +191,7 @@ BREAKS = [
     ),
     (
         "lake/test_foreign_features.py::test_a_feature_that_changes_what_files_mean_is_refused",
-        "common/lake/delta_log.py",
+        "common/lake/log/delta_log.py",
         'HARMLESS = frozenset({"timestampNtz",',
         'HARMLESS = frozenset({"deletionVectors", "typeWidening", "timestampNtz",',
     ),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from common.lake.locks import hold
+from common.lake.storage.locks import hold
 from tests.support.airflow_here import Airflow
 from tests.support.play_lake import PlayLake
 from tests.support.processes import parent

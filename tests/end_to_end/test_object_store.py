@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from common.errors import UsageError
-from common.lake import delta_log, pins
-from common.lake.commit_metadata import unsigned_commit
+from common.lake import pins
+from common.lake.log import delta_log
+from common.lake.log.commit_metadata import unsigned_commit
 from common.maintenance import vacuum
 from common.runtime.object_store import require_jars
 from jobs.datasets.churn import sample as churn

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from common.lake.locks import hold
+from common.lake.storage.locks import hold
 from jobs.clean import CLEAN
 from tests.support.play_lake import PlayLake
 from tests.support.tables_as_text import assert_rows

@@ -90,13 +90,13 @@ def test_wings_import_in_one_direction() -> None:
 
 
 def test_an_upward_import_is_named_with_both_modules(tmp_path: Path) -> None:
-    files = {"lake/merge.py": "", "runtime/run.py": "from common.lake import merge\n"}
+    files = {"lake/merging/merge.py": "", "runtime/run.py": "from common.lake import merge\n"}
     for file, text in files.items():
         path = tmp_path / "common" / file
         path.parent.mkdir(parents=True)
         path.write_text(text)
     house = modules(tmp_path / "common", tmp_path)
-    assert upward(house) == ["common.runtime.run imports common.lake.merge, but lake is not before runtime"]
+    assert upward(house) == ["common.runtime.run imports common.lake.merging.merge, but lake is not before runtime"]
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:

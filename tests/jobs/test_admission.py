@@ -8,8 +8,8 @@ import pytest
 from deltalake import DeltaTable
 
 from common.errors import ContractViolationError, SourceMissingError
-from common.lake import delta_log
-from common.lake.files import write_json
+from common.lake.log import delta_log
+from common.lake.storage.files import write_json
 from common.orchestration import run_log, staleness
 from common.published.lineage import explain
 from jobs.clean import CLEAN

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from common.errors import ContractViolationError, SourceMissingError
-from common.lake.files import read_json
+from common.lake.storage.files import read_json
 from common.orchestration.job import ChainStep
 from jobs.backfill import CHAIN
 from jobs.datasets.transactions.sample import COLUMNS, generate

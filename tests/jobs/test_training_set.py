@@ -15,7 +15,8 @@ from pyspark.sql import SparkSession
 
 from common.contracts.expectations import Drift
 from common.errors import ContractDeclarationError, ContractViolationError, UsageError
-from common.lake import delta_log, pins, training_manifests
+from common.lake import pins, training_manifests
+from common.lake.log import delta_log
 from common.quality import drift, profiles
 from common.training import store
 from common.training.build import build_training_set

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from common.lake import data_files
+from common.lake.log import data_files
 
 MONDAY, TUESDAY = date(2026, 1, 5), date(2026, 1, 6)
 

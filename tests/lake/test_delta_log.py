@@ -9,8 +9,8 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from pyarrow.fs import SubTreeFileSystem
 
-from common.lake import delta_log
-from common.lake.delta_log import TableLog
+from common.lake.log import delta_log
+from common.lake.log.delta_log import TableLog
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -67,4 +67,4 @@ def test_rows_are_read_by_arrow_alone(table: Path) -> None:
     elsewhere = {
         str(path.relative_to(ROOT)) for path in (ROOT / "common").rglob("*.py") if "to_pyarrow_" in path.read_text()
     }
-    assert elsewhere == {"common/lake/delta_log.py"}
+    assert elsewhere == {"common/lake/log/delta_log.py"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from common.lake.files import list_files, list_folders
+from common.lake.storage.files import list_files, list_folders
 
 
 @pytest.mark.parametrize("look", [lambda folder: list_files(folder, recursive=True), list_folders])

@@ -10,7 +10,8 @@ from pyspark.sql import SparkSession
 
 from common.contracts import layout
 from common.errors import UnsupportedTableError
-from common.lake import data_files, delta_log, small_tables, snapshot, spark_tables
+from common.lake import small_tables, snapshot, spark_tables
+from common.lake.log import data_files, delta_log
 from common.training import store
 from tests.support.play_lake import PlayLake
 

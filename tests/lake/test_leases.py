@@ -12,10 +12,10 @@ from threading import Barrier
 import pytest
 
 from common.errors import LockedError, StorageUnreachableError
-from common.lake import leases
-from common.lake.buckets import Bucket
-from common.lake.leases import lease
-from common.lake.locks import hold, hold_here
+from common.lake.storage import leases
+from common.lake.storage.buckets import Bucket
+from common.lake.storage.leases import lease
+from common.lake.storage.locks import hold, hold_here
 from tests.support.s3_server import S3Server, lake_server
 
 LAKE = "s3a://lake/here"

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from common.errors import LockedError
-from common.lake.locks import hold_here
+from common.lake.storage.locks import hold_here
 from tests.conftest import ROOT
 
 COUNTING = """
 import sys
 from pathlib import Path
-from common.lake.locks import hold_here
+from common.lake.storage.locks import hold_here
 
 lake, count = sys.argv[1], Path(sys.argv[1], "count")
 for _ in range(150):
@@ -40,7 +40,7 @@ def test_a_lock_goes_with_its_holder(tmp_path: Path) -> None:
 
 HOLDING = """
 import os, sys
-from common.lake.locks import hold_here
+from common.lake.storage.locks import hold_here
 
 with hold_here(sys.argv[1], "a", 1):
     print(flush=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from common.lake import delta_log, log_files
-from common.lake.delta_log import TableLog
-from common.lake.log_files import CommitFiles
+from common.lake.log import delta_log, log_files
+from common.lake.log.delta_log import TableLog
+from common.lake.log.log_files import CommitFiles
 from common.runtime.object_store import NOWHERE
 from tests.support.s3_server import S3Server, lake_server
 

@@ -23,11 +23,14 @@ from pyspark.sql import SparkSession
 from common.clean.as_of import rows_known
 from common.contracts import layout
 from common.errors import LakeNotWritableError, LockedError
-from common.lake import arrow_merge, data_files, delta_log, merge, retry, spark_tables
-from common.lake.commit_metadata import arrow_commit
-from common.lake.difference import SliceDifference, difference, fingerprint
-from common.lake.locks import hold
-from common.lake.merge import DesiredSlice
+from common.lake import spark_tables
+from common.lake.log import data_files, delta_log
+from common.lake.log.commit_metadata import arrow_commit
+from common.lake.merging import arrow_merge, merge
+from common.lake.merging.difference import SliceDifference, difference, fingerprint
+from common.lake.merging.merge import DesiredSlice
+from common.lake.storage import retry
+from common.lake.storage.locks import hold
 from common.maintenance import compaction
 from common.orchestration.job import describe
 from common.runtime import plan_size

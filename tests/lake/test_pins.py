@@ -13,7 +13,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from common.errors import ContractViolationError, PipelineError, SourceMissingError, UsageError
 from common.lake import content_hash, pins
-from common.lake.files import read_json, write_json
+from common.lake.storage.files import read_json, write_json
 from tests.support.published_tables import pack, publish, rows_of, vacuum
 
 FIRST = """

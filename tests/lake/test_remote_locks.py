@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import LakeNotWritableError, LockedError
-from common.lake import locks
+from common.lake.storage import locks
 
 LAKE = "s3://bucket/lake"
 

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from common.lake import delta_log, history, row_erasure
-from common.lake.row_erasure import HoldingFile
+from common.lake.erasing import history, row_erasure
+from common.lake.erasing.row_erasure import HoldingFile
+from common.lake.log import delta_log
 from tests.support.play_lake import PlayLake
 
 GONE = "anna"

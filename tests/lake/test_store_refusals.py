@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UsageError
-from common.lake.files import list_files, write_json
+from common.lake.storage.files import list_files, write_json
 from common.reader import cli
 from tests.support.s3_server import S3Server, lake_server
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import PipelineError, SourceMissingError
-from common.lake.files import write_json
+from common.lake.storage.files import write_json
 from common.lake.training_manifests import manifest, manifests, place
 from tests.support.s3_server import lake_server
 

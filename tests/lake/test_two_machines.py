@@ -6,8 +6,8 @@ from common.clean import settlement
 from common.clean.settlement import SettledDay
 from common.clean.typed_day import TypedDay
 from common.contracts import layout
-from common.lake.commit_metadata import spark_commit
-from common.lake.decisions import DecidedMeanwhileError, decide
+from common.lake.log.commit_metadata import spark_commit
+from common.lake.log.decisions import DecidedMeanwhileError, decide
 from common.lake.spark_tables import create, empty_rows
 from tests.support.play_lake import PlayLake
 from tests.support.tables_as_text import assert_rows

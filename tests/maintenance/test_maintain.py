@@ -13,9 +13,10 @@ from deltalake import DeltaTable, write_deltalake
 
 from common.contracts import datasets, layout
 from common.errors import ContractViolationError
-from common.lake import delta_log, pins
-from common.lake.delta_log import TableLog
-from common.lake.files import write_json
+from common.lake import pins
+from common.lake.log import delta_log
+from common.lake.log.delta_log import TableLog
+from common.lake.storage.files import write_json
 from common.orchestration import run_log
 from common.orchestration.changes import changes_day
 from common.orchestration.run_log import RunRecord

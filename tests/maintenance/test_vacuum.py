@@ -8,7 +8,8 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from common.contracts import layout
-from common.lake import content_hash, data_files, pins
+from common.lake import content_hash, pins
+from common.lake.log import data_files
 from common.maintenance import compaction, vacuum
 from common.maintenance.compaction import CrowdedPartition
 from common.runtime.run import Run

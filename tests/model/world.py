@@ -14,7 +14,8 @@ from typing import Any
 
 from common.contracts.contract import Column
 from common.errors import ContractViolationError, SourceMissingError
-from common.lake import delta_log, pins
+from common.lake import pins
+from common.lake.log import delta_log
 from common.maintenance import vacuum
 from common.orchestration import staleness
 from common.orchestration.job import Job

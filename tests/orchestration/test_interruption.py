@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from common.lake.files import read_json
+from common.lake.storage.files import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
 DAYS = "2026-01-05..2026-01-07"
@@ -19,7 +19,7 @@ SECOND = "2026-01-06"
 JOBS = f"""
 import os, sys, threading
 from pathlib import Path
-from common.lake.locks import committing
+from common.lake.storage.locks import committing
 from common.orchestration.cli import run_chain_job, run_job
 from common.orchestration.job import ChainStep, Job
 from common.runtime.run import Outcome

@@ -10,7 +10,7 @@ import pytest
 
 from common.contracts import datasets
 from common.errors import UsageError
-from common.lake.delta_log import Commit
+from common.lake.log.delta_log import Commit
 from common.planning.code_changes import UNKNOWN, folder_at, why_changed
 from common.runtime import code_version
 from tests.support.datasets import datasets_in, spoil

@@ -17,7 +17,8 @@ import pytest
 
 from common.days import parse_days
 from common.errors import LockedError, UsageError
-from common.lake import linked_copy, locks
+from common.lake import linked_copy
+from common.lake.storage import locks
 from common.orchestration import cli
 from common.orchestration.chain import check_declarations, run_chain
 from common.planning import trial

@@ -7,8 +7,8 @@ import pytest
 
 from common.contracts.expectations import Drift, Volume
 from common.errors import ContractDeclarationError
-from common.lake import delta_log
-from common.lake.delta_log import Commit
+from common.lake.log import delta_log
+from common.lake.log.delta_log import Commit
 from common.quality import checks, volume
 from common.quality.result import CheckResult
 from common.quality.volume import usual

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from common.lake.files import write_json
+from common.lake.storage.files import write_json
 from common.orchestration.cli import run_chain_job
 from common.orchestration.job import ChainStep, Job
 from common.reports import status

@@ -12,8 +12,8 @@ from threading import Thread
 import pytest
 
 from common.errors import StorageUnreachableError, UsageError
-from common.lake import reach
-from common.lake.files import list_files
+from common.lake.storage import reach
+from common.lake.storage.files import list_files
 from tests.runtime.test_bad_settings import COMMANDS
 
 LOOKING = [name for name in COMMANDS if name not in ("docs", "contracts")]

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from common.lake import commit_metadata, files, spark_tables
+from common.lake import spark_tables
+from common.lake.log import commit_metadata
+from common.lake.storage import files
 from common.online.sql import SqlStore
 from common.training import build
 
@@ -17,10 +19,10 @@ from common.training import build
 Reached = Callable[[int, str], None]
 # The modules that move files beside the tables to their place, or delete them.
 BESIDE_TABLES = (
-    "common.lake.files",
-    "common.lake.history",
+    "common.lake.storage.files",
+    "common.lake.erasing.history",
     "common.lake.pins",
-    "common.lake.row_erasure",
+    "common.lake.erasing.row_erasure",
     "common.maintenance.maintain",
 )
 

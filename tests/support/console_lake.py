@@ -16,7 +16,7 @@ from deltalake import write_deltalake
 from common.contracts import layout, suite
 from common.contracts.layout import STAGES, Table
 from common.days import HOUR, as_stored, start_of
-from common.lake.files import write_json
+from common.lake.storage.files import write_json
 from common.orchestration import run_log, stages
 from common.quality.profiles import QUANTILES, SCHEMA
 from tests.support.long_lake import LongLake

@@ -16,7 +16,7 @@ from common.contracts import datasets, layout
 from common.contracts.layout import STAGES, Table
 from common.days import HOUR, end_of
 from common.features import definition
-from common.lake.delta_log import NO_TABLE
+from common.lake.log.delta_log import NO_TABLE
 from common.orchestration import stages, verdicts
 from common.runtime.code_version import day_fingerprint
 from common.runtime.run import Run

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 from deltalake import DeltaTable
 
-from common.lake import delta_log
+from common.lake.log import delta_log
 from common.published import catalog
 from tests.support.folders import Folders
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from common.lake import log_files, reach
+from common.lake.log import log_files
+from common.lake.storage import reach
 from conf.jar_files import CACHE
 from tests.support.ports import free_port
 

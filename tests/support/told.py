@@ -15,8 +15,8 @@ from deltalake import write_deltalake
 
 from common.contracts import datasets
 from common.contracts.layout import Table
-from common.lake import delta_log
-from common.lake.commit_metadata import arrow_commit
+from common.lake.log import delta_log
+from common.lake.log.commit_metadata import arrow_commit
 from common.orchestration.job import Job, Line, run_day
 from common.runtime.run import Outcome, Run
 from common.runtime.settings import Telemetry, load_settings

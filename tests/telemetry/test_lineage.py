@@ -16,7 +16,7 @@ from referencing import Registry, Resource
 from common.contracts import datasets, layout
 from common.contracts.column_origins import ORIGINS
 from common.errors import ContractViolationError
-from common.lake.files import write_json
+from common.lake.storage.files import write_json
 from common.orchestration import interruption, run_log
 from common.orchestration.job import run_day
 from common.runtime.code_version import code_revision

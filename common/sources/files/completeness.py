@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from common.lake.files import read_json
+from common.lake.storage.files import read_json
 from common.sources.files.landing_files import landed_states
 
 MANIFEST = ".json"

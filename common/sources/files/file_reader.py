@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from common.contracts.contract import Contract
 from common.contracts.declared_source import Files
 from common.contracts.sensitive import shown_names
-from common.lake.files import locate
+from common.lake.storage.files import locate
 from common.sources.arrow_batches import plain_batch, record_batch, refused_batch, unit_batch
 from common.sources.files.csv_records import WholeRecords, check_header, csv_batches, csv_header
 from common.sources.files.json_records import json_batches, require_json_lines

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.lake.files import is_local, list_files, local_path, locate
+from common.lake.storage.files import is_local, list_files, local_path, locate
 from common.sources.json_values import is_text
 
 FORMATS = {

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from common.errors import UsageError
-from common.lake.files import is_local, local_path
+from common.lake.storage.files import is_local, local_path
 from common.sources.http.paging import Page
 from common.sources.source import Period
 

@@ -157,7 +157,7 @@ class OpenedTopic(OpenedWhenOver):
 
     def _neighbours(self) -> tuple[KeptRanges | None, KeptRanges | None]:
         """What is kept of the nearest periods before and after that are whole. A stream has just read the one before."""
-        from common.lake.delta_log import TableLog
+        from common.lake.log.delta_log import TableLog
 
         ds, near = self.period.ds, day_range(self.period.ds, NEAR, NEAR)
         kept: dict[date, KeptRanges | None] = {}

@@ -7,8 +7,9 @@ from typing import Any
 import pyarrow as pa
 
 from common.errors import exit_on_error
-from common.lake import delta_log, training_manifests
-from common.lake.commit_metadata import unsigned_commit
+from common.lake import training_manifests
+from common.lake.log import delta_log
+from common.lake.log.commit_metadata import unsigned_commit
 from common.lake.slices import Replacement, replace_slice
 from common.runtime.command_line import CommandLine
 from common.runtime.settings import load_settings

@@ -11,7 +11,7 @@ import pyarrow as pa
 from common.console import page
 from common.days import day_range
 from common.errors import UsageError, exit_on_error
-from common.lake.files import write_text
+from common.lake.storage.files import write_text
 from common.names import whole_number
 from common.printable import printable
 from common.published.catalog import Lake

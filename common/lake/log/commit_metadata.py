@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from deltalake import CommitProperties, DeltaTable
 
-from common.lake import delta_log
+from common.lake.log import delta_log
 from common.runtime.code_version import code_revision, lock_revision
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from common.lake import delta_log
-from common.lake.commit_metadata import spark_commit
-from common.lake.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference, to_do
+from common.lake.log import delta_log
+from common.lake.log.commit_metadata import spark_commit
+from common.lake.merging.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference, to_do
 from common.lake.spark_tables import BROADCAST_ROWS
 from common.lake.sql_conditions import in_slice, path_table
 

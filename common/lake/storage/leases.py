@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from common.errors import LockedError
-from common.lake.buckets import Bucket
+from common.lake.storage.buckets import Bucket
 
 FOLDER = "leases"
 # After this long without a renewal, the holder counts as dead. Clocks of two machines may differ by some of it.

@@ -11,13 +11,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from common.contracts.layout import Table
-from common.lake import arrow_merge, data_files, delta_log, spark_merge
-from common.lake.commit_metadata import arrow_commit, commit_without_rows
-from common.lake.decisions import Decision, decide
-from common.lake.difference import ACTION, ALL, SliceDifference, difference, fetched, measured, to_insert
-from common.lake.locks import committing
+from common.lake.log import data_files, delta_log
+from common.lake.log.commit_metadata import arrow_commit, commit_without_rows
+from common.lake.log.decisions import Decision, decide
+from common.lake.merging import arrow_merge, spark_merge
+from common.lake.merging.difference import ACTION, ALL, SliceDifference, difference, fetched, measured, to_insert
 from common.lake.spark_tables import create, read_partitions, retry_on_conflict, values_as_text
 from common.lake.sql_conditions import Slice
+from common.lake.storage.locks import committing
 from common.runtime import plan_size
 from common.runtime.run import Change
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TextIO
 
 from common.errors import LakeNotWritableError, LockedError
-from common.lake.files import is_local, local_path
-from common.lake.leases import lease
+from common.lake.storage.files import is_local, local_path
+from common.lake.storage.leases import lease
 from common.runtime.object_store import is_object_store
 
 POLL_SECONDS = 0.05

@@ -20,10 +20,11 @@ from deltalake.transaction import AddAction, RemoveAction
 from pyarrow import types
 
 from common.errors import PipelineError
-from common.lake import data_files, delta_log, history
-from common.lake.commit_metadata import arrow_commit
-from common.lake.files import list_files, locate
-from common.lake.history import ReplacedFile, forget_checksum, write_parquet_aside
+from common.lake.erasing import history
+from common.lake.erasing.history import ReplacedFile, forget_checksum, write_parquet_aside
+from common.lake.log import data_files, delta_log
+from common.lake.log.commit_metadata import arrow_commit
+from common.lake.storage.files import list_files, locate
 
 if TYPE_CHECKING:
     from common.runtime.run import Run

@@ -9,7 +9,7 @@ from heapq import merge
 from itertools import takewhile
 
 from common.days import from_text
-from common.lake.delta_log import NO_TABLE, Commit, TableLog
+from common.lake.log.delta_log import NO_TABLE, Commit, TableLog
 
 
 class CommitIndex:

@@ -17,9 +17,9 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 
 from common.contracts.layout import Table
 from common.errors import PipelineError
-from common.lake import delta_log
-from common.lake.commit_metadata import arrow_commit, commit_without_rows
-from common.lake.delta_log import Commit, TableLog
+from common.lake.log import delta_log
+from common.lake.log.commit_metadata import arrow_commit, commit_without_rows
+from common.lake.log.delta_log import Commit, TableLog
 
 if TYPE_CHECKING:
     from common.runtime.run import Run

@@ -11,10 +11,10 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.table import TableMerger
 
 from common.errors import LakeNotWritableError
-from common.lake.commit_metadata import arrow_commit
-from common.lake.data_files import DataFile
-from common.lake.decisions import DecidedMeanwhileError
-from common.lake.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference, to_do
+from common.lake.log.commit_metadata import arrow_commit
+from common.lake.log.data_files import DataFile
+from common.lake.log.decisions import DecidedMeanwhileError
+from common.lake.merging.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference, to_do
 from common.runtime import plan_size
 
 if TYPE_CHECKING:

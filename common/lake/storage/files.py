@@ -10,8 +10,8 @@ from typing import Any
 
 from pyarrow import fs
 
-from common.lake.buckets import read_object
-from common.lake.reach import require_reachable
+from common.lake.storage.buckets import read_object
+from common.lake.storage.reach import require_reachable
 from common.runtime.object_store import SCHEME, arrow_file_system, canonical, is_object_store
 
 LOOKS = 6

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.lake import delta_log, log_files
+from common.lake.log import delta_log, log_files
 
 # Tables of one run, and a version or two of each.
 CACHED_VERSIONS = 32

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from common.errors import StorageUnreachableError
-from common.lake.reach import require_reachable
+from common.lake.storage.reach import require_reachable
 from common.runtime.object_store import canonical, obstore_of
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import PipelineError
-from common.lake.files import is_local, list_files, local_path, read_json, read_text, write_json, write_text
-from common.lake.locks import keeping
+from common.lake.storage.files import is_local, list_files, local_path, read_json, read_text, write_json, write_text
+from common.lake.storage.locks import keeping
 from common.runtime.private_files import close_to_others
 
 FOLDER = "erased"

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from pyarrow import fs
 
-from common.lake.buckets import Bucket
-from common.lake.files import list_files, locate, read_json
+from common.lake.storage.buckets import Bucket
+from common.lake.storage.files import list_files, locate, read_json
 from common.runtime.object_store import is_object_store
 
 VERSION = re.compile(r"(\d{20})\.(json$|checkpoint\.)")

@@ -19,8 +19,8 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from common.lake.delta_log import USER_METADATA
-from common.lake.files import is_local, list_files, locate, read_text, write_text
+from common.lake.log.delta_log import USER_METADATA
+from common.lake.storage.files import is_local, list_files, locate, read_text, write_text
 
 Action = dict[str, Any]
 Actions = list[Action]

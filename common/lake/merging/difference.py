@@ -14,9 +14,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StringType
 
 from common.contracts.layout import Table
-from common.lake import data_files, spark_tables
-from common.lake.data_files import DataFile
-from common.lake.decisions import Decision
+from common.lake import spark_tables
+from common.lake.log import data_files
+from common.lake.log.data_files import DataFile
+from common.lake.log.decisions import Decision
 from common.lake.sql_conditions import column, in_slice, literal
 from common.runtime import plan_size
 from common.runtime.run import Change

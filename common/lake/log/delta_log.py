@@ -16,8 +16,8 @@ from pyarrow import fs
 
 from common.days import day_of, from_text
 from common.errors import UnsupportedTableError
-from common.lake.files import locate, read_bytes
-from common.lake.log_files import CommitFiles, newest_version, stamp
+from common.lake.log.log_files import CommitFiles, newest_version, stamp
+from common.lake.storage.files import locate, read_bytes
 from common.runtime.object_store import delta_options
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from common.lake.delta_log import books_of
-from common.lake.files import read_bytes
+from common.lake.log.delta_log import books_of
+from common.lake.storage.files import read_bytes
 
 
 @dataclass(frozen=True)
