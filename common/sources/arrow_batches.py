@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.sources.files.text_records import ParsedBlock, count_lines
+from common.sources.parsed_block import ParsedBlock, count_lines
 from common.sources.source import SourceUnit
 
 

@@ -22,7 +22,8 @@ from common.sources.files import text_records
 from common.sources.files.csv_records import MOST_NAMES, WholeRecords, check_header, csv_batches, csv_header
 from common.sources.files.json_records import json_batches, require_json_lines
 from common.sources.files.parquet_batches import parquet_batches
-from common.sources.files.text_records import ParsedBlock, RefusedFileError, TextFile, split_header
+from common.sources.files.text_records import RefusedFileError, TextFile, split_header
+from common.sources.parsed_block import ParsedBlock
 from common.sources.unknown_names import MOST_COUNTED, MOST_SHOWN
 
 LONGEST = 300_000

@@ -11,14 +11,8 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from common.names import repeated
-from common.sources.files.text_records import (
-    CountedLines,
-    Lines,
-    ParsedBlock,
-    RefusedFileError,
-    Shown,
-    is_blank,
-)
+from common.sources.files.text_records import CountedLines, Lines, RefusedFileError, Shown
+from common.sources.parsed_block import ParsedBlock, is_blank
 
 MOST_NAMES = 5_000
 # The longest record is declared in the contract; Python's own limit of 131,072 characters a field must not cut in.

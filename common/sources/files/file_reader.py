@@ -23,14 +23,8 @@ from common.sources.files.json_records import json_batches, require_json_lines
 from common.sources.files.landing_files import LandedFile
 from common.sources.files.parquet_batches import can_be, parquet_batches
 from common.sources.files.parquet_files import ROWS_A_BATCH, open_parquet, read_batches, require_bounded
-from common.sources.files.text_records import (
-    CountedLines,
-    ParsedBlock,
-    RefusedFileError,
-    TextFile,
-    count_lines,
-    split_header,
-)
+from common.sources.files.text_records import CountedLines, RefusedFileError, TextFile, split_header
+from common.sources.parsed_block import ParsedBlock, count_lines
 from common.sources.source import SourceUnit
 from common.sources.unknown_names import UnknownNames
 

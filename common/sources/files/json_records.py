@@ -8,8 +8,9 @@ from functools import lru_cache
 from typing import Any
 
 from common.contracts.column import Column
-from common.sources.files.text_records import Lines, ParsedBlock, RefusedFileError, Shown, decimal_marks, is_blank
+from common.sources.files.text_records import Lines, RefusedFileError, Shown, decimal_marks
 from common.sources.json_values import JsonNumber, is_text, plain_text
+from common.sources.parsed_block import ParsedBlock, is_blank
 from common.sources.unknown_names import UnknownNames
 
 # A line that ends like this leaves a value open, and an object on the next line may be inside it.

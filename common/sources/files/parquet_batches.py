@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from common.contracts.column import Column
 from common.sources.arrow_batches import record_batch, refused_batch
 from common.sources.files.parquet_files import is_text, text_sizes, value_type
-from common.sources.files.text_records import ParsedBlock, decimal_marks
+from common.sources.files.text_records import decimal_marks
+from common.sources.parsed_block import ParsedBlock
 
 EXACT_BELOW = 2**53  # a float holds every smaller whole number
 

@@ -6,11 +6,11 @@ Plain Python, so that it can be tested without Spark and runs as it is inside Sp
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
 from common.contracts.column import Column
+from common.sources.parsed_block import count_lines, is_blank
 
 CHUNK = 4 << 20
 # A line beyond this, and beyond the declared longest record, refuses its file, so that memory stays bounded.
@@ -22,33 +22,6 @@ Shown = Callable[[list[str]], list[str]]
 
 class RefusedFileError(Exception):
     """The whole file is refused."""
-
-
-@dataclass
-class ParsedBlock:
-    """Records of one file: fields by position in `wanted`, and the refused ones with their text.
-
-    Most lines are `plain`, without quotes. They stay whole and are split in one call later; `places` holds the position of
-    each wanted column in them.
-    """
-
-    rows: list[Sequence[str | None]] = field(default_factory=list)
-    plain: list[str] = field(default_factory=list)
-    places: Sequence[int | None] = ()
-    delimiter: str = ","
-    refused: list[tuple[str, str]] = field(default_factory=list)  # (problem, text)
-    lines: int = 0  # physical lines that are neither blank nor header
-    extra: set[str] = field(default_factory=set)
-
-    @property
-    def records(self) -> int:
-        return len(self.rows) + len(self.plain)
-
-    def refuse(self, problem: str, text: str) -> None:
-        self.refused.append((problem, text))
-
-    def refuse_width(self, found: int, expected: int, text: str) -> None:
-        self.refuse("too_few_fields" if found < expected else "too_many_fields", text)
 
 
 class TextFile:
@@ -98,10 +71,6 @@ def decimal_marks(columns: Sequence[Column]) -> dict[str, str]:
     return {column.name: column.decimal for column in columns if column.decimal != "."}
 
 
-def is_blank(line: str) -> bool:
-    return line in ("", "\r")
-
-
 def split_header(blocks: Lines) -> tuple[str | None, Lines]:
     """The first line that is not blank, and the lines after it."""
     for block in blocks:
@@ -128,7 +97,3 @@ class CountedLines:
 
     def take(self, block: list[str]) -> None:
         self.count += count_lines([block])
-
-
-def count_lines(blocks: Iterable[list[str]]) -> int:
-    return sum(sum(not is_blank(line) for line in block) for block in blocks)

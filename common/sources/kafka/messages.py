@@ -16,7 +16,7 @@ import pyarrow as pa
 from common.contracts.contract import Contract
 from common.sources.arrow_batches import record_batch, refused_batch
 from common.sources.files.json_records import JsonObjects
-from common.sources.files.text_records import ParsedBlock
+from common.sources.parsed_block import ParsedBlock
 
 PARTITION, VALUE, KEY = "partition", "value", "key"
 

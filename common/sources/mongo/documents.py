@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from common.contracts.contract import Contract
 from common.sources.arrow_batches import record_batch, refused_batch
-from common.sources.files.text_records import ParsedBlock, decimal_marks
+from common.sources.files.text_records import decimal_marks
 from common.sources.json_values import RepeatedNames, is_text, repeats
+from common.sources.parsed_block import ParsedBlock
 from common.sources.unknown_names import UnknownNames
 
 ROWS_A_BATCH = 10_000
