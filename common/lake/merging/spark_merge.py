@@ -13,6 +13,7 @@ from common.lake.log.commit_metadata import spark_commit
 from common.lake.merging.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference, to_do
 from common.lake.spark_tables import BROADCAST_ROWS
 from common.lake.sql_conditions import in_slice, path_table
+from common.runtime import session_kind
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
@@ -56,5 +57,5 @@ def _merge(run: Run, diff: SliceDifference, rows: DataFrame) -> None:
 
 def _in_files(rows: DataFrame, count: int) -> DataFrame:
     """One task per file to write: one file, unless there are rows enough for all cores. Coalesces without a shuffle."""
-    cores = rows.sparkSession.sparkContext.defaultParallelism
+    cores = session_kind.parallelism(rows.sparkSession)
     return rows.coalesce(max(-(-count // ROWS_A_FILE), min(cores, count // ROWS_A_TASK), 1))
