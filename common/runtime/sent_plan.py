@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-# Leaves that hold no data: as a message, and as the lines of an analysed plan begin.
-NO_DATA = "range"
+# Messages that hold no data, or are SQL; and how the lines of an analysed plan begin that hold none.
+NO_DATA = ("range", "sql")
 NO_DATA_LINES = ("OneRowRelation", "Range ")
 # Words without which SQL reads no table.
 READS = re.compile(r"\b(select|from|table)\b", re.IGNORECASE)
+LENGTH = "spark.sql.maxPlanStringLength"
 ANALYSED = re.compile(r"== Analyzed Logical Plan ==\n(.*?)\n\n?== Optimized Logical Plan ==", re.DOTALL)
 
 
@@ -36,7 +37,7 @@ def _message(rows: Any) -> Any:
 def _leaves(message: Any, known: int) -> Iterator[Any]:
     """The relations that read data, wherever they stand: a subquery is part of an expression."""
     relation = message.DESCRIPTOR.name == "Relation"
-    if relation and (message.common.plan_id == known or message.WhichOneof("rel_type") == NO_DATA):
+    if relation and (message.common.plan_id == known or message.WhichOneof("rel_type") in NO_DATA):
         return
     inner = [part for part in _below(message) if part.DESCRIPTOR.name == "Relation"]
     if relation and not inner:
@@ -46,7 +47,9 @@ def _leaves(message: Any, known: int) -> Iterator[Any]:
 
 
 def _sql(message: Any) -> list[str]:
-    return [part.expression for part in _below(message, through=True) if part.DESCRIPTOR.name == "ExpressionString"]
+    parts = [*_below(message, through=True)]
+    texts = {"ExpressionString": "expression", "SQL": "query"}
+    return [getattr(part, texts[part.DESCRIPTOR.name]) for part in parts if part.DESCRIPTOR.name in texts]
 
 
 def _below(message: Any, through: bool = False) -> Iterator[Any]:
@@ -70,10 +73,12 @@ def _in_words(relation: Any) -> str:
 
 def _analysed_leaves(rows: Any) -> Iterator[str]:
     """As text, without the ids of columns, which each analysis gives anew."""
-    found = ANALYSED.search(
-        rows.sparkSession.client.explain_string(rows._plan.to_proto(rows.sparkSession.client), "extended")
-    )
-    lines = found[1].splitlines() if found else []
+    client, conf = rows.sparkSession.client, rows.sparkSession.conf
+    before = conf.get(LENGTH)
+    conf.set(LENGTH, "1000000")
+    found = ANALYSED.search(client.explain_string(rows._plan.to_proto(client), "extended"))
+    conf.set(LENGTH, before)
+    lines = found[1].splitlines()[1:] if found else []  # after the schema
     for line, following in pairwise([*lines, ""]):
         node = line.lstrip(" :+-")
         deeper = len(following) - len(following.lstrip(" :+-")) > len(line) - len(node)
