@@ -48,6 +48,11 @@ class DeclaredSource:
         return self.can_be_followed
 
     @property
+    def needs_java(self) -> bool:
+        """Whether it is read through the JVM of the run, which a Spark Connect server does not give."""
+        return False
+
+    @property
     def awaited(self) -> str:
         """What a period must bring, in words."""
         return "a period that is over, with at least one record"
