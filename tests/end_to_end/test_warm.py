@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from common.orchestration.chain import run_chain
+from common.runtime import plan_size
 from jobs.backfill import CHAIN
 from tests.support.play_lake import PlayLake
 from tests.support.processes import listening, words
@@ -31,9 +32,13 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmSpark]:
 
 @pytest.fixture
 def lake(tmp_path: Path) -> PlayLake:
+    return landed(tmp_path, rows=60)
+
+
+def landed(folder: Path, rows: int) -> PlayLake:
     """A sample day with late rows and refused ones. Needs no Spark session."""
-    lake = PlayLake(tmp_path)
-    sample = ["--start", DAY, "--days", "1", "--rows", "60", "--out", lake.landing]
+    lake = PlayLake(folder)
+    sample = ["--start", DAY, "--days", "1", "--rows", str(rows), "--out", lake.landing]
     subprocess.run([PYTHON, "-m", "jobs.datasets.transactions.sample", *sample], cwd=ROOT, check=True, timeout=60)
     return lake
 
@@ -58,6 +63,16 @@ def test_a_warm_spark_writes_the_same_tables(warm: WarmSpark, lake: PlayLake, sp
     assert (code, line["outcome"], lake.state()) == (0, "nothing", before), said
     code, line, said = warm.submit("backfill", *DATASET, "--full-refresh", *places(lake))
     assert (code, lake.content()) == (0, cold.content()), said
+
+
+def test_workers_read_a_large_day(warm: WarmSpark, tmp_path: Path) -> None:
+    """A small one is read by the job itself."""
+    lake = landed(tmp_path, rows=20_000)
+    code, line, said = warm.submit("ingest", *DATASET, *places(lake))
+    assert code == 0, said
+    size = sum(file.stat().st_size for file in lake.landing.rglob("*") if file.is_file())
+    assert size > plan_size.FEW_BYTES
+    assert line["counts"]["landed"] >= 20_000
 
 
 def test_a_wrong_token_touches_nothing_and_says_what_to_do(warm: WarmSpark, lake: PlayLake) -> None:
