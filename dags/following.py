@@ -42,5 +42,5 @@ def stream(name: str, how: Daily) -> None:
 
 
 for _name, _how in schedule().datasets.items():
-    if datasets.load(_name).contract.source.can_be_followed:
+    if datasets.load(_name).contract.source.comes_as_stream:
         stream(_name, _how)

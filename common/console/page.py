@@ -27,8 +27,9 @@ from common.console import (
     training_pages,
 )
 from common.console.grid import Facts
-from common.contracts import datasets, odcs
+from common.contracts import datasets
 from common.contracts.contract import Contract
+from common.contracts.documents import odcs
 from common.contracts.sensitive import sensitive_names
 from common.errors import UsageError, exit_on_error
 from common.lake import pins

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft201909Validator
 from open_data_contract_standard.model import DataQuality, OpenDataContractStandard, SchemaProperty
 
-from common.contracts import datasets, layout, odcs
+from common.contracts import datasets, layout
 from common.contracts.contract import Column, Contract
+from common.contracts.documents import odcs
 from common.contracts.expectations import Freshness, Rule, Severity
 from common.contracts.suite import rules_of
 from common.errors import ContractDeclarationError

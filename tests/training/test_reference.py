@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from common.contracts import aggregates, contract, expectations
+from common.contracts.checking.expectation_names import EXPECTATIONS
 from common.contracts.contract import Column, Contract, Feature, Features
-from common.contracts.expectation_names import EXPECTATIONS
-from common.contracts.field_notes import AGGREGATE_ARGUMENTS, AGGREGATES
-from common.contracts.field_notes import NOTES as CONTRACT_NOTES
-from common.contracts.reference import CLASSES, arguments, section
+from common.contracts.documents.field_notes import AGGREGATE_ARGUMENTS, AGGREGATES
+from common.contracts.documents.field_notes import NOTES as CONTRACT_NOTES
+from common.contracts.documents.reference import CLASSES, arguments, section
 from common.contracts.wording import rule_faults
 from common.errors import ContractDeclarationError
 from common.training import steps, training_set

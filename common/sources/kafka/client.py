@@ -27,6 +27,7 @@ LOGIN_MODULES = {
     "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
     "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
 }
+ENCRYPTION = "SslAuthentication"
 LOGIN = ("Authentication", "IllegalSaslState", "UnsupportedSaslMechanism")
 ABSENT = ("UnknownTopicOrPartition", "InvalidTopic")
 SETTINGS = ("Config", "KafkaException")
@@ -181,6 +182,11 @@ class KafkaTopic:
 def explained(address: KafkaAddress, topic: str, name: str, message: str) -> PipelineError:
     """The error of a client, by the name of its class, with what to do about it."""
     said = " ".join(message.split())
+    if name.startswith(ENCRYPTION):
+        return UsageError(
+            f"{address.place} and this client don't trust each other: {said}. Set ssl.truststore.location in {address.variable} "
+            "to the file of the authority that signed the broker's certificate, and ssl.truststore.type=PEM if it is one."
+        )
     if any(sign in name for sign in LOGIN):
         if "expired" in said.lower():
             return SourceUnreachableError(

@@ -21,9 +21,9 @@ from open_data_contract_standard.model import (
 )
 
 from common.contracts import layout, sensitive
+from common.contracts.checking.field_types import base_type
 from common.contracts.contract import Column, Contract
 from common.contracts.expectations import Rule, Severity
-from common.contracts.field_types import base_type
 from common.contracts.layout import Table
 from common.contracts.suite import rules_of
 
