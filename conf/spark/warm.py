@@ -21,8 +21,11 @@ DEFAULTS = ROOT / "conf" / "spark" / "spark-defaults.conf"
 SERVER = ("--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal")
 # Of its workers: a Spark Connect server reads no setting for it.
 PYTHON = (("PYSPARK_PYTHON", str(ROOT / ".venv" / "bin" / "python")),)
-# It runs for days: the optimising compiler pays off.
-JAVA_OPTIONS = ("-XX:TieredStopAtLevel=4", f"-Dlog4j2.configurationFile=file:{ROOT}/conf/spark/log4j2.properties")
+# It runs for days: the optimising compiler pays off, if it compiles only what runs often.
+JAVA_OPTIONS = (
+    *("-XX:TieredStopAtLevel=4", "-XX:Tier4InvocationThreshold=20000", "-XX:Tier4MinInvocationThreshold=5000"),
+    *("-XX:Tier4CompileThreshold=40000", f"-Dlog4j2.configurationFile=file:{ROOT}/conf/spark/log4j2.properties"),
+)
 OF_THE_SERVER = {
     "spark.connect.grpc.binding.address": HERE,
     # What a killed job has begun goes on for no longer.

@@ -134,7 +134,7 @@ def test_a_server_that_dies_is_named_and_a_new_one_goes_on(lake: PlayLake, tmp_p
         out, said = driver.communicate(timeout=120)
         assert driver.returncode == 1, said
         assert "the Spark Connect server stopped answering" in out
-        assert "start it with `make warm`" in out
+        assert "Start it with `make warm`" in out
         server.run("up")
         code, _, said = server.submit("backfill", *DATASET, *places(lake))
         assert code == 0, said
