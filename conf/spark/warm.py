@@ -28,9 +28,10 @@ JAVA_OPTIONS = (
 )
 OF_THE_SERVER = {
     "spark.connect.grpc.binding.address": HERE,
-    # What a killed job has begun goes on for no longer.
+    # A killed job is noticed when its stream is to be renewed: what it has begun ends half a minute later at most.
     "spark.connect.execute.manager.detachedTimeout": "10s",
     "spark.connect.execute.manager.maintenanceInterval": "5s",
+    "spark.connect.execute.reattachable.senderMaxStreamDuration": "10s",
     # Errors without a page of Java.
     "spark.sql.connect.serverStacktrace.enabled": "false",
     # Each session has workers of its own, with the code of its day; as a daemon, they would outlive it.
