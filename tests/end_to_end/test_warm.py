@@ -18,10 +18,6 @@ from tests.support.warm_spark import PYTHON, ROOT, WarmSpark, warm_spark
 
 DAY = "2026-01-05"
 DATASET = ("--dataset", "transactions", "--ds", DAY)
-STEPS = (
-    ("ingest",), ("validate", "--table", "raw"), ("clean",), ("validate", "--table", "processed"), ("features",),
-    ("validate", "--table", "features"), ("publish",), ("compact",),
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +44,10 @@ def places(lake: PlayLake) -> list[str]:
 
 
 def test_a_warm_spark_writes_the_same_tables(warm: WarmSpark, lake: PlayLake, spark: object, tmp_path: Path) -> None:
-    """Step by step where Java can't be found; then once more, which changes nothing."""
-    for job, *options in STEPS:
-        code, line, said = warm.submit(job, *DATASET, *options, *places(lake))
-        assert (code, line["outcome"] in ("done", "nothing")) == (0, True), said
+    """Where Java can't be found; then once more, which changes nothing."""
+    for job in ("ingest", "backfill"):
+        code, line, said = warm.submit(job, *DATASET, *places(lake))
+        assert (code, line["outcome"]) == (0, "done"), said
     cold = PlayLake(tmp_path / "cold")
     cold.root.mkdir()
     (cold.root / "landing").symlink_to(lake.landing)
@@ -61,8 +57,6 @@ def test_a_warm_spark_writes_the_same_tables(warm: WarmSpark, lake: PlayLake, sp
     before = lake.state()
     code, line, said = warm.submit("backfill", *DATASET, *places(lake))
     assert (code, line["outcome"], lake.state()) == (0, "nothing", before), said
-    code, line, said = warm.submit("backfill", *DATASET, "--full-refresh", *places(lake))
-    assert (code, lake.content()) == (0, cold.content()), said
 
 
 def test_workers_read_a_large_day(warm: WarmSpark, tmp_path: Path) -> None:
