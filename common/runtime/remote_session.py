@@ -129,12 +129,12 @@ def _explained(message: str) -> PipelineError | None:
         )
     if any(sign in message for sign in _GONE):
         return _gone(
-            "the Spark Connect server stopped answering, or was started anew. What was committed before is safe"
+            "the Spark Connect server stopped answering, or was started anew; what was committed before is safe"
         )
     return None
 
 
 def _gone(what: str) -> ClusterUnavailableError:
     return ClusterUnavailableError(
-        f"{what}: start it with `make warm`, or unset {REMOTE} to run with a Spark of its own; then run the same command again"
+        f"{what}. Start it with `make warm`, or unset {REMOTE} to run with a Spark of its own; then run the same command again"
     )

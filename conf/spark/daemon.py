@@ -26,7 +26,7 @@ class Daemon:
     folder: Path
     main: str
     arguments: tuple[str, ...]
-    java: tuple[tuple[str, str], ...] = ()  # environment variables that set its memory and its options
+    variables: tuple[tuple[str, str], ...] = ()  # of its environment
 
     @property
     def log(self) -> Path:
@@ -51,7 +51,7 @@ class Daemon:
         command += ["--properties-file", str(properties(self.folder)), *self.arguments]
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                command, env=environment(self.folder) | dict(self.java), cwd=self.folder, stdin=subprocess.DEVNULL,
+                command, env=environment(self.folder) | dict(self.variables), cwd=self.folder, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self.pid_file.write_text(str(process.pid))

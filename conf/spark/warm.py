@@ -19,18 +19,23 @@ START_SECONDS = 60
 CONF = "conf/local.yml"
 DEFAULTS = ROOT / "conf" / "spark" / "spark-defaults.conf"
 SERVER = ("--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal")
-# It runs for days: the optimising compiler pays off.
-JAVA_OPTIONS = ("-XX:TieredStopAtLevel=4", f"-Dlog4j2.configurationFile=file:{ROOT}/conf/spark/log4j2.properties")
+# Of its workers: a Spark Connect server reads no setting for it.
+PYTHON = (("PYSPARK_PYTHON", str(ROOT / ".venv" / "bin" / "python")),)
+# It runs for days: the optimising compiler pays off, if it compiles only what runs often.
+JAVA_OPTIONS = (
+    *("-XX:TieredStopAtLevel=4", "-XX:Tier4InvocationThreshold=20000", "-XX:Tier4MinInvocationThreshold=5000"),
+    *("-XX:Tier4CompileThreshold=40000", f"-Dlog4j2.configurationFile=file:{ROOT}/conf/spark/log4j2.properties"),
+)
 OF_THE_SERVER = {
     "spark.connect.grpc.binding.address": HERE,
-    # What a killed job has begun goes on for no longer.
+    # A killed job is noticed when its stream is to be renewed: what it has begun ends half a minute later at most.
     "spark.connect.execute.manager.detachedTimeout": "10s",
     "spark.connect.execute.manager.maintenanceInterval": "5s",
+    "spark.connect.execute.reattachable.senderMaxStreamDuration": "10s",
     # Errors without a page of Java.
     "spark.sql.connect.serverStacktrace.enabled": "false",
     # Each session has workers of its own, with the code of its day; as a daemon, they would outlive it.
     "spark.python.use.daemon": "false",
-    "spark.pyspark.python": str(ROOT / ".venv" / "bin" / "python"),
 }
 
 
@@ -42,7 +47,7 @@ def main(action: str) -> None:
     if action == "down" and not folder.exists():
         return
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    server = Daemon("connect", folder, "org.apache.spark.deploy.SparkSubmit", SERVER)
+    server = Daemon("connect", folder, "org.apache.spark.deploy.SparkSubmit", SERVER, PYTHON)
     with alone(folder):
         if action == "up":
             up(settings, settings.warm, server)

@@ -69,7 +69,7 @@ def test_without_a_server_the_job_says_what_to_do(tmp_path: Path) -> None:
     )  # fmt: skip
     (line,) = map(json.loads, printed.splitlines())
     assert (code, line["error"]) == (1, "ClusterUnavailableError"), said
-    assert line["message"].startswith(f"no Spark Connect server answers at localhost:{port}: start it with `make warm`")
+    assert line["message"].startswith(f"no Spark Connect server answers at localhost:{port}. Start it with `make warm`")
     assert len(said.splitlines()) == 1
 
 
