@@ -43,6 +43,16 @@ class DeclaredSource:
         return False
 
     @property
+    def comes_as_stream(self) -> bool:
+        """Whether Airflow follows it, too."""
+        return self.can_be_followed
+
+    @property
+    def needs_java(self) -> bool:
+        """Whether it is read through the JVM of the run, which a Spark Connect server does not give."""
+        return False
+
+    @property
     def awaited(self) -> str:
         """What a period must bring, in words."""
         return "a period that is over, with at least one record"
@@ -85,6 +95,14 @@ class Files(DeclaredSource):
     @property
     def says_when_complete(self) -> bool:
         return self.complete is not None
+
+    @property
+    def can_be_followed(self) -> bool:
+        return True
+
+    @property
+    def comes_as_stream(self) -> bool:
+        return False
 
     @property
     def awaited(self) -> str:

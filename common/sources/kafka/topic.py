@@ -76,6 +76,10 @@ class Kafka(DeclaredSource):
         named = (self.key_as, self.sent_as, self.offset_as, self.deleted_as, *self.headers)
         return [name for name in named if name]
 
+    @property
+    def needs_java(self) -> bool:
+        return True
+
     def misfit(self, contract: Contract) -> str:
         if contract.key == LINE:
             return 'messages are not lines; declare a column, say "place", Kafka(offset_as="place") and key=("place",)'
