@@ -153,7 +153,7 @@ def expected(feed: list[tuple[str, dict]], placed: list[tuple[str, tuple]], ds: 
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE changes (arrived DATE, user_id INT, lsn INT, segment TEXT)")
         connection.executemany("INSERT INTO changes VALUES (?, ?, ?, ?)", changes)
-        connection.execute("CREATE TABLE orders (arrived DATE, order_id INT, user_id INT, at DATE)")
+        connection.execute("CREATE TABLE orders (arrived DATE, order_id INT, user_id INT, placed DATE)")
         connection.executemany("INSERT INTO orders VALUES (?, ?, ?, ?)", [(day, *each) for day, each in placed])
         found = connection.execute(
             """
@@ -162,11 +162,11 @@ def expected(feed: list[tuple[str, dict]], placed: list[tuple[str, tuple]], ds: 
                 FROM (SELECT DISTINCT arrived AS day FROM changes) JOIN changes ON arrived <= day
                 GROUP BY ALL
             ), seen AS (
-                SELECT orders.user_id, orders.at, known.segment
-                FROM orders ASOF LEFT JOIN known ON orders.user_id = known.user_id AND orders.at > known.day
-                WHERE orders.arrived <= ?::DATE AND orders.at > ?::DATE - 3 AND orders.at <= ?::DATE
+                SELECT orders.user_id, orders.placed, known.segment
+                FROM orders ASOF LEFT JOIN known ON orders.user_id = known.user_id AND orders.placed > known.day
+                WHERE orders.arrived <= ?::DATE AND orders.placed > ?::DATE - 3 AND orders.placed <= ?::DATE
             )
-            SELECT user_id, arg_max_null(segment, at) FROM seen GROUP BY user_id
+            SELECT user_id, arg_max_null(segment, placed) FROM seen GROUP BY user_id
             """,
             [ds, ds, ds],
         ).fetchall()
@@ -198,7 +198,7 @@ def test_a_whole_snapshot_is_looked_up_on_the_day_before(folders: Path, spark: o
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("customers@processed", "customer@processed", "there is no other dataset 'customer', did you mean 'customers'"),
+        ("customers@processed", "customer@processed", "there is no other dataset 'customer' .did you mean customers"),
         ("customers@processed", "transactions@processed", "transactions has events; expected a snapshot"),
         ('Lookup("segment"', 'Lookup("segments"', "customers has no such column; expected one of"),
         ('"user_id", type="long"', '"user_id", type="string"', "the entity is string, that of customers long"),
