@@ -36,7 +36,7 @@ def stream(name: str, how: Daily) -> None:
         tags={"stream", name},
     ):
         JobOperator(
-            task_id="stream", job="stream", dataset=name, ds=DAY, options=("--available-now",), conf=how.spark,
+            task_id="stream", job="stream", dataset=name, ds=DAY, options=("--available-now",), **how.submit,
             pool=pool(name, "raw"), outlets=[published(name)], doc_md=docs.of_job("stream"),
         )  # fmt: skip
 

@@ -15,8 +15,12 @@ def parser_of(job: str) -> ArgumentParser:
 
 
 def deliver() -> ArgumentParser:
-    arguments = parser("deliver", example="--to NAME")
+    predictions = "not a day but the predictions of this name, which a model left in predictions/"
+    arguments = parser("deliver", example="--to NAME", usual_day=NOW, instead=("--predictions", predictions))
     arguments.add_argument("--to", required=True, metavar="NAME", help="a target under deliveries in conf/<env>.yml")
+    arguments.add_argument(
+        "--training-set-version", type=whole_number, help="with --predictions: for which version (default: the newest)"
+    )
     return arguments
 
 

@@ -59,6 +59,7 @@ NOTES: Notes = {
         "offset_as": ("The column that gets a message's place, such as 0:17, which no other message of the topic has.", 'offset_as="place"'),
         "deleted_as": ("The column that says whether a message has no value, which otherwise goes to quarantine; needs key_as.", 'deleted_as="deleted"'),
         "headers": ("The headers that become columns of their names.", 'headers=("trace_id",)'),
+        "changes": ("The messages are changes of rows: see Debezium.", "changes=Debezium()"),
         "compacted": ("The topic loses messages whose key comes again; a period is then read once.", "compacted=True"),
         "longest_record": ("In characters; a longer value is quarantined.", "longest_record=1_000_000"),
     },

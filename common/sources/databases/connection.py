@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.errors import PipelineError, SourceUnreachableError, UsageError
 from common.runtime.jvm import Answer, ask_java, java_properties
+from common.runtime.session_kind import java
 from common.sources.databases.dialects import Address, DatabaseColumn
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class JdbcConnection:
 
     def __init__(self, spark: SparkSession, address: Address) -> None:
         self.address = address
-        jvm: Any = spark._jvm
+        jvm = java(spark)
         properties = java_properties(jvm, address.properties)
         driver = jvm
         for part in address.engine.driver.split("."):

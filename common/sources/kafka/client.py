@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from common.errors import PipelineError, SourceUnreachableError, UsageError
 from common.runtime.jvm import Answer, ask_java, java_properties
+from common.runtime.session_kind import java
 from common.sources.credentials import from_environment
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class KafkaTopic:
 
     def __init__(self, spark: SparkSession, address: KafkaAddress, topic: str) -> None:
         self.address, self.topic = address, topic
-        jvm: Any = spark._jvm
+        jvm = java(spark)
         self._jvm, self._kafka = jvm, jvm.org.apache.kafka
         properties = java_properties(jvm, address.properties)
         self._admin = self._asked(lambda: self._kafka.clients.admin.Admin.create(properties))
