@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -227,6 +228,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=1)
     asked = arguments.parse_args()
     count = (asked.records or USUAL[asked.source]) // PAGE * PAGE
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     spark = open_session(load_settings("local"), "sources")
     measured(asked.source, spark, 10 * PAGE, 1)
     seconds = measured(asked.source, spark, count, asked.rounds)

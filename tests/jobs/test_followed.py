@@ -82,6 +82,7 @@ def bought(lake: PlayLake, ds: str) -> list[int]:
     return sorted(lake.published.at().pandas(ds=ds)["purchases_7d"].tolist())
 
 
+@pytest.mark.slow
 def test_new_files_of_a_day_end_in_the_tables_of_one_batch(lake: PlayLake) -> None:
     lake, other = (each.with_contract(refused_share=1.0) for each in (lake, PlayLake(lake.root / "other")))
     files = [

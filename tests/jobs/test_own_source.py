@@ -128,7 +128,10 @@ def test_of_two_ingests_at_once_one_asks(lake: PlayLake, till: Till) -> None:
     ours, other = lake.with_contract(source=till), list[str]()
 
     def second() -> None:
-        with ThreadPoolExecutor(1) as thread, pytest.raises(LockedError, match="transactions/ingest/2026-01-05"):
+        with (
+            ThreadPoolExecutor(1) as thread,
+            pytest.raises(LockedError, match=r"transactions.ingest.2026-01-05 is held"),
+        ):
             thread.submit(ours.ingest, DAY).result()
         other.append("refused")
 
