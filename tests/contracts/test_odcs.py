@@ -32,6 +32,11 @@ def standard() -> Draft201909Validator:
     return Draft201909Validator(json.loads(published.read_text("utf-8")))
 
 
+def test_the_text_is_what_the_standards_package_writes() -> None:
+    for contract in (SNAPSHOT, EVENTS):
+        assert odcs.as_yaml(contract) == odcs.document(contract).to_yaml()
+
+
 def read_again(contract: Contract) -> OpenDataContractStandard:
     return OpenDataContractStandard.from_string(odcs.document(contract).to_yaml())
 
