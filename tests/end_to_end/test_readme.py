@@ -28,8 +28,10 @@ READMES = [
 BLOCKS = [block for path in READMES for block in re.findall(r"^```(\w*)\n(.*?)^```$", path.read_text(), re.S | re.M)]
 TYPED = "\n".join(text for kind, text in BLOCKS if not kind)
 COMMANDS = [command.strip() for command in re.findall(r"^(?:make|\.venv/bin/)[^#\n]*", TYPED, re.M)]
-# Other tests run these: the demo, Airflow, the containers and the cluster have their own.
-ELSEWHERE = re.compile(r"make (demo|mentions|test|airflow|backfill|up|down|cluster|cluster-down)\b|.* --env cluster\b")
+# Other tests run these: the demo, Airflow, the containers, the cluster and a warm Spark have their own.
+ELSEWHERE = re.compile(
+    r"make (demo|mentions|test|airflow|backfill|up|down|cluster|cluster-down|warm|warm-down)\b|.* --env cluster\b"
+)
 # These have something to do each time.
 ALWAYS_LOOKS = re.compile(r".*/(erase|leakcheck|reproduce)\.py")
 
