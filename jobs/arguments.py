@@ -15,8 +15,12 @@ def parser_of(job: str) -> ArgumentParser:
 
 
 def deliver() -> ArgumentParser:
-    arguments = parser("deliver", example="--to NAME")
+    predictions = "not a day but the predictions of this name, which a model left in predictions/"
+    arguments = parser("deliver", example="--to NAME", usual_day=NOW, instead=("--predictions", predictions))
     arguments.add_argument("--to", required=True, metavar="NAME", help="a target under deliveries in conf/<env>.yml")
+    arguments.add_argument(
+        "--training-set-version", type=whole_number, help="with --predictions: for which version (default: the newest)"
+    )
     return arguments
 
 
@@ -62,7 +66,7 @@ def stream() -> ArgumentParser:
     arguments = parser("stream", example="--available-now", usual_day=NOW)
     arguments.add_argument("--available-now", action="store_true", help="end once all records that are there are taken")
     arguments.add_argument("--every", type=float, default=60, metavar="SECONDS", help="between two micro-batches (60)")
-    arguments.add_argument("--most-records", type=int, default=100_000, help="of one micro-batch (100000)")
+    arguments.add_argument("--most-records", type=int, default=100_000, help="of a topic in one micro-batch (100000)")
     arguments.add_argument("--online", action="store_true", help="load what is published into the online store, too")
     return arguments
 

@@ -1,4 +1,4 @@
-"""published -> a warehouse or a folder: makes the target's slice equal to the published day."""
+"""published or predictions -> a warehouse or a folder: makes the target's slice equal to the day, or to the predictions."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from common.contracts.aggregates import ColumnAggregate, FeatureRatio, Flag, Mean, Sum
 from common.contracts.calendar import Closed, check_closed, is_closed
+from common.contracts.changes import add_change_columns
 from common.contracts.checking.field_types import require_types
 from common.contracts.column import Column
 from common.contracts.declared_source import DeclaredSource, Files, source_fault
@@ -75,6 +76,7 @@ class Contract:
             require(False, f"{subject}: {fault}")
             object.__setattr__(self, "source", Files())
         self._count_in_periods(subject)
+        add_change_columns(self, subject)
         if self.key == LINE and LINE_COLUMN not in self.derived:
             object.__setattr__(self, "derived", (*self.derived, LINE_COLUMN))
         names = [column.name for column in (*self.columns, *self.derived)]

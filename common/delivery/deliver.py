@@ -1,19 +1,19 @@
-"""Deliver a published day to a target that conf declares: a warehouse, or a folder of files."""
+"""Deliver a slice to a target that conf declares: a warehouse, or a folder of files."""
 
 from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from common.delivery.folder import DayFolder
-from common.errors import SourceMissingError, UsageError
+from common.delivery.folder import SliceFolder
+from common.delivery.predictions import predictions
+from common.delivery.slices import DeliveredSlice, feature_day
+from common.errors import UsageError
 from common.names import did_you_mean
-from common.published.catalog import FeatureTable, Lake
-from common.published.view import View
+from common.published.catalog import Lake
 from common.runtime.run import Outcome, Run
 from common.runtime.settings import Delivery
-from common.runtime.submit_command import spark_submit
 from common.sources.databases import dialects
 
 if TYPE_CHECKING:
@@ -21,29 +21,30 @@ if TYPE_CHECKING:
 
 
 def deliver(run: Run) -> Outcome:
-    """Make the target's slice equal to the published day; nothing if its ledger says that it is."""
+    """Make the target's slice equal to ours; nothing if its ledger or manifest says that it is."""
     target = _target(run)
-    table = Lake(run.settings.lake).features(f"{run.contract.name}@v{run.contract.features.version}")
-    view = table.at()
-    facts = publication_of(run, table, view)
+    chosen = predictions(run) if run.options.get("predictions") else _day(run)
     if target.kind == "postgresql":
-        return _to_warehouse(run, target, table, view, facts)
-    place = DayFolder(Path(target.path) / table.plain_name / f"ds={run.ds}", target.keep_formulas)
-    told = {name: facts[name] for name in ("source", "ds", "table_id", "version", "hash")}
-    if not run.full_refresh and place.holds(told):
-        return Outcome("nothing", {"rows": facts["rows"]})
-    return Outcome("done", place.replace(view, str(run.ds), f".{target.kind}", facts))
+        return _to_warehouse(run, target, chosen)
+    place = SliceFolder(Path(target.path) / chosen.folder, target.keep_formulas)
+    if not run.full_refresh and place.holds(chosen.told):
+        return Outcome("nothing", {"rows": chosen.facts["rows"]})
+    return Outcome("done", place.replace(chosen, f".{target.kind}"))
 
 
-def _to_warehouse(run: Run, target: Delivery, table: FeatureTable, view: View, facts: dict[str, Any]) -> Outcome:
+def _day(run: Run) -> DeliveredSlice:
+    table = Lake(run.settings.lake).features(f"{run.contract.name}@v{run.contract.features.version}")
+    return feature_day(run, table, table.at())
+
+
+def _to_warehouse(run: Run, target: Delivery, chosen: DeliveredSlice) -> Outcome:
+    facts = chosen.facts
     with closing(open_warehouse(run.options["to"], target)) as warehouse:
-        schema = view.stored.schema
-        warehouse.check(table.plain_name, schema, view.entity)
-        held = warehouse.delivered(facts["source"], run.ds)
+        warehouse.check(chosen)
+        held = warehouse.delivered(chosen)
         if not run.full_refresh and held == (facts["table_id"], facts["version"], facts["hash"]):
             return Outcome("nothing", {"rows": facts["rows"]})
-        batches = view.stored.batches(str(run.ds))
-        return Outcome("done", warehouse.replace(table.plain_name, schema, view.entity, batches, tuple(facts.values())))
+        return Outcome("done", warehouse.replace(chosen))
 
 
 def open_warehouse(name: str, target: Delivery) -> PostgresWarehouse:
@@ -55,26 +56,6 @@ def open_warehouse(name: str, target: Delivery) -> PostgresWarehouse:
             f"{address.variable} is no postgresql:// address, and only PostgreSQL is delivered to; correct it"
         )
     return PostgresWarehouse(address, target.schema_name, target.seconds)
-
-
-def publication_of(run: Run, table: FeatureTable, view: View) -> dict[str, Any]:
-    """A row of the ledger: which publication of the day this is, by version and by hash."""
-    ds = str(run.ds)
-    for publication in view.publications:
-        if ds in publication.days:
-            day = publication.days[ds]
-            return {
-                "source": table.name,
-                "ds": ds,
-                "table_id": view.stored.table_id,
-                "version": publication.version,
-                "hash": day["hash"],
-                "rows": day["rows"],
-                "run_id": run.run_id,
-            }
-    raise SourceMissingError(
-        f"{table.path} has no publication of {ds}; run: {spark_submit('publish', run.contract.name, ds)}"
-    )
 
 
 def _target(run: Run) -> Delivery:

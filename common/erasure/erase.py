@@ -23,7 +23,6 @@ from common.lake.log import delta_log
 from common.lake.storage.files import locate, read_text, write_text
 from common.lake.storage.locks import committing, hold, keeping, require_idle
 from common.published.catalog import FOLDER as PUBLISHED
-from common.published.catalog import FeatureTable
 from common.runtime.run import Run
 
 BEYOND_REACH = (
@@ -43,7 +42,7 @@ class Found:
     texts: list[str] = field(default_factory=list)
     exports: list[str] = field(default_factory=list)
     views: list[str] = field(default_factory=list)
-    delivered: list[tuple[FeatureTable, Path]] = field(default_factory=list)
+    delivered: list[Path] = field(default_factory=list)
     warehouse_rows: int = 0
 
     @property
@@ -149,8 +148,8 @@ class Erasure:
         for path in [*self.places.texts()]:
             self._scrub(path)
         self.outside.erase_online()
-        for table, folder in self.outside.delivered():
-            self.outside.deliver_again(table, folder)
+        for folder in self.outside.delivered():
+            self.outside.deliver_again(folder)
         self.outside.in_warehouses(remove=True)
         return {"pins": pinned, "training_sets": sets}
 

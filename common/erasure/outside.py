@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from common.days import from_text
-from common.delivery.deliver import open_warehouse, publication_of
-from common.delivery.folder import MANIFEST, DayFolder
+from common.delivery.deliver import open_warehouse
+from common.delivery.folder import MANIFEST, SliceFolder
+from common.delivery.predictions import FOLDER as PREDICTIONS
+from common.delivery.predictions import VERSION, predictions
+from common.delivery.slices import DeliveredSlice, feature_day
 from common.erasure.person import Person
+from common.erasure.places import Places
 from common.lake.erasing.row_erasure import read_parquet
 from common.online.connect import open_store
 from common.online.sql import SqliteStore
@@ -53,19 +57,24 @@ class Outside:
         with closing(store):
             yield store
 
-    def delivered(self) -> list[tuple[FeatureTable, Path]]:
-        """The delivered days with the entity's row."""
-        return [(table, folder) for table, folder in self._folders() if self._holds(folder)]
+    def delivered(self) -> list[Path]:
+        """The folders of delivered days and predictions with the entity's row."""
+        return [folder for folder in self._folders() if self._holds(folder)]
 
-    def deliver_again(self, table: FeatureTable, folder: Path) -> None:
-        """The same version of the day, whose rows are now without it."""
+    def deliver_again(self, folder: Path) -> None:
+        """The same version, whose rows are now without it."""
         told = json.loads((folder / MANIFEST).read_text())
+        SliceFolder(folder).replace(self._slice(told), Path(told["file"]).suffix)
+
+    def _slice(self, told: dict[str, Any]) -> DeliveredSlice:
+        name = told["source"].removeprefix(f"{PREDICTIONS}/")
+        if name != told["source"]:
+            return predictions(replace(self.run, options={PREDICTIONS: name, VERSION: told[VERSION]}))
+        table = Lake(self.run.settings.lake).features(name)
         newest = table.at()
         same = told.get("table_id") == newest.stored.table_id
         view = table.at(version=told["version"]) if same else newest
-        run = replace(self.run, ds=from_text(told["ds"]))
-        facts = publication_of(run, table, view)
-        DayFolder(folder).replace(view, told["ds"], Path(told["file"]).suffix, facts)
+        return feature_day(replace(self.run, ds=from_text(told["ds"])), table, view)
 
     def in_warehouses(self, remove: bool = False) -> int:
         """How many rows the databases hold that days are delivered to; with `remove`, how many were removed."""
@@ -74,23 +83,29 @@ class Outside:
             if target.kind == "postgresql":
                 with closing(open_warehouse(name, target)) as warehouse:
                     key, value = self.person.column.name, self.person.value
-                    names = [table.plain_name for table in self.feature_tables()]
-                    rows += sum(warehouse.of_entity(name, key, value, remove) for name in names)
+                    rows += sum(warehouse.of_entity(name, key, value, remove) for name in self._delivered_tables())
         return rows
 
     def left(self) -> list[dict[str, str]]:
         """Where its rows still are, for the proof."""
-        folders = [str(folder) for _, folder in self.delivered()]
+        folders = [str(folder) for folder in self.delivered()]
         places = [*(f"online {view}" for view in self.online()), *folders]
         places += ["a warehouse"] if self.in_warehouses() else []
         return [{"file": place, "holds": "rows"} for place in places]
 
-    def _folders(self) -> Iterator[tuple[FeatureTable, Path]]:
+    def _delivered_tables(self) -> list[str]:
+        """The names that feature tables and predictions have at the targets."""
+        places = Places(self.run.settings.lake, self.run.contract.name)
+        return [
+            *(table.plain_name for table in self.feature_tables()),
+            *(path.replace("/", "_") for path in places.predictions()),
+        ]
+
+    def _folders(self) -> Iterator[Path]:
         targets = [target for target in self.run.settings.deliveries.values() if target.path]
-        for table in self.feature_tables():
+        for table in self._delivered_tables():
             for target in targets:
-                for folder in sorted((Path(target.path) / table.plain_name).glob("ds=*")):
-                    yield table, folder
+                yield from sorted((Path(target.path) / table).glob("*=*"))
 
     def _holds(self, folder: Path) -> bool:
         return any(self._file_holds(file) for file in folder.glob("rows.*"))

@@ -12,6 +12,7 @@ from common.lake.log import delta_log
 from common.lake.storage.files import list_files, list_folders, locate, read_json
 from common.lake.training_manifests import FOLDER as TRAINING
 
+PREDICTIONS = "predictions"
 VERSION = re.compile(r"v\d+")
 ASIDE = re.compile(r"\.parquet\.[0-9a-f]{32}\.tmp$")
 MANIFEST = "manifest.json"
@@ -32,7 +33,12 @@ class Places:
         homes = [f"{top}/{self.dataset}" for top in list_folders(self.lake) if top not in (TRAINING, ERASED)]
         found = [path for home in homes for path in (home, *self._within(home)) if delta_log.exists(self._uri(path))]
         splits = [f"{home}/{split}" for home in self.training_sets() for split in list_folders(self._uri(home))]
-        return [*found, *(path for path in splits if delta_log.exists(self._uri(path)))]
+        return [*found, *(path for path in (*splits, *self.predictions()) if delta_log.exists(self._uri(path)))]
+
+    def predictions(self) -> list[str]:
+        """Of models that learnt from our training sets, whose names they have."""
+        names = {path.split("/")[1] for path in self.training_sets()}
+        return [f"{PREDICTIONS}/{name}" for name in list_folders(f"{self.lake}/{PREDICTIONS}") if name in names]
 
     def training_sets(self) -> list[str]:
         """The versions that were built from this dataset, or whose build was interrupted."""

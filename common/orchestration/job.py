@@ -42,7 +42,7 @@ class Job:
     def key(self, run: Run) -> str:
         """Return the job name under which the run log keeps the run."""
         table = run.options.get("table") or run.options.get("to")
-        return f"{self.name}-{table}" if table else self.name
+        return "-".join(filter(None, [self.name, table, run.options.get("predictions")]))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from common.runtime.locations import resolve
 
 # In place of a period: the one that it is now.
 NOW = "now"
+NOW_IS_USUAL = " (default: the one that it is now)"
 
 
 @dataclass(frozen=True)
@@ -58,19 +59,31 @@ def _place(name: str, typed: str | None) -> str | None:
 
 
 def parser(
-    job: str, day: str = "--ds", example: str = "", usual_day: str | None = None, **dataset: Any
+    job: str,
+    day: str = "--ds",
+    example: str = "",
+    usual_day: str | None = None,
+    instead: tuple[str, str] | None = None,
+    **dataset: Any,
 ) -> argparse.ArgumentParser:
-    """Its description is the docstring of the program that runs; `example` is an option to show in the examples."""
+    """Its description is the docstring of the program that runs; `example` is an option to show in the examples.
+
+    `instead` is an option, with its help, that may be given in place of the day.
+    """
     arguments = CommandLine(prog=f"jobs/{job}.py", description=sys.modules["__main__"].__doc__)
     words = f".venv/bin/spark-submit jobs/{job}.py --dataset {_some_dataset()} {example}".strip()
     arguments.with_help(f"{words} {day} 2026-01-05", f"{words} {day} 2026-01-05..2026-01-06")
     arguments.add_argument("--dataset", required=True, help="the dataset: a folder name in jobs/datasets", **dataset)
-    arguments.add_argument(
+    what = arguments.add_mutually_exclusive_group(required=True) if instead else arguments
+    if instead:
+        option, meaning = instead
+        what.add_argument(option, metavar="NAME", help=meaning)
+    what.add_argument(
         day,
         dest="ds",
         required=usual_day is None,
         default=usual_day,
-        help=f"the logical day: {FORM}; of an hourly one {FORMS[HOUR]}{' (default: the one that it is now)' * bool(usual_day)}",
+        help=f"the logical day: {FORM}; of an hourly one {FORMS[HOUR]}{'' if instead or not usual_day else NOW_IS_USUAL}",
     )
     arguments.add_argument("--lake", help="root folder or URL of the tables (default: $LAKE, then conf/<env>.yml)")
     arguments.add_argument("--landing", help="root folder of the source files (default: $LANDING, then conf/<env>.yml)")

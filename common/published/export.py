@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ class Exported:
     hash: str
     days: dict[str, str]
     # Days whose rows differ from the publication: another writer changed the table since.
-    changed: list[str]
+    changed: list[str] = field(default_factory=list)
 
 
 def export_rows(view: View, out: Path, chosen: Selection, guard: bool = True) -> Exported:
@@ -37,10 +37,16 @@ def export_rows(view: View, out: Path, chosen: Selection, guard: bool = True) ->
 
     With `guard`, no text in a CSV is a formula for a spreadsheet: one that looks like it gets a ' in front.
     """
+    schema = view.stored.schema.with_metadata({"table": view.table, "version": str(view.version)})
+    parts = ((str(day), rows) for day, rows in view.by_day(**chosen))
+    exported = write_parts(parts, out, schema, guard)
+    changed = [day for day, hash_ in exported.days.items() if view.published.get(day, {}).get("hash") != hash_]
+    return replace(exported, changed=changed)
+
+
+def write_parts(parts: Iterator[tuple[str, pa.Table]], out: Path, schema: pa.Schema, guard: bool = True) -> Exported:
     if out.suffix not in FORMATS:
         raise UsageError(f"--out {out} ends in {out.suffix!r}; expected one of {', '.join(FORMATS)}")
-    schema = view.stored.schema.with_metadata({"table": view.table, "version": str(view.version)})
-    parts = view.by_day(**chosen)
     first = next(parts)  # raise on missing days before creating a file
     rows, days = 0, {}
     with _aside(out) as path, _writer(path, out.suffix, schema) as writer:
@@ -49,9 +55,8 @@ def export_rows(view: View, out: Path, chosen: Selection, guard: bool = True) ->
             writer.write_table(without_formulas(typed) if guard and out.suffix == ".csv" else typed)
             content = ContentHash(schema)
             content.add(table)
-            rows, days[str(day)] = rows + table.num_rows, content.hexdigest()
-    changed = [day for day, hash_ in days.items() if view.published.get(day, {}).get("hash") != hash_]
-    return Exported(rows, hash_parts(days), days, changed)
+            rows, days[day] = rows + table.num_rows, content.hexdigest()
+    return Exported(rows, hash_parts(days), days)
 
 
 def without_formulas(table: pa.Table) -> pa.Table:

@@ -62,12 +62,23 @@ class OpenedRows(OpenedWhenOver):
 
     declared: RowSource
 
+    def so_far(self) -> Mapping[str, int] | None:
+        if self._is_followed:
+            return {} if datetime.now(UTC) >= self.period.start else None
+        return super().so_far()
+
+    @property
+    def _is_followed(self) -> bool:
+        """Whether a stream asks, which reads a period while it is open."""
+        return self.period.until is not None
+
     def fingerprint(self) -> str:
         with faults.blamed("fingerprint"):
             return self.declared.fingerprint(self.period)
 
     def holds(self) -> SourceListing:
-        require_over(self.period, self.declared.settle_minutes)
+        if not self._is_followed:
+            require_over(self.period, self.declared.settle_minutes)
         with faults.blamed("holds"):
             return self.declared.holds(self.period)
 

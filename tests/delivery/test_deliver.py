@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ import pytest
 from common.delivery.deliver import open_warehouse
 from common.delivery.type_mapping import column_types
 from common.errors import ContractViolationError, LockedError, PipelineError, SourceMissingError, UsageError
+from common.lake.content_hash import hash_rows
 from common.runtime.settings import Delivery
 from tests.support.deliveries import TABLE, deliver_day
 from tests.support.published_tables import SCHEMA, commit, publish, rows_of
-from tests.support.servers import database
 
 ONE = """
 ds         | user_id | spend | mean | favourite
@@ -34,22 +33,6 @@ ds         | user_id | spend | mean | favourite
 2026-01-01 |       3 | 30.00 | -1.5 | travel
 """
 DAY = "2026-01-01"
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with database("postgresql") as server:
-        yield server.address
-
-
-@pytest.fixture
-def sql(address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Connection[Any]]:
-    monkeypatch.setenv("WAREHOUSE_DATABASE", address)
-    monkeypatch.setenv("DELIVERIES", json.dumps({"warehouse": {"kind": "postgresql", "schema": "marts", "seconds": 5}}))
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS marts CASCADE")
-        connection.execute("CREATE SCHEMA marts")
-        yield connection
 
 
 def held(sql: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
@@ -104,6 +87,23 @@ def test_a_day_without_rows_empties_its_slice(tmp_path: Path, sql: psycopg.Conne
     publish(tmp_path, ONE.replace(DAY, "2026-01-02"), TABLE, empty="2026-01-03")
     assert deliver_day(tmp_path, "2026-01-03", "warehouse").counts["rows"] == 0
     assert held(sql) == as_text(ONE)
+
+
+def test_an_hour_is_one_slice_too(tmp_path: Path, sql: psycopg.Connection[Any]) -> None:
+    rows = rows_of(ONE)
+    for hour in ("2026-01-01T05", "2026-01-01T06"):
+        mine = rows.set_column(0, "ds", pa.array([hour] * 2))
+        facts = {hour: {"rows": 2, "hash": hash_rows(mine)}}
+        books = {"job": "publish", "ds": hour, "entity": "user_id", "days": facts}
+        commit(f"{tmp_path}/published/mentions/v1", mine, [hour], books)
+        for outcome in ("done", "nothing"):
+            assert deliver_day(tmp_path, hour, "warehouse", dataset="mentions").outcome == outcome
+    count = "SELECT ds, count(*) FROM marts.mentions_v1 GROUP BY ds ORDER BY ds"
+    assert sql.execute(count).fetchall() == [("2026-01-01T05", 2), ("2026-01-01T06", 2)]
+    assert sql.execute("SELECT ds FROM marts.delivered_hours ORDER BY ds").fetchall() == [
+        ("2026-01-01T05",),
+        ("2026-01-01T06",),
+    ]
 
 
 def test_null_and_empty_text_stay_apart(tmp_path: Path, sql: psycopg.Connection[Any]) -> None:

@@ -62,10 +62,20 @@ def test_no_file_holds_a_user_of_events_any_more(sales: PlayLake) -> None:
 
 def test_no_file_holds_a_customer_of_a_snapshot_any_more(base: PlayLake) -> None:
     before = folders(traces(base.root, CUSTOMER))
-    assert before >= {"raw", "processed", "features", "published", "training_sets", "online.db", "out", "csv"}
+    assert before >= {
+        "raw",
+        "processed",
+        "features",
+        "published",
+        "training_sets",
+        "predictions",
+        "online.db",
+        "out",
+        "csv",
+    }
     line = run_erase(base, CUSTOMER)
     assert traces(base.root, CUSTOMER) == []
-    assert (line["training_sets"], line["counts"]["delivered"]) == (["training_sets/churn_baseline/v1"], 4)
+    assert (line["training_sets"], line["counts"]["delivered"]) == (["training_sets/churn_baseline/v1"], 6)
 
 
 def test_other_entities_stay_in_every_version(sales: PlayLake) -> None:

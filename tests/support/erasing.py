@@ -13,10 +13,16 @@ from common.training.build import build_training_set
 from common.training.training_set import declared_training_set
 from jobs.erase import erase
 from jobs.publish import ONLINE
+from tests.support.deliveries import predict
 from tests.support.play_lake import PlayLake
 
 FIRST, SECOND = "2026-01-05", "2026-01-06"
 USER, CUSTOMER = "4210007", "c000007"
+PREDICTED = f"""
+customer_id | example_time         | churn | chance
+{CUSTOMER}     | 2026-01-05T00:00:00Z | true  | 0.75
+c000008     | 2026-01-05T00:00:00Z | false | 0.25
+"""
 
 
 def purchases(root: Path) -> PlayLake:
@@ -69,6 +75,7 @@ def customers(root: Path) -> PlayLake:
         lake.publish_customers(ds)
     days = [lake.plan("training_set", ds) for ds in (FIRST, SECOND)]
     build_training_set(days, declared_training_set(days[0].dataset, "churn_baseline"), None)
+    predict(lake.lake_folder, PREDICTED, 1)
     lake.run(ONLINE, SECOND)
     return lake
 
@@ -77,6 +84,7 @@ def deliver_all(lake: PlayLake) -> None:
     for target in ("files", "sheets"):
         for ds in (FIRST, SECOND):
             deliver(lake.plan("deliver", ds, to=target))
+        deliver(lake.plan("deliver", SECOND, to=target, predictions="churn_baseline"))
 
 
 def run_erase(lake: PlayLake, entity: str, apply: bool = True) -> dict[str, Any]:

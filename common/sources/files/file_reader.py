@@ -19,6 +19,7 @@ from common.contracts.declared_source import Files
 from common.contracts.sensitive import shown_names
 from common.lake.storage.files import locate
 from common.sources.arrow_batches import plain_batch, record_batch, refused_batch, unit_batch
+from common.sources.envelopes import Envelopes
 from common.sources.files.csv_records import WholeRecords, check_header, csv_batches, csv_header
 from common.sources.files.file_parts import WHOLE, FilePart, PartStream, Stretch, can_be_cut, look, parts_of, stretches
 from common.sources.files.json_records import json_batches, require_json_lines
@@ -87,6 +88,10 @@ class FileReader:
             return look(file, start, end, delimiter)
 
     def _read(self, file: LandedFile, reading: _Reading) -> Iterator[pa.RecordBatch]:
+        if self.declared.changes and file.format != "json":
+            raise RefusedFileError(
+                "it holds rows, and the contract expects changes; send JSON lines, or remove changes"
+            )
         if file.format == "parquet":
             yield from self._read_parquet(file.name, reading)
             return
@@ -127,8 +132,9 @@ class FileReader:
             require_json_lines(first, self._shown)
             blocks = chain([[first]], rest)
         lines, longest = CountedLines(), self.declared.longest_record
-        seen = lines.seen(blocks)
-        yield from json_batches(seen, self._columns, self.contract.own_names, longest, self.contract.columns)
+        seen, contract = lines.seen(blocks), self.contract
+        envelopes = Envelopes.of(contract)
+        yield from json_batches(seen, self._columns, contract.own_names, longest, contract.columns, envelopes)
         reading.found(lines.count)
 
     def _read_parquet(self, name: str, reading: _Reading) -> Iterator[pa.RecordBatch]:
