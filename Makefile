@@ -29,7 +29,7 @@ python=$$(command -v python3.11 || command -v python3) || \
 	"$$python" $(1)
 endef
 
-.PHONY: help demo mentions setup setup-s3 setup-kafka test test-all lint bench lock clean wipe status quarantine erase dataset check console docs setup-airflow airflow backfill cluster cluster-down up down logs
+.PHONY: help demo mentions setup setup-s3 setup-kafka test test-all lint bench lock clean wipe status quarantine erase dataset check console docs setup-airflow airflow backfill cluster cluster-down warm warm-down up down logs
 # Parts of the targets above.
 .PHONY: environment archive days
 
@@ -96,7 +96,7 @@ lock: setup ## resolve the dependencies anew
 	@for name in uv spark dev lexicon airflow airflow-dev; do .venv/bin/uv pip compile -q --upgrade --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header conf/requirements/$$name.in -o conf/requirements/$$name.txt || exit 1; done
 
-clean: cluster-down ## remove environments and caches; data stays
+clean: cluster-down warm-down ## remove environments and caches; data stays
 	@rm -rf .venv .venv-airflow .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
 	@find . -path ./data -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -108,7 +108,7 @@ wipe: ## remove all data made here, for good; asks first (or CONFIRM=yes)
 		[ "$$CONFIRM" = yes ] || { echo "Nothing was removed." >&2; exit 2; }; fi
 	@for name in data spark-warehouse; do [ ! -L $$name ] || { \
 		echo "$$name is a link to $$(realpath -m $$name): nothing was removed; remove what is there yourself, then the link" >&2; exit 2; }; done
-	@$(MAKE) -s cluster-down
+	@$(MAKE) -s cluster-down warm-down
 	@rm -rf data spark-warehouse
 	@for place in "$$LAKE" "$$LANDING"; do case "$$place" in data/*) ;; *) echo "What lies elsewhere stays: $$place" >&2 ;; esac; done
 
@@ -159,6 +159,12 @@ cluster: archive ## a Spark master and its workers on this machine, for --env cl
 
 cluster-down: ## stop that cluster
 	@[ ! -d data/cluster ] || [ ! -x $(PYTHON) ] || $(PYTHON) conf/spark/cluster.py down
+
+warm: archive ## a Spark that stays up: with SPARK_REMOTE as it says, jobs start no Java
+	@$(PYTHON) conf/spark/warm.py up
+
+warm-down: ## end that Spark
+	@[ ! -d data/warm ] || [ ! -x $(PYTHON) ] || $(PYTHON) conf/spark/warm.py down
 
 up: ## start Airflow, Spark and PostgreSQL in containers
 	@$(call with_python,conf/docker/first_start.py "$$COMPOSE")

@@ -29,7 +29,7 @@ def out_of_date(dataset: str, ds: str) -> list[str]:
 def daily(name: str, how: Daily) -> None:
     """wait, ingest, validate, clean, validate, features, validate, publish, compact; then rerun the days that became stale."""
     contract = datasets.load(name).contract
-    job = partial(JobOperator, dataset=name, conf=how.spark, missing=how.missing)
+    job = partial(JobOperator, dataset=name, **how.submit, missing=how.missing)
     validate = partial(job, task_id="validate", job="validate", doc_md=docs.of_job("validate"))
     with DAG(
         name,
@@ -70,7 +70,7 @@ def daily(name: str, how: Daily) -> None:
         with TaskGroup("upkeep", tooltip="Days that this one made out of date; fewer, larger files") as upkeep:
             job(task_id="compact", job="compact", pool=pool(name, "published"), doc_md=docs.of_job("compact"))
             JobOperator.partial(
-                task_id="again", job="backfill", dataset=name, conf=how.spark, missing=how.missing,
+                task_id="again", job="backfill", dataset=name, **how.submit, missing=how.missing,
                 pool=pool(name, "features"), outlets=[published(name)], doc_md=docs.of_job("backfill"),
             ).expand(ds=out_of_date(name, DAY))  # fmt: skip
         chain(raw, processed, features, visible, upkeep)

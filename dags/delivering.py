@@ -41,7 +41,7 @@ def delivery(name: str, target: str, how: Daily) -> None:
         tags={"delivery", name},
     ):
         JobOperator.partial(
-            task_id="deliver", job="deliver", dataset=name, options=("--to", target), conf=how.spark, missing="skip",
+            task_id="deliver", job="deliver", dataset=name, options=("--to", target), **how.submit, missing="skip",
             doc_md=docs.of_job("deliver"),
         ).expand(ds=days_published())  # fmt: skip
 

@@ -36,11 +36,11 @@ def stream(name: str, how: Daily) -> None:
         tags={"stream", name},
     ):
         JobOperator(
-            task_id="stream", job="stream", dataset=name, ds=DAY, options=("--available-now",), conf=how.spark,
+            task_id="stream", job="stream", dataset=name, ds=DAY, options=("--available-now",), **how.submit,
             pool=pool(name, "raw"), outlets=[published(name)], doc_md=docs.of_job("stream"),
         )  # fmt: skip
 
 
 for _name, _how in schedule().datasets.items():
-    if datasets.load(_name).contract.source.can_be_followed:
+    if datasets.load(_name).contract.source.comes_as_stream:
         stream(_name, _how)

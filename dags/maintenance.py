@@ -29,6 +29,6 @@ with DAG(
     tags={"maintenance"},
 ):
     JobOperator.partial(
-        task_id="maintain", job="maintain", ds=_DS, conf=_how.spark, max_active_tis_per_dagrun=1,
+        task_id="maintain", job="maintain", ds=_DS, **_how.submit, max_active_tis_per_dagrun=1,
         map_index_template="{{ task.dataset }}", doc_md=docs.of_job("maintain"),
     ).expand(dataset=list(schedule().datasets))  # fmt: skip

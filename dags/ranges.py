@@ -36,7 +36,7 @@ def whole_range(name: str, how: Daily) -> None:
         tags={"range", name},
     ):
         JobOperator(
-            task_id="backfill", job="backfill", dataset=name, ds="{{ params['from'] }}..{{ params['to'] }}", conf=how.spark,
+            task_id="backfill", job="backfill", dataset=name, ds="{{ params['from'] }}..{{ params['to'] }}", **how.submit,
             missing=how.missing, pool=pool(name, "features"), outlets=[published(name)], doc_md=docs.of_job("backfill"),
         )  # fmt: skip
 

@@ -45,6 +45,18 @@ class Timed(_Strict):
     )
     paused: bool = Field(description="Whether the DAG waits to be switched on when it is first seen")
     spark: dict[str, str | int | bool] = Field(description="Spark settings of the submits, such as memory and cores")
+    remote: str | None = Field(
+        default=None,
+        description="Address of a Spark Connect server for the jobs, such as sc://localhost:15002 of `make warm`; null: each "
+        "starts a Spark of its own",
+    )
+
+    @field_validator("remote", check_fields=False)
+    @classmethod
+    def _is_a_server(cls, text: str | None) -> str | None:
+        if text is not None and (not text.startswith("sc://") or "token=" in text):
+            raise ValueError("it is not an address such as sc://localhost:15002, without a token")
+        return text
 
     @field_validator("schedule", "hourly", "stream", check_fields=False)  # a dataset's has all
     @classmethod
@@ -58,6 +70,11 @@ class Timed(_Strict):
     @property
     def start_date(self) -> datetime:
         return datetime.combine(self.start, time(), UTC)
+
+    @property
+    def submit(self) -> dict[str, Any]:
+        """Arguments of a JobOperator: with what its job runs."""
+        return {"conf": self.spark, "remote": self.remote}
 
     @property
     def tasks(self) -> dict[str, Any]:

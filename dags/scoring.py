@@ -25,7 +25,7 @@ def scores(name: str, how: Daily) -> None:
         tags={"scores", name},
     ):
         JobOperator(
-            task_id="scores", job="scores", dataset=name, ds="now", conf=how.spark, doc_md=docs.of_job("scores")
+            task_id="scores", job="scores", dataset=name, ds="now", **how.submit, doc_md=docs.of_job("scores")
         )  # fmt: skip
 
 

@@ -42,10 +42,13 @@ class Submission(SparkSubmitHook):
 
     said: dict[str, Any] | None = None
     parent = ""  # the task, for the job's lineage events
+    remote: str | None = None
 
     def submit(self, application: str = "", **options: Any) -> str | None:
         """In a process group of its own, so that a kill reaches the driver's Python and its JVM."""
         environment = jobs_environment() | {PARENT: self.parent}
+        if self.remote:
+            environment["SPARK_REMOTE"] = self.remote
         own = {"start_new_session": True, "umask": jobs_umask(), "env": environment}
         driver_id: str | None = super().submit(application, **own, **options)
         return driver_id
@@ -105,6 +108,7 @@ class JobOperator(SparkSubmitOperator):
         ds: str = DAY,
         options: tuple[str, ...] = (),
         missing: str = "wait",
+        remote: str | None = None,
         **rest: Any,
     ) -> None:
         super().__init__(
@@ -114,6 +118,7 @@ class JobOperator(SparkSubmitOperator):
             **rest,
         )
         self.job, self.dataset, self.ds, self.options, self.missing = job, dataset, ds, options, missing
+        self.remote = remote
         self._parent = ""
 
     def _get_hook(self) -> Submission:
@@ -123,7 +128,7 @@ class JobOperator(SparkSubmitOperator):
             name=self.name,
             application_args=self.application_args,
         )
-        hook.parent = self._parent
+        hook.parent, hook.remote = self._parent, self.remote
         return hook
 
     def execute(self, context: Context) -> dict[str, Any]:

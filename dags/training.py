@@ -27,7 +27,7 @@ def training_set(name: str, how: Training) -> None:
         tags={"training set", how.dataset},
     ):
         JobOperator(
-            task_id="build", job="training_set", dataset=how.dataset, options=("--name", name), conf=how.spark,
+            task_id="build", job="training_set", dataset=how.dataset, options=("--name", name), **how.submit,
             ds=f"{{{{ days_before(day(params, dag_run, triggering_asset_events), {how.days}) }}}}",
             doc_md=docs.of_job("training_set"),
         )  # fmt: skip

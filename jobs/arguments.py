@@ -66,7 +66,7 @@ def stream() -> ArgumentParser:
     arguments = parser("stream", example="--available-now", usual_day=NOW)
     arguments.add_argument("--available-now", action="store_true", help="end once all records that are there are taken")
     arguments.add_argument("--every", type=float, default=60, metavar="SECONDS", help="between two micro-batches (60)")
-    arguments.add_argument("--most-records", type=int, default=100_000, help="of one micro-batch (100000)")
+    arguments.add_argument("--most-records", type=int, default=100_000, help="of a topic in one micro-batch (100000)")
     arguments.add_argument("--online", action="store_true", help="load what is published into the online store, too")
     return arguments
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from common.contracts.faults import folders, shown
+from common.contracts.checking.faults import folders, shown
 from common.errors import exit_on_error
 from common.printable import printable
 from common.runtime.command_line import CommandLine

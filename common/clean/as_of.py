@@ -15,16 +15,23 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from common.contracts import layout
+from common.contracts.changes import DELETED, changes_of
 from common.contracts.contract import Contract
 from common.days import EPOCHS, as_stored, day_range, from_text
 from common.lake import spark_tables
 from common.lake.log import data_files
 from common.lake.period_columns import distance, later, literal, none
+from common.lake.sql_conditions import Slice
 from common.runtime.run import Run
 
 
 def rows_known(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
     """The rows of those event dates as they were known: a row that was replaced later stands in for its replacement."""
+    rows = _versions_known(run, event_dates, on)
+    return rows.where(~F.col(DELETED)) if changes_of(run.contract) else rows
+
+
+def _versions_known(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
     if run.left_out:
         return _versions_admitted(run, event_dates).where(known_on(on)).drop("superseded")
     processed, aside = layout.row_versions(run.contract)
@@ -57,17 +64,27 @@ def moved_dates(run: Run) -> list[date]:
     return sorted(day for day in map(from_text, found) if day <= run.ds)
 
 
+def all_versions(run: Run, event_dates: Sequence[date]) -> DataFrame:
+    """Every version of those event dates that was ever known, with the day on which it was superseded."""
+    if run.left_out:
+        return _versions_admitted(run, event_dates)
+    return _stored_versions(run, {"event_date": list(event_dates)})
+
+
+def _stored_versions(run: Run, where: Slice) -> DataFrame:
+    processed, aside = layout.row_versions(run.contract)
+    replaced = spark_tables.read_partitions(run, aside, where)
+    current = spark_tables.read_partitions(run, processed, where)
+    current = _not_set_aside(run, current, replaced).withColumn("superseded", none(run.contract.every))
+    return _union(current, replaced)
+
+
 def _versions_admitted(run: Run, event_dates: Sequence[date]) -> DataFrame:
     """All versions of those event dates, superseded as if the arrivals that the run leaves out had never come."""
     contract, days = run.contract, run.contract.lateness
-    processed, aside = layout.row_versions(contract)
     # A version is beaten by versions of other event dates too, as far as lateness reaches.
-    where = {"event_date": sorted({near for day in event_dates for near in day_range(day, days, days)})}
-    replaced = spark_tables.read_partitions(run, aside, where)
-    current = spark_tables.read_partitions(run, processed, where)
-    current = _not_set_aside(run, current, replaced).withColumn("superseded", none(contract.every))
-    versions = _union(current, replaced)
-    admitted = versions.where(~F.col("arrived").isin(*map(as_stored, run.left_out)))
+    where: Slice = {"event_date": sorted({near for day in event_dates for near in day_range(day, days, days)})}
+    admitted = _stored_versions(run, where).where(~F.col("arrived").isin(*map(as_stored, run.left_out)))
     unsettled = F.col("superseded").isin(*map(as_stored, run.left_out))
     keys = admitted.where(unsettled).select(*contract.key).distinct()
     others = admitted.join(keys, list(contract.key), "left_anti")

@@ -15,6 +15,7 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from common.contracts.changes import CHANGED, DELETED, changes_of, event_dates
 from common.contracts.contract import Column, Contract
 from common.days import shifted
 from common.lake.period_columns import holding, literal
@@ -78,7 +79,8 @@ class _Casts:
 @once_a_declaration
 def _casts(contract: Contract) -> _Casts:
     columns = contract.columns
-    refusals = [objection for column in columns for objection in objections(column)] + placeholder_objections(contract)
+    refusals = [objection for column in columns for objection in objections_in(contract, column)]
+    refusals += placeholder_objections(contract)
     sent = F.struct(*[F.col(f"_sent_{column.name}").alias(column.name) for column in columns])
     return _Casts(
         texts={f"_text_{column.name}": trimmed(column) for column in columns},
@@ -151,7 +153,11 @@ def timestamp(column: Column, text: SparkColumn, zone: str) -> SparkColumn:
 
 
 def event_date(contract: Contract, ds: date) -> SparkColumn:
-    return holding(F.col(contract.event_time), contract.every) if contract.event_time else literal(ds)
+    return (
+        holding(F.col(contract.event_time), contract.every)
+        if contract.event_time
+        else literal(*event_dates(contract, ds))
+    )
 
 
 Objection = tuple[SparkColumn, SparkColumn | str]  # the condition, and the reason code of the rows that meet it
@@ -165,6 +171,14 @@ def _named(objection: Objection) -> SparkColumn:
     """The reason code, or null if the condition is not met."""
     when, reason = objection
     return F.when(when, reason if isinstance(reason, SparkColumn) else F.lit(reason))
+
+
+def objections_in(contract: Contract, column: Column) -> list[Objection]:
+    """The same in a contract: of a deleted row only the key is known, so that nothing else of it can be missing."""
+    if changes_of(contract) is None or column.name in (*contract.key, *CHANGED):
+        return objections(column)
+    deleted = F.coalesce(F.col(DELETED), F.lit(False))
+    return [(when & ~deleted, reason) for when, reason in objections(column)]
 
 
 def objections(column: Column) -> list[Objection]:

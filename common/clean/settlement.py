@@ -16,6 +16,7 @@ from common.clean.casting import KEY_REASON
 from common.clean.stored_versions import FURTHER, MOVED_TOO_FAR, ORIGIN
 from common.clean.typed_day import TypedDay
 from common.contracts import layout
+from common.contracts.changes import event_dates
 from common.contracts.contract import Contract
 from common.contracts.entity import DROP
 from common.contracts.layout import Table
@@ -147,7 +148,10 @@ class SettledDay:
 
 def _measures(run: Run) -> dict[str, Column]:
     """Of rows that say whether they are fresh and came again. Counts are those known on ds, whatever ran later."""
-    mine, on_ds = F.col("arrived") == literal(run.ds), F.col("event_date") == literal(run.ds)
+    mine, on_ds = (
+        F.col("arrived") == literal(run.ds),
+        F.col("event_date") == literal(event_dates(run.contract, run.ds)[0]),
+    )
     known, beaten = mine & known_on(run.ds), mine & ~known_on(run.ds)
     counts = {
         "accepted": known & on_ds,

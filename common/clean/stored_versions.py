@@ -9,6 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from common.contracts import layout
+from common.contracts.changes import event_dates
 from common.contracts.contract import LINE
 from common.days import day_range, from_text, shifted
 from common.lake import spark_tables
@@ -25,14 +26,14 @@ MOVED_TOO_FAR = "moved_too_far"
 def reach(run: Run, own_dates: list[date]) -> Slice:
     """The event dates of rows that a day which runs again can change."""
     days = run.contract.lateness
-    return {"event_date": sorted({*day_range(run.ds, 2 * days, days), *own_dates})}
+    return {"event_date": sorted({*event_dates(run.contract, run.ds, 2 * days, days), *own_dates})}
 
 
 def of_keys(run: Run, versions: DataFrame, own_dates: list[date]) -> DataFrame:
     """The stored versions of the day's keys, each with its table: from the event dates that lateness allows, and further."""
     contract = run.contract
     days = contract.lateness
-    where = reach(run, own_dates) if own_dates else {"event_date": day_range(run.ds, days, days)}
+    where = reach(run, own_dates) if own_dates else {"event_date": event_dates(contract, run.ds, days, days)}
     current, aside = layout.row_versions(contract)
     known = spark_tables.read_partitions(run, current, where).withColumn(ORIGIN, F.lit(current.path))
     replaced = spark_tables.read_partitions(run, aside, where).withColumn(ORIGIN, F.lit(aside.path))

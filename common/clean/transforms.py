@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
@@ -18,6 +16,7 @@ from common.contracts.layout import OF_A_RECORD
 from common.errors import UsageError
 from common.lake import spark_tables
 from common.lake.period_columns import literal
+from common.runtime import session_kind
 from common.runtime.run import Run
 
 # The datasets that were checked, kept alive so that their id() is not used again.
@@ -30,9 +29,6 @@ class TransformError(UsageError):
 
 # Errors that point to the dataset's code, not to the machine.
 FAULTS = (AnalysisException, AttributeError, LookupError, NameError, TypeError, ValueError)
-
-# Leaves of a plan that hold no data.
-NO_DATA = ("OneRowRelation", "Range")
 
 
 def derive(run: Run, rows: DataFrame) -> DataFrame:
@@ -81,6 +77,8 @@ def _read_by_features(contract: Contract) -> dict[str, str]:
 def _call(run: Run, function: str, rows: DataFrame) -> DataFrame:
     try:
         returned = getattr(run.dataset, function)(rows)
+        if isinstance(returned, DataFrame):
+            session_kind.analyse(returned)
     except FAULTS as error:
         place, (reason, *_) = _place(error, str(run.dataset.transforms_file)), [*str(error).splitlines(), ""]
         kind = type(error).__name__
@@ -91,34 +89,13 @@ def _call(run: Run, function: str, rows: DataFrame) -> DataFrame:
             f"{run.dataset.transforms_file}: {function} of {run.contract.name} returns {other.__module__.partition('.')[0]}'s "
             f"{other.__qualname__}; expected Spark's DataFrame: return the rows"
         )
-    if foreign := _foreign(returned, rows):
+    if foreign := session_kind.foreign_relation(returned, rows):
         raise TransformError(
             f"{run.dataset.transforms_file}: {function} of {run.contract.name} reads {foreign}. A transform may use only "
             "the rows it is given: a day that runs again must give the same rows. Write a look-up as F.create_map or "
             "F.when. Nothing was written."
         )
     return returned
-
-
-def _foreign(returned: DataFrame, rows: DataFrame) -> str:
-    """The relation that the returned rows are read from besides the given ones; empty if there is none."""
-    given = {_identity(leaf) for leaf in _leaves(rows)}
-    others = [leaf for leaf in _leaves(returned) if leaf.nodeName() not in NO_DATA and _identity(leaf) not in given]
-    return re.sub(r"#\d+L?", "", others[0].simpleString(10)) if others else ""
-
-
-def _leaves(rows: DataFrame) -> list[Any]:
-    """The relations of the analysed plan and of its subqueries."""
-    plan = rows._jdf.queryExecution().analyzed()
-    subqueries = plan.subqueriesAll()
-    found = [each.collectLeaves() for each in (plan, *[subqueries.apply(place) for place in range(subqueries.size())])]
-    return [leaves.apply(place) for leaves in found for place in range(leaves.size())]
-
-
-def _identity(leaf: Any) -> int | str:
-    """Equal for both sides of a self-join, where Spark gives the columns new ids."""
-    # The semantic hash of an RDD's relation keeps those ids.
-    return f"rdd {leaf.rdd().id()}" if leaf.nodeName() == "LogicalRDD" else int(leaf.semanticHash())
 
 
 def _place(error: BaseException, file: str) -> str:

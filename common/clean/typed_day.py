@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from common.clean import transforms
 from common.clean.casting import KEY_REASON, cast_rows
 from common.contracts import layout
+from common.contracts.changes import changes_of
 from common.contracts.contract import LINE
 from common.lake import spark_tables
 from common.lake.merging.merge import DesiredSlice
@@ -98,8 +99,11 @@ def _type_records(run: Run, refused_keys: DataFrame | None) -> TypedDay:
 
 
 def _crowded_keys(day: TypedDay) -> DataFrame | None:
-    """The keys with more versions than a key can have, or None: few days have enough repeated records to look."""
-    if day.counts["repeated"] <= MAX_VERSIONS:
+    """The keys with more versions than a key can have, or None: few days have enough repeated records to look.
+
+    A row of a database may change as often as it likes.
+    """
+    if changes_of(day.run.contract) or day.counts["repeated"] <= MAX_VERSIONS:
         return None
     key = day.run.contract.key
     crowded = day.repeated.groupBy(*key).count().where(F.col("count") > MAX_VERSIONS).select(*key)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from common.console.grid import Facts
 from common.contracts import layout
-from common.contracts.column_origins import ORIGINS, landing_path
 from common.contracts.datasets import Dataset
+from common.contracts.documents.column_origins import ORIGINS, landing_path
 
 # The table that each job of ORIGINS makes, in the order of a day.
 TABLES = {"ingest": layout.raw, "clean": layout.processed, "features": layout.features, "publish": layout.published}

@@ -27,8 +27,9 @@ from common.console import (
     training_pages,
 )
 from common.console.grid import Facts
-from common.contracts import datasets, odcs
+from common.contracts import datasets
 from common.contracts.contract import Contract
+from common.contracts.documents import odcs
 from common.contracts.sensitive import sensitive_names
 from common.errors import UsageError, exit_on_error
 from common.lake import pins
@@ -38,6 +39,7 @@ from common.quality import gx
 from common.reports.beside import beside_lake
 from common.reports.status import STEPS
 from common.runtime.command_line import CommandLine
+from common.runtime.garbage import collecting_nothing
 from common.runtime.locations import out_folder
 from common.runtime.settings import Settings, load_settings
 
@@ -63,7 +65,7 @@ def write_console(settings: Settings, folder: Path, days: int = DAYS) -> list[Pa
             found.append({"name": name, "fault": printable(error)})
             continue
         contracts[name] = dataset.contract
-    documents = {f"{name}.odcs.yaml": odcs.document(contract).to_yaml() for name, contract in contracts.items()}
+    documents = {f"{name}.odcs.yaml": odcs.as_yaml(contract) for name, contract in contracts.items()}
     facts = {
         "made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "lake": printable(settings.lake),
@@ -170,7 +172,9 @@ def main() -> None:
     if not 1 <= arguments.days <= MOST_DAYS:
         raise UsageError(f"--days {arguments.days} is out of range; give a number from 1 to {MOST_DAYS}")
     settings = load_settings(arguments.env)
-    for path in write_console(settings, arguments.out or beside_lake(settings.lake) / NAME, arguments.days):
+    with collecting_nothing():
+        written = write_console(settings, arguments.out or beside_lake(settings.lake) / NAME, arguments.days)
+    for path in written:
         print(printable(path))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from common.contracts.field_types import require_types
+from common.contracts.checking.field_types import require_types
 from common.contracts.number_types import EXACT, sum_type
 from common.errors import require
 from common.names import did_you_mean

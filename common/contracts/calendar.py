@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from inspect import signature
 
-from common.contracts import faults
+from common.contracts.checking import faults
 from common.days import DAY, day_of, from_text, kind_of
 from common.errors import require
 

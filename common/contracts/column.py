@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from common.contracts.field_types import base_type, require_types
+from common.contracts.checking.field_types import base_type, require_types
+from common.contracts.checking.patterns import format_fault, pattern_fault
 from common.contracts.number_types import NUMERIC
-from common.contracts.patterns import format_fault, pattern_fault
 from common.contracts.wording import require_tuples, type_fault
 from common.errors import require
 from common.names import NAME

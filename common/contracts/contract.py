@@ -9,12 +9,13 @@ from functools import cached_property
 
 from common.contracts.aggregates import ColumnAggregate, FeatureRatio, Flag, Mean, Sum
 from common.contracts.calendar import Closed, check_closed, is_closed
+from common.contracts.changes import add_change_columns
+from common.contracts.checking.field_types import require_types
 from common.contracts.column import Column
 from common.contracts.declared_source import DeclaredSource, Files, source_fault
 from common.contracts.entity import columns_of
 from common.contracts.expectations import Drift, Freshness, Reference, Rule, Severity, Volume
 from common.contracts.feature_table import Feature, Features
-from common.contracts.field_types import require_types
 from common.contracts.rhythm import LATENESS, counted, every_fault, hour_faults, lateness_faults
 from common.contracts.wording import is_zone, meant, require_tuples
 from common.days import DAY, HOUR, STORED_TYPES
@@ -75,6 +76,7 @@ class Contract:
             require(False, f"{subject}: {fault}")
             object.__setattr__(self, "source", Files())
         self._count_in_periods(subject)
+        add_change_columns(self, subject)
         if self.key == LINE and LINE_COLUMN not in self.derived:
             object.__setattr__(self, "derived", (*self.derived, LINE_COLUMN))
         names = [column.name for column in (*self.columns, *self.derived)]

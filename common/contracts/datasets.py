@@ -9,9 +9,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from common.contracts import faults, source_code, suite
+from common.contracts import suite
+from common.contracts.checking import faults, source_code
+from common.contracts.checking.faults import PACKAGE, folders
 from common.contracts.contract import Contract
-from common.contracts.faults import PACKAGE, folders
+from common.contracts.lookup import find_looked_up
 from common.contracts.wording import meant, rule_faults
 from common.errors import UsageError, require
 from common.names import NAME, did_you_mean
@@ -99,6 +101,7 @@ def declared_contract(name: str) -> Contract:
     contract: Contract = faults.attribute(module, "CONTRACT")
     where = faults.shown(faults.file_of(module.__name__))
     require(isinstance(contract, Contract), f"{where}: CONTRACT is a {type(contract).__name__}; expected a Contract")
+    find_looked_up(contract, names, declared_contract)
     return contract
 
 

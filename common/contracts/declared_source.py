@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from common.contracts.changes import Debezium
 from common.contracts.wording import is_encoding
 from common.errors import require
 from common.names import NAME, did_you_mean
@@ -42,6 +43,16 @@ class DeclaredSource:
         return False
 
     @property
+    def comes_as_stream(self) -> bool:
+        """Whether Airflow follows it, too."""
+        return self.can_be_followed
+
+    @property
+    def needs_java(self) -> bool:
+        """Whether it is read through the JVM of the run, which a Spark Connect server does not give."""
+        return False
+
+    @property
     def awaited(self) -> str:
         """What a period must bring, in words."""
         return "a period that is over, with at least one record"
@@ -64,9 +75,11 @@ class Files(DeclaredSource):
     on_empty: str = "accept"
     complete: str | None = None  # the file that says that a day is complete: a marker, or a manifest ending in .json
     longest_record: int = 1_000_000  # in characters; a longer one is quarantined as too_long
+    changes: Debezium | None = None  # the files are JSON lines, and each record is a change of a row
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_changes(self.changes)
         single = len(self.delimiter) == 1 and self.delimiter not in '"\r\n'
         require(single, f"delimiter {self.delimiter!r} is not allowed; expected one character, no quote or line break")
         require(
@@ -84,6 +97,14 @@ class Files(DeclaredSource):
         return self.complete is not None
 
     @property
+    def can_be_followed(self) -> bool:
+        return True
+
+    @property
+    def comes_as_stream(self) -> bool:
+        return False
+
+    @property
     def awaited(self) -> str:
         return "at least one file in its landing folder, and no more changes"
 
@@ -91,6 +112,11 @@ class Files(DeclaredSource):
 def require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     hint = did_you_mean(value, choices)
     require(value in choices, f"{name} {value!r} is unknown{hint}; expected {' or '.join(map(repr, choices))}")
+
+
+def require_changes(changes: object) -> None:
+    fits = changes is None or isinstance(changes, Debezium)
+    require(fits, f"changes is a {type(changes).__name__}; expected Debezium(...), or None for rows")
 
 
 def require_short_name(what: str, name: str) -> None:

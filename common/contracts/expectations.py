@@ -7,7 +7,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from common.contracts.field_types import require_types
+from common.contracts.checking.field_types import require_types
 from common.errors import require
 
 # The arguments that name an expectation's columns.

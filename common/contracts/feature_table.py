@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from common.contracts.aggregates import Aggregate, FeatureRatio, Windowed
+from common.contracts.checking.field_types import require_types
 from common.contracts.column import Column
-from common.contracts.field_types import require_types
 from common.errors import require
 
 FEATURE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -18,6 +18,7 @@ from common.contracts.aggregates import (
     Sum,
 )
 from common.contracts.contract import TABLES, Contract
+from common.contracts.lookup import lookups_of
 from common.contracts.number_types import sum_type
 
 # What a record has in clean and in quarantine besides its declared columns.
@@ -215,7 +216,8 @@ def type_of(contract: Contract, name: str) -> str:
 
 def states(contract: Contract) -> dict[str, str]:
     """Return the columns of the partials that the aggregates need, with their types. Features share equal columns."""
-    needed: dict[str, str] = {}
+    lookups = [rule for rules in lookups_of(contract).values() for rule in rules]
+    needed = {rule.state: rule.type(str) for rule in lookups}
     for rule in (feature.rule for feature in contract.features.columns):
         if not isinstance(rule, ColumnAggregate):
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass
 
-from common.contracts import faults
+from common.contracts.checking import faults
 from common.contracts.contract import Contract
 from common.contracts.datasets import Dataset
 from common.errors import UsageError, require
@@ -16,7 +16,9 @@ from common.names import NAME
 class Scoring:
     """Records whose first column of `fills` has no value are pending: the service is asked for all of `fills`."""
 
-    service: str  # the environment variable <NAME>_SERVICE holds its address, or <NAME>_SERVICE_FILE names the file that does
+    # The environment variable <NAME>_SERVICE holds its address, and <NAME>_TOKEN the token if it wants one; with _FILE behind
+    # its name, each names the file that does.
+    service: str
     sends: tuple[str, ...]
     fills: tuple[str, ...]
     records_a_request: int = 200

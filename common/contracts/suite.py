@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from common.contracts import aggregates as agg
+from common.contracts.changes import CHANGED, changes_of
+from common.contracts.checking.field_types import base_type
 from common.contracts.contract import Column, Contract
 from common.contracts.expectations import Rule
-from common.contracts.field_types import base_type
 from common.contracts.layout import STAGES, Table
 
 # Spark's names of the column types.
@@ -46,9 +47,10 @@ def rules_of(contract: Contract, name: str) -> list[Rule]:
 
 
 def _raw(contract: Contract) -> Iterator[Rule]:
-    """Check required columns for nulls only: raw values are untyped text."""
+    """Check required columns for nulls only: raw values are untyped text. Of a deleted row only the key is known."""
+    known = (*contract.key, *CHANGED) if changes_of(contract) else [column.name for column in contract.columns]
     for column in contract.columns:
-        if column.required:
+        if column.required and column.name in known:
             yield _column("ExpectColumnValuesToNotBeNull", column, mostly=1 - contract.refused_share)
 
 

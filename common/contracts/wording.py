@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from common.contracts.expectation_names import COMMON, EXPECTATIONS
+from common.contracts.checking.expectation_names import COMMON, EXPECTATIONS
 from common.errors import require
 from common.names import did_you_mean
 

@@ -78,13 +78,28 @@ def _in_parquet(content: bytes, person: Person, is_log: bool) -> Iterator[str]:
         return
     if (names := person.needs(rows.column_names)) and pc.any(person.mask(rows.select(names))).as_py():
         yield "rows"
-    if person.is_telling and (_names(rows, person) or person.is_in(str(file.metadata.to_dict()))):
+    if person.is_telling and (_names(rows, person) or any(_bounds_name(part, person) for part in _parts(file))):
         yield "values that name it"
 
 
 def _names(rows: pa.Table, person: Person) -> bool:
-    """Whether any text in any column, however deep, names the entity."""
-    return any(person.is_in(text) for column in rows.columns for text in _texts(column.combine_chunks()))
+    """Whether any text in any column, however deep, names the entity. Its own column says exactly who is meant: `a-1-2` is
+    not `a-1`."""
+    others = (rows[name] for name in rows.column_names if name != person.column.name)
+    return any(person.is_in(text) for column in others for text in _texts(column.combine_chunks()))
+
+
+def _parts(file: pq.ParquetFile) -> Iterator[dict[str, Any]]:
+    for group in file.metadata.to_dict()["row_groups"]:
+        yield from group["columns"]
+
+
+def _bounds_name(part: dict[str, Any], person: Person) -> bool:
+    """Of one column of a row group, by its smallest and largest value."""
+    if part["path_in_schema"] != person.column.name:
+        return person.is_in(str(part))
+    told = part["statistics"] or {}
+    return any(person.is_value(told.get(name)) for name in ("min", "max"))
 
 
 def _texts(array: Any) -> Iterator[str]:

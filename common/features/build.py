@@ -11,8 +11,10 @@ from common.clean import transforms
 from common.clean.as_of import rows_known
 from common.contracts import aggregates as agg
 from common.contracts import layout
+from common.contracts.changes import event_dates
 from common.contracts.contract import Contract
 from common.contracts.layout import Table
+from common.contracts.lookup import Lookup
 from common.days import day_of, day_range, shifted
 from common.errors import UnbalancedBooksError
 from common.lake import spark_tables
@@ -48,7 +50,9 @@ def source_tables(contract: Contract) -> list[Table]:
 
 def snapshot(run: Run, observation: Observation) -> DataFrame:
     """Return one feature row for each row of the day's snapshot."""
-    rows = rows_known(run, [run.ds], run.ds).observe(observation, F.count(F.lit(1)).alias("parts"))
+    rows = rows_known(run, event_dates(run.contract, run.ds), run.ds).observe(
+        observation, F.count(F.lit(1)).alias("parts")
+    )
     rows = transforms.measure(run, rows).withColumn(PARTS, F.lit(1))
     features = run.contract.features
     columns = [_snapshot_column(column.rule, run).alias(column.name) for column in features.columns]
@@ -118,6 +122,8 @@ def _window_column(rule: agg.Aggregate, run: Run) -> Column:
             return F.coalesce(F.sum(_within(run, rule, "events")), F.lit(0))
         case agg.ActiveDays():
             return F.count(_within(run, rule, "events")).cast("int")
+        case Lookup():
+            return F.max_by(rule.state, "event_date")
         case agg.DaysSinceLast():
             return distance(F.max(_within(run, rule, "event_date")), literal(run.ds), run.contract.every)
         case _:

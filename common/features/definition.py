@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.contracts import layout
+from common.contracts.checking.source_code import DECLARED, SourceCode, source_code
 from common.contracts.contract import Contract
 from common.contracts.datasets import Dataset
 from common.contracts.entity import DROP
 from common.contracts.rhythm import LATENESS
-from common.contracts.source_code import DECLARED, SourceCode, source_code
 from common.days import DAY
 from common.errors import UsageError
 from common.lake.log import delta_log

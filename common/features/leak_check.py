@@ -16,10 +16,12 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import functions as F
 
-from common.contracts import layout
+from common.contracts import datasets, layout
+from common.contracts.changes import CHANGED, DELETED, POSITION, changes_of, event_dates
 from common.contracts.contract import Column, Contract, Files
 from common.contracts.layout import Table
-from common.days import day_range, shifted
+from common.contracts.lookup import looked_up
+from common.days import EPOCHS, shifted
 from common.errors import ContractViolationError, InconclusiveCheckError, SourceMissingError
 from common.lake import small_tables, spark_tables
 from common.lake.merging.merge import DesiredSlice, converge
@@ -67,21 +69,33 @@ def _scratch_lake(run: Run, name: str) -> Iterator[Run]:
         # Its runs report no metrics and no lineage.
         settings = run.settings.model_copy(update={**places, "telemetry": Telemetry()})
         # Poison comes as files, wherever the dataset's rows come from.
-        by_files = replace(run.dataset, contract=replace(run.contract, source=Files()))
-        other = replace(run, settings=settings, dataset=by_files)
-        dates = stages.FEATURES.arrivals(run.contract, run.ds)
-        for table in layout.row_versions(run.contract):
-            rows = spark_tables.read_partitions(run, table, {"event_date": dates}).where(
-                F.col("arrived") <= literal(run.ds)
-            )
-            # As if `clean` had run on each of the days.
-            books = {"counts": {}, "days": [str(day) for day in dates]}
-            cleaner = replace(other, job="clean", renews=True)
-            converge(cleaner, DesiredSlice(table=table, where={"event_date": dates}, desired=rows), books)
-        left_out = admission.left_out(dates, Logs(run))
-        copied = Logs(other).now(layout.processed(run.contract))
-        verdicts.assume_passed(other, "processed", [day for day in dates if day not in left_out], copied)
-        yield other
+        files = Files(changes=changes_of(run.contract))
+        by_files = replace(run.dataset, contract=replace(run.contract, source=files))
+        scratch = replace(run, settings=settings, dataset=by_files)
+        back = run.contract.features.days_back + run.contract.lateness
+        _copy_rows(run, scratch, back)
+        for contract in looked_up(run.contract):
+            other = replace(run, dataset=datasets.load(contract.name), at={}, ids={}, left_out=())
+            _copy_rows(other, replace(other, settings=settings), back)
+        yield scratch
+
+
+def _copy_rows(run: Run, scratch: Run, back: int) -> None:
+    """Copy the rows that features of the run's ds may read, and let them count as validated where they are."""
+    contract = scratch.contract
+    dates = event_dates(contract, run.ds, back)
+    arrivals = sorted(Logs(run).arrived(EPOCHS[contract.every])) if changes_of(contract) else dates
+    for table in layout.row_versions(contract):
+        rows = spark_tables.read_partitions(run, table, {"event_date": dates}).where(
+            F.col("arrived") <= literal(run.ds)
+        )
+        # As if `clean` had run on each of the days.
+        books = {"counts": {}, "days": [str(day) for day in arrivals]}
+        cleaner = replace(scratch, job="clean", renews=True)
+        converge(cleaner, DesiredSlice(table=table, where={"event_date": dates}, desired=rows), books)
+    left_out = admission.left_out(arrivals, Logs(run))
+    copied = Logs(scratch).now(layout.processed(contract))
+    verdicts.assume_passed(scratch, "processed", [day for day in arrivals if day not in left_out], copied)
 
 
 def _accepted(run: Run, landed: int) -> int:
@@ -101,8 +115,9 @@ def _accepted(run: Run, landed: int) -> int:
 def _poison(run: Run) -> list[dict[str, str | None]]:
     """Return records for the next day with changed values: new events, late events and corrections of stored rows."""
     contract = run.contract
-    dates = day_range(run.ds, contract.lateness)
+    dates = event_dates(contract, run.ds, contract.lateness)
     known = spark_tables.read_partitions(run, layout.processed(contract), {"event_date": dates})
+    known = known.where(~F.col(DELETED)) if changes_of(contract) else known
     rows = [row.asDict() for row in known.orderBy(*contract.key).limit(POISONED).collect()]
     if not rows:
         raise SourceMissingError(
@@ -174,7 +189,17 @@ def _text(value: Any) -> str | None:
 def _land(run: Run, records: list[dict[str, str | None]]) -> None:
     folder = Path(run.settings.landing) / run.contract.name / f"ds={run.ds}"
     folder.mkdir(parents=True)
-    (folder / "poison.jsonl").write_text("\n".join(map(json.dumps, records)) + "\n", encoding="utf-8")
+    lines = [json.dumps(_envelope(run.contract, record)) for record in records]
+    (folder / "poison.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _envelope(contract: Contract, record: dict[str, str | None]) -> dict[str, Any]:
+    """The record as the source sends it, which may be a change."""
+    changes = changes_of(contract)
+    if changes is None:
+        return record
+    row = {name: value for name, value in record.items() if name not in CHANGED}
+    return {"op": "u", "after": row, "source": {changes.position: record[POSITION]}}
 
 
 def _require_same(run: Run, before: pa.Table, after: pa.Table, key: list[str]) -> None:

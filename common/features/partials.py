@@ -18,6 +18,7 @@ from common.contracts.entity import DROP
 from common.contracts.number_types import WIDE_INTEGER
 from common.days import day_range, from_text
 from common.errors import UnbalancedBooksError
+from common.features.dimensions_known import look_up
 from common.lake import spark_tables
 from common.lake.period_columns import literal
 from common.runtime.run import Run
@@ -27,7 +28,9 @@ def build_partials(run: Run) -> tuple[DataFrame, int]:
     """The partial rows that the arrival of ds writes, and their number; raises unless each event is in one of them."""
     observations = list[Observation]()
     rows, totals = spark_tables.materialize(
-        arrived_partials(run, observations), partials=F.count(F.lit(1)), events=spark_tables.sum_or_zero("events")
+        look_up(run, arrived_partials(run, observations)),
+        partials=F.count(F.lit(1)),
+        events=spark_tables.sum_or_zero("events"),
     )
     events = sum(observation.get["events"] for observation in observations)
     if totals["events"] != events:
@@ -86,7 +89,7 @@ def aggregate(run: Run, rows: DataFrame, observations: list[Observation]) -> Dat
     plain = {
         name: _state(name, type_, run.contract.event_time)
         for name, type_ in states.items()
-        if not name.startswith("values_")
+        if not name.startswith(("values_", "lookup_"))
     }
     counted = [name.removeprefix("values_") for name in states if name.startswith("values_")]
     by_day = [features.entity, "event_date"]

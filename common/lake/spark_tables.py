@@ -25,11 +25,14 @@ from common.lake.sql_conditions import Slice
 from common.lake.storage.files import is_local, local_path
 from common.lake.storage.locks import committing
 from common.lake.storage.retry import retry
-from common.runtime import plan_size
+from common.runtime import plan_size, session_kind
 from common.runtime.object_store import delta_options
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
+
+if session_kind.is_remote():
+    import delta.connect  # noqa: F401  a server's conflicts then have the same exceptions
 
 T = TypeVar("T")
 BROADCAST_ROWS = 1_000_000
@@ -78,7 +81,7 @@ def materialize(rows: DataFrame, **measures: Column) -> tuple[DataFrame, dict[st
     """
     observation = Observation()
     named = [measure.alias(name) for name, measure in measures.items()]
-    rows = (rows.observe(observation, *named) if named else rows).localCheckpoint()
+    rows = session_kind.checkpointed(rows.observe(observation, *named) if named else rows)
     return rows, observation.get if named else {}
 
 

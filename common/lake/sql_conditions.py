@@ -30,6 +30,11 @@ def column(name: str, prefix: str = "") -> str:
     return f"{prefix}`{name}`"
 
 
+def path_table(uri: str) -> str:
+    """The name under which Spark knows the Delta table at that place."""
+    return f"delta.`{uri.replace('`', '``')}`"
+
+
 def in_slice(where: Slice, prefix: str = "") -> str:
     """That a row is of one of the partitions."""
     lists = {name: ", ".join(map(literal, values)) for name, values in where.items()}

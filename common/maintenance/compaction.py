@@ -7,8 +7,8 @@ from datetime import date
 from typing import Any
 
 from common.contracts import layout
+from common.contracts.changes import event_dates
 from common.contracts.layout import Table
-from common.days import day_range
 from common.lake.log import data_files, delta_log
 from common.lake.log.commit_metadata import arrow_commit
 from common.lake.log.data_files import DataFile
@@ -48,7 +48,7 @@ def crowded(run: Run) -> list[CrowdedPartition]:
     partitions = [
         crowd for table in by_arrival for crowd in _crowds(run, table, {"ds": [str(run.ds)]}, settled=[run.ds])
     ]
-    dates = day_range(run.ds, contract.lateness)
+    dates = event_dates(contract, run.ds, contract.lateness)
     where = {"event_date": [str(day) for day in dates]}
     for table in layout.row_versions(contract):
         partitions += _crowds(run, table, where, settled=[dates[0]])

@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.contracts import datasets, layout
+from common.contracts.checking.field_types import base_type
 from common.contracts.contract import Contract
-from common.contracts.field_types import base_type
 from common.days import DAY, as_stored, end_of, from_text
 from common.errors import UsageError, exit_on_error
 from common.lake import small_tables

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from itertools import takewhile
 
@@ -18,7 +18,7 @@ from common.runtime.run import Run
 
 # These jobs rewrite files; or take one entity out of every version alike, which makes no day stale.
 REWRITING_JOBS = ("compact", "maintain", "erase")
-Dates = frozenset[date]
+Dates = Collection[date]
 
 
 class Logs:

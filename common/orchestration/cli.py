@@ -25,6 +25,7 @@ from common.orchestration.options import asked, chain_parser, parser, said_day
 from common.runtime import jvm
 from common.runtime.code_version import day_fingerprint
 from common.runtime.log_output import listen
+from common.runtime.remote_session import close_all, explaining_server
 from common.runtime.run import Run
 from common.runtime.settings import load_settings
 from common.telemetry import receivers
@@ -107,7 +108,7 @@ def _run(name: str, work: Callable[[dict[str, Any]], Line], parse: Callable[[], 
         jvm.leave_interrupts_to_python()
         options = parse()
         line |= {"dataset": options["dataset"], "ds": said_day(options["ds"])}
-        with explaining():
+        with explaining(), explaining_server():
             line = interruption.run_beside(lambda: work(options))
         code = SourceMissingError.exit_code if line.get("missing") else 0
     except PipelineError as error:
@@ -129,6 +130,7 @@ def _run(name: str, work: Callable[[dict[str, Any]], Line], parse: Callable[[], 
 
 
 def _print_and_exit(code: int, line: Line, output: TextIO) -> NoReturn:
+    close_all()
     sys.stderr.flush()
     print(json.dumps(line, default=str), file=output, flush=True)
     if line["outcome"] == "interrupted":

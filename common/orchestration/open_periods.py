@@ -33,24 +33,24 @@ class OpenPeriods:
 
     def take(self, run: Run, until: Mapping[int, int], batch: str) -> None:
         """Run the periods from the first one that is open up to the one that holds the last of the records."""
-        kept = self._kept(run)
+        kept = self.kept(run)
         unfinished = [ds for ds, facts in kept.items() if not facts.get("whole", True)]
         if kept and not unfinished and _reaches(kept[max(kept)], until):
             return
         ds = min(unfinished) if unfinished else max([run.ds, *(day_range(ds, 0, 1)[-1] for ds in kept)])
         while True:
             day = replace(run, ds=ds)
-            self._run(day if self.is_over(day) else replace(day, options={"until": until, "batch": batch}))
-            if _reaches(self._kept(day).get(ds, {}), until) or ds >= latest_day(every=run.contract.every):
+            self.run_period(day if self.is_over(day) else replace(day, options={"until": until, "batch": batch}))
+            if _reaches(self.kept(day).get(ds, {}), until) or ds >= latest_day(every=run.contract.every):
                 return
             ds = day_range(ds, 0, 1)[-1]
 
     def close(self, run: Run) -> None:
         """Complete the periods that are over by now."""
-        for ds, facts in sorted(self._kept(run).items()):
+        for ds, facts in sorted(self.kept(run).items()):
             day = replace(run, ds=ds)
             if not facts.get("whole", True) and self.is_over(day):
-                self._run(day)
+                self.run_period(day)
 
     def result(self, run: Run) -> list[Line]:
         """The last line of each period, or one that says that nothing came; raises if the gate holds one back."""
@@ -59,17 +59,19 @@ class OpenPeriods:
         nothing = {"job": "stream", "dataset": run.contract.name, "ds": str(run.ds), "outcome": "nothing"}
         return [*self.lines.values()] or [{**nothing, "counts": {}, "read": {}, "written": {}, "stale": []}]
 
-    def _run(self, day: Run) -> None:
+    def run_period(self, day: Run) -> None:
         steps = self.open_steps if day.options else self.whole_steps
         self.refused.pop(str(day.ds), None)
         try:
-            self.lines.update({line["ds"]: line for line in run_chain(steps, [day]) if "missing" not in line})
+            for line in run_chain(steps, [day]):
+                if "missing" not in line and (line["outcome"] != "nothing" or line["ds"] not in self.lines):
+                    self.lines[line["ds"]] = line
         except ContractViolationError as error:
             # The rows are in raw and quarantine; readers keep what was published, and the next micro-batch tries again.
             day.log.error("%s", error)
             self.refused[str(day.ds)] = error
 
-    def _kept(self, run: Run) -> dict[date, dict[str, Any]]:
+    def kept(self, run: Run) -> dict[date, dict[str, Any]]:
         """What raw's commits say of the source, by period."""
         kept: dict[date, dict[str, Any]] = {}
         first = day_range(latest_day(every=run.contract.every), NEAR)[0]

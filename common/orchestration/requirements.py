@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common.contracts.changes import event_dates
 from common.contracts.layout import STAGES, Table
 from common.errors import ContractViolationError, SourceMissingError
 from common.lake.log import data_files
@@ -32,9 +33,8 @@ def _has_rows(run: Run, name: str) -> bool:
     if log.whole and all(commit.ours for commit in log):
         return False
     if name == "processed":
-        return any(
-            file.covers("arrived", str(run.ds)) for file in data_files.files(run.path(table), event_date=[str(run.ds)])
-        )
+        dates = [str(day) for day in event_dates(run.contract, run.ds)]
+        return any(file.covers("arrived", str(run.ds)) for file in data_files.files(run.path(table), event_date=dates))
     return bool(data_files.files(run.path(table), ds=[str(run.ds)]))
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from common.contracts import layout, suite
+from common.contracts.changes import arrivals_until, event_dates
 from common.contracts.contract import Contract
 from common.contracts.layout import Table
-from common.days import day_range
+from common.contracts.lookup import looked_up
+from common.days import day_range, shifted
 from common.lake.log.delta_log import Commit
 from common.orchestration import verdicts
 
@@ -26,7 +28,7 @@ class Watch:
 
     table: Table
     matters: Matters
-    dates: frozenset[date]
+    dates: Collection[date]
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Stage:
     # Written before the target; a day whose rows there are gone is made again.
     beside: Callable[[Contract], Sequence[Table]] = lambda contract: ()
     # The arrival days that it reads, as far as the gate has passed them.
-    arrivals: Callable[[Contract, date], list[date]] = lambda contract, ds: []
+    arrivals: Callable[[Contract, date], Sequence[date]] = lambda contract, ds: []
     # Whether a commit of another day to the target changed this day's counts.
     undone_by: Callable[[Commit, Contract, date], bool] = lambda commit, contract, ds: False
 
@@ -87,9 +89,9 @@ def _of_day(table: Table, ds: date) -> Watch:
 
 def _events(contract: Contract, ds: date, days_back: int) -> list[Watch]:
     """Commits by days up to ds that touched one of the event dates from `days_back` days before ds."""
-    dates = frozenset(day_range(ds, days_back))
+    dates = frozenset(event_dates(contract, ds, days_back))
     # A commit that does not say what it touched may have touched any event date that its arrival day can hold.
-    arrivals = frozenset(day_range(ds, days_back + contract.lateness))
+    arrivals = arrivals_until(contract, ds, days_back + contract.lateness)
 
     def matters(commit: Commit) -> bool:
         if commit.touched is None:
@@ -97,6 +99,25 @@ def _events(contract: Contract, ds: date, days_back: int) -> list[Watch]:
         return min(commit.days) <= ds and not dates.isdisjoint(commit.touched)
 
     return [Watch(table, matters, arrivals) for table in layout.row_versions(contract)]
+
+
+def _looked_up(contract: Contract, ds: date, days_back: int) -> list[Watch]:
+    """What lookups saw before the event dates from `days_back` periods before ds, and what the gate said of it."""
+    return [watch for other in looked_up(contract) for watch in _of_other(other, shifted(ds, -1), days_back)]
+
+
+def _of_other(other: Contract, last: date, days_back: int) -> list[Watch]:
+    arrivals = arrivals_until(other, last, days_back)
+    watches = [
+        Watch(table, lambda commit: any(day in arrivals for day in commit.days), arrivals)
+        for table in layout.row_versions(other)
+    ]
+    judged = Watch(verdicts.table_of(other), lambda commit: _judges_rows(commit, arrivals), arrivals)
+    return [*watches, judged]
+
+
+def _judges_rows(commit: Commit, arrivals: Collection[date]) -> bool:
+    return commit.books["job"] == "validate-processed" and any(day in arrivals for day in commit.days)
 
 
 def _resettled(commit: Commit, contract: Contract, ds: date) -> bool:
@@ -118,14 +139,20 @@ CLEAN = Stage(
 PARTIALS = Stage(
     "partials",
     layout.partials,
-    lambda contract, ds: _events(contract, ds, contract.lateness),
+    lambda contract, ds: [
+        *_events(contract, ds, contract.lateness),
+        *_looked_up(contract, ds, contract.lateness),
+    ],
     arrivals=lambda contract, ds: day_range(ds, contract.lateness),
 )
 FEATURES = Stage(
     "features",
     layout.features,
-    lambda contract, ds: _events(contract, ds, contract.features.days_back),
-    arrivals=lambda contract, ds: day_range(ds, contract.features.days_back + contract.lateness),
+    lambda contract, ds: [
+        *_events(contract, ds, contract.features.days_back),
+        *_looked_up(contract, ds, contract.features.days_back),
+    ],
+    arrivals=lambda contract, ds: arrivals_until(contract, ds, contract.features.days_back + contract.lateness),
 )
 PUBLISH = Publication("publish", layout.published, lambda contract, ds: [_of_day(layout.features(contract), ds)])
 

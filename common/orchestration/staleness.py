@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from common.contracts import datasets
+from common.contracts.changes import periods_reached
 from common.contracts.declared_source import ASKED_ONCE
 from common.contracts.layout import Table
 from common.days import day_range, from_text, latest_day, shifted
@@ -140,7 +141,7 @@ def stale_days(run: Run, everything: bool = False) -> list[date]:
     contract = run.contract
     tables = {table.path: table for stage in WATCHED for table in source_tables(stage, run)}
     logs = WholeLogs(run) if everything else Logs(with_snapshot(run, list(tables.values())))
-    first, last = run.ds, shifted(run.ds, contract.features.days_back + contract.lateness)
+    first, last = run.ds, shifted(run.ds, periods_reached(contract, run.ds))
     stale: set[date] = set()
     for stage in WATCHED:
         log = logs.of(stage.target(contract))

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from common.contracts.checking.source_code import DECLARED, SourceCode, source_code
 from common.contracts.datasets import Dataset
-from common.contracts.source_code import DECLARED, SourceCode, source_code
 from common.errors import UsageError
 from common.lake.log.delta_log import Commit
 from common.runtime import code_version

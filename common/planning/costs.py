@@ -7,7 +7,8 @@ from collections import Counter
 from functools import cache
 from statistics import median_high
 
-from common.days import day_range
+from common.contracts.changes import event_dates
+from common.contracts.contract import Contract
 from common.lake.log import data_files
 from common.orchestration import run_log
 from common.orchestration.whole_logs import WholeLogs
@@ -50,10 +51,10 @@ class PastCosts:
         return Counter(dict(sorted(sizes.items())))
 
 
-def partitions(step: PlannedStep, lateness: int) -> list[str]:
+def partitions(step: PlannedStep, contract: Contract) -> list[str]:
     """The partitions that the step may write to."""
     if step.name in GATES:
         return []
     if step.name == "clean":
-        return [f"{step.table}/event_date={day}" for day in day_range(step.ds, lateness)]
+        return [f"{step.table}/event_date={day}" for day in event_dates(contract, step.ds, contract.lateness)]
     return [f"{step.table}/ds={step.ds}"]

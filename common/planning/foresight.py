@@ -11,6 +11,7 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from common.contracts import layout, suite
+from common.contracts.changes import periods_reached
 from common.contracts.layout import STAGES
 from common.days import day_range, latest_day
 from common.lake.log import data_files
@@ -104,7 +105,7 @@ class Foresight(WholeLogs):
 
     def _reach(self, ds: date) -> list[date]:
         contract = self.run.contract
-        return day_range(ds, 0, contract.features.days_back + contract.lateness)[1:]
+        return day_range(ds, 0, periods_reached(contract, ds))[1:]
 
     def _joining(self, ds: date) -> Condition | None:
         """When the backfill would add the day to the requested ones; None for never."""

@@ -229,7 +229,7 @@ def _step_facts(plan: DatasetPlan, step: PlannedStep) -> dict[str, Any]:
         "reasons": list({str(reason): reason for reason in map(_reason_facts, step.reasons)}.values()),
         "after": [{"ds": str(each.ds), "step": each.name} for each in step.after],
         "table": step.table,
-        "partitions": partitions(step, plan.dataset.contract.lateness),
+        "partitions": partitions(step, plan.dataset.contract),
         "seconds": plan.costs.seconds(step.name),
         "bytes": plan.costs.bytes(step),
     }

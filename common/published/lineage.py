@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from common.contracts import datasets, layout
+from common.contracts.changes import DELETED, changes_of, event_dates
 from common.contracts.contract import Contract
 from common.days import as_stored, day_range, from_text
 from common.errors import SourceMissingError
@@ -42,7 +43,7 @@ def explain(lake: str, view: View, entity: str, ds: date) -> Lineage:
 
 def _events(lake: str, contract: Contract, facts: dict[str, Any], entity: Any, ds: date) -> pa.Table:
     """The entity's rows in the window at the versions that were read, by the same rule as `common.clean.as_of`."""
-    days, lateness = day_range(ds, contract.features.days_back), contract.lateness
+    days, lateness = event_dates(contract, ds, contract.features.days_back), contract.lateness
     left_out = [from_text(day) for day in facts.get("left_out", [])]
 
     def read(dates: list[date], where: Any) -> pa.Table:
@@ -55,6 +56,8 @@ def _events(lake: str, contract: Contract, facts: dict[str, Any], entity: Any, d
         near = sorted({near for day in days for near in day_range(day, lateness, lateness)})
         versions = without_arrivals(versions, left_out, contract, partial(read, near))
     still = pc.field(SUPERSEDED).is_null() | (pc.field(SUPERSEDED) > as_stored(ds))
+    if changes_of(contract):
+        still &= ~pc.field(DELETED)
     known = versions.filter((pc.field("arrived") <= as_stored(ds)) & still)
     order = [contract.event_time or "event_date", *contract.key]
     return known.drop_columns([SUPERSEDED]).sort_by([(name, "ascending") for name in order])

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from common.contracts.checking.field_types import base_type
 from common.contracts.expectations import Drift
-from common.contracts.field_types import base_type
 from common.days import day_range, from_text, shifted
 from common.lake import training_manifests
 from common.lake.log import data_files

@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 
 from common.clean.as_of import rows_known
 from common.contracts import sensitive, suite
+from common.contracts.changes import event_dates
 from common.contracts.expectations import Severity
-from common.days import day_range
 from common.errors import ContractViolationError
 from common.lake import small_tables, spark_tables
 from common.lake.period_columns import literal
@@ -50,7 +50,7 @@ def rows_of(run: Run, name: str) -> DataFrame:
     """Read the rows as known on ds, so that later corrections do not change the result."""
     if name != "processed":
         return spark_tables.read_partitions(run, suite.table_of(run.contract, name), {"ds": [run.ds]})
-    rows = rows_known(run, day_range(run.ds, run.contract.lateness), run.ds)
+    rows = rows_known(run, event_dates(run.contract, run.ds, run.contract.lateness), run.ds)
     return rows.where(F.col("arrived") == literal(run.ds))
 
 

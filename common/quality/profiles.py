@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from common.contracts import suite
+from common.contracts.checking.field_types import base_type
 from common.contracts.contract import Contract
-from common.contracts.field_types import base_type
 from common.contracts.layout import Table
 from common.contracts.number_types import NUMERIC
 from common.days import from_text

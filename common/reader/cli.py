@@ -117,7 +117,13 @@ def _add_plan(subparser: argparse.ArgumentParser) -> None:
         metavar="REV",
         help="what the working tree changes against a revision, without a lake: for CI",
     )
-    subparser.add_argument("--apply", action="store_true", help="ask, then run these steps through jobs/backfill.py")
+    subparser.add_argument("--apply", action="store_true", help="ask, then run these steps")
+    subparser.add_argument(
+        "--through",
+        choices=("backfill", "airflow"),
+        default="backfill",
+        help="with --apply: by jobs/backfill.py here, or by the Airflow at AIRFLOW_URL (default: backfill)",
+    )
     subparser.add_argument("--yes", action="store_true", help="with --apply: do not ask")
     subparser.add_argument(
         "--trial",

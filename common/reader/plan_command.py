@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -15,8 +13,9 @@ from common.days import begun_days, kind_of_text
 from common.errors import UsageError
 from common.names import did_you_mean
 from common.published.catalog import Lake
-from common.reader import backfill_runs
+from common.reader import airflow_runs, backfill_runs
 from common.reader.output import Output
+from common.runtime.garbage import collecting_nothing
 from common.runtime.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -33,15 +32,25 @@ def plan(lake: Lake, arguments: argparse.Namespace) -> Output:
         return _since(arguments)
     if arguments.apply and arguments.json:
         raise UsageError("--apply asks before it runs, and --json prints one object; expected one of them")
+    if arguments.through == "airflow":
+        _require_through_airflow(arguments)
     settings = load_settings(arguments.env, lake=arguments.lake, landing=arguments.landing)
     chosen = {name: _chosen(name, arguments) for name in _meant(arguments)}
     if arguments.trial is not None:
         return _trial(arguments, settings, chosen)
-    with _collecting_nothing():
+    with collecting_nothing():
         plans = [plan_dataset(name, settings, days) for name, days in chosen.items()]
     code = UsageError.exit_code if any(plan.refused for plan in plans) else 0
     output = Output(report.facts(plans, settings.lake), [*report.parts(plans)], fitting=True, exit_code=code)
-    return _apply(plans, settings, output, arguments.yes) if arguments.apply else output
+    return _apply(plans, settings, output, arguments) if arguments.apply else output
+
+
+def _require_through_airflow(arguments: argparse.Namespace) -> None:
+    if not arguments.apply:
+        raise UsageError("--through says what runs the plan; expected --apply with it")
+    if arguments.lake or arguments.landing:
+        raise UsageError("Airflow runs on the lake of its own settings; expected neither --lake nor --landing with it")
+    airflow_runs.require_address()
 
 
 def _trial(arguments: argparse.Namespace, settings: Settings, chosen: dict[str, list[date]]) -> Output:
@@ -75,17 +84,6 @@ def _every(name: str, ds: str) -> str:
         return kind_of_text(ds)  # the plan will say what is wrong with the declaration
 
 
-@contextmanager
-def _collecting_nothing() -> Iterator[None]:
-    """Logs become many small objects that live until the end: garbage collection among them is slow and finds none."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()  # or Python collects once more when it ends
-        gc.enable()
-
-
 def _since(arguments: argparse.Namespace) -> Output:
     from common.planning import revisions
 
@@ -109,13 +107,15 @@ def _names(asked: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(asked)) or known
 
 
-def _apply(plans: Sequence[DatasetPlan], settings: Settings, output: Output, agreed: bool) -> Output:
-    """Run the planned days through the backfill; what they make stale follows by itself."""
-    commands = backfill_runs.commands(plans, settings)
+def _apply(plans: Sequence[DatasetPlan], settings: Settings, output: Output, arguments: argparse.Namespace) -> Output:
+    """Run the planned days; what they make stale follows by itself."""
     output.print(as_json=False)
-    if not commands or not (agreed or _agreed()):
+    days = [day for plan in plans if not plan.refused for day in plan.ranges()]
+    if not days or not (arguments.yes or _agreed()):
         return Output({}, [], exit_code=output.exit_code)
-    lines, code = backfill_runs.run(commands)
+    if arguments.through == "airflow":
+        return Output({}, [airflow_runs.outcome(airflow_runs.start(plans))], exit_code=output.exit_code)
+    lines, code = backfill_runs.run(backfill_runs.commands(plans, settings))
     return Output({}, [backfill_runs.outcome(lines)], exit_code=code or output.exit_code)
 
 

@@ -11,9 +11,9 @@ from typing_extensions import TypedDict
 
 from common.errors import UsageError
 from common.names import did_you_mean
+from common.orchestration.line_shape import JobLine, exact
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-exact = with_config(ConfigDict(extra="forbid"))
 # What a run wrote about itself, of which a later version may write more.
 told = with_config(ConfigDict(extra="allow"))
 
@@ -154,9 +154,15 @@ SHAPES: dict[str, Any] = {
 WRITTEN = {"plan": ("common.planning", ("plan.schema.json", "since_revision.schema.json", "trial.schema.json"))}
 
 
+# The word for the line that each job prints.
+JOB = "job"
+
+
 def schema_of(command: str) -> dict[str, Any]:
     """The JSON Schema of what the command prints, done or failed."""
-    known = [*SHAPES, *WRITTEN]
+    if command == JOB:
+        return {"$schema": DIALECT, **TypeAdapter(JobLine).json_schema(), "title": "the line of a job"}
+    known = [*SHAPES, *WRITTEN, JOB]
     if command not in known:
         raise UsageError(
             f"{command!r} prints nothing of a shape of its own; expected one of: {', '.join(sorted(known))}"

@@ -14,7 +14,8 @@ from traceback import walk_stack, walk_tb
 from types import ModuleType
 from typing import Any
 
-from common.contracts import datasets, faults, source_code
+from common.contracts import datasets
+from common.contracts.checking import faults, source_code
 from common.contracts.contract import Contract
 from common.days import current, day_range
 from common.errors import ContractDeclarationError, UsageError, collecting, exit_on_error

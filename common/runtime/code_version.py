@@ -9,8 +9,8 @@ import os
 import subprocess
 from functools import cache
 
+from common.contracts.checking.source_code import SourceCode, source_code
 from common.contracts.datasets import Dataset
-from common.contracts.source_code import SourceCode, source_code
 from common.runtime.settings import CONF, ROOT
 
 # Raise this when a change of the engine changes the rows that it makes of the same input: every day is then computed

@@ -18,10 +18,19 @@ class _Stay(HTTPRedirectHandler):
 
 
 def send(url: str, content: bytes, headers: Mapping[str, str], seconds: float, method: str = "POST") -> None:
+    with _opened(url, content, headers, seconds, method):
+        pass
+
+
+def ask(url: str, content: bytes | None, headers: Mapping[str, str], seconds: float, method: str) -> bytes:
+    with _opened(url, content, headers, seconds, method) as answer:
+        return bytes(answer.read())
+
+
+def _opened(url: str, content: bytes | None, headers: Mapping[str, str], seconds: float, method: str) -> Any:
     """The address must be http or https, which the caller has checked."""
     named = {"User-Agent": "feature-pipeline", **headers}
-    with build_opener(_Stay).open(Request(url, content, named, method=method), timeout=seconds):  # noqa: S310
-        pass
+    return build_opener(_Stay).open(Request(url, content, named, method=method), timeout=seconds)  # noqa: S310
 
 
 def reason(error: Exception) -> str:

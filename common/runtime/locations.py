@@ -45,6 +45,13 @@ def out_folder(text: str) -> Path:
     return Path.cwd() / resolve("--out", text, Path.cwd())
 
 
+def out_file(text: str) -> Path:
+    """The type of --out: a file on this machine, which may not be there yet."""
+    if _SCHEME.fullmatch(text) or not text.strip() or (place := Path.cwd() / _expanded("--out", text)).is_dir():
+        raise ArgumentTypeError(f"{text!r} is no file of this machine")
+    return place
+
+
 def require_present(name: str, uri: str) -> None:
     """Raise unless a file or a Delta table can be at this path or URI."""
     scheme = _SCHEME.fullmatch(uri)

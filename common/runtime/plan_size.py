@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from common.runtime import session_kind
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
@@ -32,7 +34,7 @@ def begin_small(session: SparkSession) -> None:
 
 def tasks(session: SparkSession) -> int:
     """More than there are cores, so that none is idle while another one reads the largest file."""
-    return 2 * session.sparkContext.defaultParallelism
+    return 2 * session_kind.parallelism(session)
 
 
 def by_size(rows: DataFrame, stored_bytes: int) -> DataFrame:
@@ -52,7 +54,4 @@ def begin_large(session: SparkSession) -> None:
 
 def _ours() -> Iterator[str]:
     """The settings that spark-submit's options leave to us."""
-    from pyspark import SparkConf
-
-    submitted = SparkConf()
-    return (name for name in INTERPRETED if not submitted.contains(name))
+    return (name for name in INTERPRETED if not session_kind.is_submitted(name))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from typing import Any
 
-from pyspark import SparkConf, SparkContext
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from common.runtime.cluster import authentication, await_executor, explain_rejection, is_standalone, require_reachable
 from common.runtime.jvm import remember_functions
 from common.runtime.object_store import spark_options
+from common.runtime.remote_session import open_remote
+from common.runtime.session_kind import is_remote, is_submitted
 from common.runtime.settings import Settings
 
 # What a job's result depends on, and so the same everywhere; the rest is in conf/<env>.yml.
@@ -30,6 +33,7 @@ _own = threading.local()
 _starting = threading.Lock()
 # The first thread to ask takes the session that Spark started with.
 _unclaimed = threading.Lock()
+_first_remote: list[SparkSession] = []
 
 
 def open_session(settings: Settings, app: str) -> SparkSession:
@@ -37,7 +41,7 @@ def open_session(settings: Settings, app: str) -> SparkSession:
     if not hasattr(_own, "session"):
         shared = shared_session(settings, app)
         first = _unclaimed.acquire(blocking=False)
-        _own.session = shared if first else shared.newSession()
+        _own.session = shared if first else _another(shared, settings)
     session: SparkSession = _own.session
     return session
 
@@ -56,7 +60,17 @@ def begin_session(settings: Settings, app: str) -> None:
 
 def shared_session(settings: Settings, app: str) -> SparkSession:
     with _starting:
-        return _started(settings, app)
+        return _remote(settings) if is_remote() else _started(settings, app)
+
+
+def _remote(settings: Settings) -> SparkSession:
+    if not _first_remote:
+        _first_remote.append(open_remote(settings, _options(settings)))
+    return _first_remote[0]
+
+
+def _another(shared: SparkSession, settings: Settings) -> SparkSession:
+    return open_remote(settings, _options(settings)) if is_remote() else shared.newSession()
 
 
 def _started(settings: Settings, app: str) -> SparkSession:
@@ -76,12 +90,13 @@ def _started(settings: Settings, app: str) -> SparkSession:
 
 
 def _builder(settings: Settings, app: str) -> SparkSession.Builder:
-    """spark-submit's options win over conf/, except spark.master, which spark-submit always sets."""
-    submitted = SparkConf()
-    options = {name: value for name, value in settings.spark.items() if not submitted.contains(name)}
-    options["spark.master"] = settings.spark["spark.master"]
-    options |= spark_options(settings.lake, settings.landing)
-    builder: SparkSession.Builder = SparkSession.builder.appName(app)
-    for name, value in {**options, **MEANING}.items():
-        builder = builder.config(name, str(value).lower() if isinstance(value, bool) else str(value))
-    return builder
+    """spark.master is conf's, as spark-submit always sets it."""
+    options = _options(settings) | {"spark.master": str(settings.spark["spark.master"])}
+    return SparkSession.builder.appName(app).config(map=options)
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    """spark-submit's options win over conf/."""
+    options = {name: value for name, value in settings.spark.items() if not is_submitted(name)}
+    options |= {**spark_options(settings.lake, settings.landing), **MEANING}
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in options.items()}

@@ -20,7 +20,7 @@ from common.errors import UsageError
 from common.runtime.environments import CONF, ROOT, environments, require_environment
 from common.runtime.locations import resolve
 
-__all__ = ["CONF", "ROOT", "Delivery", "Settings", "Standalone", "Telemetry", "environments", "load_settings"]
+__all__ = ["CONF", "ROOT", "Delivery", "Settings", "Standalone", "Telemetry", "Warm", "environments", "load_settings"]
 
 # What a person can mean; beyond it, times overflow.
 DAY_SECONDS, LONGEST_DAYS = 86_400, 36_500
@@ -36,6 +36,15 @@ class Standalone(BaseModel):
     workers: int = Field(ge=1)
     cores: int = Field(ge=1, description="Of each worker")
     memory: str = Field(pattern=r"^[1-9]\d*[mg]$", description="Of each worker")
+
+
+class Warm(BaseModel):
+    """The Spark Connect server that `make warm` starts on this machine, for SPARK_REMOTE=sc://localhost:<port>."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: str = Field(description="Where its log, process id and scratch files are, and its token, for you alone")
+    port: int = Field(ge=1, le=65535, description="On 127.0.0.1")
 
 
 def _address(text: str) -> str:
@@ -111,6 +120,7 @@ class Settings(BaseSettings):
     )
     secret_file: str | None = Field(default=None, description="Holds the secret that a standalone cluster shares")
     standalone: Standalone | None = None
+    warm: Warm | None = None
     telemetry: Telemetry = Telemetry()
     deliveries: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")], Delivery] = Field(
         default={},
@@ -153,10 +163,15 @@ def load_settings(env: str, **flags: str | None) -> Settings:
     folders = {name: resolve(name.upper(), getattr(settings, name), ROOT) for name in ("lake", "landing")}
     own = {
         "secret_file": _secret_file(settings),
+        "warm": _warm(settings.warm),
         "telemetry": _telemetry(settings.telemetry),
         "deliveries": {name: _delivery(name, target) for name, target in settings.deliveries.items()},
     }
     return settings.model_copy(update={**folders, **own})
+
+
+def _warm(declared: Warm | None) -> Warm | None:
+    return declared and declared.model_copy(update={"folder": resolve("WARM folder", declared.folder, ROOT)})
 
 
 def _telemetry(declared: Telemetry) -> Telemetry:

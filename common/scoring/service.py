@@ -20,7 +20,7 @@ from common.contracts.scoring import Scoring
 from common.errors import PipelineError, SourceUnreachableError, UsageError
 from common.scoring.pending import Record
 from common.sources.credentials import from_environment
-from common.sources.http.client import MEGABYTE, Client
+from common.sources.http.client import MEGABYTE, Auth, Client
 from common.sources.json_values import repeats
 
 FORM = "an address like http://127.0.0.1:8090/score, without a login"
@@ -42,7 +42,9 @@ class ScoringService:
     client: Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.client = Client(None, self.scoring.timeout_seconds, self.scoring.attempts, OFTEN, MOST_BYTES)
+        # Read by the client alone, with each request.
+        token = Auth(f"{self.scoring.service.upper()}_TOKEN", "Authorization", "Bearer", optional=True)
+        self.client = Client(token, self.scoring.timeout_seconds, self.scoring.attempts, OFTEN, MOST_BYTES)
 
     @property
     def is_given_up(self) -> bool:

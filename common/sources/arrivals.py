@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -196,7 +197,10 @@ def _hash() -> Column:
 
 def _found(listing: SourceListing, told: Iterable[str], read: DataFrame) -> SourceListing:
     """The listing with what reading has told: of the units themselves, or else the number of their records."""
-    by_name = {unit.name: unit for unit in map(SourceUnit.from_text, told)}
+    parts = defaultdict[str, list[SourceUnit]](list)
+    for part in map(SourceUnit.from_text, told):
+        parts[part.name].append(part)
+    by_name = {name: SourceUnit.joined(found) for name, found in parts.items()}
     units = (replace(by_name[unit.name], state=unit.state) if unit.name in by_name else unit for unit in listing.units)
     return _counted(replace(listing, units=tuple(units)), read)
 

@@ -8,6 +8,10 @@ from pathlib import Path
 from common.errors import UsageError
 
 
+def is_set(variable: str) -> bool:
+    return bool(os.environ.get(variable, "").strip() or os.environ.get(f"{variable}_FILE"))
+
+
 def from_environment(variable: str, form: str) -> str:
     """The text itself; `form` says in the error what it must look like."""
     if text := os.environ.get(variable, "").strip():

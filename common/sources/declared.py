@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from common.contracts.field_notes import Notes
+from common.contracts.documents.field_notes import Notes
 from common.sources.databases.jdbc import Jdbc
+from common.sources.delta.feed import DeltaFeed
 from common.sources.http.api import Http
 from common.sources.kafka.topic import Kafka
 from common.sources.mongo.collection import Mongo
@@ -25,7 +26,7 @@ _EVERY = {
         "settle_minutes=30",
     ),
 }
-SOURCES: dict[str, type[Any]] = {"Jdbc": Jdbc, "Mongo": Mongo, "Kafka": Kafka, "Http": Http}
+SOURCES: dict[str, type[Any]] = {"Jdbc": Jdbc, "Mongo": Mongo, "Kafka": Kafka, "DeltaFeed": DeltaFeed, "Http": Http}
 NOTES: Notes = {
     "Jdbc": {
         **_EVERY,
@@ -59,8 +60,14 @@ NOTES: Notes = {
         "offset_as": ("The column that gets a message's place, such as 0:17, which no other message of the topic has.", 'offset_as="place"'),
         "deleted_as": ("The column that says whether a message has no value, which otherwise goes to quarantine; needs key_as.", 'deleted_as="deleted"'),
         "headers": ("The headers that become columns of their names.", 'headers=("trace_id",)'),
+        "changes": ("The messages are changes of rows: see Debezium.", "changes=Debezium()"),
         "compacted": ("The topic loses messages whose key comes again; a period is then read once.", "compacted=True"),
         "longest_record": ("In characters; a longer value is quarantined.", "longest_record=1_000_000"),
+    },
+    "DeltaFeed": {
+        **_EVERY,
+        "lake": ("The environment variable <NAME>_LAKE holds its place, or <NAME>_LAKE_FILE names the file that does.", 'lake="crm"'),
+        "table": ("The table's path in that lake; its property delta.enableChangeDataFeed is true.", 'table="processed/customers"'),
     },
     "Http": {
         **_EVERY,

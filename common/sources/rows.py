@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from common.contracts import faults
+from common.contracts.checking import faults
 from common.contracts.declared_source import ASKED_ONCE, DeclaredSource, require_least
 from common.errors import SourceMissingError
 from common.sources.source import Period, Source, SourceListing
@@ -62,12 +62,23 @@ class OpenedRows(OpenedWhenOver):
 
     declared: RowSource
 
+    def so_far(self) -> Mapping[str, int] | None:
+        if self._is_followed:
+            return {} if datetime.now(UTC) >= self.period.start else None
+        return super().so_far()
+
+    @property
+    def _is_followed(self) -> bool:
+        """Whether a stream asks, which reads a period while it is open."""
+        return self.period.until is not None
+
     def fingerprint(self) -> str:
         with faults.blamed("fingerprint"):
             return self.declared.fingerprint(self.period)
 
     def holds(self) -> SourceListing:
-        require_over(self.period, self.declared.settle_minutes)
+        if not self._is_followed:
+            require_over(self.period, self.declared.settle_minutes)
         with faults.blamed("holds"):
             return self.declared.holds(self.period)
 

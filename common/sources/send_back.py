@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from common.contracts.changes import changes_of
 from common.contracts.contract import Contract
 from common.contracts.declared_source import Files
 from common.days import end_of
@@ -26,6 +27,8 @@ def require_takes_records(contract: Contract) -> None:
 
 def _fault(contract: Contract) -> str:
     source = contract.source
+    if changes_of(contract):
+        return "it sends changes; expected a source of records"
     if isinstance(source, Files):
         return (
             "a day that is complete takes no further file; declare Files() without complete" if source.complete else ""

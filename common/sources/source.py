@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -34,6 +35,7 @@ class SourceUnit:
     absent: tuple[str, ...] = ()
     digest: str = ""  # of its content, where reading tells
     state: tuple[int, int] | None = None  # size and time of change, where they prove that it has not changed since
+    part: int = 0  # of a unit that tasks have shared
 
     def as_text(self) -> str:
         return json.dumps(asdict(self))
@@ -43,6 +45,20 @@ class SourceUnit:
         facts = json.loads(text)
         lists = {name: tuple(facts[name]) for name in ("extra", "absent")}
         return cls(**{**facts, **lists})
+
+    @classmethod
+    def joined(cls, parts: Iterable[SourceUnit]) -> SourceUnit:
+        """The unit of its parts; refused as a whole if one of them is."""
+        found = sorted(parts, key=lambda part: part.part)
+        refused = next((part.refused for part in found if part.refused), "")
+        records = 0 if refused else sum(part.records or 0 for part in found)
+        return replace(
+            found[0], records=records, refused=refused, digest=joined_digest([part.digest for part in found])
+        )
+
+
+def joined_digest(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from common.contracts import layout
-from common.contracts.column_origins import ARRIVED, EVENT_DATE, ORIGINS, Origin, landing_path
 from common.contracts.contract import Contract
+from common.contracts.documents.column_origins import ARRIVED, EVENT_DATE, ORIGINS, Origin, landing_path
 from common.contracts.layout import Table
 from common.lake.log.commit_files import FileChanges
 from common.lake.storage.files import is_local, local_path

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
+from common.contracts.changes import periods_reached
 from common.days import day_range, from_text
 from common.lake.storage.files import is_local, local_path, read_json, read_text, write_text
 from common.runtime.log_lines import append_line
@@ -91,7 +92,7 @@ def _update_step(seen: Observation) -> None:
 def _update_stale(seen: Observation, line: Line) -> None:
     """A run looks at the days that it can reach; a published day is up to date."""
     contract = seen.run.contract
-    reach = contract.features.days_back + contract.lateness
+    reach = periods_reached(contract, seen.run.ds)
     looked_at = {*seen.days} if line["job"] == "publish" else {*day_range(seen.run.ds, 0, reach)}
     stale = {from_text(day) for day in line["stale"]}
     _update(seen, f"{seen.dataset}.stale", lambda before: metrics.of_stale_days(seen, before, looked_at, stale), "")

@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from common import contracts
-from common.contracts.field_notes import ArgumentNotes, Notes
-from common.contracts.reference import arguments, contract_part, examples, section, table
+from common.contracts.documents.field_notes import ArgumentNotes, Notes
+from common.contracts.documents.reference import arguments, contract_part, examples, section, table
 from common.errors import exit_on_error
 from common.runtime.command_line import CommandLine
 from common.sources import declared

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
-from common.contracts.field_types import require_types
+from common.contracts.checking.field_types import require_types
 from common.contracts.wording import require_tuples
 from common.errors import ContractViolationError
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from common.contracts import faults
+from common.contracts.checking import faults
+from common.contracts.checking.field_types import require_types, short
 from common.contracts.datasets import Dataset
-from common.contracts.field_types import require_types, short
 from common.contracts.wording import require_tuples
 from common.days import EARLIEST
 from common.errors import ContractDeclarationError, UsageError, require

@@ -22,7 +22,7 @@ node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 listeners=PLAINTEXT://127.0.0.1:{plain},LOGIN://127.0.0.1:{login},CONTROLLER://127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,LOGIN:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,LOGIN:{login_protocol},CONTROLLER:PLAINTEXT
 listener.name.login.sasl.enabled.mechanisms=PLAIN
 listener.name.login.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_ours="hu;sh";
 log.dirs={folder}/logs
@@ -34,6 +34,10 @@ auto.create.topics.enable=false
 log.cleaner.enable=false
 log.retention.ms=-1
 """
+ENCRYPTED = """
+listener.name.login.ssl.keystore.type=PEM
+listener.name.login.ssl.keystore.location={certificate}
+"""
 ID = "MkU3OEVBNTcwNTJENDM2Qk"
 SMALL = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
@@ -43,14 +47,20 @@ class NoBrokerError(Exception):
 
 
 @contextmanager
-def kafka() -> Iterator[tuple[str, str]]:
-    """Starts a broker; yields its address, and the one that asks for the login ours with the password hu;sh."""
+def kafka(certificate: Path | None = None) -> Iterator[tuple[str, str]]:
+    """Starts a broker; yields its address, and the one that asks for the login ours with the password hu;sh.
+
+    With a certificate and its key in one file, logins are encrypted.
+    """
     if not KAFKA_JARS.is_dir():
         raise NoBrokerError("Kafka's server is not here (make setup-kafka)")
     folder = Path(tempfile.mkdtemp(prefix="kafka-"))
     plain, login, controller = _free_ports(3)
     properties = folder / "server.properties"
-    properties.write_text(PROPERTIES.format(folder=folder, plain=plain, login=login, controller=controller))
+    ports = {"plain": plain, "login": login, "controller": controller}
+    login_protocol = "SASL_SSL" if certificate else "SASL_PLAINTEXT"
+    encrypted = ENCRYPTED.format(certificate=certificate) if certificate else ""
+    properties.write_text(PROPERTIES.format(folder=folder, login_protocol=login_protocol, **ports) + encrypted)
     run = [java(), *SMALL, "-cp", f"{KAFKA_JARS}/*"]
     try:
         prepared = [*run, "kafka.tools.StorageTool", "format", "-t", ID, "-c", str(properties)]

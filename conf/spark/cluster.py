@@ -65,7 +65,7 @@ def up(settings: Settings, standalone: Standalone, folder: Path) -> None:
         say(f"The cluster is running already: {page}")
         return
     if daemons[0] in missing:
-        require_free(port, standalone.ui_port)
+        require_free("conf/cluster.yml", port, standalone.ui_port)
     if missing == daemons:  # nothing runs, so drop what the last master recorded
         shutil.rmtree(folder / "recovery", ignore_errors=True)
     write_secret(Path(settings.secret_file), folder)
@@ -143,12 +143,12 @@ def state(page: str) -> dict[str, Any]:
         return {}
 
 
-def require_free(*ports: int) -> None:
+def require_free(conf: str, *ports: int) -> None:
     for port in ports:
         try:
             socket.create_server((HERE, port)).close()
         except OSError as error:
-            sys.exit(f"{HERE}:{port}: {error.strerror}. End what uses that port, or change it in conf/cluster.yml.")
+            sys.exit(f"{HERE}:{port}: {error.strerror}. End what uses that port, or change it in {conf}.")
 
 
 @contextmanager

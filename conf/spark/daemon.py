@@ -1,4 +1,4 @@
-"""One process of a Spark cluster on this machine, a master or a worker."""
+"""A process of Spark that runs on this machine by itself: a cluster's master or worker, or a Spark Connect server."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from conf import commands
 
 HERE = "127.0.0.1"
 END_SECONDS = 20
+SMALL = (("SPARK_DAEMON_MEMORY", "512m"), ("SPARK_DAEMON_JAVA_OPTS", "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"))
 
 
 @dataclass(frozen=True)
 class Daemon:
-    """One process of the cluster: how to start it, and how to recognise it."""
+    """How to start one of them, and how to recognise it."""
 
     name: str
     folder: Path
     main: str
     arguments: tuple[str, ...]
+    variables: tuple[tuple[str, str], ...] = ()  # of its environment
 
     @property
     def log(self) -> Path:
@@ -45,12 +47,12 @@ class Daemon:
         return pid if {self.main, str(properties(self.folder))} <= set(words) else None
 
     def start(self) -> None:
-        command = [str(spark_home() / "bin" / "spark-class"), self.main, "--host", HERE]
+        command = [str(spark_home() / "bin" / "spark-class"), self.main]
         command += ["--properties-file", str(properties(self.folder)), *self.arguments]
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                command, env=environment(self.folder), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
+                command, env=environment(self.folder) | dict(self.variables), cwd=self.folder, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self.pid_file.write_text(str(process.pid))
 
@@ -67,7 +69,7 @@ class Daemon:
 
 def daemon_of(folder: Path, name: str, *arguments: str) -> Daemon:
     kind = name.partition("-")[0]
-    return Daemon(name, folder, f"org.apache.spark.deploy.{kind}.{kind.title()}", arguments)
+    return Daemon(name, folder, f"org.apache.spark.deploy.{kind}.{kind.title()}", ("--host", HERE, *arguments), SMALL)
 
 
 def properties(folder: Path) -> Path:
@@ -81,8 +83,6 @@ def environment(folder: Path) -> dict[str, str]:
         "SPARK_HOME": str(spark_home()),
         "SPARK_LOCAL_IP": HERE,
         "SPARK_LOCAL_DIRS": str(folder / "scratch"),
-        "SPARK_DAEMON_MEMORY": "512m",
-        "SPARK_DAEMON_JAVA_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
     }
 
 

@@ -2,10 +2,10 @@
 
 import sys
 
-from delta.tables import DeltaTable
 from pyspark.sql import Observation, Window
 from pyspark.sql import functions as F
 
+from common.lake.sql_conditions import path_table
 from common.runtime.session import open_session
 from common.runtime.settings import load_settings
 
@@ -13,8 +13,9 @@ spark = open_session(load_settings("local"), "warm-up")
 table = f"{sys.argv[1]}/table"
 rows = spark.range(1000).select("id", F.current_date().alias("ds"), F.col("id").cast("string").alias("text"))
 rows.filter("id < 500").write.format("delta").partitionBy("ds").save(table)
-merge = DeltaTable.forPath(spark, table).alias("t").merge(rows.alias("s"), "t.ds = current_date() AND t.id = s.id")
-merge.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+stored = path_table(table)
+merge = rows.alias("s").mergeInto(stored, F.expr(f"{stored}.ds = current_date() AND {stored}.id = s.id"))
+merge.whenMatched().updateAll().whenNotMatched().insertAll().merge()
 spark.read.format("delta").load(table).groupBy("ds").agg(F.sum("id"), F.max(F.struct("id", "text"))).collect()
 ranked = F.row_number().over(Window.partitionBy("ds").orderBy("text"))
 amount = F.when(F.col("text").rlike(r"^\d+$"), F.col("text").try_cast("decimal(12,2)"))

@@ -101,7 +101,7 @@ def test_only_services_that_run_jobs_know_the_cluster_secret() -> None:
 
 def test_databases_to_read_from_start_only_when_asked_for() -> None:
     profiled = {name for name, service in SERVICES.items() if service.get("profiles") == ["sources"]}
-    assert profiled == {"source-postgres", "source-mariadb", "source-kafka"}
+    assert profiled == {"source-postgres", "source-mariadb", "source-kafka", "source-mongo"}
     files = {name: [file["path"] for file in service.get("env_file", ())] for name, service in SERVICES.items()}
     assert {name for name in files if ".env.sources" in files[name]} == {"airflow-scheduler"}
 

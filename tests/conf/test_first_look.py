@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.house.test_imports import ROOT
+from tests.support.job_line import line_of
 
 SUBMIT = ROOT / "conf/spark/spark-submit"
 JOBS = sorted(path.stem for path in (ROOT / "jobs").glob("*.py") if "orchestration.cli import" in path.read_text())
@@ -50,7 +51,7 @@ def test_all_jobs_are_known() -> None:
 @pytest.mark.parametrize("words", WRONG, ids=lambda words: " ".join(words[-2:]))
 def test_a_wrong_word_is_told_before_java_starts(words: tuple[str, ...]) -> None:
     code, printed, said, spent = submit("--conf", "spark.x=y", "jobs/ingest.py", *words)
-    (line,) = map(json.loads, printed.splitlines())
+    (line,) = map(line_of, printed.splitlines())
     assert (code, line["job"], line["outcome"], line["error"]) == (2, "ingest", "failed", "UsageError")
     assert WRONG[words] in line["message"]
     (told,) = said.splitlines()
@@ -88,6 +89,30 @@ def test_what_may_be_right_goes_on(program: str) -> None:
     code, printed, said, _ = submit(program, *RIGHT)
     assert (code, printed) == (1 if code == 1 else 127, "")
     assert "/nowhere/bin/java" in said
+
+
+OPTIMISED = "-XX:TieredStopAtLevel=4"
+OWN = ("--conf", "spark.driver.extraJavaOptions=-Dx=y")
+
+
+@pytest.mark.parametrize(("landed", "options", "optimised"), [(128, (), True), (127, (), False), (128, OWN, False)])
+def test_the_compiler_suits_what_has_landed(
+    landed: int, options: tuple[str, ...], optimised: bool, tmp_path: Path
+) -> None:
+    """Two files a day; what is said about Java by hand stays as it is."""
+    shows = tmp_path / "java/bin/java"
+    shows.parent.mkdir(parents=True)
+    shows.write_text('#!/bin/sh\necho "$@" >&2\nexit 1\n')
+    shows.chmod(0o755)
+    for name in ("a.csv", "b.csv"):
+        file = tmp_path / "landing/churn/ds=2026-01-05" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+        os.truncate(file, landed << 19)
+    places = {"LANDING": str(tmp_path / "landing"), "JAVA_HOME": str(tmp_path / "java")}
+    _, _, said, _ = submit(*options, "jobs/ingest.py", *RIGHT, **places)
+    assert "jobs/ingest.py --dataset churn" in said
+    assert (OPTIMISED in said) == optimised
 
 
 def test_ctrl_c_at_that_moment_is_one_line(tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium o
 PARTS = ("", "/rules", "/quarantine", "/drift", "/columns", "/lineage", "/lineage/spend_7d", "/contract")
 PAGES = ("#/", "#/f", "#/f/transactions@v1", "#/f/churn@v1", "#/t", *(f"#/d/transactions{part}" for part in PARTS))
 WIDE = "document.documentElement.scrollWidth > 390"  # innerWidth grows with what does not fit
+# A row of links that is swiped moves sideways only.
+UPWARDS = """[...document.querySelectorAll('.parts')]
+    .filter((each) => each.scrollHeight > each.clientHeight && getComputedStyle(each).overflowY !== 'hidden').length"""
 NAMELESS = """[...document.querySelectorAll('button, a, input')]
     .filter((each) => !(each.innerText.trim() || each.getAttribute('aria-label') || each.labels?.length)).length"""
 
@@ -169,6 +172,7 @@ def test_every_page_fits_a_phone(tab: Browser, scheme: str) -> None:
     for address in PAGES:
         tab.go(address)
         assert not tab.run(WIDE), address
+        assert tab.run(UPWARDS) == 0, address
         backgrounds.add(tab.run("getComputedStyle(document.body).backgroundColor"))
     assert len(backgrounds) == 1
     assert (backgrounds == {"rgb(17, 19, 21)"}) == (scheme == "dark")

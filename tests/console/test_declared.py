@@ -7,8 +7,8 @@ from pathlib import Path
 
 from common.console.declared import contract_facts, definition, feature_words
 from common.contracts.aggregates import Share
+from common.contracts.checking.source_code import source_code
 from common.contracts.entity import DROP
-from common.contracts.source_code import source_code
 from jobs.datasets.churn.contract import CONTRACT as SNAPSHOT
 from jobs.datasets.transactions.contract import CONTRACT as EVENTS
 

@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from common.console import distributions, feature_pages, page, training_pages
-from common.contracts import datasets, odcs
+from common.contracts import datasets
+from common.contracts.documents import odcs
 from common.errors import PipelineError
 from common.lake.storage.files import write_json
 from common.orchestration import staleness

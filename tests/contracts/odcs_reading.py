@@ -14,8 +14,8 @@ from open_data_contract_standard.model import (
     ServiceLevelAgreementProperty,
 )
 
-from common.contracts import odcs
 from common.contracts.contract import Column
+from common.contracts.documents import odcs
 from common.contracts.expectations import Freshness, Rule, Severity
 from common.errors import require
 from common.quality import gx

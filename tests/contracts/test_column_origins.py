@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from common.contracts import datasets
-from common.contracts.column_origins import of_features, of_processed, of_raw
-from common.contracts.computed_columns import computation
+from common.contracts.documents.column_origins import of_features, of_processed, of_raw
+from common.contracts.documents.computed_columns import computation
 
 COLUMNS = ("minutes", "price", "day", "tax")
 CODE = """

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft201909Validator
 from open_data_contract_standard.model import DataQuality, OpenDataContractStandard, SchemaProperty
 
-from common.contracts import datasets, layout, odcs
+from common.contracts import datasets, layout
 from common.contracts.contract import Column, Contract
+from common.contracts.documents import odcs
 from common.contracts.expectations import Freshness, Rule, Severity
 from common.contracts.suite import rules_of
 from common.errors import ContractDeclarationError
@@ -29,6 +30,11 @@ def standard() -> Draft201909Validator:
     """The published JSON schema, from the installed package."""
     published = files("open_data_contract_standard") / "schema.json"
     return Draft201909Validator(json.loads(published.read_text("utf-8")))
+
+
+def test_the_text_is_what_the_standards_package_writes() -> None:
+    for contract in (SNAPSHOT, EVENTS):
+        assert odcs.as_yaml(contract) == odcs.document(contract).to_yaml()
 
 
 def read_again(contract: Contract) -> OpenDataContractStandard:

@@ -8,8 +8,8 @@ import pytest
 
 from common.contracts import datasets
 from common.contracts.aggregates import Count, DatePart, FeatureRatio, Sum
+from common.contracts.checking.expectation_names import COMMON, EXPECTATIONS
 from common.contracts.contract import Column, Contract, Feature, Files
-from common.contracts.expectation_names import COMMON, EXPECTATIONS
 from common.contracts.expectations import Rule
 from common.contracts.wording import rule_faults
 from common.errors import ContractDeclarationError, UsageError

@@ -57,6 +57,7 @@ def test_a_late_day_is_alerted_before_its_run_times_out() -> None:
         ({"poools": {}}, "the file names"),
         ({"datasets": {"churn": {"retrys": 1}}}, "retrys"),
         ({"datasets": {"churn": {"schedule": "daily-ish"}}}, "not a cron expression"),
+        ({"datasets": {"churn": {"remote": "sc://localhost:1/;token=x"}}}, "without a token"),
         ({"datasets": {"churn": {"schedule": "61 * * * *"}}}, "not a cron expression"),
         ({"datasets": {"churn": {"missing": "ignore"}}}, "missing"),
         ({"datasets": {"churn": {"timeout_minutes": 0}}}, "timeout_minutes"),

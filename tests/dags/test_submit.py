@@ -71,6 +71,15 @@ def test_the_operator_runs_the_documented_command(operator: JobOperator, tmp_pat
     assert "--master local[*]" in typed
 
 
+@pytest.mark.parametrize("remote", [None, "sc://localhost:15002"])
+def test_a_job_is_told_which_server_it_runs_on(operator: JobOperator, tmp_path: Path, remote: str | None) -> None:
+    done = json.dumps({**SAID, "outcome": "done"})
+    spark_submit(tmp_path, f"echo ${{SPARK_REMOTE:-None}} > {tmp_path}/remote; echo '{done}'")
+    operator.remote = remote
+    run(operator)
+    assert (tmp_path / "remote").read_text() == f"{remote}\n"
+
+
 def test_a_job_is_told_which_task_submitted_it(operator: JobOperator, tmp_path: Path) -> None:
     spark_submit(
         tmp_path, f"echo $OPENLINEAGE_PARENT_ID > {tmp_path}/parent; echo '{json.dumps({**SAID, 'outcome': 'done'})}'"

@@ -186,6 +186,38 @@ def test_an_asset_event_runs_its_days(airflow: Airflow, lake: PlayLake, dataset:
         assert day in {str(row["ds"]) for row in lake.rows("published", path=f"published/{dataset}/v1")}
 
 
+def plan(airflow: Airflow, ds: str, *words: str) -> subprocess.CompletedProcess[str]:
+    password = json.loads((airflow.folder / "home/passwords.json").read_text())["admin"]
+    asking = {"AIRFLOW_URL": f"http://127.0.0.1:{airflow.port}", "AIRFLOW_USER": "admin", "AIRFLOW_PASSWORD": password}
+    command = [".venv/bin/features", "plan", "--dataset", "churn", "--ds", ds, *words]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**airflow.environment, **asking},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_plan_applied_through_airflow_leaves_nothing_to_run(airflow: Airflow, lake: PlayLake) -> None:
+    ds, apply = DAYS[3], ("--apply", "--yes", "--through", "airflow")
+    airflow.api("PATCH", "/dags/churn_range", {"is_paused": True})
+    refused = plan(airflow, ds, *apply)
+    assert (refused.returncode, airflow.runs("churn_range")) == (2, {})
+    assert "paused in Airflow: churn_range; nothing was started" in refused.stderr
+    airflow.api("PATCH", "/dags/churn_range", {"is_paused": False})
+    done = plan(airflow, ds, *apply)
+    assert done.returncode == 0, done.stderr
+    ((run, _),) = airflow.runs("churn_range").items()
+    assert f"churn {ds}: queued in Airflow, as {run} of churn_range" in done.stdout.splitlines()
+    assert airflow.over("churn_range", run) == "success"
+    assert plan(airflow, ds).stdout.splitlines() == ["churn: up to date (1 day)"]
+    assert plan(airflow, ds, *apply).stdout.splitlines() == ["churn: up to date (1 day)"]
+    assert len(airflow.runs("churn_range")) == 1
+
+
 def _day(airflow: Airflow, dataset: str, run: str) -> str | None:
     conf: dict[str, Any] = airflow.api("GET", f"/dags/{dataset}/dagRuns/{run}")["conf"] or {}
     return conf.get("ds")

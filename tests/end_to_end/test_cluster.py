@@ -19,6 +19,7 @@ import pytest
 from common.orchestration.chain import run_chain
 from jobs.backfill import CHAIN
 from jobs.clean import CLEAN
+from tests.support.job_line import line_of
 from tests.support.play_lake import PlayLake
 from tests.support.ports import free_ports
 from tests.support.processes import listening, parent
@@ -126,7 +127,7 @@ def until(holds: Callable[[], Any], what: str, seconds: float = 180) -> None:
 
 def ended(submitted: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
     out, said = submitted.communicate(timeout=300)
-    return submitted.returncode, json.loads(out.strip().splitlines()[-1]), out + said
+    return submitted.returncode, line_of(out), out + said
 
 
 @pytest.fixture

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pymongo import MongoClient
 
-from tests.support.datasets import datasets_in, write_dataset
+from tests.support.datasets import write_dataset
+from tests.support.mongo import mongo
 from tests.support.servers import database
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,37 +36,57 @@ CONTRACT = Contract(
 )
 """
 TRANSFORMS = "def derive(rows):\n    return rows\n\n\ndef measure(rows):\n    return rows\n"
+MONGO = CONTRACT.replace("databases.jdbc import Jdbc", "mongo.collection import Mongo").replace(
+    'Jdbc(database="shop", table="sale", watermark="sold_at", parallel=2, parallel_by="id")',
+    'Mongo(database="shop", collection="sale", watermark="sold_at", parallel=2)',
+)
+
+
+def read_by_submit(folder: Path, contract: str, address: str) -> tuple[str, list[Path]]:
+    """What ingest says, and every file of the lake and of Spark's event log."""
+    written = write_dataset(folder / "datasets", "sales", contract, TRANSFORMS)
+    (written / "__init__.py").touch()
+    (folder / "events").mkdir()
+    options = {
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.compress": "false",
+        "spark.eventLog.dir": f"file:{folder}/events",
+        "spark.sql.debug.maxToStringFields": "1000",
+    }
+    command = [str(ROOT / ".venv/bin/spark-submit")]
+    command += [word for name, value in options.items() for word in ("--conf", f"{name}={value}")]
+    command += [str(ROOT / "jobs/ingest.py"), "--dataset", "sales", "--ds", DAY, "--lake", str(folder / "lake")]
+    told = {**os.environ, "SHOP_DATABASE": address, "DATASETS": str(folder / "datasets")}
+    done = subprocess.run(command, env=told, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    files = [path for part in ("lake", "events") for path in (folder / part).rglob("*") if path.is_file()]
+    return done.stdout + done.stderr, files
+
+
+def require_hidden(said: str, files: list[Path], mark: bytes) -> None:
+    assert any("events" in str(path) and mark in path.read_bytes() for path in files)
+    assert PASSWORD not in said
+    assert [path for path in files if PASSWORD.encode() in path.read_bytes()] == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
 def test_a_password_is_in_no_log_plan_or_commit(tmp_path: Path, kind: str) -> None:
-    folder = write_dataset(tmp_path / "datasets", "sales", CONTRACT, TRANSFORMS)
-    (folder / "__init__.py").touch()
-    (tmp_path / "events").mkdir()
-    with datasets_in(tmp_path / "datasets"), database(kind) as shop:
+    with database(kind) as shop:
         user = "USER ours@'%' IDENTIFIED BY" if kind == "mariadb" else "USER ours PASSWORD"
         shop.run(f"ALTER {user} '{PASSWORD}'")
         shop.run("CREATE TABLE sale (id BIGINT, sold_at TIMESTAMP)")
         shop.run(f"INSERT INTO sale VALUES (1, '{DAY} 10:00:00'), (2, '{DAY} 11:00:00')")
-        command = [ROOT / ".venv/bin/spark-submit", "--conf", "spark.eventLog.enabled=true"]
-        command += ["--conf", "spark.eventLog.compress=false"]
-        command += [
-            "--conf",
-            f"spark.eventLog.dir=file:{tmp_path}/events",
-            "--conf",
-            "spark.sql.debug.maxToStringFields=1000",
-        ]
-        command += [ROOT / "jobs/ingest.py", "--dataset", "sales", "--ds", DAY, "--lake", tmp_path / "lake"]
-        told = {
-            "SHOP_DATABASE": shop.address.replace(":hush@", f":{PASSWORD}@"),
-            "DATASETS": str(tmp_path / "datasets"),
-        }
-        done = subprocess.run(
-            command, env={**os.environ, **told}, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
-        )
-    assert done.returncode == 0, done.stderr[-2000:]
-    written = [path for part in ("lake", "events") for path in (tmp_path / part).rglob("*") if path.is_file()]
-    assert any("events" in str(path) and b"JDBCRelation" in path.read_bytes() for path in written)
-    assert PASSWORD not in done.stdout + done.stderr
-    assert [path for path in written if PASSWORD.encode() in path.read_bytes()] == []
+        told = read_by_submit(tmp_path, CONTRACT, shop.address.replace(":hush@", f":{PASSWORD}@"))
+    require_hidden(*told, b"JDBCRelation")
+
+
+@pytest.mark.slow
+def test_a_password_of_mongo_is_in_no_log_plan_or_commit(tmp_path: Path) -> None:
+    with mongo() as server:
+        login = f"{server.replace('//', f'//ours:{PASSWORD}@')}shop?authMechanism=PLAIN"
+        with MongoClient(login) as client:
+            rows = [{"id": number, "sold_at": datetime(2026, 1, 5, 10, number, tzinfo=UTC)} for number in (1, 2)]
+            client.shop.sale.insert_many(rows)
+        told = read_by_submit(tmp_path, MONGO, login)
+    require_hidden(*told, b"MapInArrow")

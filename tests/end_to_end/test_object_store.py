@@ -23,6 +23,7 @@ from common.maintenance import vacuum
 from common.runtime.object_store import require_jars
 from jobs.datasets.churn import sample as churn
 from jobs.datasets.transactions import sample as transactions
+from tests.support.job_line import line_of
 from tests.support.play_lake import PlayLake
 from tests.support.s3_server import KEYS, S3Server, s3_server
 
@@ -54,7 +55,7 @@ class Place:
     ) -> tuple[int, dict[str, Any], str]:
         words = [str(BIN / "spark-submit"), f"jobs/{name}.py", "--dataset", *dataset.split(), "--ds", ds, *arguments]
         done = self._run(words)
-        return done.returncode, json.loads(done.stdout.strip().splitlines()[-1]), done.stderr
+        return done.returncode, line_of(done.stdout), done.stderr
 
     def features(self, *words: str) -> str:
         done = self._run([str(BIN / "features"), *words])

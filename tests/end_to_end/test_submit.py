@@ -15,6 +15,7 @@ from deltalake import DeltaTable
 
 from common.lake.storage.locks import hold
 from jobs.clean import CLEAN
+from tests.support.job_line import line_of
 from tests.support.play_lake import PlayLake
 from tests.support.tables_as_text import assert_rows
 from tests.support.visits import write_visits
@@ -46,7 +47,7 @@ def submit(lake: PlayLake, job: str, *arguments: str, **environment: str) -> tup
         check=False,
         timeout=300,
     )
-    return done.returncode, json.loads(done.stdout.strip().splitlines()[-1]), done.stderr
+    return done.returncode, line_of(done.stdout), done.stderr
 
 
 @pytest.mark.parametrize(
@@ -232,7 +233,7 @@ def test_ctrl_c_ends_in_a_few_lines_and_running_again_goes_on(lake: PlayLake) ->
     assert any("1 of 2: done" in said for said in driver.stderr), "the first day is done"
     os.killpg(driver.pid, signal.SIGINT)
     out, said = driver.communicate(timeout=60)
-    line = json.loads(out)
+    line = line_of(out)
     assert (driver.returncode, line["outcome"], line["days"]) == (130, "interrupted", {DAY: "done"})
     assert len(said.splitlines()) <= 3, said
     assert said.rstrip().endswith(line["message"])

@@ -273,6 +273,32 @@ def test_rows_that_come_while_it_is_read_belong_to_no_part(lake: PlayLake, shop:
 
 
 @pytest.mark.slow
+def test_a_clock_five_minutes_off_loses_no_row(lake: PlayLake, shop: Database) -> None:
+    """A row is dated before midnight by a clock that is late, and committed after the day was read."""
+    sold(shop, ("a", f"{DAY} 10:00:00"))
+    ingest(lake, CHANGES)
+    sold(shop, ("late", f"{DAY} 23:56:00"), ("b", "2026-01-06 00:03:00"))
+    ingest(lake, CHANGES, "2026-01-06")
+    assert [row["transaction_id"] for row in lake.rows("raw", f"ds = '{DAY}'")] == ["a"]
+    assert sorted(row["transaction_id"] for row in lake.rows("raw", "ds = '2026-01-06'")) == ["b", "late"]
+
+
+@pytest.mark.slow
+def test_a_watermark_that_goes_back_changes_no_day_read(lake: PlayLake, shop: Database) -> None:
+    """By a few minutes, the next day takes the row as it is now; by more, it keeps the state that was read."""
+    sold(shop, ("a", f"{DAY} 10:00:00"), ("b", f"{DAY} 10:00:00"))
+    ingest(lake, CHANGES)
+    before = lake.rows("raw", f"ds = '{DAY}'")
+    zone = "+00" if shop.kind == "postgresql" else ""
+    for name, moment in (("a", f"{DAY} 23:55:00"), ("b", "2026-01-03 10:00:00")):
+        shop.run(f"UPDATE purchases SET age = 31, updated_at = '{moment}{zone}' WHERE transaction_id = '{name}'")
+    for ds in (DAY, "2026-01-06"):
+        ingest(lake, CHANGES, ds)
+    assert lake.rows("raw", f"ds = '{DAY}'") == before
+    assert [(row["transaction_id"], row["age"]) for row in lake.rows("raw", "ds = '2026-01-06'")] == [("a", "31")]
+
+
+@pytest.mark.slow
 def test_a_server_that_goes_while_it_is_read_ends_the_day(lake: PlayLake, shop: Database) -> None:
     sold(shop, ("a", f"{DAY} 10:00:00"))
     if shop.kind == "postgresql":

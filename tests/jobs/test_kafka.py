@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +21,8 @@ from common.errors import (
 from common.orchestration.job import Line
 from common.sources.kafka.topic import Kafka, OpenedTopic
 from common.sources.source import SourceListing
-from tests.support.kafka import Broker
+from tests.support.disturbed import disturbed
+from tests.support.kafka import Broker, broker
 from tests.support.landing import PURCHASE
 from tests.support.play_lake import PlayLake
 
@@ -238,6 +240,20 @@ def test_a_cluster_that_is_down_is_told_in_time(lake: PlayLake, shop: Broker, mo
     with pytest.raises(SourceUnreachableError, match="127.0.0.1:1 did not answer within 15 s"):
         ingest(lake)
     assert datetime.now(UTC) - begun < timedelta(seconds=25)
+    assert lake.state() == {}
+
+
+@pytest.mark.slow
+def test_a_broker_that_goes_while_it_is_read_ends_the_day(
+    lake: PlayLake, spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as running:
+        other = running.enter_context(broker(spark))
+        monkeypatch.setenv("SHOP_KAFKA", other.address)
+        other.topic("orders")
+        sold(other, "a", f"{DAY}T10:00:00Z")
+        with pytest.raises(SourceUnreachableError, match="orders of shop could not be read to its end: .*; run again"):
+            ingest(lake, source=disturbed(ORDERS, OpenedTopic, running.close))
     assert lake.state() == {}
 
 

@@ -160,6 +160,16 @@ def test_a_whole_collection_is_read_in_parts_once(lake: PlayLake, sales: Collect
     assert (len(set(ids(lake))), lake.ingested(YESTERDAY)["range"]) == (41, "whole collection")
 
 
+def test_a_field_whose_type_changes_is_judged_by_its_text(lake: PlayLake, sales: Collection[Any]) -> None:
+    for name, age in (("a", "30"), ("b", 31), ("c", 32.5), ("d", [33]), ("e", {"years": 34})):
+        sold(sales, (name, f"{DAY} 10:00:00"), age=age)
+    ours = lake.with_contract(source=SALES, refused_share=1.0)
+    ours.day(DAY)
+    ages = {row["transaction_id"]: row["age"] for row in lake.rows("processed")}
+    assert ages == {"a": 30, "b": 31}
+    assert {row["reasons"][0] for row in lake.rows("quarantine")} == {"age:not_int"}
+
+
 def test_a_server_that_goes_while_it_is_read_ends_the_day(lake: PlayLake, sales: Collection[Any]) -> None:
     sold(sales, ("a", f"{DAY} 10:00:00"))
     with ExitStack() as running, pytest.MonkeyPatch.context() as patch:

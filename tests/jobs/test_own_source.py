@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -11,7 +13,13 @@ from typing import Any
 import pytest
 
 from common.contracts.contract import Files
-from common.errors import ContractDeclarationError, ContractViolationError, SourceMissingError, UnbalancedBooksError
+from common.errors import (
+    ContractDeclarationError,
+    ContractViolationError,
+    LockedError,
+    SourceMissingError,
+    UnbalancedBooksError,
+)
 from common.quality.checks import freshness
 from common.sources.rows import RowSource
 from common.sources.source import Period, SourceListing, SourceUnit
@@ -48,6 +56,17 @@ class Till(RowSource):
     @property
     def asked(self) -> int:
         return len(Path(f"{self.file}.asked").read_text().splitlines())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Busy(Till):
+    """While it is read, something else happens."""
+
+    meanwhile: Callable[[], None]
+
+    def read(self, spark: Any, period: Period, listing: SourceListing) -> Any:
+        self.meanwhile()
+        return super().read(spark, period, listing)
 
 
 @pytest.fixture
@@ -103,6 +122,22 @@ def test_what_others_did_to_raw_is_left_and_told(lake: PlayLake, till: Till, cap
     assert (ours.ingest(DAY)["outcome"], till.asked) == ("nothing", 1)
     assert "can't be read again as it was: left as it is. Restore the tables" in caplog.text
     assert ours.ingest(DAY, full_refresh=True)["counts"]["accepted"] == 2
+
+
+def test_of_two_ingests_at_once_one_asks(lake: PlayLake, till: Till) -> None:
+    ours, other = lake.with_contract(source=till), list[str]()
+
+    def second() -> None:
+        with (
+            ThreadPoolExecutor(1) as thread,
+            pytest.raises(LockedError, match=r"transactions.ingest.2026-01-05 is held"),
+        ):
+            thread.submit(ours.ingest, DAY).result()
+        other.append("refused")
+
+    busy = lake.with_contract(source=Busy(file=till.file, meanwhile=second))
+    assert (busy.ingest(DAY)["outcome"], other, till.asked) == ("done", ["refused"], 1)
+    assert (busy.ingest(DAY)["outcome"], till.asked) == ("nothing", 1)
 
 
 def test_a_number_that_only_reading_tells_is_counted(lake: PlayLake, till: Till) -> None:

@@ -136,6 +136,6 @@ def test_a_refused_day_does_not_stop_the_stream(lake: PlayLake, shop: Broker) ->
     assert (len(lake.rows("raw")), len(lake.rows("quarantine"))) == (31, 3)
 
 
-def test_only_a_topic_can_be_followed(lake: PlayLake) -> None:
-    with pytest.raises(UsageError, match="the source of transactions can't be followed; expected Kafka"):
-        stream([lake.plan("stream", DAY, **USUAL)])
+def test_what_is_compacted_can_not_be_followed(lake: PlayLake) -> None:
+    with pytest.raises(UsageError, match="the source of transactions can't be followed; expected Files"):
+        streamed(lake, replace(OVER, compacted=True))

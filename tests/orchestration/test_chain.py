@@ -18,6 +18,7 @@ from common.orchestration.cli import run_chain_job, run_job
 from common.orchestration.job import ChainStep, Job
 from common.runtime.run import Outcome, Run
 from common.runtime.settings import load_settings
+from tests.support.job_line import line_of
 
 DRIFT = {"expectation": "drift", "column": "age", "severity": "warn"}
 
@@ -54,7 +55,7 @@ def said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
         argv = ["--dataset", *(datasets or ("churn",)), "--ds", ds, *places]
         with pytest.raises(SystemExit) as left:
             run_job(work, argv=argv) if isinstance(work, Job) else run_chain_job(work, argv)
-        return left.value.code, json.loads(capsys.readouterr().out)
+        return left.value.code, line_of(capsys.readouterr().out)
 
     return run
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from common.lake.storage.files import read_json
+from tests.support.job_line import line_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DAYS = "2026-01-05..2026-01-07"
@@ -68,7 +69,7 @@ class Submitted:
     def end(self, number: int, then: str = "") -> tuple[int, dict[str, Any], list[str]]:
         self.process.send_signal(number)
         out, err = self.process.communicate(then, timeout=60)
-        return self.process.returncode, json.loads(out), err.splitlines()
+        return self.process.returncode, line_of(out), err.splitlines()
 
 
 @pytest.fixture

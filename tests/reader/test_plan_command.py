@@ -7,8 +7,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import jsonschema
@@ -23,6 +25,7 @@ from common.reader.cli import main
 from common.sources.files.landing import Landing
 from tests.support.datasets import datasets_in, spoil
 from tests.support.long_lake import LongLake
+from tests.support.ports import free_port
 from tests.support.visits import write_visits
 
 FIRST = date(2026, 1, 1)
@@ -261,6 +264,102 @@ def test_apply_runs_nothing_that_nobody_agreed_to(lake: LongLake, capsys: pytest
     assert "the source has changed" in printed.out
     assert "pass --yes to run without asking" in printed.err
     assert plan(lake, "--apply", "--json") == 2
+
+
+@pytest.fixture
+def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, str, str]]]:
+    """An API that starts what it is asked to: the method, path and content of each request."""
+    heard: list[tuple[str, str, str]] = []
+    answers = {"/auth/token": '{"access_token": "t"}', "/api/v2/dags/visits_range": '{"is_paused": false}'}
+    answers["/api/v2/dags/visits_range/dagRuns"] = '{"dag_run_id": "run", "state": "queued"}'
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            content = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
+            heard.append((self.command, self.path, content))
+            known = self.path == "/auth/token" or self.headers["Authorization"] == "Bearer t"
+            self.send_response(201 if known and "wrong" not in content else 401)
+            self.end_headers()
+            self.wfile.write(answers[self.path].encode())
+
+        do_GET = do_POST  # noqa: N815
+
+        def log_message(self, *said: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}/"
+    for name, value in {"URL": address, "USER": "admin", "PASSWORD": "secret word"}.items():
+        monkeypatch.setenv(f"AIRFLOW_{name}", value)
+    monkeypatch.delenv("AIRFLOW_TOKEN", raising=False)
+    yield heard
+    server.shutdown()
+    server.server_close()
+
+
+THROUGH = ("--dataset", "visits", "--apply", "--yes", "--through", "airflow")
+
+
+def plan_here(lake: LongLake, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setenv("LAKE", lake.lake)
+    with datasets_in(lake.root / "datasets"):
+        return main(["plan", *words])
+
+
+def test_airflow_is_asked_for_the_ranges_of_the_plan(
+    lake: LongLake,
+    airflow: list[tuple[str, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for ds in (THIRD, LAST + timedelta(days=2)):
+        lake.land(ds, "visit_id\n7\n")
+    assert plan_here(lake, monkeypatch, *THROUGH) == 0
+    started = [json.loads(content) for method, path, content in airflow if path.endswith("/dagRuns")]
+    assert [(run["logical_date"], run["conf"]) for run in started] == [
+        (None, {"from": "2026-01-03", "to": "2026-01-03"}),
+        (None, {"from": "2026-01-10", "to": "2026-01-10"}),
+    ]
+    assert "visits 2026-01-10: queued in Airflow, as run of visits_range" in capsys.readouterr().out
+
+
+def test_an_airflow_that_knows_nobody_is_told_in_words(
+    lake: LongLake,
+    airflow: list[tuple[str, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lake.land(THIRD, "visit_id\n7\n")
+    monkeypatch.setenv("AIRFLOW_PASSWORD", "wrong word")
+    assert plan_here(lake, monkeypatch, *THROUGH) == 2
+    error = capsys.readouterr().err
+    assert "it answered 401; expected AIRFLOW_TOKEN, or AIRFLOW_USER and AIRFLOW_PASSWORD" in error
+    assert "wrong word" not in error
+    monkeypatch.setenv("AIRFLOW_URL", f"http://127.0.0.1:{free_port()}")
+    assert plan_here(lake, monkeypatch, *THROUGH) == 1
+    assert "ConnectionRefusedError; expected Airflow's API at AIRFLOW_URL" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--through", "airflow"), "--through says what runs the plan; expected --apply with it"),
+        ((*THROUGH, "--lake", "here"), "expected neither --lake nor --landing with it"),
+        (THROUGH, "AIRFLOW_URL is not an http or https address"),
+    ],
+)
+def test_airflow_is_not_asked_in_vain(
+    lake: LongLake,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.delenv("AIRFLOW_URL", raising=False)
+    assert plan_here(lake, monkeypatch, *words) == 2
+    printed = capsys.readouterr()
+    assert (message in printed.err, printed.out) == (True, "")
 
 
 def test_ranges_hold_no_day_that_the_plan_does_not_name(lake: LongLake) -> None:

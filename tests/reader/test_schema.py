@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from common.online.connect import open_store
 from common.reader import cli, lineage_commands
-from common.reader.shapes import SHAPES, WRITTEN, schema_of
+from common.reader.shapes import JOB, SHAPES, WRITTEN, schema_of
 from tests.support.play_lake import PlayLake
 from tests.support.published_tables import publish
 
@@ -68,6 +68,7 @@ def test_every_command_has_a_schema(capsys: Capture) -> None:
         cli.main(["--help"])
     commands = re.findall(r"^    ([a-z]+)\b", capsys.readouterr().out, re.MULTILINE)
     assert {*SHAPES, *WRITTEN} == {*commands} - {"schema"}
+    assert JOB not in commands
     assert {*COMMANDS} == {*SHAPES, *WRITTEN} - {"why"}
 
 

@@ -78,7 +78,7 @@ def test_code_outside_the_datasets_makes_nothing_stale() -> None:
 
 
 def _files_read(name: str) -> list[Path]:
-    from common.contracts.source_code import modules_of
+    from common.contracts.checking.source_code import modules_of
 
     dataset = datasets.load(name)
     return [*modules_of(dataset.contract_file), *modules_of(dataset.transforms_file)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,6 +117,20 @@ NAMES_TWICE = [
 def test_an_answer_of_another_shape_is_not_taken(service: Scorer, answer: Any) -> None:
     service.behaviours = [lambda texts: (200, answer)]
     assert scores(asking(), "good") == {}
+
+
+def test_its_token_comes_from_the_environment_and_is_told_nowhere(
+    service: Scorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.token = "hush-5f0c1e"
+    (tmp_path / "token").write_text("hush-5f0c1e\n")
+    monkeypatch.setenv("SENTIMENT_TOKEN_FILE", str(tmp_path / "token"))
+    assert scores(asking(), "good") == {"good": "0.2500"}
+    monkeypatch.setenv("SENTIMENT_TOKEN", "hush-other")
+    asked = asking()
+    assert scores(asked, "good") == {}
+    assert "refuses access (401); correct the token in SENTIMENT_TOKEN" in str(asked.error)
+    assert "hush" not in f"{asked.error} {asked!r} {caplog.text}"
 
 
 @pytest.mark.parametrize("address", ["", "sentiment:8090", "file:///etc/passwd", "http://me:secret@127.0.0.1:1/score"])

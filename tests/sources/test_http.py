@@ -123,6 +123,25 @@ def test_mistakes_are_told(
     asked.fails(error, words, auth="shop")
 
 
+def test_a_token_that_expires_between_pages_is_read_again(
+    asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_TOKEN_FILE", str(tmp_path / "token"))
+    (tmp_path / "token").write_text("old")
+    asked.api.says("2", Answer("", 401, then=lambda: (tmp_path / "token").write_text("new")), TWO)
+    assert asked.count(auth="shop") == 3
+    assert [sent["Authorization"] for sent in asked.api.headers] == [*["Bearer old"] * 2, *["Bearer new"] * 2]
+    asked.api.says("2", Answer("", 401))
+    again = {"auth": "shop", "attempts": 1, "parameters": {"from": "{start}"}}
+    asked.fails(SourceUnreachableError, "SHOP_TOKEN, which it took before .401.; it has expired", **again)
+
+
+def test_one_connection_serves_all_pages_and_keeps_no_cookie(asked: Asked) -> None:
+    asked.api.says("1", replace(ONE, headers={"Set-Cookie": "visit=1"}))
+    assert (asked.count(), len(asked.api.connections)) == (3, 1)
+    assert not [sent for sent in asked.api.headers if "Cookie" in sent]
+
+
 def test_circles_and_repeated_pages_end(asked: Asked) -> None:
     asked.api.says("", Answer({"items": [1], "next": "a"}))
     asked.api.says("a", Answer({"items": [2], "next": "b"}))

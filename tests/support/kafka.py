@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,10 +132,10 @@ def _bytes(text: str | bytes | None) -> bytes | None:
 
 
 @contextmanager
-def broker(spark: Any) -> Iterator[Broker]:
+def broker(spark: Any, certificate: Path | None = None) -> Iterator[Broker]:
     """Skips the test where the server is not installed."""
     try:
-        with kafka() as (plain, login):
+        with kafka(certificate) as (plain, login):
             client = Broker(spark, plain, login)
             try:
                 yield client

@@ -66,6 +66,7 @@ def _points(what: str, earlier: Path, later: Path) -> list[KillPoint]:
         shutil.copytree(later, state)
         for path in changed[number:]:
             (state / path).unlink()
+            (state / path).with_name(f".{(state / path).name}.crc").unlink(missing_ok=True)  # is written after it
             if path in old:
                 shutil.copy2(earlier / path, state / path)
         points.append(KillPoint(f"not announced: {_short(changed[number])}", state))

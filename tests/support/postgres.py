@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.certificates import Certificates
 from tests.support.ports import free_port
 
 
@@ -23,7 +24,7 @@ class NotHereError(Exception):
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
+def postgres(encrypted: Certificates | None = None) -> Iterator[str]:
     """Starts a server; yields an empty database as user:password@host:port/name."""
     # Debian keeps the server's programs off PATH, as several versions may be installed.
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
@@ -45,6 +46,7 @@ def postgres() -> Iterator[str]:
         )
         port = free_port()
         command = [server_program, "-D", folder, "-h", "127.0.0.1", "-p", str(port), "-k", folder, "-F"]
+        command += _encryption(folder, user, encrypted) if encrypted else []
         with subprocess.Popen(command, **how) as server:
             try:
                 _until_ready(folder, server)
@@ -54,6 +56,17 @@ def postgres() -> Iterator[str]:
                 server.wait(20)
     finally:
         shutil.rmtree(folder)
+
+
+def _encryption(folder: Path, user: str, encrypted: Certificates) -> list[str]:
+    """PostgreSQL wants a key that only its user can read."""
+    options = ["-c", "ssl=on"]
+    for setting, file in (("ssl_cert_file", encrypted.certificate), ("ssl_key_file", encrypted.key)):
+        place = shutil.copy(file, folder)
+        Path(place).chmod(0o600)
+        shutil.chown(place, user)
+        options += ["-c", f"{setting}={place}"]
+    return options
 
 
 def _until_ready(folder: Path, server: subprocess.Popen[bytes]) -> None:

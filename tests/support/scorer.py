@@ -27,6 +27,7 @@ class Scorer:
     behaviours: list[Callable[[Texts], tuple[int, Any]]] = field(default_factory=list)
     asked: list[Texts] = field(default_factory=list)
     model: int = 1
+    token: str = ""  # that a request must bring
 
     def answer(self, texts: Texts) -> tuple[int, Any]:
         self.asked.append(texts)
@@ -62,7 +63,9 @@ def scorer(port: int = 0) -> Iterator[Scorer]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status, answer = service.answer([record["text"] for record in sent["records"]])
+            let_in = self.headers.get("Authorization", "") == (f"Bearer {service.token}" if service.token else "")
+            texts = [record["text"] for record in sent["records"]]
+            status, answer = service.answer(texts) if let_in else (401, {})
             body = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

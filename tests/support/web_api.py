@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -21,6 +21,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False  # the connection ends before the body does
     seconds: float = 0  # of silence before the answer
+    then: Callable[[], object] = lambda: None  # what happens just before it
 
 
 @dataclass
@@ -32,6 +33,7 @@ class WebApi:
     asked: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    connections: set[int] = field(default_factory=set)  # the ports from which it was asked
 
     def says(self, page: str, *answers: Answer) -> None:
         self.answers[page] = [*answers]
@@ -51,9 +53,13 @@ def web_api() -> Iterator[WebApi]:
     api = WebApi("")
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self) -> None:
+            api.connections.add(self.client_address[1])
             answer = api.answer(self.path, dict(self.headers))
             time.sleep(answer.seconds)
+            answer.then()
             body = (answer.body if isinstance(answer.body, str) else json.dumps(answer.body)).encode()
             self.send_response(answer.status)
             sent = {"Content-Type": "application/json", "Content-Length": str(len(body)), **answer.headers}
@@ -61,6 +67,7 @@ def web_api() -> Iterator[WebApi]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body[: len(body) // 2] if answer.cut else body)
+            self.close_connection = self.close_connection or answer.cut
 
     with serving(Handler) as port:
         api.base = f"http://127.0.0.1:{port}"

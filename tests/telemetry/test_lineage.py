@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from common.contracts import datasets, layout
-from common.contracts.column_origins import ORIGINS
+from common.contracts.documents.column_origins import ORIGINS
 from common.errors import ContractViolationError
 from common.lake.storage.files import write_json
 from common.orchestration import interruption, run_log

@@ -10,17 +10,23 @@ from typing import Any
 import pytest
 
 from common.contracts import aggregates, contract, expectations
+from common.contracts.changes import Debezium
+from common.contracts.checking.expectation_names import EXPECTATIONS
 from common.contracts.contract import Column, Contract, Feature, Features
-from common.contracts.expectation_names import EXPECTATIONS
-from common.contracts.field_notes import AGGREGATE_ARGUMENTS, AGGREGATES
-from common.contracts.field_notes import NOTES as CONTRACT_NOTES
-from common.contracts.reference import CLASSES, arguments, section
+from common.contracts.documents.field_notes import AGGREGATE_ARGUMENTS, AGGREGATES
+from common.contracts.documents.field_notes import NOTES as CONTRACT_NOTES
+from common.contracts.documents.reference import CLASSES, arguments, section
+from common.contracts.lookup import Lookup
 from common.contracts.wording import rule_faults
 from common.errors import ContractDeclarationError
 from common.training import steps, training_set
 from common.training.reference import ARGUMENTS, NOTES, PAGE, STEPS, page
 
-WORDS = {**vars(contract), **vars(aggregates), **vars(expectations), **vars(training_set), **vars(steps), "date": date}
+DECLARED = {**vars(aggregates), "Lookup": Lookup}
+WORDS = {
+    **vars(contract), **DECLARED, **vars(expectations), **vars(training_set), **vars(steps),
+    "Debezium": Debezium, "date": date,
+}  # fmt: skip
 ORDERS = Contract(
     name="orders",
     description="",
@@ -51,6 +57,7 @@ PLAIN: dict[str, list[Any]] = {
     "Contract": [ORDERS, CUSTOMERS, NAMELESS, HOURLY],
     "Column": [Column(name="c", type=type_, description="") for type_ in ("string", "long", "date")],
     "Files": [contract.Files()],
+    "Debezium": [Debezium()],
     "Features": [ORDERS.features],
     "Feature": [Feature("n", aggregates.Count(7))],
     "Rule": [expectations.Rule("ExpectColumnToExist")],
@@ -121,7 +128,7 @@ def test_no_argument_is_left_out() -> None:
 def test_no_aggregate_and_no_step_is_left_out() -> None:
     declarable = {
         name
-        for name, one in vars(aggregates).items()
+        for name, one in DECLARED.items()
         if isinstance(one, type) and issubclass(one, aggregates.Aggregate) and not one.__subclasses__() and one.words
     }
     assert {call.partition("(")[0] for call in AGGREGATES} == declarable

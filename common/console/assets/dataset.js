@@ -67,7 +67,7 @@ function dayDetail(dataset, ds) {
     grid.steps[place] !== 0 || note.failures ? h('ol', {class: 'steps', 'aria-label': 'Steps'}, DATA.steps.map((name, bit) => {
       const failed = (note.failures || []).some((each) => each.step === name), done = grid.steps[place] & (1 << bit);
       const word = failed ? 'failed' : done ? 'done' : 'not run';
-      return h('li', {class: word.replace(' ', '-')}, h('i', {'aria-hidden': 'true'}, failed ? '×' : done ? '✓' : ''), name, h('span', {class: 'unseen'}, `: ${word}`));
+      return h('li', {class: word.replace(' ', '-')}, h('i', {'aria-hidden': 'true'}, failed ? '×' : done ? '✓' : '–'), name, h('span', {class: 'unseen'}, `: ${word}`));
     })) : null,
     h('div', {class: 'two'},
       h('div', {}, h('h3', {}, 'What to do'), dataset.commands[state].map(([words, text]) => [h('p', {class: 'note'}, words), command(text.replaceAll('{ds}', ds))])),

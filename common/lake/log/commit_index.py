@@ -42,9 +42,14 @@ class CommitIndex:
     def days(self) -> set[date]:
         return {*self._named}
 
+    def _among(self, dates: Collection[date]) -> list[date]:
+        """The named days among the dates, which may be all days of many years."""
+        fewer, more = (dates, self._named) if len(dates) < len(self._named) else (self._named, dates)
+        return [day for day in fewer if day in more]
+
     def after(self, version: int, dates: Collection[date]) -> list[Commit]:
         """The later commits that name one of the dates, or may be about any date; newest first."""
-        found = [self._unnamed, *(self._named[day] for day in dates if day in self._named)]
+        found = [self._unnamed, *(self._named[day] for day in self._among(dates))]
         found = [commits for commits in found if commits and commits[-1].version > version]
         several = [[*takewhile(lambda commit: commit.version > version, reversed(commits))] for commits in found]
         if len(several) < 2:

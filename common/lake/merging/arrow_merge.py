@@ -69,7 +69,7 @@ def _merge(
     run: Run, diff: SliceDifference, rows: pa.Table, stored: DeltaTable, commit: CommitProperties
 ) -> TableMerger:
     return (
-        stored.merge(rows, diff.same_row(run.ds), "s", "t", commit_properties=commit)
+        stored.merge(rows, diff.same_row(run.ds, "t."), "s", "t", commit_properties=commit)
         .when_matched_delete(to_do(DELETE))
         .when_matched_update(diff.values, to_do(UPDATE))
         .when_not_matched_insert(diff.values, to_do(INSERT))

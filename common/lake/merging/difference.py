@@ -60,15 +60,15 @@ class SliceDifference:
             self.rows, spark_tables.schema_of(spark, (*self.table.columns, (ACTION, "string")))
         )
 
-    def same_row(self, ds: date) -> str:
-        """That a stored row `t` is the row `s` of the difference; values are periods only."""
-        same = [f"{column(name, 't.')} = {column(name, 's.')}" for name in self.table.identity]
-        conditions = [in_slice(self.touched, "t."), *same]
+    def same_row(self, ds: date, stored: str) -> str:
+        """That a stored row, whose columns have that prefix, is the row `s` of the difference; values are periods only."""
+        same = [f"{column(name, stored)} = {column(name, 's.')}" for name in self.table.identity]
+        conditions = [in_slice(self.touched, stored), *same]
         if self.change.updated or self.change.deleted:
             # Rows to insert match nothing, so leave them out of the join.
             conditions.append(f"NOT {to_do(INSERT)}")
         elif self.skips_other_arrivals:
-            conditions.append(f"t.arrived = {literal(ds)}")
+            conditions.append(f"{column('arrived', stored)} = {literal(ds)}")
         return " AND ".join(conditions)
 
     @property

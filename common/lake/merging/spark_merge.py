@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from delta.tables import DeltaTable
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from common.lake.log import delta_log
 from common.lake.log.commit_metadata import spark_commit
 from common.lake.merging.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference, to_do
 from common.lake.spark_tables import BROADCAST_ROWS
-from common.lake.sql_conditions import in_slice
+from common.lake.sql_conditions import in_slice, path_table
+from common.runtime import session_kind
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
@@ -40,22 +40,22 @@ def _replace(run: Run, diff: SliceDifference, rows: DataFrame) -> None:
 
 
 def _merge(run: Run, diff: SliceDifference, rows: DataFrame) -> None:
-    change, target = diff.change, DeltaTable.forPath(run.spark, run.path(diff.table)).alias("t")
+    change, target = diff.change, path_table(run.path(diff.table))
     if (change.updated or change.deleted) and change.rows <= BROADCAST_ROWS:
         # Spark has no size estimate for checkpointed rows, so broadcast them explicitly.
         rows = F.broadcast(rows)
-    merge = target.merge(rows.alias("s"), diff.same_row(run.ds))
-    values: dict[str, str | Column] = {**diff.values}
+    merge = rows.alias("s").mergeInto(target, F.expr(diff.same_row(run.ds, f"{target}.")))
+    values = {name: F.expr(value) for name, value in diff.values.items()}
     if change.deleted:
-        merge = merge.whenMatchedDelete(to_do(DELETE))
+        merge = merge.whenMatched(F.expr(to_do(DELETE))).delete()
     if change.updated:
-        merge = merge.whenMatchedUpdate(to_do(UPDATE), values)
+        merge = merge.whenMatched(F.expr(to_do(UPDATE))).update(values)
     if change.inserted:
-        merge = merge.whenNotMatchedInsert(to_do(INSERT), values)
-    merge.execute()
+        merge = merge.whenNotMatched(F.expr(to_do(INSERT))).insert(values)
+    merge.merge()
 
 
 def _in_files(rows: DataFrame, count: int) -> DataFrame:
     """One task per file to write: one file, unless there are rows enough for all cores. Coalesces without a shuffle."""
-    cores = rows.sparkSession.sparkContext.defaultParallelism
+    cores = session_kind.parallelism(rows.sparkSession)
     return rows.coalesce(max(-(-count // ROWS_A_FILE), min(cores, count // ROWS_A_TASK), 1))

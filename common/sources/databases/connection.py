@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.errors import PipelineError, SourceUnreachableError, UsageError
 from common.runtime.jvm import Answer, ask_java, java_properties
+from common.runtime.session_kind import java
 from common.sources.databases.dialects import Address, DatabaseColumn
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ REPEATABLE_READ = 4  # java.sql.Connection.TRANSACTION_REPEATABLE_READ
 LOGIN = ("28", "3D", "1044", "1045", "1049")
 UNREACHABLE = ("08", "57P", "53", "1040", "1053")
 DECLARED_WRONG = ("42", "3F")
+# In the driver's words: its SQL state is that of a server that can't be reached.
+ENCRYPTION = ("PKIX", "certificate", "could not be verified", "does not support SSL")
 
 
 class JdbcConnection:
@@ -24,7 +27,7 @@ class JdbcConnection:
 
     def __init__(self, spark: SparkSession, address: Address) -> None:
         self.address = address
-        jvm: Any = spark._jvm
+        jvm = java(spark)
         properties = java_properties(jvm, address.properties)
         driver = jvm
         for part in address.engine.driver.split("."):
@@ -80,6 +83,11 @@ def explained(address: Address, state: str, code: int, message: str) -> Pipeline
     def shows(known: tuple[str, ...]) -> bool:
         return any(sign.startswith(known) for sign in signs)
 
+    if any(sign in said for sign in ENCRYPTION):
+        return UsageError(
+            f"{address.place} is not reached by an encrypted connection that can be trusted: {said}. Add what the driver needs "
+            f"to {address.variable}, such as {address.engine.trust}."
+        )
     if shows(LOGIN):
         return UsageError(
             f"{address.place} refuses the login: {said}. Correct {address.variable}, or the file it names."

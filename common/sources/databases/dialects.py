@@ -58,6 +58,7 @@ class PostgreSql:
     """How to query PostgreSQL."""
 
     driver = "org.postgresql.Driver"
+    trust = "?sslmode=verify-full&sslrootcert=/path/to/authority.pem"
     port = 5432
     now = "SELECT (clock_timestamp() AT TIME ZONE 'UTC')::text"
     # Several connections can share one snapshot.
@@ -95,6 +96,7 @@ class MariaDb:
     """How to query MariaDB and MySQL."""
 
     driver = "org.mariadb.jdbc.Driver"
+    trust = "?sslMode=verify-full&serverSslCert=/path/to/authority.pem"
     port = 3306
     now = "SELECT UTC_TIMESTAMP(6)"
     exports_snapshot = False

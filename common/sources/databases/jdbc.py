@@ -54,6 +54,10 @@ class Jdbc(DeclaredSource):
         divided = self.parallel == 1 or self.parallel_by is not None
         require(divided, f"parallel={self.parallel} needs parallel_by, the number or date that divides the table")
 
+    @property
+    def needs_java(self) -> bool:
+        return True
+
     def misfit(self, contract: Contract) -> str:
         if self.watermark and contract.event_time is None:
             return "a contract without event_time is a whole snapshot a day, so Jdbc must have no watermark"

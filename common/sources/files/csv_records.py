@@ -162,9 +162,9 @@ def parse_record(text: str, delimiter: str) -> list[str] | None:
 class WholeRecords(CountedLines):
     """Counts the lines behind the header, and refuses a file that ends inside quotes or in the middle of a record."""
 
-    def __init__(self, width: int, delimiter: str) -> None:
+    def __init__(self, width: int, delimiter: str, before: int = 0) -> None:
         self._width, self._delimiter = width, delimiter
-        self._quotes, self._number, self._opened = Quotes(delimiter), 0, 0
+        self._quotes, self._number, self._opened = Quotes(delimiter), before, 0
         self._record, self._goes_on = [""], False
 
     def take(self, block: list[str]) -> None:

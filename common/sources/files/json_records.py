@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from common.contracts.column import Column
+from common.sources.envelopes import TOMBSTONE, Envelopes
 from common.sources.files.text_records import Lines, RefusedFileError, Shown, decimal_marks
 from common.sources.json_values import JsonNumber, is_text, plain_text
 from common.sources.parsed_block import ParsedBlock, is_blank
@@ -44,7 +45,9 @@ class JsonObjects:
         rename: Callable[[list[str]], list[str]],
         longest: int,
         declared: Sequence[Column],
+        envelopes: Envelopes | None = None,
     ) -> None:
+        self._envelopes = envelopes
         self._wanted, self._known, self._longest = wanted, set(wanted), longest
         # Most objects have the same names.
         self._rename = lru_cache(SHAPES)(lambda names: rename([*names]))
@@ -53,7 +56,29 @@ class JsonObjects:
 
     def fields(self, text: str) -> tuple[str, dict[str, Any]]:
         """The problem, or the object's values by the contract's names."""
-        return ("too_long", {}) if len(text) > self._longest else _json_object(text, self._known, self._rename)
+        if len(text) > self._longest:
+            return "too_long", {}
+        try:
+            value = _DECODER.decode(text)
+        except (ValueError, RecursionError):
+            return "not_json", {}
+        problem, fields = self._fields_of(value)
+        if "\\u" in text and not is_text("".join(map(str, [*fields, *fields.values()]))):
+            return "half_a_character", {}
+        return problem, fields
+
+    def is_record(self, problem: str) -> bool:
+        """False for a tombstone, where the delete before it is a record."""
+        return problem != TOMBSTONE or self._envelopes is None
+
+    def _fields_of(self, value: Any) -> tuple[str, dict[str, Any]]:
+        if self._envelopes is None:
+            return _object_fields(value, self._known, self._rename)
+        problem, change = self._envelopes.unwrap(value)
+        if change is None:
+            return problem, {}
+        problem, named = _object_fields(change.row, self._known, self._rename)
+        return problem, {} if problem else change.fields(named, self._envelopes.key)
 
     def cut(self, text: str) -> str:
         return text[: self._longest]
@@ -73,6 +98,8 @@ class _Lines:
     def take(self, line: str, batch: ParsedBlock) -> None:
         batch.lines += 1
         problem, fields = self._fields(line)
+        if not self._objects.is_record(problem):
+            return
         if problem:
             batch.refuse(problem, self._objects.cut(line).removesuffix("\r"))
             return
@@ -92,13 +119,14 @@ def json_batches(
     rename: Callable[[list[str]], list[str]],
     longest: int,
     declared: Sequence[Column],
+    envelopes: Envelopes | None = None,
 ) -> Iterator[ParsedBlock]:
     """Parses one object per line, keeping each value as the text in the file.
 
     A number gets the decimal mark that its column declares, as its text is read with it later. An object after a line that
     is not complete is a part of that line's value, and no record.
     """
-    objects = JsonObjects(wanted, rename, longest, declared)
+    objects = JsonObjects(wanted, rename, longest, declared, envelopes)
     records = _Lines(objects)
     for block in blocks:
         batch = ParsedBlock()
@@ -109,13 +137,9 @@ def json_batches(
     yield ParsedBlock(extra=set(objects.unknown.shown()))
 
 
-def _json_object(
-    line: str, known: set[str], rename: Callable[[tuple[str, ...]], list[str]]
+def _object_fields(
+    pairs: Any, known: set[str], rename: Callable[[tuple[str, ...]], list[str]]
 ) -> tuple[str, dict[str, Any]]:
-    try:
-        pairs = _DECODER.decode(line)
-    except (ValueError, RecursionError):
-        return "not_json", {}
     if not isinstance(pairs, _Pairs):
         return "not_an_object", {}
     fields = dict(zip(rename(tuple([name for name, _ in pairs])), (value for _, value in pairs), strict=True))
@@ -123,8 +147,6 @@ def _json_object(
         return "name_twice", {}
     if any(isinstance(fields[name], list) for name in known & fields.keys()):
         return "nested_value", {}
-    if "\\u" in line and not is_text("".join(map(str, [*fields, *fields.values()]))):
-        return "half_a_character", {}
     return "", fields
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
@@ -17,6 +18,7 @@ from common.errors import SourceMissingError
 from common.runtime import plan_size
 from common.sources.arrow_batches import few, schema
 from common.sources.files import completeness
+from common.sources.files.file_parts import WHOLE, FilePart, can_be_cut, parts_of, stretch_of, stretches
 from common.sources.files.file_reader import FileReader
 from common.sources.files.landing_files import LandedFile, file_states, landed_files, landed_states
 from common.sources.source import UNREAD, Source, SourceListing, SourceUnit
@@ -30,6 +32,7 @@ SETTLED_SECONDS = 60
 MOST_FILES = 1_000
 # A task that opens many small files takes as long as one that reads so many bytes.
 OPENING_BYTES = 1 << 20
+Piece = TypeVar("Piece")
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class Landing(Source):
         return any(changed > moment.timestamp() for _, changed in landed_states(self.folder).values())
 
     def read(self, spark: SparkSession, listing: SourceListing) -> DataFrame:
-        """A file is read by one task, so that a quoted field over several lines is never split."""
+        """A large text file is read by several tasks, cut where a record ends; every other one by one task."""
         reader = self.reader
         sizes = {unit.name: unit.state[0] if unit.state else 0 for unit in listing.good}
         columns = schema([column.name for column in self.contract.columns])
@@ -116,13 +119,13 @@ class Landing(Source):
             batches = (batch for name in sizes for batch in reader.batches(LandedFile(name)))
             if (rows := few(batches, plan_size.FEW_BYTES)) is not None:
                 return spark.createDataFrame(rows, columns).coalesce(1)
-        shares = shares_of(sizes, plan_size.tasks(spark))
+        shares = shares_of(parts_by_size(spark, reader, sizes), plan_size.tasks(spark))
 
         def read_share(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in batches:
                 for place in batch.column(0).to_pylist():
-                    for name in shares[place]:
-                        yield from reader.batches(LandedFile(name))
+                    for name, part in shares[place]:
+                        yield from reader.batches(LandedFile(name), part)
 
         records = spark.range(0, len(shares), 1, len(shares)).mapInArrow(read_share, columns)
         return plan_size.by_size(records, sum(sizes.values()))
@@ -162,9 +165,30 @@ def _settled(state: tuple[int, int] | None, now: int) -> tuple[int | None, int |
     return size, changed if changed and changed < now - SETTLED_SECONDS * 10**9 else None
 
 
-def shares_of(sizes: Mapping[str, int], tasks: int) -> list[list[str]]:
+def parts_by_size(spark: SparkSession, reader: FileReader, sizes: Mapping[str, int]) -> dict[tuple[str, FilePart], int]:
+    """The files, the large ones in parts, each with its size. Tasks look where records begin."""
+    large = {name: size for name, size in sizes.items() if can_be_cut(name, size, reader.declared)}
+    found = {(name, WHOLE): size for name, size in sizes.items() if name not in large}
+    asked = [(name, *stretch) for name, size in large.items() for stretch in stretches(size)]
+    if not asked:
+        return found
+
+    def look(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            seen = [json.dumps(reader.look(*asked[place])) for place in batch.column(0).to_pylist()]
+            yield pa.RecordBatch.from_arrays([batch.column(0), pa.array(seen)], names=["place", "seen"])
+
+    rows = spark.range(0, len(asked), 1, len(asked)).mapInArrow(look, "place long, seen string").collect()
+    looked = [stretch_of(row.seen) for row in sorted(rows, key=lambda row: row.place)]
+    for name, size in large.items():
+        for part in parts_of([one for (file, *_), one in zip(asked, looked, strict=True) if file == name]):
+            found[name, part] = (size if part.end is None else part.end) - part.start
+    return found
+
+
+def shares_of(sizes: Mapping[Piece, int], tasks: int) -> list[list[Piece]]:
     """The files, in as many parts of about the same size as there are tasks; the largest first."""
-    parts: list[list[str]] = [[] for _ in range(min(tasks, len(sizes)))]
+    parts: list[list[Piece]] = [[] for _ in range(min(tasks, len(sizes)))]
     loads = [0] * len(parts)
     for name in sorted(sizes, key=lambda name: -sizes[name]):
         smallest = loads.index(min(loads))

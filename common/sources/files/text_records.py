@@ -27,8 +27,9 @@ class RefusedFileError(Exception):
 class TextFile:
     """A decoded file; `last_line_ends` is known once all blocks are read."""
 
-    def __init__(self, stream: BinaryIO, encoding: str, longest_record: int) -> None:
-        self._stream = stream
+    def __init__(self, stream: BinaryIO, encoding: str, longest_record: int, start: int = 0, lines: int = 0) -> None:
+        """Of a part of a file, `start` and `lines` say what is before it."""
+        self._stream, self._start, self._before = stream, start, lines
         self._encoding = encoding
         self._longest = max(LONGEST_LINE, longest_record)
         self.last_line_ends = True
@@ -36,7 +37,7 @@ class TextFile:
     def blocks(self) -> Lines:
         """Yields lines without newlines; drops a BOM, and names the offset of a byte that does not decode."""
         decoder = codecs.getincrementaldecoder(self._encoding)("strict")
-        offset, tail, number, first = 0, "", 1, True
+        offset, tail, number, first = self._start, "", self._before + 1, self._start == 0
         while block := self._stream.read(CHUNK):
             text = tail + self._decode(decoder, block, offset)
             if first and text:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import combinations
 
+from common.contracts.checking.field_types import base_type
 from common.contracts.column import RESERVED
-from common.contracts.field_types import base_type
 from common.names import LONGEST_NAME
 from common.sources.guessing.first_rows import Sample
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -78,10 +79,11 @@ class OpenedApi(OpenedOnce):
         first = self._first()
         self.kept = KeptPages.of(self.period, f"{first} {declared.pages} {declared.records} {declared.auth}")
         asked, count, sha = datetime.now(UTC), 0, hashlib.sha256()
-        for page, records in self._fetched(client, self.kept, first):
-            self.urls.append(page.url)
-            count += records
-            sha.update(page.text.encode())
+        with closing(client):
+            for page, records in self._fetched(client, self.kept, first):
+                self.urls.append(page.url)
+                count += records
+                sha.update(page.text.encode())
         self.facts = {
             "api": f"{declared.base}{declared.path}",
             "range": [str(self.period.start), str(self.period.end)],

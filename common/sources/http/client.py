@@ -7,16 +7,17 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from common.errors import SourceUnreachableError, UsageError
 from common.printable import printable
-from common.sources.credentials import from_environment
+from common.sources.credentials import from_environment, is_set
 from common.sources.http.paging import SHOWN, Page, origin
 
 if TYPE_CHECKING:
-    from requests import PreparedRequest, Response
+    from requests import PreparedRequest, Response, Session
 
 MEGABYTE = 1_000_000
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
@@ -40,8 +41,11 @@ class Auth:
     variable: str
     header: str
     scheme: str
+    optional: bool = False
 
     def value(self) -> str:
+        if self.optional and not is_set(self.variable):
+            return ""
         text = from_environment(self.variable, "the token of the API")
         if not text or not text.isascii() or not text.isprintable():
             raise UsageError(f"{self.variable} is empty or has characters that no header may have; set it to the token")
@@ -56,15 +60,33 @@ class Client:
     rate: float
     most_bytes: int
     asked: int = 0
+    let_in: bool = False  # the API has answered with a page before
     taken: int = 0
     _next: float = field(default=0.0, repr=False)
 
+    @cached_property
+    def _session(self) -> Session:
+        """Keeps the connection from page to page, and nothing else: no cookie."""
+        from http.cookiejar import DefaultCookiePolicy
+
+        from requests import Session
+
+        session = Session()
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        return session
+
+    def close(self) -> None:
+        self._session.close()
+
     def page(self, url: str, sent: Any = None) -> Page:
         """What is at the address; where something is sent, what it answers to that."""
-        secret = self.auth.value() if self.auth else ""
         for attempt in range(1, self.attempts + 1):
+            # A token may be renewed in its file between two attempts.
+            secret = self.auth.value() if self.auth else ""
             try:
-                return self._ask(url, secret, sent)
+                page = self._ask(url, secret, sent)
+                self.let_in = True
+                return page
             except AskAgainError as error:
                 why, wait = str(error), error.wait
             if wait is not None and wait > LONGEST_RETRY_AFTER:
@@ -82,14 +104,14 @@ class Client:
         self.asked += 1
 
         def sign(request: PreparedRequest) -> PreparedRequest:
-            if self.auth:
+            if self.auth and secret:
                 request.headers[self.auth.header] = secret
             return request
 
         end = time.monotonic() + self.timeout_seconds
         try:
             # With an auth of ours, the client takes no login out of a .netrc file.
-            with requests.request(
+            with self._session.request(
                 "GET" if sent is None else "POST",
                 url,
                 json=sent,
@@ -111,6 +133,10 @@ class Client:
         status, where = response.status_code, f"{origin(url)}{urlsplit(url).path}"
         if status in AGAIN or status >= 500:
             raise AskAgainError(f"answers with {status}", _retry_after(response.headers.get("Retry-After", "")))
+        if status == 401 and self.auth and self.let_in:
+            raise AskAgainError(
+                f"refuses the token in {self.auth.variable}, which it took before ({status}); it has expired"
+            )
         if status in (401, 403):
             what = f"the token in {self.auth.variable}" if self.auth else "auth= in the contract, as none is declared"
             raise UsageError(f"{where} refuses access ({status}); correct {what}")

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from common.errors import PipelineError, SourceUnreachableError, UsageError
 from common.runtime.jvm import Answer, ask_java, java_properties
+from common.runtime.session_kind import java
 from common.sources.credentials import from_environment
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ LOGIN_MODULES = {
     "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
     "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
 }
+ENCRYPTION = "SslAuthentication"
 LOGIN = ("Authentication", "IllegalSaslState", "UnsupportedSaslMechanism")
 ABSENT = ("UnknownTopicOrPartition", "InvalidTopic")
 SETTINGS = ("Config", "KafkaException")
@@ -112,7 +114,7 @@ class KafkaTopic:
 
     def __init__(self, spark: SparkSession, address: KafkaAddress, topic: str) -> None:
         self.address, self.topic = address, topic
-        jvm: Any = spark._jvm
+        jvm = java(spark)
         self._jvm, self._kafka = jvm, jvm.org.apache.kafka
         properties = java_properties(jvm, address.properties)
         self._admin = self._asked(lambda: self._kafka.clients.admin.Admin.create(properties))
@@ -180,6 +182,11 @@ class KafkaTopic:
 def explained(address: KafkaAddress, topic: str, name: str, message: str) -> PipelineError:
     """The error of a client, by the name of its class, with what to do about it."""
     said = " ".join(message.split())
+    if name.startswith(ENCRYPTION):
+        return UsageError(
+            f"{address.place} and this client don't trust each other: {said}. Set ssl.truststore.location in {address.variable} "
+            "to the file of the authority that signed the broker's certificate, and ssl.truststore.type=PEM if it is one."
+        )
     if any(sign in name for sign in LOGIN):
         if "expired" in said.lower():
             return SourceUnreachableError(

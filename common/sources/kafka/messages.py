@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from common.contracts.contract import Contract
 from common.sources.arrow_batches import record_batch, refused_batch
+from common.sources.envelopes import TOMBSTONE, Envelopes
 from common.sources.files.json_records import JsonObjects
 from common.sources.parsed_block import ParsedBlock
 
@@ -36,13 +37,13 @@ class MessageReader:
     def batches(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         declared = self.contract.columns
         columns = [column.name for column in declared]
-        objects = JsonObjects(columns, self.contract.own_names, self.longest, declared)
+        objects = JsonObjects(columns, self.contract.own_names, self.longest, declared, Envelopes.of(self.contract))
         unit = f"{self.topic}-0"
         for batch in batches:
             for unit, block in self._blocks(batch, objects).items():
                 if block.rows:
                     yield record_batch(unit, list(zip(*block.rows, strict=True)), columns, len(block.rows))
-                if block.refused:
+                if block.refused or block.lines != block.records:
                     yield refused_batch(unit, block, columns)
         if unknown := objects.unknown.shown():
             yield refused_batch(unit, ParsedBlock(extra={*unknown}), columns)
@@ -67,6 +68,8 @@ class MessageReader:
         except UnicodeDecodeError as error:
             block.refuse("not_utf8", b64encode(error.object).decode())
             return
+        if not objects.is_record(problem):
+            return
         if not problem and extra:
             own = dict(zip(self.contract.own_names([*extra]), extra.values(), strict=True))
             problem = "name_twice" if fields.keys() & own.keys() else ""
@@ -82,7 +85,7 @@ class MessageReader:
             return *objects.fields(text), text
         if self.deleted_as:
             return "", {}, ""
-        return "tombstone", {}, json.dumps({"key": None if key is None else key.decode()})
+        return TOMBSTONE, {}, json.dumps({"key": None if key is None else key.decode()})
 
     def _beside(self, value: bytes | None, key: bytes | None, beside: Sequence[Any]) -> dict[str, Any]:
         """The columns that do not come from the value."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from common.runtime.session_kind import java
 from common.sources.kafka.client import ANSWER_SECONDS, KafkaAddress, explained
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def send_messages(
     """Each message is a key and a value; equal keys keep their order."""
     from py4j.protocol import Py4JJavaError
 
-    jvm: Any = spark._jvm
+    jvm = java(spark)
     properties = jvm.java.util.Properties()
     for name, value in {**address.properties, **_of_senders()}.items():
         if name not in OF_READERS:

@@ -10,8 +10,9 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from common.contracts.changes import Debezium
 from common.contracts.contract import LINE, Contract
-from common.contracts.declared_source import ASKED_ONCE, DeclaredSource, require_choice
+from common.contracts.declared_source import ASKED_ONCE, DeclaredSource, require_changes, require_choice
 from common.days import day_range
 from common.errors import ContractDeclarationError, PipelineError, SourceMissingError, require
 from common.names import NAME
@@ -45,6 +46,7 @@ class Kafka(DeclaredSource):
     deleted_as: str | None = None
     headers: tuple[str, ...] = ()
     compacted: bool = False
+    changes: Debezium | None = None
     settle_minutes: int = 0
     longest_record: int = 1_000_000
 
@@ -55,6 +57,9 @@ class Kafka(DeclaredSource):
         named = bool(TOPIC.fullmatch(self.topic))
         require(named, f"topic {self.topic!r} is not allowed; expected letters, digits, '.', '_' and '-', like orders")
         require_choice("value", self.value, FORMATS)
+        require_changes(self.changes)
+        alone = not (self.changes and self.deleted_as)
+        require(alone, "deleted_as is for messages without changes: a change says itself what it deletes; remove one")
         for name, least in (("settle_minutes", 0), ("longest_record", 1)):
             fits = getattr(self, name) >= least
             require(fits, f"{name} {getattr(self, name)} is not allowed; expected {least} or more")
@@ -70,6 +75,10 @@ class Kafka(DeclaredSource):
         """The columns that do not come from a message's value."""
         named = (self.key_as, self.sent_as, self.offset_as, self.deleted_as, *self.headers)
         return [name for name in named if name]
+
+    @property
+    def needs_java(self) -> bool:
+        return True
 
     def misfit(self, contract: Contract) -> str:
         if contract.key == LINE:

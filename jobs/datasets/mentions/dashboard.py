@@ -17,6 +17,7 @@ from common.printable import printable
 from common.published.catalog import Lake
 from common.reports.beside import beside_lake
 from common.runtime.command_line import CommandLine
+from common.runtime.locations import out_file
 from common.runtime.settings import Settings, load_settings
 from jobs.datasets.mentions.contract import CONTRACT
 
@@ -76,7 +77,7 @@ def is_spike(mentions: int | None, times: float | None) -> bool:
 def main() -> None:
     parser = CommandLine(prog="python -m jobs.datasets.mentions.dashboard", description=__doc__)
     parser.with_help(".venv/bin/python -m jobs.datasets.mentions.dashboard --hours 168")
-    parser.add_argument("--out", type=Path, help=f"the file to write (default: {NAME} beside the lake)")
+    parser.add_argument("--out", type=out_file, help=f"the file to write (default: {NAME} beside the lake)")
     parser.add_argument("--hours", type=whole_number, default=HOURS, help=f"how many hours to show (default: {HOURS})")
     parser.add_argument("--env", default="local", help="read the settings in conf/<env>.yml (default: local)")
     arguments = parser.parse_args()

@@ -22,6 +22,7 @@ from common.errors import PipelineError, UsageError, exit_on_error
 from common.names import whole_number
 from common.runtime.command_line import CommandLine
 from common.runtime.log_output import listen
+from common.runtime.session_kind import java
 from common.runtime.settings import ROOT
 from jobs.datasets.mentions.sample import mentions_of
 
@@ -202,7 +203,7 @@ def begin_anew(folder: Path) -> None:
 
 
 def make_topic() -> None:
-    jvm = plan("demo", current(HOUR)).spark._jvm
+    jvm = java(plan("demo", current(HOUR)).spark)
     properties = jvm.java.util.Properties()
     properties.setProperty("bootstrap.servers", os.environ["SOCIAL_KAFKA"])
     admin, topics = jvm.org.apache.kafka.clients.admin, jvm.java.util.ArrayList()

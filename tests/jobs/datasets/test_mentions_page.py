@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from common.runtime.settings import load_settings
+from jobs.datasets.mentions import dashboard
 from jobs.datasets.mentions.dashboard import is_spike, write_dashboard
 from tests.support.browser import CHROMIUM, Browser, browser
 from tests.support.published_mentions import EVIL, NEWEST, publish_mentions
@@ -90,3 +91,12 @@ def test_it_is_read_at_any_width_and_in_any_light(running: Browser, page: Path, 
     assert running.run("performance.getEntriesByType('resource').length") == 0, "nothing is loaded"
     assert running.run("document.querySelectorAll('svg:not([aria-label])').length") == 0
     assert running.problems == []
+
+
+@pytest.mark.parametrize("place", ["", " ", "s3://bucket/page.html", "."])
+def test_the_page_goes_to_a_file_of_this_machine(place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(SystemExit) as left:
+        patched.setattr("sys.argv", ["dashboard", "--out", place])
+        dashboard.main()
+    assert left.value.code == 2
+    assert f"{place!r} is no file of this machine" in capsys.readouterr().err

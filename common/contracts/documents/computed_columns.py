@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.contracts.source_code import parsed
+from common.contracts.checking.source_code import parsed
 
 
 @dataclass(frozen=True)

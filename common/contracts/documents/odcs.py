@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+import yaml
 from open_data_contract_standard.model import (
     CustomProperty,
     DataQuality,
@@ -21,9 +22,9 @@ from open_data_contract_standard.model import (
 )
 
 from common.contracts import layout, sensitive
+from common.contracts.checking.field_types import base_type
 from common.contracts.contract import Column, Contract
 from common.contracts.expectations import Rule, Severity
-from common.contracts.field_types import base_type
 from common.contracts.layout import Table
 from common.contracts.suite import rules_of
 
@@ -51,6 +52,12 @@ ADDED = {
     "ds": "The row says what was known on this day",
 }
 WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def as_yaml(contract: Contract) -> str:
+    """As the standard's own package writes it, by the C library: ten times as fast."""
+    content = document(contract).model_dump(exclude_defaults=True, exclude_none=True, by_alias=True)
+    return str(yaml.dump(content, Dumper=getattr(yaml, "CDumper", yaml.Dumper), sort_keys=False, allow_unicode=True))
 
 
 def document(contract: Contract) -> OpenDataContractStandard:

@@ -66,6 +66,10 @@ NOTES: Notes = {
         "complete": ("The file that says that all of a day has landed: a marker, or a .json manifest with every file's name and size.", 'complete="_SUCCESS"'),
         "on_empty": ('A day without a row is missing, exit 4 ("fail"), or an empty day ("accept").', 'on_empty="fail"'),
         "empty_day_wipes": ("A day without a row removes the rows that it had before.", "empty_day_wipes=True"),
+        "changes": ("The records are changes of rows, as JSON lines: see Debezium.", "changes=Debezium()"),
+    },
+    "Debezium": {
+        "position": ("The field of an envelope's `source` that grows with every change, a whole number.", 'position="lsn"'),
     },
     "Features": {
         "version": ("From 1; a changed definition needs a new version.", "version=2"),
@@ -125,6 +129,7 @@ AGGREGATES = {
     'Distinct(30, "category")': "The number of different values of a column.",
     'Share(30, "weekend")': "The share of events for which a boolean column is true.",
     'FeatureRatio("spend_7d", "spend_30d", zero=0.0)': "One feature (or column, in a snapshot) by another; `zero` where the divisor is 0 or missing.",
+    'Lookup("segment", from_="customers@processed")': "A column of the entity's row in another dataset, a snapshot or its changes, as known before the period of the entity's latest event began. From `common.contracts.lookup`.",
     'Pick("gender")': "The column's value in the day's snapshot.",
     'Flag("left", "Yes")': "1 where the column of the snapshot equals the value, else 0.",
     'DatePart("month")': "A part of ds, for a snapshot: year, month, day, dayofweek (1 is Monday) or quarter.",
@@ -138,6 +143,7 @@ AGGREGATE_ARGUMENTS: ArgumentNotes = {
     "numerator": ("A feature, or a column of a snapshot.", 'FeatureRatio(numerator="spend_7d", divisor="spend_30d")'),
     "divisor": ("The same.", 'FeatureRatio("spend_7d", divisor="spend_30d")'),
     "zero": ("The ratio where the divisor is 0 or missing.", 'FeatureRatio("spend_7d", "spend_30d", zero=1.0)'),
+    "from_": ("The other dataset, and @processed.", 'Lookup("segment", from_="customers@processed")'),
     "value": ("The text for which the flag is 1.", 'Flag("left", value="Yes")'),
     "part": ("year, month, day, dayofweek or quarter.", 'DatePart(part="month")'),
 }  # fmt: skip

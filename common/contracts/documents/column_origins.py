@@ -9,9 +9,10 @@ from typing import Literal
 from common.contracts import layout
 from common.contracts.aggregates import Aggregate, DatePart, FeatureRatio, Pick, Windowed
 from common.contracts.column import Column
-from common.contracts.computed_columns import computation
 from common.contracts.contract import LINE, Contract
 from common.contracts.datasets import Dataset
+from common.contracts.documents.computed_columns import computation
+from common.contracts.lookup import Lookup
 
 Kind = Literal["IDENTITY", "TRANSFORMATION", "AGGREGATION"]
 EVENT_DATE, ARRIVED = "event_date", "arrived"
@@ -88,6 +89,8 @@ def of_features(dataset: Dataset) -> Origins:
 
 
 def _feature(rule: Aggregate, table: str, known: Origins) -> Origin:
+    if isinstance(rule, Lookup):
+        return Origin(layout.processed(rule.of).path, (rule.column,), "TRANSFORMATION", rule.words)
     reads = (rule.numerator, rule.divisor) if isinstance(rule, FeatureRatio) else rule.reads
     if isinstance(rule, Windowed) and not reads:
         reads = (EVENT_DATE,)

@@ -7,10 +7,18 @@ from dataclasses import MISSING, Field, fields
 from inspect import cleandoc
 from typing import Any
 
-from common.contracts import aggregates, contract, expectations
-from common.contracts.expectation_names import EXPECTATIONS
+from common.contracts import aggregates, changes, contract, expectations
+from common.contracts.checking.expectation_names import EXPECTATIONS
+from common.contracts.documents.field_notes import (
+    AGGREGATE_ARGUMENTS,
+    AGGREGATES,
+    ARGUMENTS,
+    NOTES,
+    ArgumentNotes,
+    Notes,
+)
 from common.contracts.expectations import Severity
-from common.contracts.field_notes import AGGREGATE_ARGUMENTS, AGGREGATES, ARGUMENTS, NOTES, ArgumentNotes, Notes
+from common.contracts.lookup import Lookup
 from common.errors import require
 
 HEAD = """# Contract reference
@@ -20,6 +28,7 @@ Everything that a dataset's `contract.py` and `training.py` may declare. Made fr
 """
 CLASSES = {
     **{name: getattr(contract, name) for name in ("Contract", "Column", "Files", "Features", "Feature")},
+    "Debezium": changes.Debezium,
     **{name: getattr(expectations, name) for name in ("Freshness", "Volume", "Drift", "Reference", "Rule")},
 }
 
@@ -33,11 +42,19 @@ def contract_part() -> str:
         *(section(name, one, NOTES) for name, one in CLASSES.items()),
         "## Aggregates\n\nA feature is `Feature(name, aggregate)`; the window comes first, in days.\n",
         table(("aggregate", "what it is", "example"), features),
-        arguments({name: getattr(aggregates, name) for name, *_ in features}, AGGREGATE_ARGUMENTS),
+        arguments(
+            {name: _aggregate(name) for name, *_ in features},
+            AGGREGATE_ARGUMENTS,
+        ),
         "## Expectations\n\nThe classes of Great Expectations that a `Rule` may name; it needs the arguments with a star.\n",
         table(("expectation", "arguments", "example"), rules),
     ]
     return "\n".join(parts)
+
+
+def _aggregate(name: str) -> type[Any]:
+    found: type[Any] = Lookup if name == Lookup.__name__ else getattr(aggregates, name)
+    return found
 
 
 def section(name: str, one: type[Any], notes: Notes) -> str:

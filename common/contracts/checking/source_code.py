@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.contracts import faults
+from common.contracts.checking import faults
 from common.errors import ContractDeclarationError, require
 from common.names import did_you_mean
 
