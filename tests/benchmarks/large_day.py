@@ -44,7 +44,8 @@ def main() -> None:
         subprocess.run([*sample, *size], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         settings = load_settings("local", lake=f"{folder}/ours", landing=landing)
         dataset = datasets.load("transactions")
-        lean = LeanDay(open_session(settings, "bench"), landing, f"{folder}/theirs")
+        # In a session of its own: ours says how to plan, by size.
+        lean = LeanDay(open_session(settings, "bench").newSession(), landing, f"{folder}/theirs")
         seconds: dict[str, list[float]] = defaultdict(list)
         for number in range(WARM + given.days):
             day = FIRST + timedelta(days=number)

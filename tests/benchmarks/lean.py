@@ -58,13 +58,19 @@ class LeanDay:
             & F.col("event_date").between(day - LATENESS, day)
         )
         newest = Window.partitionBy("transaction_id").orderBy(F.desc("timestamp"))
-        rows = good.withColumn("place", F.row_number().over(newest)).where("place = 1").drop("place")
-        if not self._there("processed"):
-            rows.write.format("delta").partitionBy("event_date").save(f"{self._lake}/processed")
-            return
-        same = "t.transaction_id = s.transaction_id AND t.event_date >= date'" + str(day - LATENESS) + "'"
-        merge = DeltaTable.forPath(self._spark, f"{self._lake}/processed").alias("t").merge(rows.alias("s"), same)
+        rows = good.withColumn("place", F.row_number().over(newest)).where("place = 1").drop("place").persist()
+        # Most rows are of the day itself, and nobody has written those before.
+        self._replace(rows.where(F.col("event_date") == day), "processed", "event_date", day)
+        within = f"t.event_date >= date'{day - LATENESS}' AND t.event_date < date'{day}'"
+        merge = (
+            DeltaTable.forPath(self._spark, f"{self._lake}/processed")
+            .alias("t")
+            .merge(
+                rows.where(F.col("event_date") < day).alias("s"), f"t.transaction_id = s.transaction_id AND {within}"
+            )
+        )
         merge.whenMatchedUpdateAll("s.timestamp >= t.timestamp").whenNotMatchedInsertAll().execute()
+        rows.unpersist()
 
     def _features(self, day: date) -> None:
         month = F.col("event_date").between(day - timedelta(days=29), day)
@@ -94,6 +100,3 @@ class LeanDay:
 
     def _stored(self, name: str) -> DataFrame:
         return self._spark.read.format("delta").load(f"{self._lake}/{name}")
-
-    def _there(self, name: str) -> bool:
-        return bool(DeltaTable.isDeltaTable(self._spark, f"{self._lake}/{name}"))
