@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from common.delivery.predictions import FOLDER as PREDICTIONS
 from common.lake.erasing.erasures import FOLDER as ERASED
 from common.lake.log import delta_log
 from common.lake.storage.files import list_files, list_folders, locate, read_json
 from common.lake.training_manifests import FOLDER as TRAINING
 
-PREDICTIONS = "predictions"
 VERSION = re.compile(r"v\d+")
 ASIDE = re.compile(r"\.parquet\.[0-9a-f]{32}\.tmp$")
 MANIFEST = "manifest.json"

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 ADDRESS, TOKEN, USER, PASSWORD = "AIRFLOW_URL", "AIRFLOW_TOKEN", "AIRFLOW_USER", "AIRFLOW_PASSWORD"
 SECONDS = 30.0
+WHO = f"expected {TOKEN}, or {USER} and {PASSWORD}"
 HINTS = {
-    401: f"expected {TOKEN}, or {USER} and {PASSWORD}, of somebody who may start runs",
-    403: f"expected {TOKEN}, or {USER} and {PASSWORD}, of somebody who may start runs",
+    **dict.fromkeys((401, 403), f"{WHO}, of somebody who may start runs"),
     404: f"expected the Airflow of this project at {ADDRESS}, with a DAG for this dataset",
 }
 
@@ -32,7 +32,7 @@ def require_address() -> None:
     if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname:
         raise UsageError(f"{ADDRESS} is not an http or https address; expected one, such as http://127.0.0.1:8080")
     if not os.environ.get(TOKEN) and not (os.environ.get(USER) and os.environ.get(PASSWORD)):
-        raise UsageError(f"Airflow needs to know who asks; expected {TOKEN}, or {USER} and {PASSWORD}")
+        raise UsageError(f"Airflow needs to know who asks; {WHO}")
 
 
 def start(plans: Iterable[DatasetPlan]) -> list[str]:

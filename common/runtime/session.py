@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -98,5 +99,9 @@ def _builder(settings: Settings, app: str) -> SparkSession.Builder:
 def _options(settings: Settings) -> dict[str, Any]:
     """spark-submit's options win over conf/."""
     options = {name: value for name, value in settings.spark.items() if not is_submitted(name)}
-    options |= {**spark_options(settings.lake, settings.landing), **MEANING}
+    return as_text({**options, **spark_options(settings.lake, settings.landing), **MEANING})
+
+
+def as_text(options: Mapping[str, Any]) -> dict[str, str]:
+    """Settings as Spark writes them."""
     return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in options.items()}

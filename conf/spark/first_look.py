@@ -15,8 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from common.errors import UsageError
 from common.orchestration.options import Asked, asked
 from common.runtime.environments import CONF, ROOT
@@ -63,9 +61,14 @@ def landed(everything: list[Asked]) -> int:
 
 
 def _folders(one: Asked) -> Iterator[Path]:
-    declared = os.environ.get("LANDING") or yaml.safe_load((CONF / f"{one.env}.yml").read_text("utf-8"))["landing"]
-    root = Path(one.roots["landing"] or ROOT / declared) / one.dataset.contract.name
-    return (root / f"ds={day}" for day in one.days)
+    landing = one.roots["landing"] or os.environ.get("LANDING") or _declared_landing(one.env)
+    return (ROOT / landing / one.dataset.contract.name / f"ds={day}" for day in one.days)
+
+
+def _declared_landing(env: str) -> str:
+    import yaml  # a tenth of all that is imported here
+
+    return str(yaml.safe_load((CONF / f"{env}.yml").read_text(encoding="utf-8"))["landing"])
 
 
 def _size(folder: Path) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from common.errors import PipelineError
 from common.runtime.object_store import spark_options
 from common.runtime.remote_session import token_file
-from common.runtime.session import MEANING
+from common.runtime.session import MEANING, as_text
 from common.runtime.settings import ROOT, Settings, Warm, load_settings
 from conf.spark.cluster import alone, require_free, say, write_private
 from conf.spark.daemon import HERE, Daemon, properties, wait
@@ -96,9 +96,7 @@ def options_of(settings: Settings) -> dict[str, str]:
     java = " ".join(f'"{option}"' for option in (*JAVA_OPTIONS, *shared))
     stored = spark_options(settings.lake, settings.landing)
     options = {**settings.spark, **stored, **MEANING, **OF_THE_SERVER, "spark.driver.extraJavaOptions": java}
-    return defaults | {
-        name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in options.items()
-    }
+    return defaults | as_text(options)
 
 
 def answers(port: int) -> bool:

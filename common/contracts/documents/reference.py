@@ -42,10 +42,7 @@ def contract_part() -> str:
         *(section(name, one, NOTES) for name, one in CLASSES.items()),
         "## Aggregates\n\nA feature is `Feature(name, aggregate)`; the window comes first, in days.\n",
         table(("aggregate", "what it is", "example"), features),
-        arguments(
-            {name: _aggregate(name) for name, *_ in features},
-            AGGREGATE_ARGUMENTS,
-        ),
+        arguments({name: _aggregate(name) for name, *_ in features}, AGGREGATE_ARGUMENTS),
         "## Expectations\n\nThe classes of Great Expectations that a `Rule` may name; it needs the arguments with a star.\n",
         table(("expectation", "arguments", "example"), rules),
     ]

@@ -132,11 +132,11 @@ def _blocks(stream: Any, start: int, end: int) -> Iterator[tuple[int, bytes | No
     """The lines that begin there, whole, and where they do; None instead of a line that is far too long."""
     at = max(0, start - 1)
     stream.seek(at)
-    held, searched = b"", start > 0
+    held, skipping = b"", start > 0
     while at < end:
         block = stream.read(CHUNK)
         held += block
-        if searched:  # what is left of the line before
+        if skipping:  # what is left of the line before
             cut = held.find(b"\n") + 1
         elif at + len(held) < end:
             cut = held.rfind(b"\n") + 1
@@ -146,9 +146,9 @@ def _blocks(stream: Any, start: int, end: int) -> Iterator[tuple[int, bytes | No
         if not cut and len(held) > LONGEST_LINE:
             yield at, None
             return
-        if cut and not searched:
+        if cut and not skipping:
             yield at, held[:cut]
-        at, held, searched = at + cut, held[cut:], searched and not cut
+        at, held, skipping = at + cut, held[cut:], skipping and not cut
         if not block:
             return
 

@@ -58,7 +58,7 @@ function productCard(product) {
 }
 
 function spikePanel() {
-  const rows = DATA.products.flatMap((product) => DATA.hours.map((hour, place) => product.spiking[place] && [brief(hour), product.name, figure(product.mentions_1h[place]), figure(product.mentions_1h_day_before[place]), times(product.spike_1h[place]), signed(product.sentiment_1h[place])]).filter(Boolean).map((row, place) => row));
+  const rows = DATA.products.flatMap((product) => DATA.hours.map((hour, place) => product.spiking[place] && [brief(hour), product.name, figure(product.mentions_1h[place]), figure(product.mentions_1h_day_before[place]), times(product.spike_1h[place]), signed(product.sentiment_1h[place])]).filter(Boolean));
   const note = `At least ${DATA.least} mentions, and ${DATA.times} times those of the same hour on the day before`;
   return section('Spikes', note, rows.length ? table(['hour', 'product', 'mentions', 'day before', 'times', 'sentiment'], rows.toReversed(), {numbers: [2, 3, 4, 5], label: 'Spikes'}) : nothing(`None in ${many(DATA.hours.length, 'hour')}.`));
 }
