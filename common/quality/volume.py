@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import islice
 from statistics import median
 from typing import TYPE_CHECKING
 
 from common.contracts import layout
 from common.contracts.contract import Contract
 from common.contracts.expectations import Volume
-from common.days import day_of, from_text
-from common.lake.log import delta_log
-from common.lake.log.delta_log import Commit
+from common.days import from_text
+from common.lake.log.delta_log import Commit, TableLog
 
 if TYPE_CHECKING:
     from common.runtime.run import Run
 
 # Converts a median absolute deviation to the standard deviation of a normal distribution.
 NORMAL = 1.4826
-COMMITS_A_DAY = 4
 ENOUGH = 2
 # The most commits to read: seven years at four a day, read in seconds. Volume is not checked for older days.
 LONGEST = 10_000
@@ -28,29 +27,26 @@ def landed(run: Run) -> dict[date, int]:
     """Return the record counts of the day and its baseline days, from the newest commit of each.
 
     A closed day has no baseline and is not part of one.
-    Reads commits backwards until all days are found. Stops at commits older than the first of these days, because no
-    day is ingested before it begins.
+    Reads commits backwards, one after the other, until all days are found. Stops at commits older than the first of these
+    days, because no day is ingested before it begins.
     """
     contract = run.contract
     open_days = [day for day in same_weekdays(contract.volume, run.ds) if not contract.is_closed(day)]
     days = {run.ds} if contract.is_closed(run.ds) else {run.ds, *open_days}
-    path, reach = run.path(layout.raw(contract)), len(days) * 7 * COMMITS_A_DAY
-    while True:
-        commits = delta_log.commits(path, reach)
-        counts = _by_day(commits)
-        exhausted = len(commits) < reach or reach >= LONGEST or commits[-1].at.date() < day_of(min(days))
-        if exhausted or days <= counts.keys():
-            return {day: count for day, count in counts.items() if day in days}
-        reach = min(LONGEST, reach * 4)
+    counts: dict[date, int] = {}
+    for commit in islice(TableLog(run.path(layout.raw(contract))).since_day(min(days)), LONGEST):
+        counts = _landed_on(commit, days) | counts
+        if days <= counts.keys():
+            break
+    return counts
 
 
-def _by_day(commits: list[Commit]) -> dict[date, int]:
-    landed_on: dict[date, int] = {}
-    for commit in commits:
-        counts = commit.books.get("counts", {})
-        if commit.books.get("job") == "ingest" and "landed" in counts:
-            landed_on.setdefault(from_text(commit.books["ds"]), counts["landed"])
-    return landed_on
+def _landed_on(commit: Commit, days: set[date]) -> dict[date, int]:
+    landed = commit.books.get("counts", {}).get("landed")
+    if commit.books.get("job") != "ingest" or landed is None:
+        return {}
+    day = from_text(commit.books["ds"])
+    return {day: landed} if day in days else {}
 
 
 def same_weekdays(rule: Volume, ds: date) -> list[date]:

@@ -1,5 +1,6 @@
 """The volume rule compares with the same weekdays of earlier weeks, robustly."""
 
+import json
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -7,8 +8,6 @@ import pytest
 
 from common.contracts.expectations import Drift, Volume
 from common.errors import ContractDeclarationError
-from common.lake.log import delta_log
-from common.lake.log.delta_log import Commit
 from common.quality import checks, volume
 from common.quality.result import CheckResult
 from common.quality.volume import usual
@@ -44,25 +43,19 @@ def test_one_earlier_week_is_not_enough_history() -> None:
     assert usual(RULE, mondays(100), MONDAY) is None
 
 
-def judged(
-    lake: PlayLake, monkeypatch: pytest.MonkeyPatch, ds: date, *commits: tuple[date, date, int]
-) -> tuple[CheckResult, int]:
-    """Checks a day's volume; returns the result and the number of commits read. A commit is (at, ds, landed)."""
-    reads = []
-
-    def told(path: str, limit: int) -> list[Commit]:
-        reads.append(limit)
-        newest_first = reversed(list(enumerate(commits)))
-        return [_commit(number, *each) for number, each in newest_first][:limit]
-
-    monkeypatch.setattr(delta_log, "commits", told)
-    return checks.volume_of(lake.plan("validate", str(ds), table="raw")), reads[-1]
+def judged(lake: PlayLake, ds: date, *commits: tuple[date, date, int], damaged: int = 0) -> CheckResult:
+    """Checks a day's volume by a log of real files. A commit is (at, ds, landed); whoever reads a damaged one fails."""
+    log = lake.root / "lake/raw/transactions/_delta_log"
+    log.mkdir(parents=True, exist_ok=True)
+    for number, each in enumerate(commits):
+        (log / f"{number:020}.json").write_text("damaged" if number < damaged else _commit(*each))
+    return checks.volume_of(lake.plan("validate", str(ds), table="raw"))
 
 
-def _commit(number: int, at: date, ds: date, landed: int) -> Commit:
-    return Commit(
-        number, {"job": "ingest", "ds": str(ds), "counts": {"landed": landed}}, datetime.combine(at, time(), UTC)
-    )
+def _commit(at: date, ds: date, landed: int) -> str:
+    books = {"job": "ingest", "ds": str(ds), "counts": {"landed": landed}}
+    moment = int(datetime.combine(at, time(), UTC).timestamp() * 1000)
+    return json.dumps({"commitInfo": {"timestamp": moment, "userMetadata": json.dumps(books)}})
 
 
 def daily(first: date, days: int, landed: int = 100, again: int = 1) -> list[tuple[date, date, int]]:
@@ -71,53 +64,56 @@ def daily(first: date, days: int, landed: int = 100, again: int = 1) -> list[tup
     return [(day + timedelta(days=1), day, landed) for day in names for _ in range(again)]
 
 
-def test_an_old_day_is_compared_with_its_own_weeks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_day_is_compared_with_its_own_weeks(tmp_path: Path) -> None:
     commits = [*daily(MONDAY - timedelta(days=28), 28), (MONDAY, MONDAY, 40), *daily(MONDAY + timedelta(days=1), 600)]
-    found, read = judged(PlayLake(tmp_path), monkeypatch, MONDAY, *commits)
+    found = judged(PlayLake(tmp_path), MONDAY, *commits)
     assert (found.success, found.observed, found.limit) == (False, 40, [70, 130])
-    assert read <= 4 * len(commits)
 
 
-def test_reingested_weeks_do_not_hide_those_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reingested_weeks_do_not_hide_those_before(tmp_path: Path) -> None:
     commits = daily(MONDAY - timedelta(days=28), 29) + daily(MONDAY - timedelta(days=6), 6, landed=9, again=60)
-    found, _ = judged(PlayLake(tmp_path), monkeypatch, MONDAY, *commits)
+    found = judged(PlayLake(tmp_path), MONDAY, *commits)
     assert (found.success, found.observed, found.limit) == (True, 100, [70, 130])
 
 
-def test_only_commits_that_can_hold_the_days_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_older_than_what_it_needs_is_read(tmp_path: Path) -> None:
+    """On an object store, each commit is a request."""
+    commits = daily(MONDAY - timedelta(days=900), 901)
+    found = judged(PlayLake(tmp_path), MONDAY, *commits, damaged=len(commits) - 29)
+    assert (found.success, found.observed, found.limit) == (True, 100, [70, 130])
+
+
+def test_only_commits_that_can_hold_the_days_are_read(tmp_path: Path) -> None:
     """A missing Monday is not searched for through years of history."""
-    commits = [
-        each for each in daily(MONDAY - timedelta(days=900), 901, again=3) if each[1] != MONDAY - timedelta(days=7)
-    ]
-    found, read = judged(PlayLake(tmp_path), monkeypatch, MONDAY, *commits)
+    missing = MONDAY - timedelta(days=28)
+    commits = [each for each in daily(MONDAY - timedelta(days=900), 901, again=3) if each[1] != missing]
+    found = judged(PlayLake(tmp_path), MONDAY, *commits, damaged=len(commits) - 3 * 31)
     assert (found.success, found.limit) == (True, [70, 130])
-    assert read < 200
 
 
 def test_the_number_of_commits_read_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(volume, "LONGEST", 1000)
-    commits = daily(MONDAY - timedelta(days=28), 29) + daily(MONDAY + timedelta(days=1), 2000)
-    found, read = judged(PlayLake(tmp_path), monkeypatch, MONDAY, *commits)
-    assert read == 1000
+    commits = daily(MONDAY - timedelta(days=28), 29) + daily(MONDAY + timedelta(days=1), 1200)
+    found = judged(PlayLake(tmp_path), MONDAY, *commits, damaged=len(commits) - 1000)
     assert (found.success, found.observed) == (True, None)
     assert found.limit == "unknown: the books of this day are too far back"
 
 
-def test_a_day_without_enough_history_passes_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found, _ = judged(PlayLake(tmp_path), monkeypatch, MONDAY, *daily(MONDAY - timedelta(days=10), 11))
+def test_a_day_without_enough_history_passes_and_says_so(tmp_path: Path) -> None:
+    found = judged(PlayLake(tmp_path), MONDAY, *daily(MONDAY - timedelta(days=10), 11))
     assert (found.success, found.observed) == (True, 100)
     assert found.limit == "unknown: not enough history, 1 of 2 such weekdays"
 
 
-def test_closed_days_are_not_judged_and_no_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_days_are_not_judged_and_no_measure(tmp_path: Path) -> None:
     holidays = (MONDAY - timedelta(weeks=1), MONDAY)
     lake = PlayLake(tmp_path).with_contract(closed=holidays)
     mondays_since = [MONDAY + timedelta(weeks=week) for week in range(-3, 1)]
     commits = [(day, day, 3 if day in holidays else 100) for day in mondays_since]
-    found, _ = judged(lake, monkeypatch, MONDAY, *commits)
+    found = judged(lake, MONDAY, *commits)
     assert (found.success, found.limit) == (True, "none: the source is closed on this day")
     later = MONDAY + timedelta(weeks=1)
-    found, _ = judged(lake, monkeypatch, later, *commits, (later, later, 40))
+    found = judged(lake, later, *commits, (later, later, 40))
     assert (found.success, found.observed, found.limit) == (False, 40, [70, 130])
 
 
