@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,6 +22,24 @@ from common.errors import LockedError, PipelineError, UsageError
 from common.sources.databases.dialects import Address
 
 CONNECT_SECONDS = 10
+# How much longer than a statement may take we wait for the server to say that it took too long, and it for us.
+GRACE_SECONDS = 5
+
+
+class _Connection(psycopg.Connection[Any]):
+    """Gives up a server that is silent, such as one whose machine is gone or hangs; libpq would wait for hours."""
+
+    patience = float(CONNECT_SECONDS)
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        deadline = time.monotonic() + self.patience
+        try:
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except psycopg.Error:
+            if timeout is None and time.monotonic() >= deadline:
+                self.pgconn.finish()
+                raise psycopg.OperationalError(f"it said nothing for {self.patience:g} s") from None
+            raise
 
 
 class PostgresWarehouse:
@@ -31,7 +50,7 @@ class PostgresWarehouse:
         require_short([schema])
         secure: dict[str, Any] = {name: text for name, text in address.properties.items() if name.startswith("ssl")}
         with self._explained():
-            self._connection = psycopg.connect(
+            self._connection = _Connection.connect(
                 f"postgresql://{address.place}",
                 user=address.properties["user"],
                 password=address.properties["password"],
@@ -41,10 +60,16 @@ class PostgresWarehouse:
                 application_name="deliver",
                 **secure,
             )
+        self._connection.patience = seconds + GRACE_SECONDS
         with self._explained():
             for name, text in {
                 "statement_timeout": f"{seconds}s",
                 "lock_timeout": f"{CONNECT_SECONDS}s",
+                # The server gives up a machine that is gone soon, and with it the lock of its delivery.
+                "idle_in_transaction_session_timeout": f"{seconds + GRACE_SECONDS}s",
+                "tcp_keepalives_idle": f"{CONNECT_SECONDS}s",
+                "tcp_keepalives_interval": f"{GRACE_SECONDS}s",
+                "tcp_keepalives_count": "3",
                 "timezone": "UTC",
                 "search_path": sql.Identifier(schema).as_string(),
             }.items():
