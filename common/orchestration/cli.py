@@ -16,7 +16,7 @@ from contextlib import redirect_stdout
 from typing import Any, NoReturn, TextIO
 
 from common.errors import PipelineError, SourceMissingError, UsageError, advice, has_started
-from common.lake.storage.reach import explaining
+from common.lake.storage.store_errors import explaining
 from common.orchestration import interruption
 from common.orchestration.chain import check_declarations, missed, run_chain
 from common.orchestration.job import ChainStep, Job, Line, describe, run_day, run_together

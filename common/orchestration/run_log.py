@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from common.days import from_text
-from common.errors import StorageUnreachableError
+from common.errors import PipelineError
 from common.lake.storage.files import list_files, read_json, write_json
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def save_failure(run: Run, failure: dict[str, Any]) -> None:
     """Record a failure beside the last good result; a lake that cannot be written must not hide the failure."""
     try:
         write_json(_path(run), {**(read_json(_path(run)) or {}), "failure": {**failure, "at": _now()}})
-    except (OSError, StorageUnreachableError) as error:
+    except (OSError, PipelineError) as error:
         run.log.warning("could not record the failure in the run log: %s", error)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from common.days import begun_days, kind_of_text
 from common.errors import INTERRUPTED, ContractViolationError, PipelineError
-from common.lake.storage.reach import explaining
+from common.lake.storage.store_errors import explaining
 from common.names import whole_number
 from common.printable import printable
 from common.published.catalog import Lake

@@ -32,10 +32,11 @@ ATTEMPTS = 3
 # A folder without objects.
 NOWHERE = "_asked-for-to-see-who-answers"
 LOG_STORE = "pipeline.ConditionalS3LogStore"
-# The words of Arrow, deltalake and Hadoop.
+# The words of Arrow, object_store and Hadoop.
 _REFUSALS = (
     *("ACCESS_DENIED", "SIGNATURE_DOES_NOT_MATCH", "INVALID_ACCESS_KEY_ID", "INVALID_CLIENT_TOKEN_ID", "EXPIRED_TOKEN"),
     *("HTTP status 400", "HTTP status 401", "HTTP status 403", "XAdminUserNotFound", "No user exists"),
+    *("403 Forbidden", "401 Unauthorized", "Status Code: 403", "Status Code: 401"),
 )
 FILE_SYSTEM = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 

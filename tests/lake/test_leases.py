@@ -117,7 +117,7 @@ def test_a_store_that_stops_is_told_in_one_line(server: S3Server) -> None:
     with hold(LAKE, "shop/ingest/2026-01-05", 0):
         server.stop()
         with (
-            pytest.raises(StorageUnreachableError, match="the object store can't be used") as told,
+            pytest.raises(StorageUnreachableError, match="the object store stopped answering") as told,
             hold(LAKE, NAME, 0),
         ):
             pass

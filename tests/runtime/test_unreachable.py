@@ -102,27 +102,3 @@ def test_an_address_that_did_not_answer_is_asked_again_later(silent: None, monke
         point_at(monkeypatch, server.server_address[1])
         reach.require_reachable("s3://restarted/lake")
         server.shutdown()
-
-
-ARROW = "When reading 'a': AWS Error NETWORK_CONNECTION during GetObject operation: curlCode: 7, Could not connect to server"
-DELTALAKE = (
-    "Kernel error -> Generic S3 error\n  Error performing GET http://127.0.0.1:1/lake\n   error sending request\n"
-)
-HADOOP = "o61.save.\n: software.amazon.awssdk.core.exception.SdkClientException: Unable to execute HTTP request"
-
-
-@pytest.mark.parametrize("said", [ARROW, DELTALAKE, HADOOP])
-def test_a_store_that_is_lost_is_told_in_one_line(said: str) -> None:
-    with pytest.raises(StorageUnreachableError, match="stopped answering") as told, reach.explaining():
-        raise OSError(said)
-    assert "\n" not in str(told.value)
-    assert "run the same command again" in str(told.value)
-
-
-@pytest.mark.parametrize(
-    "said",
-    ["Connection refused by shop-db:5432", "org.apache.hadoop.fs.s3a.S3AFileSystem: No such file", "no space left"],
-)
-def test_other_faults_stay_what_they_are(said: str) -> None:
-    with pytest.raises(OSError, match=said), reach.explaining():
-        raise OSError(said)

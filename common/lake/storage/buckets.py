@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from common.errors import StorageUnreachableError
 from common.lake.storage.reach import require_reachable
+from common.lake.storage.store_errors import explanation
 from common.runtime.object_store import canonical, obstore_of
 
 if TYPE_CHECKING:
@@ -85,12 +86,13 @@ def read_object(uri: str) -> bytes:
 
 @contextmanager
 def _clear() -> Iterator[None]:
-    """The first line of an error; the library's errors fill pages."""
+    """The library's errors fill pages."""
     from obstore.exceptions import BaseError
 
     try:
         yield
     except BaseError as error:
-        raise StorageUnreachableError(
-            f"the object store can't be used: {str(error).splitlines()[0]}; run again later"
+        message = str(error)
+        raise explanation(message) or StorageUnreachableError(
+            f"the object store can't be used: {message.splitlines()[0]}; run again later"
         ) from None

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from common.errors import LockedError
+from common.errors import LockedError, StorageUnreachableError, UsageError
 from common.lake.storage.buckets import Bucket
+from common.runtime.object_store import is_refusal
 
 FOLDER = "leases"
 # After this long without a renewal, the holder counts as dead. Clocks of two machines may differ by some of it.
@@ -75,7 +76,7 @@ def lease(lake: str, name: str, machine: str, wait_seconds: float) -> Iterator[N
     """Hold the lease of that name within the lake, or raise LockedError after waiting. `machine` names those who share locks."""
     bucket = Bucket.of(lake)
     held = _Lease(bucket, f"{bucket.prefix}{FOLDER}/{name.replace('/', '.')}.json", machine)
-    _wait(held, name, wait_seconds)
+    _begin(held, name, wait_seconds)
     done = threading.Event()
     renewing = threading.Thread(target=_renew, args=(held, done), daemon=True)
     renewing.start()
@@ -85,6 +86,16 @@ def lease(lake: str, name: str, machine: str, wait_seconds: float) -> Iterator[N
         done.set()
         renewing.join()
         _harmless(held, held.release)
+
+
+def _begin(held: _Lease, name: str, wait_seconds: float) -> None:
+    """Taking the lease is the first write of a run: who may not write at all is told so before anything is touched."""
+    try:
+        _wait(held, name, wait_seconds)
+    except StorageUnreachableError as error:
+        if is_refusal(str(error)):
+            raise UsageError(f"{name} can't begin: {error}") from None
+        raise
 
 
 def _wait(held: _Lease, name: str, wait_seconds: float) -> None:

@@ -6,12 +6,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from common.errors import PipelineError, StorageUnreachableError, UsageError
-from common.runtime.object_store import is_object_store, is_refusal, require_bucket
+from common.runtime.object_store import is_object_store, require_bucket
 
 WAIT_SECONDS = 20.0
 ASK_AGAIN_SECONDS = 60.0
@@ -32,12 +30,6 @@ except Exception as error:
     print(error)
     sys.exit(1)
 """
-# How Arrow, deltalake and Hadoop name a store in an error, and one that does not answer.
-_OF_A_STORE = ("AWS Error", "Generic S3 error", "hadoop.fs.s3a", "software.amazon.awssdk")
-_SILENCE = (
-    *("NETWORK_CONNECTION", "error sending request", "SdkClientException", "Connection refused", "Connection reset"),
-    *("ConnectTimeoutException", "SocketTimeoutException", "operation timed out", "Unable to execute HTTP request"),
-)
 _one_look = threading.Lock()
 # When this process asked each host, and what was wrong with it.
 answers: dict[str, tuple[float, PipelineError | None]] = {}
@@ -81,32 +73,6 @@ def _look_elsewhere(uri: str, host: str) -> PipelineError | None:
     if done.returncode == MALFORMED:
         return UsageError(f"{uri!r} is malformed: {said}. Expected an address such as s3://bucket/path")
     return _unreachable(host, said) if done.returncode else None
-
-
-@contextmanager
-def explaining() -> Iterator[None]:
-    """Turn the pages that libraries print when an object store is gone into one error that says what to do."""
-    try:
-        yield
-    except Exception as error:
-        if isinstance(error, StorageUnreachableError) or not (lost := _lost(str(error))):
-            raise
-        explained = StorageUnreachableError(
-            f"the object store stopped answering, or now rejects our credentials: {lost}. What was committed before is "
-            "safe. Once it answers, run the same command again, and it continues where it stopped"
-        )
-        for note in getattr(error, "__notes__", []):
-            explained.add_note(note)
-        raise explained from error
-
-
-def _lost(message: str) -> str:
-    """The part of the message about a store that can't be used; empty if it is about something else."""
-    about = any(sign in message for sign in _OF_A_STORE)
-    silent = next((line for line in message.splitlines() if any(sign in line for sign in _SILENCE)), "")
-    if about and (silent or is_refusal(message)):
-        return " ".join((silent or message.splitlines()[0]).split())[:300]
-    return ""
 
 
 def _unreachable(host: str, why: str) -> StorageUnreachableError:
