@@ -83,9 +83,14 @@ def write_text(uri: str, text: str, hidden: bool = False) -> None:
     folder, _, name = path.rpartition("/")
     system.create_dir(folder, recursive=True)
     aside = f"{folder}/{'.' * hidden}{name}.{uuid.uuid4().hex}.tmp"
-    with system.open_output_stream(aside) as stream:
-        stream.write(text.encode())
-    system.move(aside, path)
+    try:
+        with system.open_output_stream(aside) as stream:
+            stream.write(text.encode())
+        system.move(aside, path)
+    except OSError:
+        with suppress(OSError):
+            system.delete_file(aside)
+        raise
 
 
 def list_files(uri: str, recursive: bool = False) -> list[fs.FileInfo]:
