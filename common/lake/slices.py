@@ -10,6 +10,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from common.lake.log import delta_log
+from common.lake.log.commit_metadata import after_commit
 from common.lake.sql_conditions import Slice, in_slice
 from common.lake.storage.retry import retry
 from common.runtime.object_store import delta_options
@@ -78,4 +79,5 @@ def _overwrite(table: DeltaTable, chosen: Replacement, partition_by: Sequence[st
         partition_by=list(partition_by),
         schema_mode="merge" if chosen.adds_columns else None,
         commit_properties=chosen.commit,
+        post_commithook_properties=after_commit(table),
     )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from deltalake import CommitProperties, DeltaTable
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 
 from common.lake.log import delta_log
 from common.runtime.code_version import code_revision, lock_revision
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from common.contracts.layout import Table
     from common.runtime.run import Run
 
+CLEAN_EVERY = 10
 SPARK_OPTION = "spark.databricks.delta.commitInfo.userMetadata"
 
 
@@ -89,7 +90,15 @@ def arrow_commit(run: Run, books: Mapping[str, Any] | None = None) -> CommitProp
 
 
 def commit_without_rows(table: DeltaTable, commit: CommitProperties) -> None:
-    table.create_write_transaction([], "append", table.schema(), commit_properties=commit)
+    table.create_write_transaction(
+        [], "append", table.schema(), commit_properties=commit, post_commithook_properties=after_commit(table)
+    )
+
+
+def after_commit(table: DeltaTable) -> PostCommitHookProperties:
+    """Look for expired commits as often as Spark does: by default deltalake lists the whole log after each commit."""
+    is_due = (table.version() + 1) % CLEAN_EVERY == 0
+    return PostCommitHookProperties(cleanup_expired_logs=None if is_due else False)
 
 
 def unsigned_commit(facts: Mapping[str, Any]) -> CommitProperties:

@@ -11,7 +11,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.table import TableMerger
 
 from common.errors import LakeNotWritableError
-from common.lake.log.commit_metadata import arrow_commit
+from common.lake.log.commit_metadata import after_commit, arrow_commit
 from common.lake.log.data_files import DataFile
 from common.lake.log.decisions import DecidedMeanwhileError
 from common.lake.merging.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference, to_do
@@ -68,8 +68,11 @@ def _committed_all_the_same(run: Run, diff: SliceDifference, error: Exception) -
 def _merge(
     run: Run, diff: SliceDifference, rows: pa.Table, stored: DeltaTable, commit: CommitProperties
 ) -> TableMerger:
+    after = after_commit(stored)
     return (
-        stored.merge(rows, diff.same_row(run.ds, "t."), "s", "t", commit_properties=commit)
+        stored.merge(
+            rows, diff.same_row(run.ds, "t."), "s", "t", commit_properties=commit, post_commithook_properties=after
+        )
         .when_matched_delete(to_do(DELETE))
         .when_matched_update(diff.values, to_do(UPDATE))
         .when_not_matched_insert(diff.values, to_do(INSERT))
