@@ -38,10 +38,10 @@ class SliceFolder:
                 (self.path / f"rows{other}").unlink(missing_ok=True)
             self._write_manifest(chosen, suffix)
             (self.path / SUCCESS).touch()
-        except OSError as error:
+        except (OSError, LakeNotWritableError) as error:
             raise LakeNotWritableError(
-                f"{self.path} can't be written: {error}. It has no {SUCCESS} until a delivery is complete; make room or "
-                "choose another folder in conf, and run it again"
+                f"{self.path} can't be written: {error.__cause__ or error}. It has no {SUCCESS} until a delivery is complete; "
+                "make room or choose another folder in conf, and run it again"
             ) from error
         return {"rows": rows}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import shutil
@@ -175,3 +176,25 @@ def test_a_full_disk_keeps_the_old_day(tmp_path: Path, sql: psycopg.Connection[A
         shutil.rmtree(reachable)
     deliver_day(tmp_path, DAY, "warehouse")
     assert held(sql) == [(DAY, 20, 20_000, 1)]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_folder_on_a_full_disk_is_never_taken_for_whole(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = tmp_path / "lake"
+    publish(lake, day(10), TABLE)
+    with tiny_disk(tmp_path / "disk", "256k") as disk:
+        monkeypatch.setenv("DELIVERIES", json.dumps({"warehouse": {"kind": kind, "path": str(disk / "out")}}))
+        deliver_day(lake, DAY, "warehouse")
+        publish(lake, day(20, rows=60_000), TABLE)
+        folder = disk / "out" / "churn_v1" / f"ds={DAY}"
+        told = refused(lake)
+        assert f"{folder} can't be written" in told and "No space left" in told and "make room" in told
+        assert not (folder / "_SUCCESS").exists()
+        assert [path.name for path in folder.iterdir() if path.name.endswith(".tmp")] == []
+        gc.collect()  # closes the file that could not be written, as the end of a run does
+        publish(lake, day(30), TABLE)
+        assert deliver_day(lake, DAY, "warehouse").outcome == "done"
+        assert json.loads((folder / "manifest.json").read_text())["rows"] == ROWS
+        assert (folder / "_SUCCESS").exists()
