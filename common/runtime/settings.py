@@ -92,7 +92,10 @@ class Delivery(BaseModel):
         default=False, description="Of csv: leave text that a spreadsheet would run; otherwise it gets a ' in front"
     )
     seconds: int = Field(
-        default=300, gt=0, le=DAY_SECONDS, description="How long one statement of the database may take"
+        default=300,
+        gt=0,
+        le=DAY_SECONDS,
+        description="How long one statement of the database may take; one that is silent for 5 s more is given up",
     )
 
     @model_validator(mode="after")
