@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.orchestration import staleness
+from common.runtime.settings import load_settings
 from dags import schedule, submit, waiting
 from tests.support.s3_server import KEYS, s3_server
 
@@ -29,7 +30,7 @@ def test_what_is_out_of_date_is_read_there(tmp_path: Path, monkeypatch: pytest.M
     with s3_server(tmp_path, "lake") as server:
         for name, value in {**server.environment, "LAKE": "s3://lake/here"}.items():
             monkeypatch.setenv(name, value)
-        assert staleness.stale_after("churn", date.fromisoformat(DAY), schedule.settings()) == []
+        assert staleness.stale_after("churn", date.fromisoformat(DAY), load_settings(schedule.ENV)) == []
         assert server.requests() != []
 
 
