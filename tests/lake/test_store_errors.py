@@ -63,6 +63,13 @@ def test_a_full_store_is_told_apart_from_one_that_refuses(said: str) -> None:
     assert "the object store is full: " in explained(said, LakeNotWritableError)
 
 
+def test_of_a_java_trace_the_stores_own_words_are_shown() -> None:
+    trace = f"o496.save.\n: org.apache.spark.SparkException: Task failed\n\tat org.a.B.c(B.java:1)\nCaused by: {HADOOP_DENIED}\n"
+    told = explained(trace, StorageUnreachableError)
+    assert f"the object store refuses our credentials: Caused by: {HADOOP_DENIED}" in told
+    assert "SparkException" not in told
+
+
 @pytest.mark.parametrize(
     "said",
     ["Connection refused by shop-db:5432", "org.apache.hadoop.fs.s3a.S3AFileSystem: No such file", "no space left"],

@@ -10,6 +10,7 @@ from common.errors import LakeNotWritableError, PipelineError, StorageUnreachabl
 from common.runtime.object_store import WHAT_TO_SET, is_refusal
 
 _BEGINNING = "Error performing "
+_QUOTED = "(Service: S3"
 # How Arrow, deltalake with its object_store, and Hadoop name a store in an error.
 _OF_A_STORE = ("AWS Error", "Generic S3 error", _BEGINNING, "hadoop.fs.s3a", "software.amazon.awssdk")
 _SILENCE = (
@@ -65,7 +66,8 @@ def explanation(message: str) -> PipelineError | None:
 
 
 def _short(message: str) -> str:
-    """From where the request is named, if it is."""
-    text = " ".join(_AROUND.sub(" ", message).split())
+    """From where the request is named, if it is; of Java's pages the line that the store is quoted in."""
+    quoted = next((line for line in message.splitlines() if _QUOTED in line), message)
+    text = " ".join(_AROUND.sub(" ", quoted).split())
     _, beginning, rest = text.partition(_BEGINNING)
     return (beginning + rest if rest else text)[:LONGEST]
