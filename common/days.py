@@ -20,6 +20,7 @@ FORM = f"{FORMS[DAY]}, or a range {FORMS[DAY]}..{FORMS[DAY]}"
 LONGEST_RANGE = 366
 EARLIEST, LATEST = date(1970, 1, 1), date(2999, 12, 31)
 EARLIEST_ZONE = timedelta(hours=14)
+RESOLUTION = timedelta(microseconds=1)  # of moments, here and in Spark
 _LENGTHS = {DAY: timedelta(days=1), HOUR: timedelta(hours=1)}
 _PATTERNS = {
     DAY: re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII),
@@ -151,6 +152,11 @@ def ended_by(moment: datetime, every: str) -> date:
     """The newest period that is over by then."""
     last = hour_of(moment - _LENGTHS[every])
     return last if every == HOUR else last.date()
+
+
+def first_ending(moment: datetime, every: str) -> date:
+    """The first period that ends then or later."""
+    return shifted(ended_by(moment - RESOLUTION, every), 1)
 
 
 def shifted(ds: date, number: int) -> date:

@@ -69,7 +69,8 @@ def day(
 
 def days_of(events: Mapping[Any, Iterable[Any]] | None) -> list[str]:
     """The days that a run's asset events name."""
-    texts = {str(event.extra["ds"]) for group in (events or {}).values() for event in group if event.extra.get("ds")}
+    extras = [event.extra for group in (events or {}).values() for event in group]
+    texts = {str(text) for extra in extras for text in extra.get("days") or [extra.get("ds")] if text}
     return sorted({str(day) for text in texts for day in _real(partial(parse_days, every=kind_of_text(text)), text)})
 
 

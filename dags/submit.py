@@ -19,7 +19,7 @@ from common.printable import printable
 from common.runtime.settings import ROOT
 from dags import telling
 from dags.console_link import console_links
-from dags.run_day import DAY
+from dags.run_day import DAY, in_ranges
 from dags.schedule import ENV
 
 # What a later task, or a person, may want to know. No message (it may name a place), no example (it may be personal).
@@ -143,7 +143,7 @@ class JobOperator(SparkSubmitOperator):
         if result.get("warnings") and result["outcome"] != "nothing":
             telling.warned(context, result)
         for asset in self.outlets:
-            context["outlet_events"][asset].extra = {"ds": newest(result)}
+            context["outlet_events"][asset].extra = announced(result)
         return facts(result)
 
     def _explain(self, context: Context, result: dict[str, Any]) -> None:
@@ -162,11 +162,11 @@ class JobOperator(SparkSubmitOperator):
             self._hook.on_kill()
 
 
-def newest(result: dict[str, Any]) -> str:
-    """The last day that the job ran, for the event of its asset."""
+def announced(result: dict[str, Any]) -> dict[str, Any]:
+    """For the event of the asset: the last day that the job ran, and where it ran several, all of them as ranges."""
     days: dict[str, str] = result.get("days") or {result["ds"].rpartition("..")[2]: result["outcome"]}
-    ran = (day for day, outcome in days.items() if outcome not in ("missing", "closed"))
-    return max(ran, default=max(days))
+    ran = [day for day, outcome in days.items() if outcome not in ("missing", "closed")] or [max(days)]
+    return {"ds": max(ran)} if len(ran) == 1 else {"ds": max(ran), "days": in_ranges(ran)}
 
 
 def facts(result: dict[str, Any]) -> dict[str, Any]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from airflow.sdk import DAG
 
 from dags import docs, telling
 from dags.assets import published
-from dags.run_day import asked, day, days_before
+from dags.run_day import asked, day, days_before, every_of
 from dags.schedule import Training, schedule
 from dags.submit import JobOperator
 
 
 def training_set(name: str, how: Training) -> None:
+    every = every_of(how.dataset)
     with DAG(
         f"training_set_{name}",
         schedule=[published(how.dataset)],
@@ -19,10 +22,14 @@ def training_set(name: str, how: Training) -> None:
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=how.paused,
-        params={"ds": asked("Day", "The newest day to learn from. Left empty: the one that was published.")},
-        user_defined_macros={"day": day, "days_before": days_before},
+        params={
+            "ds": asked(
+                every.title(), f"The newest {every} to learn from. Left empty: the one that was published.", every=every
+            )
+        },
+        user_defined_macros={"day": partial(day, every=every), "days_before": days_before},
         default_args=how.tasks | telling.TASKS,
-        description=f"{name}, from {how.days} days of {how.dataset}",
+        description=f"{name}, from {how.days} {every}s of {how.dataset}",
         doc_md=docs.of_training_set(name, how),
         tags={"training set", how.dataset},
     ):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date
 from functools import lru_cache
 
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from common.days import HOUR, STORED_TYPES, as_stored
+from common.days import DAY, HOUR, STORED_TYPES, as_stored
 
 SECONDS = 3600
 
@@ -30,6 +30,16 @@ def holding(time: Column, every: str) -> Column:
 def start(period: Column, every: str) -> Column:
     """The moment that the period begins."""
     return F.concat(period, F.lit(":00:00")).cast("timestamp") if every == HOUR else period.cast("timestamp")
+
+
+def end(period: Column, every: str) -> Column:
+    """The first moment after the period."""
+    return start(later(period, F.lit(1), every), every)
+
+
+def kind(rows: DataFrame) -> str:
+    """Whether the rows are of days or of hours, as the type of their ds tells."""
+    return DAY if rows.schema["ds"].dataType.simpleString() == STORED_TYPES[DAY] else HOUR
 
 
 def distance(first: Column, last: Column, every: str) -> Column:

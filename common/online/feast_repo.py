@@ -1,6 +1,6 @@
 """Generate a Feast repository: `python -m common.online.feast_repo --lake data/lake --out data/feast`.
 
-Entities and feature views come from the contracts. Offline, Feast reads one Parquet file per published day: pointed at
+Entities and feature views come from the contracts. Offline, Feast reads one Parquet file per published day or hour: pointed at
 a Delta table, it would also read files that later commits removed. Online, it reads our own store. This module does not
 import Feast.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -22,7 +21,7 @@ import pyarrow.parquet as pq
 from common.contracts import datasets, layout
 from common.contracts.checking.field_types import base_type
 from common.contracts.contract import Contract
-from common.days import DAY, as_stored, end_of, from_text
+from common.days import as_stored, end_of, from_text
 from common.errors import UsageError, exit_on_error
 from common.lake import small_tables
 from common.lake.log import data_files, delta_log
@@ -170,15 +169,12 @@ def main() -> None:
     parser.add_argument("--lake", help="where the tables are (default: as in conf/local.yml)")
     parser.add_argument("--out", type=out_folder, required=True, help="the folder to write the repository to")
     arguments = parser.parse_args()
-    every = [datasets.load(name).contract for name in datasets.names()]
-    contracts = [contract for contract in every if contract.every == DAY]
-    if hourly := [contract.name for contract in every if contract not in contracts]:
-        print(f"left out, because their rows are hourly: {', '.join(hourly)}", file=sys.stderr)
+    contracts = [datasets.load(name).contract for name in datasets.names()]
     lake = load_settings("local", lake=arguments.lake).lake
     write(contracts, arguments.out, os.environ.get("ONLINE") or connect.DEFAULT)
     for contract in contracts:
         days, changed = export(lake, contract, arguments.out)
-        print(f"{view(contract)}: {days} published days, {changed} rewritten")
+        print(f"{view(contract)}: {days} published {contract.every}s, {changed} rewritten")
     place, path = shlex.quote(printable(arguments.out)), shlex.quote(f"{ROOT}:.")
     print(f"With feast[duckdb] installed, run: cd {place} && PYTHONPATH={path} feast apply")
 

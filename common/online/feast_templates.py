@@ -53,7 +53,7 @@ VIEW = """\
     description={description},
     entities=[{entity}],
     # The latest row of an entity counts, however old it is. Online, only entities with a row in the last {days}
-    # published days are present, because a load reads no more.
+    # published days or hours are present, because a load reads no more.
     ttl=timedelta(0),
     schema=[
 {fields}    ],
@@ -73,12 +73,13 @@ STORE = '''\
 The pipeline's folder and this folder must be on PYTHONPATH.
 """
 
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime
 
 from feast.infra.online_stores.online_store import OnlineStore
 from feast.repo_config import FeastConfigBaseModel
 from feast.type_map import feast_value_type_to_python_type, python_values_to_proto_values
 
+from common.days import end_of, from_text, start_of
 from common.online.connect import open_store
 
 
@@ -99,7 +100,7 @@ class PipelineOnlineStore(OnlineStore):
         row = self._store.get(table.name, feast_value_type_to_python_type(key.entity_values[0]))
         if row is None:
             return None, None
-        known_at = _midnight(row["ds"] + timedelta(days=1))
+        known_at = end_of(from_text(row["ds"]))
         fields = [field for field in table.features if requested is None or field.name in requested]
         return known_at, {{field.name: _value(row[field.name], field.dtype.to_value_type()) for field in fields}}
 
@@ -113,12 +114,8 @@ class PipelineOnlineStore(OnlineStore):
         """Do nothing, as in update."""
 
 
-def _midnight(day):
-    return datetime.combine(day, time(), timezone.utc)
-
-
 def _value(value, type_):
     if isinstance(value, date) and not isinstance(value, datetime):
-        value = _midnight(value)
+        value = start_of(value)
     return python_values_to_proto_values([value], type_)[0]
 '''

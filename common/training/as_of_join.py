@@ -7,6 +7,8 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from common.days import end_of
+from common.lake import period_columns
 from common.training.training_set import SPLITS, TIME, From, Split
 
 SPLIT = "split"
@@ -14,19 +16,19 @@ SPLIT = "split"
 DIGITS = 8
 
 
-def known_at(ds: Column) -> Column:
-    """The moment from which a feature row of ds is known: the end of that day."""
-    return F.date_add(ds, 1).cast("timestamp")
+def known_at(ds: Column, every: str) -> Column:
+    """The moment from which a feature row of ds is known: the end of that period."""
+    return period_columns.end(ds, every)
 
 
-def newest_known(time: Column) -> Column:
+def newest_known(time: Column, every: str) -> Column:
     """The last ds whose row is known at that time. For an example of a snapshot that is its own ds."""
-    return F.date_sub(F.to_date(time), 1)
+    return period_columns.later(period_columns.holding(time, every), F.lit(-1), every)
 
 
-def first_unknown(time: Column, source: From) -> Column:
+def first_unknown(time: Column, source: From, every: str) -> Column:
     """The first ds whose row is not known at that time."""
-    return F.to_date(time - F.make_dt_interval(hours=F.lit(source.gap_hours)))
+    return period_columns.holding(time - F.make_dt_interval(hours=F.lit(source.gap_hours)), every)
 
 
 def as_of(examples: DataFrame, features: DataFrame, entity: str, source: From, columns: dict[str, str]) -> DataFrame:
@@ -34,7 +36,8 @@ def as_of(examples: DataFrame, features: DataFrame, entity: str, source: From, c
 
     Examples and features are sorted together by time within each entity, so the cost is one sort for any number of days.
     """
-    known_from = known_at(F.col("ds")) + F.make_dt_interval(hours=F.lit(source.gap_hours))
+    every = period_columns.kind(features)
+    known_from = known_at(F.col("ds"), every) + F.make_dt_interval(hours=F.lit(source.gap_hours))
     values = F.struct("ds", *columns)
     rows = features.select(
         F.col(entity).alias("_who"), known_from.alias("_when"), F.lit(0).alias("_kind"), values.alias("_row")
@@ -47,15 +50,16 @@ def as_of(examples: DataFrame, features: DataFrame, entity: str, source: From, c
         "_row", F.last("_row", ignorenulls=True).over(line)
     )
     fresh = F.lit(True)
-    if source.max_age_days is not None:
-        fresh = known_at(F.col("_row.ds")) >= F.col(TIME) - F.make_dt_interval(days=F.lit(source.max_age_days))
+    if source.oldest_hours is not None:
+        oldest = F.col(TIME) - F.make_dt_interval(hours=F.lit(source.oldest_hours))
+        fresh = known_at(F.col("_row.ds"), every) >= oldest
     values_as_of = [F.when(fresh, F.col(f"_row.{name}")).alias(alias) for name, alias in columns.items()]
     return joined.where("_kind = 1").select(*examples.columns, *values_as_of)
 
 
-def split_of(split: Split, entity: str, day: Column) -> Column:
-    """The name of the example's split, from its entity and its day; null if the example belongs to no split."""
-    by_time, by_entity = _by_time(split, day), _by_entity(split, entity)
+def split_of(split: Split, entity: str, moment: Column) -> Column:
+    """The name of the example's split, from its entity and a moment of its period; null if it belongs to no split."""
+    by_time, by_entity = _by_time(split, moment), _by_entity(split, entity)
     if by_time is None or by_entity is None:
         chosen = by_time if by_time is not None else by_entity
         assert chosen is not None
@@ -63,12 +67,12 @@ def split_of(split: Split, entity: str, day: Column) -> Column:
     return F.when(by_time == by_entity, by_time)
 
 
-def _by_time(split: Split, day: Column) -> Column | None:
+def _by_time(split: Split, moment: Column) -> Column | None:
     if not split.by_time:
         return None
-    ends = zip(SPLITS, (split.train_until, split.val_until), strict=False)
+    ends = zip(SPLITS, split.ends, strict=False)
     return reduce(
-        lambda cases, end: cases.when(day <= F.lit(end[1]), end[0]), ends, F.when(F.lit(False), "")
+        lambda cases, end: cases.when(moment < F.lit(end_of(end[1])), end[0]), ends, F.when(F.lit(False), "")
     ).otherwise(SPLITS[-1])
 
 

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from common.errors import ContractViolationError, UsageError
 from common.lake import content_hash, pins, spark_tables
 from common.lake.log.commit_metadata import signature
+from common.lake.period_columns import start
 from common.lake.storage.files import write_json
 from common.lake.storage.locks import hold
 from common.lake.training_manifests import FOLDER, manifests, place
@@ -81,8 +82,8 @@ def assemble(run: Run, inputs: Inputs, later: Later | None = None) -> tuple[Data
     """Return the examples with their features and split, and the number of examples in each split."""
     declared = inputs.declared
     rows = _snapshot(run, inputs) if isinstance(declared.examples, Snapshot) else _labelled(run, inputs, later)
-    day = F.to_date(TIME) if inputs.labels else newest_known(F.col(TIME))
-    rows = rows.withColumn(SPLIT, F.coalesce(split_of(declared.split, inputs.entity, day), F.lit(LEFT_OUT)))
+    moment = F.col(TIME) if inputs.labels else start(_own_ds(inputs), inputs.every)
+    rows = rows.withColumn(SPLIT, F.coalesce(split_of(declared.split, inputs.entity, moment), F.lit(LEFT_OUT)))
     measures = {split: F.count_if(F.col(SPLIT) == split) for split in (*SPLITS, LEFT_OUT)}
     rows, counts = spark_tables.materialize(rows, examples=F.count(F.lit(1)), **measures)
     if not counts["train"]:
@@ -100,7 +101,7 @@ def _profiles(run: Run, rows: DataFrame, inputs: Inputs) -> list[dict[str, Any]]
     examples = inputs.declared.examples
     if not isinstance(examples, Snapshot) or examples.table != f"{run.contract.name}@v{run.contract.features.version}":
         return []
-    train = rows.where(F.col(SPLIT) == "train").withColumn("ds", newest_known(F.col(TIME)))
+    train = rows.where(F.col(SPLIT) == "train").withColumn("ds", _own_ds(inputs))
     return [{**vars(profile), "ds": str(profile.ds)} for profile in profiles.measure(train, run, "features")]
 
 
@@ -122,7 +123,12 @@ def check_leaks(days: Sequence[Run], declared: TrainingSet, labels: str | None) 
 
 def _snapshot(run: Run, inputs: Inputs) -> DataFrame:
     rows = inputs.rows(run, inputs.declared.examples.table)  # type: ignore[union-attr]
-    return rows.withColumn(TIME, known_at(F.col("ds"))).drop("ds")
+    return rows.withColumn(TIME, known_at(F.col("ds"), inputs.every)).drop("ds")
+
+
+def _own_ds(inputs: Inputs) -> Column:
+    """The ds that an example of a snapshot had."""
+    return newest_known(F.col(TIME), inputs.every)
 
 
 def _labelled(run: Run, inputs: Inputs, later: Later | None) -> DataFrame:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from common.days import end_of, start_of
 from common.errors import ContractViolationError, UsageError
 from common.lake import content_hash, spark_tables
 from common.runtime.locations import require_present
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LabelRows:
-    """The labels of a range of days; the hash identifies them, because the file may change later."""
+    """The labels of a range of days or hours; the hash identifies them, because the file may change later."""
 
     file: str
     rows: DataFrame  # entity, TIME and label
     hash: str
     used: int
-    outside: int  # labels of other days
+    outside: int  # labels of other times
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def read_labels(run: Run, declared: Labels, file: str, first: date, last: date) 
         what: F.count_if(F.col(name).isNull())
         for what, name in zip(columns, (declared.entity, TIME, declared.label), strict=True)
     }
-    in_range = F.to_date(TIME).between(F.lit(first), F.lit(last))
+    in_range = (F.col(TIME) >= F.lit(start_of(first))) & (F.col(TIME) < F.lit(end_of(last)))
     rows, counts = spark_tables.materialize(rows, used=F.count_if(in_range), outside=F.count_if(~in_range), **empty)
     _require_complete(file, {name: counts[what] for what, name in columns.items()})
     used = rows.where(in_range)

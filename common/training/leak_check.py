@@ -10,12 +10,13 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from common.errors import ContractViolationError
+from common.lake import period_columns
 from common.lake.row_diff import EXAMPLES, diff_rows
 from common.training.as_of_join import SPLIT, first_unknown
 from common.training.fitting import Fitted
 from common.training.training_set import TIME, From
 
-LATER_DAYS = 3  # poison days for each entity
+LATER = 3  # poison days, or hours, for each entity
 
 
 def check_fit(rows: DataFrame, fit: Callable[[DataFrame], Fitted]) -> dict[str, int]:
@@ -44,12 +45,14 @@ def check_fit(rows: DataFrame, fit: Callable[[DataFrame], Fitted]) -> dict[str, 
 
 def later(features: DataFrame, labels: DataFrame, entity: str, source: From) -> DataFrame:
     """Replace the feature rows not yet known at their entity's last label with poison rows."""
-    asked = labels.groupBy(entity).agg(first_unknown(F.max(TIME), source).alias("_first"))
+    every = period_columns.kind(features)
+    asked = labels.groupBy(entity).agg(first_unknown(F.max(TIME), source, every).alias("_first"))
     columns = [field for field in features.schema if field.name not in ("ds", entity)]
     kept = features.join(asked, entity, "left").where(F.col("_first").isNull() | (F.col("ds") < F.col("_first")))
     row = F.struct(*(field.name for field in columns))
     newest = features.groupBy(entity).agg(F.max_by(row, "ds").alias("_row")).select(entity, "_row.*")
-    days = F.explode(F.sequence("_first", F.date_add("_first", LATER_DAYS - 1))).alias("ds")
+    following = [period_columns.later(F.col("_first"), F.lit(number), every) for number in range(LATER)]
+    days = F.explode(F.array(*following)).alias("ds")
     values = [F.col(field.name) if (other := _other(field)) is None else other.alias(field.name) for field in columns]
     poison = asked.join(newest, entity, "left").select(entity, days, *values)
     return kept.drop("_first").unionByName(poison)

@@ -37,9 +37,13 @@ NOTES: Notes = {
         "columns": ("Its columns; all if left empty.", 'columns=("spend_7d",)'),
         "gap_hours": ("How long before the label a row must be known.", "gap_hours=24"),
         "max_age_days": ("How old a row may be; None for any age.", "max_age_days=30"),
+        "max_age_hours": ("The same in hours, in its place.", "max_age_hours=6"),
     },
     "Split": {
-        "train_until": ("The last day of train.", "train_until=date(2026, 1, 31)"),
+        "train_until": (
+            "The last day of train, or the last hour: `Hour(2026, 1, 31, 13)`.",
+            "train_until=date(2026, 1, 31)",
+        ),
         "val_until": ("The last day of val; test comes after.", "val_until=date(2026, 2, 14)"),
         "seed": ("Divide entities by a hash with this seed.", 'seed="customers"'),
         "shares": ("Of train, val and test, where a seed divides.", "shares=(0.7, 0.15, 0.15)"),

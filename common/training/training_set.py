@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from common.contracts.checking import faults
 from common.contracts.checking.field_types import require_types, short
 from common.contracts.datasets import Dataset
 from common.contracts.wording import require_tuples
-from common.days import EARLIEST
+from common.days import DAY, EPOCHS, RESOLUTION, Hour, end_of, ended_by, first_ending, shifted, start_of
 from common.errors import ContractDeclarationError, UsageError, require
 from common.names import LONGEST_NAME, NAME, did_you_mean
 from common.training.step_base import Step
 
 SPLITS = ("train", "val", "test")
 TIME = "example_time"
+HOURS_A_DAY = 24
 HIGHEST = 99_999  # the highest version of a training set whose pin names must fit
 
 
@@ -53,14 +54,15 @@ class Labels:
 class From:
     """Columns of a published feature table, as they were known before each label's time.
 
-    The row of ds is known from ds + 1 day, 00:00 UTC. It is used if that is at least `gap_hours` and at most
-    `max_age_days` before the label's time.
+    The row of ds is known once ds is over, in UTC. It is used if that is at least `gap_hours` and at most
+    `max_age_days`, or `max_age_hours`, before the label's time.
     """
 
     table: str
     columns: tuple[str, ...] = ()  # empty: all columns
     gap_hours: int = 0
     max_age_days: int | None = None
+    max_age_hours: int | None = None
 
     def __post_init__(self) -> None:
         require_types(self, f"features of {self.table}")
@@ -69,23 +71,45 @@ class From:
             self.gap_hours >= 0, f"features of {self.table}: gap_hours {self.gap_hours} would look ahead of the label"
         )
         require(
-            self.max_age_days is None or self.max_age_days * 24 > self.gap_hours,
-            f"features of {self.table}: max_age_days {self.max_age_days} leaves nothing beyond gap_hours {self.gap_hours}",
+            self.max_age_days is None or self.max_age_hours is None,
+            f"features of {self.table}: both max_age_days {self.max_age_days} and max_age_hours {self.max_age_hours} are "
+            "declared; keep one",
+        )
+        name, age = self._max_age
+        require(
+            self.oldest_hours is None or self.oldest_hours > self.gap_hours,
+            f"features of {self.table}: {name} {age} leaves nothing beyond gap_hours {self.gap_hours}",
         )
 
-    def reach(self, first: date, last: date) -> tuple[date, date]:
-        """The first and the last ds whose rows labels of these days can use."""
-        oldest = EARLIEST if self.max_age_days is None else first - timedelta(days=self.max_age_days + 1)
-        return oldest, last - timedelta(days=self.gap_hours // 24 + 1)
+    @property
+    def oldest_hours(self) -> int | None:
+        """How many hours before a label a row may have been known; None for any number."""
+        return self.max_age_hours if self.max_age_days is None else self.max_age_days * HOURS_A_DAY
+
+    @property
+    def _max_age(self) -> tuple[str, int | None]:
+        if self.max_age_days is None:
+            return "max_age_hours", self.max_age_hours
+        return "max_age_days", self.max_age_days
+
+    def reach(self, first: date, last: date, every: str = DAY) -> tuple[date, date]:
+        """The first and the last ds of the table whose rows labels of these days, or hours, can use."""
+        latest = end_of(last) - timedelta(hours=self.gap_hours) - RESOLUTION
+        return self._oldest(first, every), ended_by(latest, every)
+
+    def _oldest(self, first: date, every: str) -> date:
+        if self.oldest_hours is None:
+            return EPOCHS[every]
+        return first_ending(start_of(first) - timedelta(hours=self.oldest_hours), every)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
     """By time (train to `train_until`, val to `val_until`, test after), by a seeded hash of the entity, or by both.
 
-    Both ends are inclusive. A label belongs to the day of its time, a snapshot's row to its ds, although the row is known
-    only from the next day. With both, an example is used only where the two agree, so that no entity is in two splits;
-    the rest is left out.
+    Both ends are inclusive, each a `date` or an `Hour`. A label belongs to the period of its time, a row of a snapshot to its
+    ds, although the row is known only once that is over. With both, an example is used only where the two agree, so that
+    no entity is in two splits; the rest is left out.
     """
 
     train_until: date | None = None
@@ -95,6 +119,11 @@ class Split:
 
     def __post_init__(self) -> None:
         require_types(self, "split")
+        moments = [end for end in self.ends if isinstance(end, datetime) and not isinstance(end, Hour)]
+        require(
+            not moments,
+            f"split: {moments} are moments; expected days, or hours such as Hour(2026, 1, 31, 13) of common.days",
+        )
         require(
             self.by_time or self.seed is not None, "split: neither days nor a seed is declared; declare one or both"
         )
@@ -105,7 +134,7 @@ class Split:
         )
         if self.train_until and self.val_until:
             require(
-                self.train_until <= self.val_until,
+                end_of(self.train_until) <= end_of(self.val_until),
                 f"split: train_until {ends[0]} is after val_until {ends[1]}; swap them",
             )
         adds_up = abs(sum(self.shares) - 1) < 1e-9 and min(self.shares) >= 0
@@ -114,6 +143,11 @@ class Split:
     @property
     def by_time(self) -> bool:
         return self.train_until is not None
+
+    @property
+    def ends(self) -> tuple[date, ...]:
+        """The last period of train and that of val; none where only a seed divides."""
+        return tuple(end for end in (self.train_until, self.val_until) if end is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,11 +195,16 @@ class TrainingSet:
             return (self.examples.table,)
         return tuple(dict.fromkeys(source.table for source in self.features))
 
-    def reach(self, table: str, first: date, last: date) -> tuple[date, date]:
-        """The first and the last ds of a table that examples of these days use."""
+    @property
+    def identity(self) -> str:
+        """The declaration as text. A field that came later is left out at its default: what was built before stays valid."""
+        return repr(self).replace(", max_age_hours=None", "")
+
+    def reach(self, table: str, first: date, last: date, every: str = DAY) -> tuple[date, date]:
+        """The first and the last ds of a table that examples of these days, or hours, use."""
         if isinstance(self.examples, Snapshot):
-            return first, last
-        reaches = [source.reach(first, last) for source in self.features if source.table == table]
+            return shifted(first_ending(start_of(first), every), 1), ended_by(end_of(last), every)
+        reaches = [source.reach(first, last, every) for source in self.features if source.table == table]
         return min(oldest for oldest, _ in reaches), max(newest for _, newest in reaches)
 
 

@@ -25,7 +25,8 @@ if bag.import_errors:
 
 from dags.delivering import days_published
 
-events = {"published/churn": [Event(extra={"ds": ds}) for ds in ("2026-01-06", "2026-01-04..2026-01-05", "2026-01-09")]}
+healed = {"ds": "2026-01-05", "days": ["2026-01-02", "2026-01-04..2026-01-05"]}
+events = {"published/churn": [Event(extra=extra) for extra in ({"ds": "2026-01-06"}, healed, {"ds": "2026-01-09"})]}
 print(json.dumps({
     "dags": {name: sorted(dag.task_dict) for name, dag in dags.items()},
     "options": [dag.get_task("deliver").partial_kwargs["options"] for dag in dags.values()],
@@ -54,7 +55,9 @@ def test_each_target_gets_every_published_day(tmp_path: Path) -> None:
         "churn_to_warehouse": ["days_published", "deliver"],
     }
     assert sorted(found["options"]) == [["--to", "files"], ["--to", "warehouse"]]
-    assert found["days"] == ["2026-01-04..2026-01-06", "2026-01-09"], "days that were healed come as events as well"
+    assert found["days"] == ["2026-01-02", "2026-01-04..2026-01-06", "2026-01-09"], (
+        "days that were healed come as events as well"
+    )
     assert found["by hand"] == ["2026-01-07"]
 
 

@@ -27,6 +27,12 @@ def test_the_asked_day_wins_over_the_event_and_the_interval() -> None:
     events = {"published/churn": [Event({"ds": "2026-01-07"}), Event({"ds": "2026-01-06"})]}
     assert day({"ds": "2026-01-01"}, DagRun(), events) == "2026-01-01"
     assert day({"ds": None}, DagRun(), events) == "2026-01-07"
+    several = [
+        Event({"ds": "2026-01-07", "days": ["2026-01-03", "2026-01-06..2026-01-07"]}),
+        Event({"ds": "2026-01-05"}),
+    ]
+    assert days_of({"published/churn": several}) == ["2026-01-03", "2026-01-05", "2026-01-06", "2026-01-07"]
+    assert day({}, DagRun(), {"published/churn": several}) == "2026-01-07"
     assert day({}, DagRun(), {}) == "2026-01-05"
 
 

@@ -182,6 +182,7 @@ def test_a_warning_is_sent_once_while_nothing_changes(
     ] * times
 
 
+WEEK = ("2026-01-05", "2026-01-06", "2026-01-07", "2026-01-08", "2026-01-09")
 RANGE = {
     **{**SAID, "failures": []},
     "ds": "2026-01-05..2026-01-06",
@@ -210,22 +211,30 @@ def test_skipping_missing_days_fails_only_if_all_are_missing(operator: JobOperat
 
 
 @pytest.mark.parametrize(
-    ("said", "newest"),
+    ("said", "announced"),
     [
-        ({"ds": "2026-01-05"}, "2026-01-05"),
-        ({"ds": "2026-01-05..2026-01-06"}, "2026-01-06"),
-        ({"days": {"2026-01-05": "done", "2026-01-06": "nothing", "2026-01-07": "missing"}}, "2026-01-06"),
+        ({"ds": "2026-01-05"}, {"ds": "2026-01-05"}),
+        ({"ds": "2026-01-05..2026-01-06"}, {"ds": "2026-01-06"}),
+        ({"days": {"2026-01-05": "done", "2026-01-06": "missing"}}, {"ds": "2026-01-05"}),
+        (
+            {"days": dict(zip(WEEK, ("done", "nothing", "missing", "done", "closed"), strict=True))},
+            {"ds": "2026-01-08", "days": ["2026-01-05..2026-01-06", "2026-01-08"]},
+        ),
+        (
+            {"days": {"2026-01-05T23": "done", "2026-01-06T00": "done"}},
+            {"ds": "2026-01-06T00", "days": ["2026-01-05T23..2026-01-06T00"]},
+        ),
     ],
 )
-def test_a_publication_announces_the_newest_day(
-    operator: JobOperator, tmp_path: Path, said: dict[str, Any], newest: str
+def test_a_publication_announces_all_days_and_the_newest(
+    operator: JobOperator, tmp_path: Path, said: dict[str, Any], announced: dict[str, Any]
 ) -> None:
     asset = published("churn")
     operator.outlets = [asset]
     told = {asset: SimpleNamespace(extra={})}
     spark_submit(tmp_path, f"echo '{json.dumps({**SAID, 'outcome': 'done', **said})}'")
     operator.execute({"ti": Instance(), "task": operator, "outlet_events": told})
-    assert told[asset].extra == {"ds": newest}
+    assert told[asset].extra == announced
 
 
 def test_a_driver_without_a_json_line_fails_and_is_retried(operator: JobOperator, tmp_path: Path) -> None:

@@ -8,13 +8,18 @@ from pathlib import Path
 import pytest
 
 import jobs.datasets
-from common.days import from_text
+from common.days import Hour, day_range, from_text
 from common.orchestration.chain import run_chain
 from common.orchestration.job import Line
 from common.planning.plan import plan_dataset
 from common.reader.cli import main as features
 from common.reports.status import day_statuses
+from common.training.build import build_training_set, check_leaks
+from common.training.store import read_split
+from common.training.training_set import Snapshot, Split, TrainingSet
 from jobs.backfill import CHAIN
+from jobs.online_check import ONLINE_CHECK
+from jobs.publish import ONLINE
 from tests.support.play_lake import PlayLake
 from tests.support.readings import Record, as_csv, expected, write_readings
 
@@ -31,6 +36,9 @@ LANDED: dict[str, list[Record]] = {
     ],
     "2026-01-05T14": [(9, "m3", "2026-01-05T12:00:00", "256.00")],
 }
+
+
+WINDOWS = ("readings_3h", "amount_3h", "amount_24h")
 
 
 @pytest.fixture
@@ -50,8 +58,7 @@ def backfill(lake: PlayLake, *hours: str) -> dict[str, Line]:
 
 
 def windows(lake: PlayLake, ds: str) -> dict[str, tuple[int, Decimal, Decimal]]:
-    names = ("readings_3h", "amount_3h", "amount_24h")
-    return {row["meter"]: tuple(row[name] for name in names) for row in lake.feature_rows(ds)}  # type: ignore[misc]
+    return {row["meter"]: tuple(row[name] for name in WINDOWS) for row in lake.feature_rows(ds)}  # type: ignore[misc]
 
 
 @pytest.mark.slow
@@ -98,3 +105,57 @@ def test_hours_are_what_plain_python_says_and_again_do_nothing(
     assert "2026-01-05T13" in capsys.readouterr().out
     assert features(["show", "readings", "--ds", "2026-01-05", "--lake", str(readings.lake_folder)]) == 2
     assert "YYYY-MM-DDTHH" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_hours_reach_training_sets_and_the_online_store(
+    readings: PlayLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backfill(readings, *LANDED)
+    declared = TrainingSet(
+        name="usage",
+        description="",
+        examples=Snapshot(table="readings@v1", label="amount_3h"),
+        split=Split(train_until=Hour(2026, 1, 5, 12), val_until=Hour(2026, 1, 5, 13)),
+    )
+    runs = [readings.plan("training_set", str(hour)) for hour in day_range(Hour(2026, 1, 5, 14), before=24)]
+    build_training_set(runs, declared, None)
+    found = {
+        split: {
+            (row["meter"], f"{row['example_time']:%dT%H}"): tuple(row[name] for name in WINDOWS)
+            for row in read_split(str(readings.lake_folder), "usage", split).to_pylist()
+        }
+        for split in ("train", "val", "test")
+    }
+    hours = {
+        "train": {"04T15": "04T14", "05T12": "05T11", "05T13": "05T12"},
+        "val": {"05T14": "05T13"},
+        "test": {"05T15": "05T14"},
+    }
+    assert found == {
+        split: {
+            (meter, known): row for known, ds in of.items() for meter, row in expected(LANDED, f"2026-01-{ds}").items()
+        }
+        for split, of in hours.items()
+    }
+    before = readings.state()
+    assert build_training_set(runs, declared, None)["outcome"] == "nothing"
+    assert check_leaks(runs, declared, None)["leaks"] == 0
+    assert readings.state() == before
+
+    last = "2026-01-05T14"
+    assert readings.run(ONLINE, last)["counts"]["online"] == 3
+    assert readings.run(ONLINE_CHECK, last)["share"] == 1.0
+    assert readings.run(ONLINE, last)["outcome"] == "nothing"
+    ours = str(expected(LANDED, last)["m1"][1])
+    out, lake = tmp_path / "got.csv", str(readings.lake_folder)
+    assert features(["get", "readings", "--ds", f"2026-01-05T13..{last}", "--lake", lake, "--out", str(out)]) == 0
+    assert [line.split(",")[0].strip('"') for line in out.read_text().splitlines()[1:]] == ["2026-01-05T13"] * 2 + [
+        last
+    ] * 3
+    assert ours in out.read_text()
+    capsys.readouterr()
+    monkeypatch.setenv("ONLINE", readings.online)
+    assert features(["vector", "readings", "m1", "--lake", lake]) == 0
+    shown = capsys.readouterr().out
+    assert last in shown and ours in shown

@@ -170,7 +170,7 @@ def without_gap(examples, features, entity, wanted, columns):  # type: ignore[no
     [
         (
             "common.training.as_of_join.known_at",
-            lambda ds: ds.cast("timestamp"),
+            lambda ds, every: ds.cast("timestamp"),
             "tenure_days of 5 rows, e.g. c000001/2026-01-06 01"),
         ("common.training.build.as_of", newest, "tenure_days of 5 rows, e.g. c000001/2026-01-06 01"),
         ("common.training.build.as_of", without_gap, "gender of 1 rows, e.g. c000003/2026-01-06 01"),

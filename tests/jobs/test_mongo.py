@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from pymongo.collection import Collection
 from common.errors import SourceMissingError, SourceUnreachableError, UsageError
 from common.orchestration.job import Line
 from common.sources.mongo.collection import Mongo, OpenedCollection
+from common.sources.opening import open_source
 from tests.support.disturbed import disturbed
 from tests.support.landing import PURCHASE
 from tests.support.mongo import mongo
@@ -75,6 +76,19 @@ def test_a_period_holds_what_was_changed_in_it(lake: PlayLake, sales: Collection
     )  # fmt: skip
     sales.delete_many({})
     assert ingest(lake, SALES)["outcome"] == "nothing"
+
+
+def test_parts_are_read_side_by_side_only_with_an_index(lake: PlayLake, sales: Collection[Any]) -> None:
+    """Without one, the server looks through the whole collection for each part."""
+    sold(sales, *((name, f"{DAY} {hour}:00:00") for name, hour in zip("abcd", ("01", "09", "15", "23"), strict=True)))
+    source = replace(SALES, parallel=3)
+    for number in (1, 3):
+        with closing(open_source(lake.with_contract(source=source).plan("ingest", DAY))) as opened:
+            opened.holds()
+            assert isinstance(opened, OpenedCollection) and len(opened.parts) == number
+        assert ingest(lake, source, full_refresh=True)["counts"]["landed"] == 4
+        assert ids(lake) == [*"abcd"]
+        sales.create_index("updated_at")
 
 
 def test_a_period_may_hold_what_was_made_in_it(lake: PlayLake, sales: Collection[Any]) -> None:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from deltalake import write_deltalake
@@ -21,6 +23,7 @@ from common.contracts import datasets, layout
 from common.contracts.aggregates import Pick
 from common.contracts.contract import Column, Contract, Feature, Features
 from common.contracts.wording import TYPE_NAMES
+from common.days import Hour, as_stored, shifted
 from common.errors import UsageError
 from common.online import connect, feast_repo
 
@@ -51,6 +54,10 @@ def contract(name: str = "people", key: str = "string", said: str = "Who it is",
             version=version, entity="person", columns=tuple(Feature(each, Pick(each)) for each in COLUMNS)
         ),
     )
+
+
+def hourly() -> Contract:
+    return replace(contract(), every="hour")
 
 
 class Told(SimpleNamespace):
@@ -91,17 +98,19 @@ def publish(lake: Path, of: Contract, days: int, rows: int = 3) -> None:
     types = {"string": pa.string(), "long": pa.int64()}
     schema = pa.schema(
         {
-            "ds": pa.date32(),
+            "ds": pa.date32() if of.every == "day" else pa.string(),
             "person": types[of.column("person").type],
             **{name: OF_TYPE[type_][1] for name, type_ in COLUMNS.items()},
         }
     )
+    first = DAY if of.every == "day" else Hour(2026, 1, 5, 23)
     for number in range(days):
+        ds = as_stored(shifted(first, number))
         same = {name: OF_TYPE[type_][2] for name, type_ in COLUMNS.items()}
         made = [
             {
                 **same,
-                "ds": DAY + timedelta(number),
+                "ds": ds,
                 "person": each if of.column("person").type == "long" else f"p{each}",
             }
             for each in range(rows)
@@ -112,7 +121,7 @@ def publish(lake: Path, of: Contract, days: int, rows: int = 3) -> None:
             pa.Table.from_pylist(made, schema=schema),
             mode="overwrite",
             partition_by=["ds"],
-            predicate=f"ds = '{DAY + timedelta(number)}'" if number else None,
+            predicate=f"ds = '{ds}'" if number else None,
         )
 
 
@@ -172,6 +181,16 @@ def test_a_row_of_ds_is_known_when_ds_has_ended(tmp_path: Path) -> None:
     assert {**rows[0], "known_at": None} == {**same, "person": "p0", "a_date": midnight, "known_at": None}
 
 
+def test_a_row_of_an_hour_is_known_when_the_hour_has_ended(tmp_path: Path) -> None:
+    publish(tmp_path, hourly(), days=2)
+    assert feast_repo.export(str(tmp_path), hourly(), tmp_path / "feast") == (2, 2)
+    files = sorted((tmp_path / "feast" / "data" / "people_v3").iterdir())
+    known = {file.stem: pc.unique(pq.read_table(file)["known_at"]).to_pylist() for file in files}
+    midnight = datetime(2026, 1, 6, tzinfo=UTC)
+    assert known == {"2026-01-05T23": [midnight], "2026-01-06T00": [midnight + timedelta(hours=1)]}
+    assert feast_repo.export(str(tmp_path), hourly(), tmp_path / "feast") == (2, 0)
+
+
 def test_only_republished_days_are_written_again(tmp_path: Path) -> None:
     lake, out = str(tmp_path), tmp_path / "feast"
     publish(tmp_path, contract(), days=2)
@@ -209,11 +228,16 @@ def test_the_repository_names_the_online_store_but_no_password(address: str, wri
 
 
 @pytest.mark.usefixtures("feast")
-def test_feast_is_given_the_rows_of_our_own_online_store(tmp_path: Path) -> None:
-    found(tmp_path, contract())
-    publish(tmp_path, contract(), days=1)
+@pytest.mark.parametrize(
+    ("of", "known"),
+    [(contract(), datetime(2026, 1, 6, tzinfo=UTC)), (hourly(), datetime(2026, 1, 6, 1, tzinfo=UTC))],
+    ids=["day", "hour"],
+)
+def test_feast_is_given_the_rows_of_our_own_online_store(tmp_path: Path, of: Contract, known: datetime) -> None:
+    found(tmp_path, of)
+    publish(tmp_path, of, days=1 if of.every == "day" else 2)
     address = f"sqlite:///{tmp_path}/online.db"
-    load_online(address, tmp_path, contract())
+    load_online(address, tmp_path, of)
     store = runpy.run_path(str(tmp_path / "pipeline_online.py"))["PipelineOnlineStore"]()
     fields = [
         SimpleNamespace(name=name, dtype=SimpleNamespace(to_value_type=lambda type_=type_: type_))
@@ -227,7 +251,7 @@ def test_feast_is_given_the_rows_of_our_own_online_store(tmp_path: Path) -> None
         "a_decimal": ("decimal(12,2)", Decimal("1.50")),
         "a_date": ("date", datetime(2026, 1, 1, tzinfo=UTC)),
     }
-    assert there == (datetime(2026, 1, 6, tzinfo=UTC), expected)
+    assert there == (known, expected)
     assert nobody == (None, None)
     with pytest.raises(NotImplementedError, match="nothing to materialize"):
         store.online_write_batch(config, view, [], None)
@@ -236,7 +260,8 @@ def test_feast_is_given_the_rows_of_our_own_online_store(tmp_path: Path) -> None
 def load_online(address: str, lake: Path, of: Contract) -> None:
     from common.lake import small_tables
 
-    rows = small_tables.read_slice(f"{lake}/{layout.published(of).path}", {"ds": [DAY]})
+    periods = [DAY] if of.every == "day" else ["2026-01-05T23", "2026-01-06T00"]
+    rows = small_tables.read_slice(f"{lake}/{layout.published(of).path}", {"ds": periods})
     connect.open_store(address).load(feast_repo.view(of), "person", rows.to_batches(), {})
 
 

@@ -23,6 +23,7 @@ SCHEMA = pa.schema(
         ("favourite", pa.string()),
     ]
 )
+HOURLY = SCHEMA.set(0, pa.field("ds", pa.string()))
 WORDS = {"spend": "sum of amount over the last 7 days", "mean": "mean of amount", "favourite": "most frequent category"}
 VALIDATION = {"rules": 15, "passed": 14, "warnings": 1}
 
@@ -44,10 +45,11 @@ def publish(
     at: str = "",
     empty: str = "",
     mode: Mode = "overwrite",
+    schema: pa.Schema = SCHEMA,
     **books: Any,
 ) -> int:
     """Replaces the text's days in the table in one commit, or appends to them; returns the version."""
-    rows, uri = rows_of(text), f"{lake}/published/{table}"
+    rows, uri = rows_of(text, schema), f"{lake}/published/{table}"
     days = sorted({str(day) for day in rows["ds"].to_pylist()} | ({empty} - {""}))
     facts = {day: _facts(rows, day) for day in days}
     said = {

@@ -107,6 +107,8 @@ class OpenedCollection(OpenedOnce):
         """Conditions for connections that read side by side; of every document that is to be read, exactly one holds."""
         watermark, parallel = self.declared.watermark, self.declared.parallel
         if watermark:
+            # Without an index, MongoDB looks through the whole collection for each part.
+            parallel = parallel if _is_indexed(collection, watermark) else 1
             cuts = [_value(watermark, moment) for moment in _divided(*self._span, parallel)]
             return [{watermark: {"$gte": low, "$lt": high}} for low, high in pairwise(cuts)]
         ends = [
@@ -146,6 +148,15 @@ class OpenedCollection(OpenedOnce):
 
     def explain(self, error: Exception) -> PipelineError | None:
         return self.address.raised(str(error)) if self.address else None
+
+
+def _is_indexed(collection: Collection[dict[str, Any]], watermark: str) -> bool:
+    from pymongo.errors import OperationFailure
+
+    try:
+        return any(index["key"][0][0] == watermark for index in collection.index_information().values())
+    except OperationFailure:  # a view has none of its own, and a user may not see them
+        return True
 
 
 def _divided(first: datetime, last: datetime, parts: int) -> list[datetime]:

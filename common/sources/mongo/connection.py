@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from common.errors import PipelineError, SourceUnreachableError, UsageError
@@ -68,8 +70,13 @@ class MongoAddress:
                 raise self.explained(type(error).__name__, str(error)) from None
 
     def documents(self, collection: str, where: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        with self.connect() as client:
-            yield from client.get_default_database()[collection].find(where, batch_size=DOCUMENTS_A_BATCH)
+        """All of them; while one batch is worked on, the server already sends the next."""
+        with self.connect() as client, ThreadPoolExecutor(1) as ahead:
+            found = client.get_default_database()[collection].find(where, batch_size=DOCUMENTS_A_BATCH)
+            coming = ahead.submit(_batch, found)
+            while batch := coming.result():
+                coming = ahead.submit(_batch, found)
+                yield from batch
 
     def raised(self, text: str) -> PipelineError | None:
         """The last error of pymongo in the text of another one."""
@@ -92,6 +99,10 @@ class MongoAddress:
         if number in GONE or issubclass(getattr(errors, name, Exception), errors.ConnectionFailure):
             return SourceUnreachableError(f"MongoDB stopped answering: {said}. Nothing was written; run again later.")
         return PipelineError(f"MongoDB failed: {said}")
+
+
+def _batch(found: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    return list(islice(found, DOCUMENTS_A_BATCH))
 
 
 def mongo_address(database: str, timeout_seconds: int) -> MongoAddress:

@@ -69,7 +69,8 @@ class DocumentReader:
         folded = self._folded(document)
         if isinstance(document, RepeatedNames) or len(folded) != len(document):
             return "name_twice", []
-        if any(repeats(value) for name, value in folded.items() if name in self._known):
+        nested = [value for name, value in folded.items() if isinstance(value, dict | list) and name in self._known]
+        if any(map(repeats, nested)):
             return "name_twice", []
         row = [
             self._as_text(folded[name] if name in folded else self._find(document, path), mark)
