@@ -30,6 +30,7 @@ from tests.support.play_lake import PlayLake
 
 OLD = 'Feature("sales_3d"'
 SHORTER = f'Feature("sales_2d", Count(2)), {OLD}'
+RENAMED = 'Feature("sales_of_3_days"'
 LARGEST = f'Feature("largest", Max(3, "amount")), {OLD}'
 NEW_TABLES = ("partials/sales/v2", "features/sales/v2", "published/sales/v2")
 
@@ -65,8 +66,9 @@ def rows_of(lake: PlayLake) -> dict[str, list[str]]:
     return {path: content[path] for path in NEW_TABLES}
 
 
-def test_a_new_feature_takes_over_all_that_is_the_same(lake: PlayLake, tmp_path: Path) -> None:
-    declare(lake, (OLD, SHORTER))
+@pytest.mark.parametrize("new", [SHORTER, RENAMED], ids=["a new feature", "a renamed feature"])
+def test_a_new_feature_takes_over_all_that_is_the_same(lake: PlayLake, tmp_path: Path, new: str) -> None:
+    declare(lake, (OLD, new))
     plan = planned(lake)
     assert said(lake) == [*DAYS]
     assert plan[When.NOW] == backfilled(lake) == steps(AFTER_CLEAN, *DAYS)
