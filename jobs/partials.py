@@ -7,7 +7,8 @@ from datetime import date
 
 from common.contracts import layout
 from common.days import day_range, from_text
-from common.features.partials import build_partials
+from common.features import earlier_partials
+from common.features.partials import build_partials, take_over
 from common.lake.log import data_files
 from common.lake.merging.merge import DesiredSlice, converge
 from common.orchestration import requirements, stages, staleness
@@ -19,10 +20,12 @@ from common.runtime.run import Outcome, Run
 def main(run: Run) -> Outcome:
     table = layout.partials(run.contract)
     requirements.require_passed(run, "processed")
-    rows, count = build_partials(run)
+    earlier = earlier_partials.current_before(run)
+    rows, count = take_over(earlier) if earlier else build_partials(run)
     desired = DesiredSlice(table=table, where={"ds": [run.ds]}, desired=rows, size=count)
     counts = {"partials": count}
-    return Outcome.of(counts, [(table, converge(run, desired, {"counts": counts}))])
+    taken = {"taken_from": earlier_partials.table_before(run.contract).path} if earlier else {}
+    return Outcome.of(counts, [(table, converge(earlier or run, desired, {"counts": counts, **taken}))])
 
 
 PARTIALS = Job("partials", main, stage=lambda run: stages.PARTIALS)

@@ -21,7 +21,7 @@ from common.lake.erasing.history import forget_checksum
 from common.lake.erasing.row_erasure import HoldingFile
 from common.lake.log import delta_log
 from common.lake.storage.files import locate, read_text, write_text
-from common.lake.storage.locks import committing, hold, keeping, require_idle
+from common.lake.storage.locks import committing, erasing, keeping
 from common.published.catalog import FOLDER as PUBLISHED
 from common.runtime.run import Run
 
@@ -113,8 +113,7 @@ class Erasure:
     def apply(self, found: Found) -> dict[str, Any]:
         """Erase one place after another, so that the next run finds whatever a kill has left. Returns the report."""
         lake, dataset = self.places.lake, self.run.contract.name
-        with hold(lake, f"{dataset}/erase", self.run.settings.lock_wait_seconds):
-            require_idle(lake, dataset, f"{dataset}/erase")
+        with erasing(lake, dataset, self.run.settings.lock_wait_seconds):
             self.erasures.prepare()
             key = self.erasures.key(self.person.text)
             # Before anything else: from now on, ingest drops its rows.

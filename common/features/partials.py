@@ -19,6 +19,7 @@ from common.contracts.number_types import WIDE_INTEGER
 from common.days import day_range, from_text
 from common.errors import UnbalancedBooksError
 from common.features.dimensions_known import look_up
+from common.features.earlier_partials import table_before
 from common.lake import spark_tables
 from common.lake.period_columns import literal
 from common.runtime.run import Run
@@ -41,6 +42,14 @@ def build_partials(run: Run) -> tuple[DataFrame, int]:
     return spark_tables.conform(rows.withColumn("ds", literal(run.ds)), layout.partials(run.contract)), totals[
         "partials"
     ]
+
+
+def take_over(run: Run) -> tuple[DataFrame, int]:
+    """The same, from the partials of the version before, which hold every aggregate of this one."""
+    stored = spark_tables.read_partitions(run, table_before(run.contract), {"ds": [run.ds]})
+    rows, totals = spark_tables.materialize(stored, partials=F.count(F.lit(1)))
+    table = layout.partials(run.contract)
+    return spark_tables.conform(rows.select(table.names), table), totals["partials"]
 
 
 def arrived_partials(run: Run, observations: list[Observation]) -> DataFrame:

@@ -14,7 +14,7 @@ from pathlib import Path
 from common.errors import UsageError
 from common.lake.erasing import erasures
 from common.lake.storage.files import is_local, local_path
-from common.lake.storage.locks import hold_here, require_idle
+from common.lake.storage.locks import hold_here, require_idle, wait_for_erasure
 from common.lake.training_manifests import FOLDER as TRAINING
 from common.names import require_name
 
@@ -38,6 +38,8 @@ def holding(lake: str, name: str, datasets: Sequence[str]) -> Iterator[None]:
     with ExitStack() as locks:
         for lock in (f"trial/{name}", *(f"{dataset}/trial/{name}" for dataset in datasets)):
             locks.enter_context(hold_here(lake, lock, 0))
+        for dataset in datasets:
+            wait_for_erasure(lake, dataset, 0)
         yield
 
 

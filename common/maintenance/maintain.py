@@ -16,7 +16,7 @@ from common.lake import pins
 from common.lake.log import delta_log
 from common.lake.pins import Pin
 from common.lake.storage.files import is_local, list_files, local_path, locate, read_json
-from common.lake.storage.locks import hold
+from common.lake.storage.locks import at_work
 from common.maintenance import vacuum
 from common.orchestration import run_log
 from common.quality import gx
@@ -33,7 +33,7 @@ MOMENT = re.compile(r"(\d{8})T\d{6}\.\d+Z")
 
 def maintain(run: Run) -> Outcome:
     lake = run.settings.lake
-    with hold(lake, f"{run.contract.name}/maintain", run.settings.lock_wait_seconds):
+    with at_work(lake, run.contract.name, "maintain", run.settings.lock_wait_seconds):
         # Verify first: the remaining files may be needed to repair a damaged pin.
         verified = verify_pins(lake, run.contract.name)
         files = vacuum.vacuum(run)

@@ -23,7 +23,7 @@ from common.orchestration.job import ChainStep, Job, Line, describe, run_day, ru
 from common.orchestration.json_line import side_by_side, summary
 from common.orchestration.options import asked, chain_parser, parser, said_day
 from common.runtime import jvm
-from common.runtime.code_version import day_fingerprint
+from common.runtime.code_version import day_fingerprint, rows_fingerprint
 from common.runtime.log_output import listen
 from common.runtime.remote_session import close_all, explaining_server
 from common.runtime.run import Run
@@ -146,8 +146,8 @@ def plan(job: str, arguments: dict[str, Any]) -> list[Run]:
     # A job that computes rows has imported Spark already; the others do not pay for it.
     dataset.require_sound(with_spark="pyspark" in sys.modules)
     full_refresh = options.pop("full_refresh")
-    run_id, code = uuid.uuid4().hex, day_fingerprint(dataset)
-    return [Run(job, dataset, day, settings, run_id, code, full_refresh, options) for day in days]
+    run_id, code, rows_code = uuid.uuid4().hex, day_fingerprint(dataset), rows_fingerprint(dataset)
+    return [Run(job, dataset, day, settings, run_id, code, full_refresh, options, rows_code=rows_code) for day in days]
 
 
 def _run_in_range(job: Job, run: Run, single: bool) -> Line:

@@ -12,7 +12,7 @@ from typing import Any
 from common.contracts import layout
 from common.errors import PipelineError, advice
 from common.lake.log import data_files
-from common.lake.storage.locks import hold
+from common.lake.storage.locks import at_work
 from common.orchestration import interruption, run_log, staleness
 from common.orchestration.stages import Stage, State
 from common.runtime.run import Outcome, Run
@@ -164,7 +164,7 @@ def run_together(job: Job, days: list[Run]) -> Line:
 
 
 def _day_lock(run: Run) -> AbstractContextManager[None]:
-    return hold(run.settings.lake, f"{run.contract.name}/{run.job}/{run.ds}", run.settings.lock_wait_seconds)
+    return at_work(run.settings.lake, run.contract.name, f"{run.job}/{run.ds}", run.settings.lock_wait_seconds)
 
 
 def _line(run: Run, outcome: Outcome, started: float) -> Line:

@@ -15,6 +15,7 @@ from common.contracts.lookup import looked_up
 from common.days import day_range, shifted
 from common.lake.log.delta_log import Commit
 from common.orchestration import verdicts
+from common.runtime.run import Run
 
 Matters = Callable[[Commit], bool]
 
@@ -57,6 +58,14 @@ class Stage:
     arrivals: Callable[[Contract, date], Sequence[date]] = lambda contract, ds: []
     # Whether a commit of another day to the target changed this day's counts.
     undone_by: Callable[[Commit, Contract, date], bool] = lambda commit, contract, ds: False
+
+    # Whether the feature columns decide its rows, as far as they are declared within the contract alone.
+    of_columns: bool = True
+
+    def made_by(self, run: Run, facts: dict[str, Any]) -> bool:
+        """Whether the facts of a commit name the code of now, as far as it decides the rows of this step."""
+        same_rows = bool(run.rows_code) and facts.get("rows_code") == run.rows_code
+        return facts.get("code") == run.code or (same_rows and not self.of_columns)
 
     def state(self, commit: Commit, ds: date) -> State | None:
         """What the commit says of the day, if it is the last of a run of that day."""
@@ -128,13 +137,20 @@ def _resettled(commit: Commit, contract: Contract, ds: date) -> bool:
     return str(ds) in resettled
 
 
-INGEST = Stage("ingest", layout.raw, lambda contract, ds: (), beside=lambda contract: [layout.quarantine(contract)])
+INGEST = Stage(
+    "ingest",
+    layout.raw,
+    lambda contract, ds: (),
+    beside=lambda contract: [layout.quarantine(contract)],
+    of_columns=False,
+)
 CLEAN = Stage(
     "clean",
     layout.processed,
     lambda contract, ds: [_of_day(layout.raw(contract), ds)],
     beside=lambda contract: [layout.quarantine(contract), layout.superseded(contract)],
     undone_by=_resettled,
+    of_columns=False,
 )
 PARTIALS = Stage(
     "partials",
@@ -161,7 +177,7 @@ def validation(table: str) -> Stage:
     def sources(contract: Contract, ds: date) -> list[Watch]:
         return [_of_day(suite.table_of(contract, table), ds)]
 
-    return Stage(f"validate-{table}", verdicts.table_of, sources)
+    return Stage(f"validate-{table}", verdicts.table_of, sources, of_columns=table == "features")
 
 
 # The steps of a day, in the order of the backfill. It also compacts, where that pays once the day is written.

@@ -59,7 +59,7 @@ def reasons(stage: Stage, run: Run, state: State | None, logs: Logs) -> Iterator
         return
     # Another contract or engine would not bring back the rows of a source that can't be read again as it was.
     made_by_code = not isinstance(stage, Publication) and run.source != ASKED_ONCE
-    if made_by_code and state.facts.get("code") != run.code:
+    if made_by_code and not stage.made_by(run, state.facts):
         yield Reason(Kind.CODE_CHANGED, commit=state.commit)
     if state.facts.get("source", "") != run.source:
         yield Reason(Kind.SOURCE_CHANGED, commit=state.commit)

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from common.contracts.checking.source_code import DECLARED, SourceCode, source_code
+from common.contracts.contract import Contract
 from common.contracts.datasets import Dataset
 from common.errors import UsageError
 from common.lake.log.delta_log import Commit
@@ -33,6 +34,11 @@ class DatasetCode:
 
     def fingerprint(self, engine_version: int) -> str:
         return code_version.code_fingerprint(self.contract, self.transforms, engine_version)
+
+    def before_features(self, contract: Contract, engine_version: int) -> str:
+        """The fingerprint of what decides the rows of the steps before the features."""
+        days_back = contract.features.days_back
+        return code_version.fingerprint_before_features(self.contract, self.transforms, days_back, engine_version)
 
 
 def why_changed(dataset: Dataset, commit: Commit) -> str:

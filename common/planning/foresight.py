@@ -180,7 +180,7 @@ class Foresight(WholeLogs):
         """Whether the last validation of the day had the code of now."""
         index = self.index(verdicts.table_of(self.run.contract))
         last = (commit for commit in index.about(step.ds) if commit.books["job"] == step.name and _real(commit))
-        return all(commit.books.get("code") == self.run.code for commit in islice(last, 1))
+        return all(STEPS[step.name].made_by(self.run, commit.books) for commit in islice(last, 1))
 
     def _condition(self, reasons: Iterable[Reason]) -> Condition:
         """The most likely reason, and the steps that it waits for."""

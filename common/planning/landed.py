@@ -8,7 +8,7 @@ from functools import cached_property
 from common.days import parse_day
 from common.errors import UsageError
 from common.lake.storage.files import list_folders
-from common.orchestration.stages import State
+from common.orchestration.stages import INGEST, State
 from common.runtime.run import Run
 from common.sources.opening import open_source
 
@@ -22,7 +22,7 @@ class DayInLanding:
     def fingerprint(self) -> str:
         """The source's fingerprint; not read for a day that is ingested again in any case."""
         known = self._state.facts if self._state else {}
-        if known.get("code") != self._run.code:
+        if not INGEST.made_by(self._run, known):
             return str(known.get("source", ""))
         return open_source(self._run, {"files": [], **known.get("sources", {})}).fingerprint()
 

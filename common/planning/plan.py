@@ -9,14 +9,15 @@ from functools import cached_property
 
 from common.contracts import datasets, layout
 from common.contracts.datasets import Dataset
-from common.days import days_between, latest_day
+from common.days import day_range, days_between, latest_day
 from common.errors import UsageError
-from common.features import definition
+from common.features import definition, earlier_partials
 from common.features.definition import DefinitionChangedError
+from common.orchestration import admission, stages, staleness
 from common.planning.costs import PastCosts
 from common.planning.foresight import DayPlan, Foresight, PlannedStep, When
 from common.planning.words import Words
-from common.runtime.code_version import day_fingerprint
+from common.runtime.code_version import day_fingerprint, rows_fingerprint
 from common.runtime.run import Run
 from common.runtime.settings import Settings
 
@@ -43,6 +44,7 @@ class DatasetPlan:
     meaning: Sequence[
         str
     ] = ()  # how the features differ from those of the version before, if no day has this version yet
+    taken_over: Sequence[date] = ()  # the days whose partials come from the version before
 
     @property
     def steps(self) -> list[PlannedStep]:
@@ -110,7 +112,8 @@ def plan_dataset(name: str, settings: Settings, chosen: Sequence[date] = ()) -> 
     foresight = Foresight(_run(dataset, settings))
     known = foresight.known_days()
     days = [*foresight.days(chosen or known, alone=not chosen)]
-    return DatasetPlan(name, dataset, refused, known, days, foresight, _meaning(foresight))
+    meaning, taken_over = _meaning(foresight), _taken_over(foresight, days)
+    return DatasetPlan(name, dataset, refused, known, days, foresight, meaning, taken_over)
 
 
 def newest_days(name: str, settings: Settings, count: int) -> list[date]:
@@ -125,8 +128,28 @@ def _meaning(foresight: Foresight) -> list[str]:
     return [] if made else definition.changes_since(run, version - 1)
 
 
+def _taken_over(foresight: Foresight, days: Sequence[DayPlan]) -> list[date]:
+    """The days whose partials come from the version before, because the windows of the planned features hold them."""
+    run = foresight.run
+    if earlier_partials.lacking(run) != []:
+        return []
+    planned = [step.ds for day in days for step in day.steps if step.name == "features"]
+    windows = {day for ds in planned for day in day_range(ds, run.contract.features.days_back)}
+    arrived = foresight.arrived(min(windows)) if windows else set()
+    return [day for day in sorted(windows & arrived) if _is_taken_over(foresight, day)]
+
+
+def _is_taken_over(foresight: Foresight, ds: date) -> bool:
+    left_out = admission.left_out(stages.PARTIALS.arrivals(foresight.run.contract, ds), foresight)
+    run = replace(foresight.run, ds=ds, left_out=left_out)
+    state = foresight.state(stages.PARTIALS, ds)
+    to_make = any(staleness.reasons(stages.PARTIALS, run, state, foresight))
+    return to_make and earlier_partials.is_current_before(run, foresight)
+
+
 def _run(dataset: Dataset, settings: Settings) -> Run:
-    return Run.asking(dataset, latest_day(every=dataset.contract.every), settings, day_fingerprint(dataset))
+    newest, codes = latest_day(every=dataset.contract.every), (day_fingerprint(dataset), rows_fingerprint(dataset))
+    return Run.asking(dataset, newest, settings, *codes)
 
 
 def _acceptable(dataset: Dataset, settings: Settings) -> tuple[Dataset, str]:

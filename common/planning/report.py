@@ -82,6 +82,8 @@ def _before(plan: DatasetPlan) -> Iterator[str]:
         yield f"features v{plan.version} is new, and v{plan.version - 1} stays as it is: {'; '.join(plan.meaning)}"
     elif Kind.CODE_CHANGED in kinds:
         yield f"not breaking: the features of v{plan.version} are defined as before"
+    if plan.taken_over:
+        yield f"the partials of v{plan.version - 1} hold all that v{plan.version} needs: taken over for {folded(plan.taken_over)}"
 
 
 def _grid(steps: Sequence[Deed], width: int) -> Grid:
@@ -211,6 +213,7 @@ def _dataset_facts(plan: DatasetPlan) -> dict[str, Any]:
         "refused": plan.refused or None,
         "meaning": list(plan.meaning),
         "feature_version": plan.version or None,
+        "taken_over": [str(day) for day in plan.taken_over],
         "known_days": len(plan.known),
         "missing": [str(day.ds) for day in plan.days if day.missing],
         "from_raw": [str(day.ds) for day in plan.days if day.landing_gone and day.steps],

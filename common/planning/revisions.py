@@ -40,6 +40,7 @@ class DatasetChange:
     before: int | None = None  # the feature version; None for a new dataset
     now: int = 1
     meaning: tuple[str, ...] = ()  # how the features are defined otherwise
+    rows_differ: bool = True  # whether the steps before the features are run again
 
     @property
     def breaking(self) -> bool:
@@ -49,7 +50,8 @@ class DatasetChange:
     @property
     def steps(self) -> list[str]:
         """The steps that every day runs again."""
-        return list(STEPS) if self.before != self.now else [*STEPS][:-1]
+        steps = [*STEPS] if self.rows_differ else [*STEPS][[*STEPS].index("features") :]
+        return steps if self.before != self.now else steps[:-1]
 
 
 def changes_since(revision: str, names: Sequence[str]) -> list[DatasetChange]:
@@ -69,10 +71,12 @@ def _change(revision: str, dataset: Dataset) -> DatasetChange:
         before = DatasetCode.of(earlier.contract_file, earlier.transforms_file)
         meaning = tuple(definition.differences(earlier, dataset))
         earlier_version = earlier.contract.features.version
+        rows = before.before_features(earlier.contract, engine)
     changes = differences(before, now)
     if engine != code_version.ENGINE_VERSION:
         changes.append(f"the engine's version was {engine}, is {code_version.ENGINE_VERSION}")
-    return DatasetChange(dataset.contract.name, tuple(changes), earlier_version, version, meaning)
+    rows_differ = rows != now.before_features(dataset.contract, code_version.ENGINE_VERSION)
+    return DatasetChange(dataset.contract.name, tuple(changes), earlier_version, version, meaning, rows_differ)
 
 
 def _contract(folder: Path) -> Contract:

@@ -9,6 +9,7 @@ import os
 import subprocess
 from functools import cache
 
+from common.contracts.checking.feature_columns import before_features
 from common.contracts.checking.source_code import SourceCode, source_code
 from common.contracts.datasets import Dataset
 from common.runtime.settings import CONF, ROOT
@@ -21,6 +22,19 @@ ENGINE_VERSION = 3
 def day_fingerprint(dataset: Dataset) -> str:
     """The fingerprint of what decides a day's rows besides its input: engine version, contract, the dataset's own code."""
     return code_fingerprint(source_code(dataset.contract_file), source_code(dataset.transforms_file), ENGINE_VERSION)
+
+
+def rows_fingerprint(dataset: Dataset) -> str:
+    """The same without the feature columns, for the steps before the features. How far windows reach back decides which
+    rows clean looks for."""
+    codes = source_code(dataset.contract_file), source_code(dataset.transforms_file)
+    return fingerprint_before_features(*codes, dataset.contract.features.days_back, ENGINE_VERSION)
+
+
+def fingerprint_before_features(
+    contract: SourceCode, transforms: SourceCode, days_back: int, engine_version: int
+) -> str:
+    return fingerprint_of([engine_version, days_back, before_features(contract, transforms)])
 
 
 def code_fingerprint(contract: SourceCode, transforms: SourceCode, engine_version: int) -> str:

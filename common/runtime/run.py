@@ -67,12 +67,13 @@ class Run:
         date, ...
     ] = ()  # days whose arrivals the gate has not passed: the run reads as if they had not come
     source: str = ""  # a fingerprint of what the job reads besides tables
+    rows_code: str = ""  # the fingerprint of the code without the feature columns; empty if it is not known
     renews: bool = False  # the day is not up to date, so its books are committed even if no row changes
 
     @classmethod
-    def asking(cls, dataset: Dataset, ds: date, settings: Settings, code: str = "") -> Run:
+    def asking(cls, dataset: Dataset, ds: date, settings: Settings, code: str = "", rows_code: str = "") -> Run:
         """A run that only reads tables and commits nothing."""
-        return cls("ask", dataset, ds, settings, run_id="", code=code)
+        return cls("ask", dataset, ds, settings, run_id="", code=code, rows_code=rows_code)
 
     @property
     def versions_read(self) -> dict[str, int]:

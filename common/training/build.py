@@ -16,7 +16,7 @@ from common.lake import content_hash, pins, spark_tables
 from common.lake.log.commit_metadata import signature
 from common.lake.period_columns import start
 from common.lake.storage.files import write_json
-from common.lake.storage.locks import hold
+from common.lake.storage.locks import at_work, hold
 from common.lake.training_manifests import FOLDER, manifests, place
 from common.names import did_you_mean
 from common.quality import profiles
@@ -36,8 +36,13 @@ Later = Callable[[DataFrame, DataFrame, str, From], DataFrame]
 
 def build_training_set(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> dict[str, Any]:
     """Return the manifest of the training set for these inputs, building a new version unless one exists."""
-    run, inputs = days[0], inputs_of(days, declared, labels)
-    with hold(run.settings.lake, f"{FOLDER}/{declared.name}", run.settings.lock_wait_seconds):
+    run = days[0]
+    lake, waits = run.settings.lake, run.settings.lock_wait_seconds
+    with (
+        at_work(lake, run.contract.name, f"{FOLDER}/{declared.name}", waits),
+        hold(lake, f"{FOLDER}/{declared.name}", waits),
+    ):
+        inputs = inputs_of(days, declared, labels)
         known = manifests(run.settings.lake, declared.name)
         same = [existing for existing in known if existing["inputs"]["fingerprint"] == inputs.fingerprint]
         if same:

@@ -26,6 +26,12 @@ BREAKS = [
         "    for step in (_add_new,):",
     ),
     (
+        "planning/test_trial.py::test_a_stricter_rule_removes_rows_and_touches_nothing",
+        "common/lake/linked_copy.py",
+        "    local_path(place).mkdir(parents=True, exist_ok=True)\n    return place\n",
+        "    return lake\n",
+    ),
+    (
         "erasure/test_erase.py::test_old_landing_files_bring_nobody_back",
         "jobs/ingest.py",
         "listing, without_erased)",

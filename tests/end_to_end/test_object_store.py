@@ -19,10 +19,12 @@ from common.errors import UsageError
 from common.lake import pins
 from common.lake.log import delta_log
 from common.lake.log.commit_metadata import unsigned_commit
+from common.lake.storage.leases import lease
 from common.maintenance import vacuum
 from common.runtime.object_store import require_jars
 from jobs.datasets.churn import sample as churn
 from jobs.datasets.transactions import sample as transactions
+from tests.support.erasing import CUSTOMER, traces
 from tests.support.job_line import line_of
 from tests.support.play_lake import PlayLake
 from tests.support.s3_server import KEYS, S3Server, s3_server
@@ -267,3 +269,31 @@ def test_wrong_keys_end_a_job_before_it_starts(stored: Place) -> None:
     assert (code, line["error"]) == (2, "UsageError"), errors[-3000:]
     assert "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in line["message"]
     assert "guessed-at" not in errors + str(line)
+
+
+def test_an_entity_is_erased_there_too(stored: Place, server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone, folder = replace(stored, lake="s3a://lake/gone"), stored.files / "lake/gone"
+    shutil.copytree(stored.files / "lake/here", folder)
+    gone.job("training_set", "--name", "churn_baseline")
+    before, words = gone.content("gone"), ("--entity", CUSTOMER, "--apply", "--yes")
+    assert {"raw", "processed", "features", "published", "training_sets"} <= {
+        path.split("/")[0] for path in traces(folder, CUSTOMER)
+    }
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    with lease(gone.lake, f"churn/clean/{DAYS[0]}", "of another", 0):
+        code, line, _ = gone.ends("erase", *words, ds=DAYS[1])
+    assert (code, f"churn.clean.{DAYS[0]} is held by process" in line["message"]) == (5, True)
+    line = gone.job("erase", *words, ds=DAYS[1])
+    assert (line["outcome"], line["searched"]["found"]) == ("done", 0)
+    assert traces(folder, CUSTOMER) == []
+    assert (
+        gone.content("gone").items()
+        >= {
+            path: [row for row in rows if CUSTOMER not in row]
+            for path, rows in before.items()
+            if path.split("/")[0] in ("raw", "processed", "features", "published")
+        }.items()
+    )
+    assert gone.job("ingest", "--full-refresh", ds=DAYS[0])["counts"]["erased"] == 1
+    assert traces(folder, CUSTOMER) == []

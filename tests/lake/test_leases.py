@@ -15,7 +15,7 @@ from common.errors import LockedError, StorageUnreachableError
 from common.lake.storage import leases
 from common.lake.storage.buckets import Bucket
 from common.lake.storage.leases import lease
-from common.lake.storage.locks import hold, hold_here
+from common.lake.storage.locks import at_work, erasing, hold, hold_here
 from tests.support.s3_server import S3Server, lake_server
 
 LAKE = "s3a://lake/here"
@@ -122,3 +122,34 @@ def test_a_store_that_stops_is_told_in_one_line(server: S3Server) -> None:
         ):
             pass
         assert "\n" not in str(told.value)
+
+
+def test_an_erasure_looks_at_the_runs_of_every_machine(server: S3Server) -> None:
+    with (
+        lease(LAKE, NAME, "other", 0),
+        pytest.raises(LockedError, match=r"shop.clean.2026-01-05 is held by process [0-9]+ on "),
+        erasing(LAKE, "shop", 0),
+    ):
+        pass
+    others = lease(LAKE, "shop2/clean/2026-01-05", "other", 0), lease(LAKE, "zoo/clean/2026-01-05", "other", 0)
+    with others[0], others[1], erasing(LAKE, "shop", 0):
+        pass
+
+
+def test_an_erasure_does_not_wait_for_the_dead(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    Bucket.of(LAKE).put_if_absent("here/leases/shop.clean.2026-01-05.json", b'{"machine": "dead", "renewals": 3}')
+    with pytest.raises(LockedError, match="its lease ends by itself"), erasing(LAKE, "shop", 0):
+        pass
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 0.0)
+    with erasing(LAKE, "shop", 0):
+        pass
+
+
+def test_a_run_waits_for_an_erasure_on_another_machine(server: S3Server) -> None:
+    with lease(LAKE, "shop/erase", "other", 0):
+        with pytest.raises(LockedError, match="shop/erase is held by"), at_work(LAKE, "shop", "clean/2026-01-05", 0):
+            pass
+        with at_work(LAKE, "zoo", "clean/2026-01-05", 0):
+            pass
+    with at_work(LAKE, "shop", "clean/2026-01-05", 0), at_work(LAKE, "shop", "clean/2026-01-06", 0):
+        pass

@@ -81,6 +81,14 @@ def test_a_new_version_is_not_refused(folder: Path, capsys: pytest.CaptureFixtur
     assert (change["feature_versions"], change["steps"][-1]) == ([1, 2], "publish")
 
 
+def test_a_new_column_runs_the_features_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spoil(folder / "contract.py", "columns=(Feature", 'columns=(Feature("visits_2d", Count(2)), Feature')
+    spoil(folder / "contract.py", "version=1", "version=2")
+    (change,) = as_json(capsys)
+    assert change["steps"] == ["features", "validate-features", "publish"]
+    assert "every day runs features to publish again" in since(capsys)[1]
+
+
 def test_a_dataset_that_the_revision_lacks_is_new(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     git(folder.parent, "rm", "-rq", "--cached", "visits")
     git(folder.parent, "commit", "-qm", "without visits")

@@ -10,7 +10,7 @@ import pytest
 import jobs.datasets
 from common.contracts import datasets
 from common.runtime import code_version
-from common.runtime.code_version import day_fingerprint
+from common.runtime.code_version import day_fingerprint, rows_fingerprint
 from tests.support.datasets import spoil
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,3 +88,41 @@ def test_a_raised_engine_version_makes_every_dataset_stale(monkeypatch: pytest.M
     before = fingerprints()
     monkeypatch.setattr(code_version, "ENGINE_VERSION", code_version.ENGINE_VERSION + 1)
     assert not before.items() & fingerprints().items()
+
+
+COUNTED = 'Feature("purchases_30d"'
+READING = "\n\nNAMES = CONTRACT.features.columns\n"
+IMPORTED = "\n\nfrom jobs.datasets.purchases.contract import CONTRACT\n"
+
+
+def rows_change(folder: Path, old: str, new: str) -> bool:
+    """Whether the steps before the features would run again."""
+    before = rows_fingerprint(datasets.load("purchases"))
+    spoil(folder / "contract.py", old, new)
+    for name in [name for name in sys.modules if name.startswith("jobs.datasets.purchases")]:
+        del sys.modules[name]
+    return rows_fingerprint(datasets.load("purchases")) != before
+
+
+def test_a_new_feature_makes_no_earlier_step_stale(folder: Path) -> None:
+    assert not rows_change(folder, COUNTED, f'Feature("purchases_9d", Count(9)), {COUNTED}')
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (COUNTED, f'Feature("purchases_90d", Count(90)), {COUNTED}'),
+        ("lateness_days=7", "lateness_days=6"),
+        ('entity="user_id"', 'entity="transaction_id"'),
+    ],
+    ids=["a window that reaches further", "lateness", "the entity"],
+)
+def test_what_decides_rows_makes_the_earlier_steps_stale(folder: Path, old: str, new: str) -> None:
+    assert rows_change(folder, old, new)
+
+
+@pytest.mark.parametrize("file", ["contract.py", "transforms.py"])
+def test_code_that_reads_the_feature_columns_depends_on_them(folder: Path, file: str) -> None:
+    with (folder / file).open("a") as module:
+        module.write(READING if file == "contract.py" else IMPORTED + READING)
+    assert rows_change(folder, COUNTED, f'Feature("purchases_9d", Count(9)), {COUNTED}')

@@ -29,6 +29,7 @@ def signature(run: Run) -> dict[str, Any]:
         "ds": str(run.ds),
         "run_id": run.run_id,
         "code": run.code,
+        **({"rows_code": run.rows_code} if run.rows_code else {}),
         "revision": code_revision(),
         "lock": lock_revision(),
         **({"source": run.source} if run.source else {}),

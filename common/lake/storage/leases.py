@@ -19,10 +19,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from common.errors import LockedError, StorageUnreachableError, UsageError
-from common.lake.storage.buckets import Bucket
+from common.lake.storage.buckets import Bucket, StoredObject
 from common.runtime.object_store import is_refusal
 
 FOLDER = "leases"
+ENDING = ".json"
 # After this long without a renewal, the holder counts as dead. Clocks of two machines may differ by some of it.
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 15.0
@@ -50,9 +51,8 @@ class _Lease:
         if found is None:
             return {}  # released this moment
         holder = _holder(found.content)
-        silent = (datetime.now(UTC) - found.changed).total_seconds() > LEASE_SECONDS
         # The lock of this machine is ours already: a holder on it is dead.
-        if silent or holder.get("machine") == self.machine:
+        if _is_silent(found) or holder.get("machine") == self.machine:
             self.renewals = int(holder.get("renewals", 0)) + 1
             if tag := self.bucket.put_if_same(self.key, self.content(), found.tag):
                 self.tag = tag
@@ -75,7 +75,7 @@ class _Lease:
 def lease(lake: str, name: str, machine: str, wait_seconds: float) -> Iterator[None]:
     """Hold the lease of that name within the lake, or raise LockedError after waiting. `machine` names those who share locks."""
     bucket = Bucket.of(lake)
-    held = _Lease(bucket, f"{bucket.prefix}{FOLDER}/{name.replace('/', '.')}.json", machine)
+    held = _Lease(bucket, _key(bucket, name), machine)
     _begin(held, name, wait_seconds)
     done = threading.Event()
     renewing = threading.Thread(target=_renew, args=(held, done), daemon=True)
@@ -101,13 +101,48 @@ def _begin(held: _Lease, name: str, wait_seconds: float) -> None:
 def _wait(held: _Lease, name: str, wait_seconds: float) -> None:
     deadline = time.monotonic() + wait_seconds
     while (holder := held.take()) is not None:
-        if time.monotonic() >= deadline:
-            where = f"process {holder.get('process', '?')} on {holder.get('host', 'another machine')}"
-            raise LockedError(
-                f"{name} is held by {where}; waited {wait_seconds:g} s. Let that run finish, or raise lock_wait_seconds in conf. "
-                f"If it was killed, its lease ends by itself within {LEASE_SECONDS:g} s."
-            )
-        time.sleep(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+        _sleep_until(deadline, name, holder, wait_seconds)
+
+
+def _sleep_until(deadline: float, name: str, holder: dict[str, Any], waits: float) -> None:
+    if time.monotonic() >= deadline:
+        where = f"process {holder.get('process', '?')} on {holder.get('host', 'another machine')}"
+        raise LockedError(
+            f"{name} is held by {where}; waited {waits:g} s. Let that run finish, or raise lock_wait_seconds in conf. "
+            f"If it was killed, its lease ends by itself within {LEASE_SECONDS:g} s."
+        )
+    time.sleep(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+
+
+def wait_for(lake: str, name: str, machine: str, wait_seconds: float) -> None:
+    """Wait until no other machine holds the lease of that name, or raise LockedError. Takes nothing."""
+    deadline, bucket = time.monotonic() + wait_seconds, Bucket.of(lake)
+    while (holder := _at_work(bucket, _key(bucket, name), machine)) is not None:
+        _sleep_until(deadline, name, holder, wait_seconds)
+
+
+def require_none(lake: str, dataset: str, machine: str) -> None:
+    """Raise LockedError if another machine holds a lease about the dataset."""
+    bucket = Bucket.of(lake)
+    first = _key(bucket, f"{dataset}/").removesuffix(ENDING)
+    for path, *_ in bucket.list_after(*first.rsplit("/", 1)):
+        if path.startswith(first) and (holder := _at_work(bucket, path, machine)) is not None:
+            _sleep_until(0, path.rpartition("/")[2].removesuffix(ENDING), holder, 0)
+
+
+def _at_work(bucket: Bucket, key: str, machine: str) -> dict[str, Any] | None:
+    """Who holds the lease on another machine; None if nobody does who is alive."""
+    found = bucket.look(key)
+    holder = _holder(found.content) if found and not _is_silent(found) else None
+    return None if holder is None or holder.get("machine") == machine else holder
+
+
+def _is_silent(found: StoredObject) -> bool:
+    return (datetime.now(UTC) - found.changed).total_seconds() > LEASE_SECONDS
+
+
+def _key(bucket: Bucket, name: str) -> str:
+    return f"{bucket.prefix}{FOLDER}/{name.replace('/', '.')}{ENDING}"
 
 
 def _renew(held: _Lease, done: threading.Event) -> None:

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import TextIO
 
 from common.errors import LakeNotWritableError, LockedError
+from common.lake.storage import leases
 from common.lake.storage.files import is_local, local_path
-from common.lake.storage.leases import lease
 from common.runtime.object_store import is_object_store
 
 POLL_SECONDS = 0.05
 COMMIT_SECONDS = 600
 _COMMIT = "commit"
+ERASE = "erase"
 _held: set[tuple[Path, int]] = set()
 
 
@@ -54,7 +55,7 @@ def hold(lake: str, name: str, wait_seconds: float) -> Iterator[None]:
         if again or not is_object_store(lake):
             yield
             return
-        with lease(lake, name, _machine(), wait_seconds):
+        with leases.lease(lake, name, _machine(), wait_seconds):
             yield
 
 
@@ -97,6 +98,34 @@ def _is_at(handle: TextIO, path: Path) -> bool:
     return False
 
 
+@contextmanager
+def at_work(lake: str, dataset: str, what: str, wait_seconds: float) -> Iterator[None]:
+    """Hold the lock of a run of the dataset. An erasure begins once no run is at work, and a run once no erasure is."""
+    with hold(lake, f"{dataset}/{what}", wait_seconds):
+        wait_for_erasure(lake, dataset, wait_seconds)
+        yield
+
+
+@contextmanager
+def erasing(lake: str, dataset: str, wait_seconds: float) -> Iterator[None]:
+    """Hold the lock of the dataset's erasure while no run is at work, or raise LockedError."""
+    with hold(lake, f"{dataset}/{ERASE}", wait_seconds):
+        require_idle(lake, dataset, f"{dataset}/{ERASE}")
+        if is_object_store(lake):
+            leases.require_none(lake, dataset, _machine())
+        yield
+
+
+def wait_for_erasure(lake: str, dataset: str, wait_seconds: float) -> None:
+    """Wait until no other process erases from the dataset, or raise LockedError."""
+    mine = path, _ = _mine(lake, f"{dataset}/{ERASE}")
+    if mine not in _held:
+        with suppress(FileNotFoundError), path.open() as handle:
+            _take(handle.fileno(), path, time.monotonic() + wait_seconds, wait_seconds, fcntl.LOCK_SH)
+        if is_object_store(lake):
+            leases.wait_for(lake, f"{dataset}/{ERASE}", _machine(), wait_seconds)
+
+
 def require_idle(lake: str, dataset: str, but: str) -> None:
     """Raise LockedError if a run of the dataset is at work on this machine, other than the one that holds `but`."""
     for path in sorted(_folder(lake).glob(f"{dataset}.*.lock")):
@@ -133,10 +162,10 @@ def _writable(lake: str) -> Iterator[None]:
         ) from error
 
 
-def _take(descriptor: int, path: Path, deadline: float, wait_seconds: float) -> None:
+def _take(descriptor: int, path: Path, deadline: float, wait_seconds: float, kind: int = fcntl.LOCK_EX) -> None:
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
             return
         except BlockingIOError:
             if time.monotonic() >= deadline:
