@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from common.runtime.run import Run
 
 # Errors in the data or the contract, such as a missing column, a changed type or an unknown dataset.
+# What raw's commit has of the source that tells one content from another: a checksum, or the range of a topic or table.
+IDENTIFIES = ("checksum", "offsets", "versions")
 CANNOT_RUN = (PySparkException, UsageError, ContractDeclarationError)
 HOUR = 3600
 
@@ -170,11 +172,15 @@ def _since_last_change(run: Run) -> float:
 
 
 def _source(run: Run, ds: date) -> str:
-    """The fingerprint of what the day was ingested from; of a source that is asked once, the records' checksum."""
+    """The fingerprint of what the day was ingested from; of a source that is asked once, the records' checksum.
+
+    Where a range of a log was read, the range says it: the fingerprint of a log is that of any day.
+    """
     state = staleness.state_of(stages.INGEST, replace(run, ds=ds))
     if state is None:
         return ""
-    return str(state.facts.get("sources", {}).get("checksum") or state.facts.get("source", ""))
+    kept = state.facts.get("sources", {})
+    return str(next((kept[name] for name in IDENTIFIES if kept.get(name)), state.facts.get("source", "")))
 
 
 def _source_unknown(run: Run) -> str:

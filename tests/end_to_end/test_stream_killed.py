@@ -19,6 +19,7 @@ from jobs.stream import stream
 from tests.conftest import ROOT
 from tests.model.world import CONTRACT, write_sales
 from tests.support.datasets import datasets_in, spoil
+from tests.support.followed import rows
 from tests.support.kafka import Broker, broker
 from tests.support.kill_points import kill_points
 from tests.support.play_lake import PlayLake
@@ -79,12 +80,6 @@ def batch(lake: PlayLake) -> dict[str, list[str]]:
     over = lake.with_contract(source=type(lake.contract.source)(cluster="shop", topic="sales"))
     run_chain(CHAIN, [over.plan("backfill", ds) for ds in (DAY, NEXT)])
     return rows(lake)
-
-
-def rows(lake: PlayLake) -> dict[str, list[str]]:
-    """Every row of the data tables; verdicts and statistics also say when they were made."""
-    kept = ("raw/", "quarantine/", "processed/", "superseded/", "partials/", "features/", "published/")
-    return {path: found for path, found in lake.content().items() if path.startswith(kept)}
 
 
 def command(lake: PlayLake, program: list[str], *more: str) -> subprocess.CompletedProcess[str]:

@@ -13,6 +13,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from common.errors import SourceMissingError, UsageError
+from common.quality.checks import freshness
 from common.sources.delta.feed import DeltaFeed
 from tests.support.changes import history, segments, write_customers
 from tests.support.datasets import datasets_in
@@ -87,6 +88,16 @@ def test_a_period_is_read_again_exactly(customers: PlayLake, table: str) -> None
     customers.day(THU)
     assert customers.ingested(THU)["versions"] == [3, 4]
     assert segments(customers, THU) == {1: "silver", 2: "back", 3: "new"}
+
+
+def test_the_gate_tells_new_changes_from_a_feed_that_is_silent(customers: PlayLake, table: str) -> None:
+    for ds in DAYS:
+        customers.day(ds)
+    ages = [freshness(customers.plan("validate", ds), []).observed for ds in DAYS]
+    assert ages == [24, 24, 24, 24]
+    for ds in ("2026-01-09", "2026-01-10"):
+        customers.day(ds)
+    assert freshness(customers.plan("validate", "2026-01-10"), []).observed == 48
 
 
 def test_days_in_any_order_end_the_same(customers: PlayLake, table: str, tmp_path: Path) -> None:

@@ -299,6 +299,23 @@ def test_a_watermark_that_goes_back_changes_no_day_read(lake: PlayLake, shop: Da
 
 
 @pytest.mark.slow
+def test_a_table_that_answers_too_slowly_ends_the_day(
+    lake: PlayLake, shop: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sold(shop, ("a", f"{DAY} 10:00:00"))
+    postgres = shop.kind == "postgresql"
+    slowly = ", (SELECT pg_sleep(5)) slept" if postgres else " WHERE SLEEP(5) = 0"
+    monkeypatch.setenv("SHOP_DATABASE", f"{shop.address}?socketTimeout={1 if postgres else 1000}")
+    shop.run(f"CREATE VIEW slow AS SELECT purchases.* FROM purchases{slowly}")
+    try:
+        with pytest.raises(SourceUnreachableError, match="can't be reached: .*run again later"):
+            ingest(lake, replace(CHANGES, table="slow"))
+    finally:
+        shop.run("DROP VIEW slow")
+    assert lake.state() == {}
+
+
+@pytest.mark.slow
 def test_a_server_that_goes_while_it_is_read_ends_the_day(lake: PlayLake, shop: Database) -> None:
     sold(shop, ("a", f"{DAY} 10:00:00"))
     if shop.kind == "postgresql":

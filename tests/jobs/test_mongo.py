@@ -184,6 +184,21 @@ def test_a_field_whose_type_changes_is_judged_by_its_text(lake: PlayLake, sales:
     assert {row["reasons"][0] for row in lake.rows("quarantine")} == {"age:not_int"}
 
 
+def test_a_watermark_that_goes_back_changes_no_day_read(lake: PlayLake, sales: Collection[Any]) -> None:
+    """By a few minutes, as by a clock that is off, the next day takes the document; by more, raw keeps what was read."""
+    sold(sales, ("a", f"{DAY} 10:00:00"), ("b", f"{DAY} 10:00:00"))
+    ingest(lake, SALES)
+    before = lake.rows("raw")
+    for name, moment in (("a", f"{DAY} 23:55:00"), ("b", "2026-01-03 10:00:00")):
+        sales.update_one({"transaction_id": name}, {"$set": {"age": 31, "updated_at": at(moment)}})
+    sold(sales, ("late", f"{DAY} 23:56:00"))
+    for ds in (DAY, "2026-01-06"):
+        ingest(lake, SALES, ds)
+    assert lake.rows("raw", f"ds = '{DAY}'") == before
+    found = sorted((row["transaction_id"], row["age"]) for row in lake.rows("raw", "ds = '2026-01-06'"))
+    assert found == [("a", "31"), ("late", "30")]
+
+
 def test_a_server_that_goes_while_it_is_read_ends_the_day(lake: PlayLake, sales: Collection[Any]) -> None:
     sold(sales, ("a", f"{DAY} 10:00:00"))
     with ExitStack() as running, pytest.MonkeyPatch.context() as patch:

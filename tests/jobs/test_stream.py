@@ -15,7 +15,7 @@ from common.orchestration.job import Line
 from common.sources.kafka.topic import Kafka
 from jobs.backfill import CHAIN
 from jobs.stream import stream
-from tests.support.boundaries import boundaries, only
+from tests.support.followed import follow_killed, rows
 from tests.support.kafka import Broker
 from tests.support.landing import PURCHASE
 from tests.support.play_lake import PlayLake
@@ -25,10 +25,6 @@ OVER = Kafka(cluster="shop", topic="orders")
 # As if the days were not over yet: messages of them may still come.
 OPEN = replace(OVER, settle_minutes=10_000_000)
 USUAL = {"available_now": True, "every": 1.0, "most_records": 100, "online": False}
-
-
-class KilledError(Exception):
-    """Stands for the end of the process."""
 
 
 def sold(shop: Broker, name: str, at: str, partition: int = 0, value: str | None = None) -> None:
@@ -46,12 +42,6 @@ def batch(lake: PlayLake, ds: str) -> str:
     ours = lake.with_contract(source=OVER, refused_share=1.0)
     [line] = run_chain(CHAIN, [ours.plan("backfill", ds, code="the same")])
     return str(line["outcome"])
-
-
-def rows(lake: PlayLake) -> dict[str, list[str]]:
-    """Every row of the data tables; verdicts and statistics also say when they were made."""
-    kept = ("raw/", "quarantine/", "processed/", "superseded/", "partials/", "features/", "published/")
-    return {path: found for path, found in lake.content().items() if path.startswith(kept)}
 
 
 @pytest.mark.slow
@@ -84,7 +74,7 @@ def test_stream_and_batch_end_in_equal_tables(lake: PlayLake, shop: Broker, seed
         poison = random.choice(["{", "[]", '{"age": 1}']) if random.random() < 0.2 else None
         sold(shop, f"t{random.randrange(12)}", late, random.randrange(2), poison)
         if number % 4 == 3:
-            follow_killed(lake, random)
+            follow_killed(lambda most: streamed(lake, most_records=most), random)
     streamed(lake)
     streamed(lake, OVER)
     whole = lake.state()
@@ -94,20 +84,6 @@ def test_stream_and_batch_end_in_equal_tables(lake: PlayLake, shop: Broker, seed
     for ds in (DAY, NEXT):
         batch(other, ds)
     assert rows(lake) == rows(other)
-
-
-def follow_killed(lake: PlayLake, random: Random) -> None:
-    """A killed stream is started again, and may be killed again."""
-
-    def kill() -> None:
-        raise KilledError
-
-    for _ in range(2):
-        try:
-            with boundaries(only(random.randrange(1, 25), kill)):
-                streamed(lake, most_records=random.randrange(1, 5))
-        except KilledError:
-            continue
 
 
 @pytest.mark.slow

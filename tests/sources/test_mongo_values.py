@@ -48,7 +48,7 @@ def test_a_fraction_gets_the_mark_of_its_column() -> None:
 @pytest.mark.parametrize(
     ("name", "message", "kind"),
     [
-        ("OperationFailure", "Authentication failed., full error: {'code': 18}", UsageError),
+        ("OperationFailure", "Authentication failed., full error: {'code': 18}", SourceUnreachableError),
         ("OperationFailure", "not authorized, full error: {'code': 13}", UsageError),
         ("CursorNotFound", "cursor id 5 not found, full error: {'code': 43}", SourceUnreachableError),
         ("AutoReconnect", "connection closed", SourceUnreachableError),
@@ -62,3 +62,11 @@ def test_an_error_says_what_to_do(
     error = mongo_address("shop", 5).raised(f"PythonException: pymongo.errors.{name}: {message}")
     assert type(error) is kind
     assert "hush" not in str(error)
+
+
+def test_a_refused_login_has_expired_if_it_was_taken_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_DATABASE", "mongodb://me:hush@db/shop")
+    address, said = mongo_address("shop", 5), "Authentication failed., full error: {'code': 18}"
+    assert isinstance(address.explained("OperationFailure", said), UsageError)
+    while_read = address.raised(f"PythonException: pymongo.errors.OperationFailure: {said}")
+    assert "the login of SHOP_DATABASE, which it took before; it has expired" in str(while_read)

@@ -69,7 +69,9 @@ class PostgreSql:
         "SET extra_float_digits = 1",
         "SET idle_in_transaction_session_timeout = 0",
     )
-    properties = {"connectTimeout": "10", "tcpKeepAlive": "true", "ApplicationName": "ingest"}  # noqa: RUF012
+    # In seconds. A query may take long; a server that has frozen must not hold the day for ever.
+    limits = {"connectTimeout": "10", "loginTimeout": "15", "socketTimeout": "1800"}  # noqa: RUF012
+    properties = {**limits, "tcpKeepAlive": "true", "ApplicationName": "ingest"}  # noqa: RUF012
 
     def url(self, place: str) -> str:
         return f"jdbc:postgresql://{place}"
@@ -101,7 +103,8 @@ class MariaDb:
     now = "SELECT UTC_TIMESTAMP(6)"
     exports_snapshot = False
     session = ("SET time_zone = '+00:00'",)
-    properties = {"connectTimeout": "10000", "tcpKeepAlive": "true", "tinyInt1isBit": "false"}  # noqa: RUF012
+    limits = {"connectTimeout": "10000", "socketTimeout": "1800000"}  # noqa: RUF012
+    properties = {**limits, "tcpKeepAlive": "true", "tinyInt1isBit": "false"}  # noqa: RUF012
 
     def url(self, place: str) -> str:
         # Spark knows how MySQL quotes names, and the driver takes the scheme only if told so.

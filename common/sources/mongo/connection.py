@@ -79,16 +79,22 @@ class MongoAddress:
                 yield from batch
 
     def raised(self, text: str) -> PipelineError | None:
-        """The last error of pymongo in the text of another one."""
+        """The last error of pymongo in the text of another one, while documents are read: the login was taken before."""
         found = list(_RAISED.finditer(text))
-        return self.explained(found[-1][1], found[-1][2]) if found else None
+        if not found:
+            return None
+        error = self.explained(found[-1][1], found[-1][2])
+        if _code(found[-1][2]) not in LOGIN:
+            return error
+        return SourceUnreachableError(
+            f"MongoDB refuses the login of {self.variable}, which it took before; it has expired. Nothing was written; run again."
+        )
 
     def explained(self, name: str, message: str) -> PipelineError:
         """The error of pymongo, with what to do about it."""
         from pymongo import errors
 
-        code = _CODE.search(message)
-        number = int(code[1]) if code else 0
+        number = _code(message)
         said = " ".join(message.partition(", full error")[0].split())[:300]
         if number in LOGIN:
             return UsageError(
@@ -103,6 +109,11 @@ class MongoAddress:
 
 def _batch(found: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(islice(found, DOCUMENTS_A_BATCH))
+
+
+def _code(message: str) -> int:
+    found = _CODE.search(message)
+    return int(found[1]) if found else 0
 
 
 def mongo_address(database: str, timeout_seconds: int) -> MongoAddress:
