@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,9 @@ from common.lake import small_tables, spark_tables
 from common.lake.period_columns import literal
 from common.lake.storage.files import write_json
 from common.orchestration import requirements, run_log, verdicts
-from common.quality import checks, drift, gx, profiles
+from common.quality import checks, drift, profiles
 from common.quality.checks import CANNOT_RUN
+from common.quality.gx_check import open_check
 from common.quality.gx_check import run_rules as check_rules
 from common.quality.result import CheckResult, could_not_run
 from common.runtime.run import Outcome, Run
@@ -30,17 +32,21 @@ def check_day(run: Run) -> list[CheckResult]:
     """Run all checks on the rows that ds added to the table."""
     name, contract = run.options["table"], run.contract
     requirements.require_made(run, name)
-    gx.import_meanwhile()
-    try:
-        # Rules, uniqueness checks and profiles each read the rows.
-        rows, seen = spark_tables.materialize(rows_of(run, name), number=F.count(F.lit(1)))
-    except CANNOT_RUN as error:
-        return [could_not_run("RowsToBeReadable()", error)]
-    suite_name, masked = f"{contract.name}.{name}", sensitive.sensitive_names(contract, name)
-    results = check_rules(rows, suite.rules_of(contract, name), suite_name, run.settings.lake, masked, seen["number"])
-    if name == "raw":
-        return [*checks.refused(run, name), checks.volume_of(run), *results]
-    results += _over_time(run, name, rows)
+    rules, suite_name = suite.rules_of(contract, name), f"{contract.name}.{name}"
+    # Great Expectations works in Python, and Spark in its own process: neither waits for the other.
+    with ThreadPoolExecutor(2) as beside:
+        opened = beside.submit(open_check, rules, suite_name, run.settings.lake)
+        try:
+            # Rules, uniqueness checks and profiles each read the rows.
+            rows, seen = spark_tables.materialize(rows_of(run, name), number=F.count(F.lit(1)))
+        except CANNOT_RUN as error:
+            return [could_not_run("RowsToBeReadable()", error)]
+        over_time = beside.submit(_over_time, run, name, rows)
+        masked = sensitive.sensitive_names(contract, name)
+        results = check_rules(rows, rules, suite_name, run.settings.lake, masked, seen["number"], opened.result)
+        if name == "raw":
+            return [*checks.refused(run, name), checks.volume_of(run), *results]
+        results += over_time.result()
     if name == "processed":
         results += [*checks.refused(run, name), checks.duplicates(run), *checks.references(run, rows)]
     return results
@@ -55,7 +61,9 @@ def rows_of(run: Run, name: str) -> DataFrame:
 
 
 def _over_time(run: Run, name: str, rows: DataFrame) -> list[CheckResult]:
-    """Profile the day, store the profiles, and check drift and freshness."""
+    """Profile the day, store the profiles, and check drift and freshness. Raw has none of these."""
+    if name == "raw":
+        return []
     try:
         measured = profiles.measure(rows, run, name)
     except CANNOT_RUN as error:

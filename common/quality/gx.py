@@ -55,11 +55,6 @@ def library() -> Any:
     return gx
 
 
-def import_meanwhile() -> None:
-    """Import Great Expectations in a thread while Spark works."""
-    threading.Thread(target=library, daemon=True).start()
-
-
 def _serialized(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def locked(*args: Any, **kwargs: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,17 @@ if TYPE_CHECKING:
 
 
 WAIT_SECONDS = 60
+Opened = tuple[Any, Any]  # Great Expectations' context, and the checkpoint of the table in it
+
+
+def open_check(rules: list[Rule], name: str, lake: str | None = None) -> Opened:
+    """Open the table's checkpoint: in a local lake, where its results are stored; else in memory."""
+    if lake is None or not is_local(lake):
+        context = gx.passing_context()
+        return context, gx.checkpoint(context, name, rules)
+    # One context file serves all datasets, so read and change it under a lock.
+    with hold_here(lake, "gx", WAIT_SECONDS):
+        return gx.stored_checkpoint(local_path(lake), name, rules)
 
 
 def run_rules(
@@ -27,40 +39,30 @@ def run_rules(
     lake: str | None = None,
     masked: frozenset[str] = frozenset(),
     number: int | None = None,
+    opened: Callable[[], Opened] | None = None,
 ) -> list[CheckResult]:
     """Return the result of every rule, in order. With a local lake, suite and results are stored in it.
 
-    `number` is that of the rows, if known: they are then not counted again.
+    `number` is that of the rows, if known: they are then not counted again. `opened` tells what `open_check` returned.
     """
 
-    def validated(context: Any, checkpoint: Any) -> dict[int, Any]:
-        return gx.validate(context, checkpoint, rows, masked, number)
+    def validated(opened: Callable[[], Opened]) -> dict[int, Any]:
+        return gx.validate(*opened(), rows, masked, number)
 
-    by_position = _kept(validated, rules, name, lake) if lake and is_local(lake) else None
-    if by_position is None:
-        context = gx.passing_context()
-        by_position = validated(context, gx.checkpoint(context, name, rules))
-    return [_result(rule, by_position[position], rows.columns) for position, rule in enumerate(rules)]
-
-
-def _kept(
-    validated: Callable[[Any, Any], dict[int, Any]], rules: list[Rule], name: str, lake: str
-) -> dict[int, Any] | None:
-    """Validate and store the results in the lake; None if storing fails, so that the gate can still decide."""
-    errors = gx.library().exceptions.GreatExpectationsError
     try:
-        # One context file serves all datasets, so read and change it under a lock.
-        with hold_here(lake, "gx", WAIT_SECONDS):
-            context, checkpoint = gx.stored_checkpoint(local_path(lake), name, rules)
-        return validated(context, checkpoint)
-    except (OSError, errors) as error:
+        by_position = validated(opened or partial(open_check, rules, name, lake))
+    except (OSError, gx.library().exceptions.GreatExpectationsError) as error:
+        if lake is None or not is_local(lake):
+            raise
+        # The gate can still decide.
         logging.getLogger("pipeline").warning(
             "results of %s are not kept in %s; check the folder and run validate again to store them: %s",
             name,
             Path(lake) / "gx",
             error,
         )
-        return None
+        by_position = validated(partial(open_check, rules, name))
+    return [_result(rule, by_position[position], rows.columns) for position, rule in enumerate(rules)]
 
 
 def _result(rule: Rule, validation: Any, columns: list[str]) -> CheckResult:
