@@ -151,10 +151,8 @@ def collecting(collect: Callable[[str], None]) -> Iterator[None]:
 
 def interrupt_quietly_at_start() -> None:
     """Make Ctrl-C one line also while a program of ours imports its libraries. Whoever uses this as a library decides itself."""
-    handler = signal.getsignal(signal.SIGINT)
-    # Python starts with the signal ignored by conf/spark/driver-python, or in the background of a script.
-    by_us = handler is signal.SIG_IGN and _under_spark_submit()
-    if _is_program() and (by_us or handler is signal.default_int_handler):
+    # In the background of a script, Python starts with the signal ignored.
+    if _is_program() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         with suppress(ValueError):  # not the main thread
             signal.signal(signal.SIGINT, _interrupted_at_start)
 

@@ -8,8 +8,10 @@ from contextlib import suppress
 from typing import Any
 
 from pyspark import SparkContext
+from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
+from common.errors import PipelineError
 from common.runtime.cluster import authentication, await_executor, explain_rejection, is_standalone, require_reachable
 from common.runtime.jvm import remember_functions
 from common.runtime.object_store import spark_options
@@ -75,8 +77,7 @@ def _another(shared: SparkSession, settings: Settings) -> SparkSession:
 
 
 def _started(settings: Settings, app: str) -> SparkSession:
-    # The JVM first: otherwise PySpark puts every setting on its command line, the secret among them.
-    SparkContext._ensure_initialized()
+    _start_java()
     remember_functions(SparkContext._jvm)
     if not is_standalone(settings):
         return _builder(settings, app).getOrCreate()
@@ -88,6 +89,19 @@ def _started(settings: Settings, app: str) -> SparkSession:
         session = builder.getOrCreate()
     await_executor(session, settings)
     return session
+
+
+def _start_java() -> None:
+    """Before the session: otherwise PySpark puts every setting on its command line, the secret among them."""
+    try:
+        SparkContext._ensure_initialized()
+    except PySparkRuntimeError as error:
+        if error.getCondition() != "JAVA_GATEWAY_EXITED":
+            raise
+        raise PipelineError(
+            "Java did not start; what it said stands above. Expected Java 17 on PATH, or in the folder that JAVA_HOME names, and "
+            "options of spark-submit that it knows. Nothing was touched"
+        ) from None
 
 
 def _builder(settings: Settings, app: str) -> SparkSession.Builder:

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -68,12 +67,3 @@ def test_java_reads_arguments_as_utf8_in_any_locale(command: Path, tmp_path: Pat
         [command], env=environment | {"LC_ALL": locale}, capture_output=True, text=True, check=True, timeout=120
     )
     assert done.stdout == "UTF-8\n"
-
-
-def test_a_job_begins_with_ctrl_c_ignored(command: Path, tmp_path: Path) -> None:
-    """Ctrl-C ends the JVM; Python, which it has just started, would add a trace of its own imports."""
-    shutil.copy(ROOT / "conf/spark/driver-python", command.parent)
-    spark(tmp_path, '"$PYSPARK_DRIVER_PYTHON" -c "import signal; print(signal.getsignal(signal.SIGINT).name)"')
-    environment = {**os.environ, "PYSPARK_PYTHON": sys.executable}
-    done = subprocess.run([command], env=environment, capture_output=True, text=True, check=True, timeout=120)
-    assert done.stdout == "SIG_IGN\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conf.spark.without_java import needs_java, split
+from conf.spark.driver import needs_java, settings, split
 from tests.house.test_imports import ROOT
 from tests.support.datasets import datasets_in
 from tests.support.ports import free_port
@@ -27,17 +27,22 @@ def submit(*words: str, **environment: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize(
-    ("typed", "settings", "job"),
+    ("typed", "given", "job"),
     [
         ("x.py --ds 1", {}, ["x.py", "--ds", "1"]),
-        ("--conf a.b=c --master local[*] x.py --conf y=z", {"a.b": "c"}, ["x.py", "--conf", "y=z"]),
+        (
+            "--conf a.b=c --conf d=e --master local[*] x.py --conf y=z",
+            {"a.b": "c", "d": "e"},
+            ["x.py", "--conf", "y=z"],
+        ),
         ("--conf=a.b=c=d -c e= --name x.py jobs/x.py", {"a.b": "c=d", "e": ""}, ["jobs/x.py"]),
         ("--verbose --master=local x.py", {}, ["x.py"]),
-        ("--conf", {"": ""}, []),
+        ("--conf", {}, []),
     ],
 )
-def test_words_for_spark_and_for_the_job_are_told_apart(typed: str, settings: dict[str, str], job: list[str]) -> None:
-    assert split(typed.split()) == (settings, job)
+def test_words_for_spark_and_for_the_job_are_told_apart(typed: str, given: dict[str, str], job: list[str]) -> None:
+    options, rest = split(typed.split())
+    assert (settings(options), rest) == (given, job)
 
 
 def test_a_dataset_of_files_needs_no_java() -> None:
@@ -53,7 +58,6 @@ def test_a_source_that_is_read_through_java_gets_it(tmp_path: Path, monkeypatch:
         assert needs_java([str(ROOT / "jobs/ingest.py"), *visits])
         assert needs_java([str(ROOT / "jobs/backfill.py"), "--dataset", "churn", "visits"])
         assert not needs_java([str(ROOT / "jobs/clean.py"), *visits])
-        assert not needs_java([str(tmp_path / "ingest.py"), *visits])
 
 
 def test_without_a_server_the_job_says_what_to_do(tmp_path: Path) -> None:

@@ -51,10 +51,10 @@ def test_ctrl_c_while_a_program_starts_is_one_line(tmp_path: Path, name: str) ->
     assert (code, said) == (130, ["interrupted while it started; nothing was touched: run the same command again"])
 
 
-def test_under_spark_submit_that_line_is_json(tmp_path: Path) -> None:
-    """As conf starts it: with the signal ignored, because Python's own start can't be interrupted without a trace."""
-    submitted = ("conf/spark/driver-python", "jobs/clean.py", "--ds", "2026-01-05")
-    code, (line,) = interrupt(tmp_path, *submitted, PYSPARK_PYTHON=sys.executable, PYSPARK_GATEWAY_PORT="1")
+def test_with_spark_of_others_that_line_is_json(tmp_path: Path) -> None:
+    """Their spark-submit puts standard error into standard output, whose last line is JSON."""
+    submitted = (sys.executable, "jobs/clean.py", "--ds", "2026-01-05")
+    code, (line,) = interrupt(tmp_path, *submitted, PYSPARK_GATEWAY_PORT="1")
     said = json.loads(line)
     assert (code, said["job"], said["outcome"], said["error"]) == (130, "clean", "interrupted", "Interrupted")
 

@@ -1,4 +1,4 @@
-"""What is typed wrongly for a job is told before Java starts, in the job's own words; what is right goes on."""
+"""A job starts its Java once it needs Spark: what is typed wrongly, or is up to date, starts none."""
 
 from __future__ import annotations
 
@@ -43,6 +43,28 @@ def submit(*words: str, folder: Path = ROOT, **environment: str) -> tuple[int, s
     return done.returncode, done.stdout, done.stderr, spent
 
 
+@pytest.fixture
+def landing(tmp_path: Path) -> Path:
+    day = tmp_path / "landing/churn/ds=2026-01-05"
+    day.mkdir(parents=True)
+    for name in ("a.csv", "b.csv"):
+        (day / name).write_text("customer_id\nc1\n")
+    return tmp_path / "landing"
+
+
+def places(landing: Path) -> dict[str, str]:
+    return {"LANDING": str(landing), "LAKE": str(landing.parent / "lake")}
+
+
+def shown(folder: Path) -> dict[str, str]:
+    """A Java that shows what it is given, and ends."""
+    shows = folder / "java/bin/java"
+    shows.parent.mkdir(parents=True)
+    shows.write_text('#!/bin/sh\necho "$@" >&2\nexit 1\n')
+    shows.chmod(0o755)
+    return {"JAVA_HOME": str(folder / "java")}
+
+
 def test_all_jobs_are_known() -> None:
     assert len(JOBS) >= 15
     assert {"ingest", "backfill", "stream", "training_set"} <= {*JOBS}
@@ -84,11 +106,28 @@ def test_help_is_that_of_the_job(job: str) -> None:
     assert (code, printed) == (0, done.stdout)
 
 
-@pytest.mark.parametrize("program", ["jobs/clean.py", "jobs/new_dataset.py", "elsewhere/jobs/clean.py"])
-def test_what_may_be_right_goes_on(program: str) -> None:
-    code, printed, said, _ = submit(program, *RIGHT)
-    assert (code, printed) == (1 if code == 1 else 127, "")
+def test_without_java_the_job_says_what_to_do(landing: Path) -> None:
+    code, printed, said, _ = submit("jobs/ingest.py", *RIGHT, **places(landing))
+    line = line_of(printed)
+    assert (code, line["outcome"], line["error"]) == (1, "failed", "PipelineError")
+    assert line["message"].startswith("Java did not start; what it said stands above. Expected Java 17 on PATH")
     assert "/nowhere/bin/java" in said
+    assert "Traceback" not in said
+
+
+def test_what_is_no_job_of_ours_is_left_to_spark(tmp_path: Path) -> None:
+    program = tmp_path / "jobs/clean.py"
+    program.parent.mkdir()
+    program.touch()
+    code, printed, said, _ = submit(str(program), *RIGHT, **shown(tmp_path))
+    assert (code, printed) == (1, "")
+    assert f"{program} --dataset churn" in said
+
+
+@pytest.mark.parametrize("option", [("--deploy-mode", "cluster"), ("--deploy-mode=cluster",)])
+def test_a_driver_on_the_cluster_is_left_to_spark(option: tuple[str, ...], tmp_path: Path) -> None:
+    _, _, said, _ = submit(*option, "jobs/clean.py", *RIGHT, **shown(tmp_path))
+    assert "jobs/clean.py --dataset churn" in said
 
 
 OPTIMISED = "-XX:TieredStopAtLevel=4"
@@ -97,22 +136,15 @@ OWN = ("--conf", "spark.driver.extraJavaOptions=-Dx=y")
 
 @pytest.mark.parametrize(("landed", "options", "optimised"), [(128, (), True), (127, (), False), (128, OWN, False)])
 def test_the_compiler_suits_what_has_landed(
-    landed: int, options: tuple[str, ...], optimised: bool, tmp_path: Path
+    landed: int, options: tuple[str, ...], optimised: bool, landing: Path, tmp_path: Path
 ) -> None:
     """Two files a day; what is said about Java by hand stays as it is."""
-    shows = tmp_path / "java/bin/java"
-    shows.parent.mkdir(parents=True)
-    shows.write_text('#!/bin/sh\necho "$@" >&2\nexit 1\n')
-    shows.chmod(0o755)
-    for name in ("a.csv", "b.csv"):
-        file = tmp_path / "landing/churn/ds=2026-01-05" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
+    for file in (landing / "churn/ds=2026-01-05").iterdir():
         os.truncate(file, landed << 19)
-    places = {"LANDING": str(tmp_path / "landing"), "JAVA_HOME": str(tmp_path / "java")}
-    _, _, said, _ = submit(*options, "jobs/ingest.py", *RIGHT, **places)
-    assert "jobs/ingest.py --dataset churn" in said
+    _, _, said, _ = submit(*options, "jobs/ingest.py", *RIGHT, **places(landing), **shown(tmp_path))
+    assert "pyspark-shell" in said
     assert (OPTIMISED in said) == optimised
+    assert all(option in said for option in options)
 
 
 def test_ctrl_c_at_that_moment_is_one_line(tmp_path: Path) -> None:
