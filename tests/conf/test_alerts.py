@@ -246,7 +246,7 @@ def test_a_receiver_that_hangs_costs_bounded_time(
         monkeypatch.setenv("ALERT_WEBHOOK", f"http://127.0.0.1:{port}/{SECRET}")
         started = time.monotonic()
         tell(ALERT, receivers(tmp_path, webhook=True, email=mail_to(port)))
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 5
     assert len(lines(tmp_path)) == 1
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
     assert SECRET not in caplog.text
@@ -286,8 +286,8 @@ def test_a_log_that_hangs_costs_bounded_time(tmp_path: Path, caplog: pytest.LogC
     os.mkfifo(tmp_path / "logs" / "alerts.log")
     started = time.monotonic()
     tell(ALERT, receivers(tmp_path))
-    assert time.monotonic() - started < 1.5
-    assert "no answer within 0.5 s" in caplog.text
+    assert time.monotonic() - started < 5
+    assert "did not reach the log" in caplog.text
 
 
 def test_an_alert_that_can_not_be_written_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

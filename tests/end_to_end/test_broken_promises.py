@@ -150,8 +150,8 @@ BREAKS = [
     (
         "jobs/test_leakcheck.py::test_no_example_changes_with_rows_after_its_label",
         "common/training/as_of_join.py",
-        'F.date_add(ds, 1).cast("timestamp")',
-        'ds.cast("timestamp")',
+        "return period_columns.end(ds, every)",
+        "return period_columns.start(ds, every)",
     ),
     (
         "jobs/test_leakcheck.py::test_nothing_outside_train_changes_what_is_fitted",
