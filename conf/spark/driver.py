@@ -21,6 +21,7 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parents[2]
 # Those of spark-submit's options that stand alone; each other one has a value.
 FLAGS = ("--supervise", "--verbose", "-v", "--help", "-h", "--version", "--usage-error")
+ASKS = {"--help", "-h", "--version"}
 CONF = ("--conf", "-c")
 DEFAULTS = ("--properties-file", str(ROOT / "conf/spark/spark-defaults.conf"))
 READ_SOURCES = ("ingest", "backfill", "stream")
@@ -50,7 +51,7 @@ def settings(options: list[str]) -> dict[str, str]:
 
 def main(words: list[str]) -> None:
     options, job = split(words)
-    if not job or Path(job[0]).resolve().parent != ROOT / "jobs":
+    if ASKS.intersection(options) or not job or Path(job[0]).resolve().parent != ROOT / "jobs":
         leave_to_spark(words)
     sys.argv = job
     from common.errors import exit_on_error  # makes Ctrl-C one line from here on
