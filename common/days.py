@@ -170,7 +170,8 @@ def number_between(start: date, end: date) -> int:
 
 
 def days_between(start: date, end: date) -> list[date]:
-    return [shifted(start, n) for n in range(number_between(start, end) + 1)]
+    length = _LENGTHS[kind_of(start)]
+    return [start + number * length for number in range(number_between(start, end) + 1)]
 
 
 def day_range(day: date, before: int, after: int = 0) -> list[date]:

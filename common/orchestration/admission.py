@@ -24,7 +24,7 @@ def left_out(days: Sequence[date], logs: Logs) -> tuple[date, ...]:
     """Those of the days whose arrivals must not be used: validation failed, or their rows changed after it."""
     if not days:
         return ()
-    arrived = sorted(day for day in logs.arrived(days[0]) if day in days)
+    arrived = sorted(logs.arrived(days[0]).intersection(days))
     unknown = [day for day in arrived if day not in logs.admitted]
     judged = logs.verdicts(ARRIVALS, unknown)
     logs.admitted |= {day: _admits(judged.get(day), logs) for day in unknown}
