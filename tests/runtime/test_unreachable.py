@@ -15,6 +15,7 @@ from common.errors import StorageUnreachableError, UsageError
 from common.lake.storage import reach
 from common.lake.storage.files import list_files
 from tests.runtime.test_bad_settings import COMMANDS
+from tests.support.silent import silent_server
 
 LOOKING = [name for name in COMMANDS if name not in ("docs", "contracts")]
 
@@ -39,8 +40,8 @@ class _Empty(BaseHTTPRequestHandler):
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A server that takes connections and never answers, as a wrong port or a firewall may do."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        point_at(monkeypatch, server.getsockname()[1])
+    with silent_server() as port:
+        point_at(monkeypatch, port)
         monkeypatch.setattr(reach, "WAIT_SECONDS", 1.0)
         yield
 

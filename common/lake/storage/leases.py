@@ -106,12 +106,16 @@ def _wait(held: _Lease, name: str, wait_seconds: float) -> None:
 
 def _sleep_until(deadline: float, name: str, holder: dict[str, Any], waits: float) -> None:
     if time.monotonic() >= deadline:
-        where = f"process {holder.get('process', '?')} on {holder.get('host', 'another machine')}"
-        raise LockedError(
-            f"{name} is held by {where}; waited {waits:g} s. Let that run finish, or raise lock_wait_seconds in conf. "
-            f"If it was killed, its lease ends by itself within {LEASE_SECONDS:g} s."
-        )
+        raise _held_by(holder, name, waits)
     time.sleep(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+
+
+def _held_by(holder: dict[str, Any], name: str, waited: float) -> LockedError:
+    where = f"process {holder.get('process', '?')} on {holder.get('host', 'another machine')}"
+    return LockedError(
+        f"{name} is held by {where}; waited {waited:g} s. Let that run finish, or raise lock_wait_seconds in conf. "
+        f"If it was killed, its lease ends by itself within {LEASE_SECONDS:g} s."
+    )
 
 
 def wait_for(lake: str, name: str, machine: str, wait_seconds: float) -> None:
@@ -127,7 +131,7 @@ def require_none(lake: str, dataset: str, machine: str) -> None:
     first = _key(bucket, f"{dataset}/").removesuffix(ENDING)
     for path, *_ in bucket.list_after(*first.rsplit("/", 1)):
         if path.startswith(first) and (holder := _at_work(bucket, path, machine)) is not None:
-            _sleep_until(0, path.rpartition("/")[2].removesuffix(ENDING), holder, 0)
+            raise _held_by(holder, path.rpartition("/")[2].removesuffix(ENDING), 0)
 
 
 def _at_work(bucket: Bucket, key: str, machine: str) -> dict[str, Any] | None:
