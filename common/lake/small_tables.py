@@ -57,14 +57,15 @@ def write_slice(
 
 def read_slice(path: str, where: Slice, columns: list[str] | None = None, version: int | None = None) -> pa.Table:
     """The rows with those values, read from their partitions only; none without a table."""
-    stored = delta_log.open_table(path, version)
-    return pa.table({}) if stored is None else _rows(stored, where, columns)
+    with delta_log.reading(path, version) as stored:
+        return pa.table({}) if stored is None else _rows(stored, where, columns)
 
 
 def _rows(stored: DeltaTable, where: Slice, columns: list[str] | None = None) -> pa.Table:
     conditions = [pc.field(name).isin([*map(as_stored, values)]) for name, values in where.items()]
     chosen = reduce(lambda one, other: one & other, conditions)
-    return delta_log.dataset(stored).to_table(filter=chosen, columns=columns)
+    parts = {name: [*map(str, where[name])] for name in stored.metadata().partition_columns if name in where}
+    return delta_log.dataset(stored, parts).to_table(filter=chosen, columns=columns)
 
 
 def _of_periods(schema: pa.Schema, every: str) -> pa.Schema:
