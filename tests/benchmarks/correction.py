@@ -37,6 +37,7 @@ from common.runtime.settings import load_settings  # noqa: E402
 from jobs.backfill import CHAIN  # noqa: E402
 
 DAY, NEXT = date(2026, 1, 1), date(2026, 1, 2)
+FEW = 1_000  # of the next day's own: a day without any would be refused
 
 
 def main() -> None:
@@ -51,7 +52,7 @@ def main() -> None:
         shutil.copytree(folder / "late", folder / "again")
         shutil.copytree(folder / "late", folder / "vectors")
         before = versions(folder / "late")
-        deliver(folder, NEXT, corrected.filter(corrected["changed"]))
+        deliver(folder, NEXT, corrected.filter(corrected["changed"]), "corrections.csv")
         run_steps(folder, "late", NEXT)
         report("the corrections come with the next day", folder / "late", before)
         deliver(folder, DAY, corrected)
@@ -63,8 +64,9 @@ def main() -> None:
 def land(folder: Path, rows: int, share: float) -> pa.Table:
     """Lands the day; returns its rows as they should have been, with the ones that differ marked."""
     sample = [sys.executable, "-m", "jobs.datasets.transactions.sample", "--out", str(folder / "landing"), "--clean"]
-    more = ["--start", str(DAY), "--days", "1", "--rows", str(rows), "--formats", "csv"]
-    subprocess.run([*sample, *more], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    for day, number in ((DAY, rows), (NEXT, FEW)):
+        more = ["--start", str(day), "--days", "1", "--rows", str(number), "--formats", "csv"]
+        subprocess.run([*sample, *more], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     path = landing(folder, DAY)
     texts = pc.ConvertOptions(column_types=dict.fromkeys(pc.read_csv(path).column_names, pa.string()))
     landed = pc.read_csv(path, convert_options=texts)
@@ -78,13 +80,12 @@ def land(folder: Path, rows: int, share: float) -> pa.Table:
     return corrected.append_column("changed", pa.array([row in chosen for row in range(rows)]))
 
 
-def landing(folder: Path, day: date) -> Path:
-    return folder / "landing" / "transactions" / f"ds={day}" / "part-0.csv"
+def landing(folder: Path, day: date, name: str = "part-0.csv") -> Path:
+    return folder / "landing" / "transactions" / f"ds={day}" / name
 
 
-def deliver(folder: Path, day: date, rows: pa.Table) -> None:
-    landing(folder, day).parent.mkdir(exist_ok=True)
-    pc.write_csv(rows.drop_columns(["changed"]), landing(folder, day))
+def deliver(folder: Path, day: date, rows: pa.Table, name: str = "part-0.csv") -> None:
+    pc.write_csv(rows.drop_columns(["changed"]), landing(folder, day, name))
 
 
 def run_steps(folder: Path, lake: str, ds: date) -> Run:
