@@ -123,9 +123,9 @@ def rows_changed(uri: str, before: int) -> tuple[int, int]:
     """The rows that the table now has and had not before: their number, and their bytes in one file."""
     now, then = (DeltaTable(uri, version=version) for version in (None, before))
     with duckdb.connect() as connection:
-        connection.register("now", now.to_pyarrow_table())
-        connection.register("then", then.to_pyarrow_table())
-        rows = connection.sql("SELECT * FROM now EXCEPT ALL SELECT * FROM then").to_arrow_table()
+        connection.register("rows_now", now.to_pyarrow_table())
+        connection.register("rows_then", then.to_pyarrow_table())
+        rows = connection.sql("SELECT * FROM rows_now EXCEPT ALL SELECT * FROM rows_then").to_arrow_table()
     return rows.num_rows, bytes_of(rows.drop_columns(now.metadata().partition_columns)) if rows.num_rows else 0
 
 
@@ -160,8 +160,8 @@ def outcome(read: Callable[[str], Any], uri: str) -> str:
 
 def _by_duckdb(uri: str) -> int:
     with duckdb.connect() as connection:
-        connection.register("rows", DeltaTable(uri).to_pyarrow_dataset())
-        return connection.sql("SELECT count(*) FROM rows").fetchall()[0][0]
+        connection.register("stored", DeltaTable(uri).to_pyarrow_dataset())
+        return connection.sql("SELECT count(*) FROM stored").fetchall()[0][0]
 
 
 READERS: dict[str, Callable[[str], int]] = {

@@ -110,3 +110,13 @@ def test_one_day_of_years_is_read_like_one_of_weeks(tmp_path: Path) -> None:
 
     assert read(20) == read(2_000) == [7]
     assert quickest(lambda: read(2_000)) < 15 * quickest(lambda: read(20))
+
+
+def test_only_the_last_used_tables_are_kept(tmp_path: Path) -> None:
+    uris = [str(tmp_path / f"{number}") for number in range(open_tables.MOST + 2)]
+    for uri in uris:
+        write(uri, 0)
+        open_tables.give_back(uri, DeltaTable(uri))
+    there = [open_tables.take(uri, 0) is not None for uri in uris]
+    assert there == [False, False, *[True] * open_tables.MOST]
+    open_tables.forget()

@@ -37,8 +37,8 @@ def give_back(uri: str, table: DeltaTable) -> None:
     stamped = stamp(uri, table.version()) if is_local(uri) else ""
     if stamped:
         _idle[uri] = (table, stamped)
-    while len(_idle) > MOST:
-        _idle.pop(next(iter(_idle)), None)
+    for longest_idle in [*_idle][: max(0, len(_idle) - MOST)]:
+        _idle.pop(longest_idle, None)
 
 
 def forget() -> None:
