@@ -215,9 +215,11 @@ def write_whole(rows: DataFrame, uri: str) -> None:
 
     A Spark Connect server keeps the collation of text that Python made, a type that no Delta reader knows: a cast drops it.
     """
-    texts = [field.name for field in rows.schema if isinstance(field.dataType, StringType)]
-    rows = rows.withColumns({name: F.col(f"`{name}`").cast("string") for name in texts})
-    rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(uri)
+    texts = {field.name for field in rows.schema if isinstance(field.dataType, StringType)}
+    columns = [
+        F.col(f"`{name}`").cast("string").alias(name) if name in texts else F.col(f"`{name}`") for name in rows.columns
+    ]
+    rows.select(*columns).write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(uri)
 
 
 def retry_on_conflict(action: Callable[[], T]) -> T:
