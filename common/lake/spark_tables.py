@@ -92,8 +92,12 @@ def sum_or_zero(values: Column | str) -> Column:
 def broadcast_if_small(rows: DataFrame) -> tuple[DataFrame, int]:
     """Materializes the rows and counts them; broadcasts few instead of shuffling what they are joined with."""
     rows, measures = materialize(rows, count=F.count(F.lit(1)))
-    count = measures["count"]
-    return (F.broadcast(rows) if count <= BROADCAST_ROWS else rows), count
+    return beside(rows, measures["count"]), measures["count"]
+
+
+def beside(rows: DataFrame, count: int) -> DataFrame:
+    """The side of a join that each task holds whole, if that many rows fit: Spark has no size estimate for computed rows."""
+    return F.broadcast(rows) if count <= BROADCAST_ROWS else rows
 
 
 def conform(rows: DataFrame, table: Table) -> DataFrame:
