@@ -1,4 +1,4 @@
-"""Each source beside the plain way to read the same records, in one session and in turn, after a small round that is not counted.
+"""Each source beside the plain way to read the same records, in one session and in turn, after a round that is not counted.
 
 `python -m tests.benchmarks.sources files|kafka|jdbc|mongo|http [--records N] [--rounds N] [--latency MS]`. The plain way
 is Spark's own reader, or a loop around the usual client, and ends in a Delta table. `read` is our source into such a table;
@@ -30,6 +30,8 @@ from common.sources.opening import open_source
 from jobs.ingest import INGEST
 from tests.benchmarks.filled_sources import PAGE, SOURCES, Compared, Filled, http
 
+# More than a run writes without Spark, so that what writes many has run once, too.
+WARM = 30_000
 USUAL = {"files": 1_000_000, "kafka": 1_000_000, "jdbc": 1_000_000, "mongo": 200_000, "http": 10_000}
 
 
@@ -79,7 +81,7 @@ def main() -> None:
     os.environ["PYSPARK_PYTHON"] = sys.executable
     spark = open_session(load_settings("local"), "sources")
     filled = partial(http, latency=asked.latency / 1000) if asked.source == "http" else SOURCES[asked.source]
-    measured(filled, spark, 10 * PAGE, 1)
+    measured(filled, spark, min(count, WARM), 1)
     seconds = measured(filled, spark, count, asked.rounds)
     middle = {way: median(each) for way, each in seconds.items()}
     ratios = ", ".join(f"{way} {middle[way] / middle['plain']:.2f}" for way in ("read", "ingest"))
