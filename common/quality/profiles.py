@@ -180,10 +180,11 @@ def _measures(values: Column, type_: str, values_shown: Shown) -> Iterator[Colum
 
 
 @cache
-def _quantiles() -> Column:  # cached, because every number of the list is one call to the JVM
+def _quantiles() -> Column:
+    """The list as one text: Spark would look at each number of it, for each column, in every one of its rules."""
     from pyspark.sql import functions as F
 
-    return F.lit(QUANTILES)
+    return F.split(F.lit(" ".join(map(str, QUANTILES))), " ").cast("array<double>")
 
 
 def _profile(ds: date, table: str, label: str, column: str, type_: str, rows: int, values: dict[str, Any]) -> Profile:
