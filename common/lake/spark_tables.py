@@ -13,7 +13,7 @@ from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, StructType
+from pyspark.sql.types import ArrayType, StringType, StructType
 
 from common.contracts.layout import Columns, Table
 from common.errors import ColumnMismatchError, ContractViolationError
@@ -211,8 +211,15 @@ def _as_stored(columns: Mapping[str, Any]) -> StructType:
 
 
 def write_whole(rows: DataFrame, uri: str) -> None:
-    """Makes a table hold exactly these rows."""
-    rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(uri)
+    """Makes a table hold exactly these rows.
+
+    A Spark Connect server keeps the collation of text that Python made, a type that no Delta reader knows: a cast drops it.
+    """
+    texts = {field.name for field in rows.schema if isinstance(field.dataType, StringType)}
+    columns = [
+        F.col(f"`{name}`").cast("string").alias(name) if name in texts else F.col(f"`{name}`") for name in rows.columns
+    ]
+    rows.select(*columns).write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(uri)
 
 
 def retry_on_conflict(action: Callable[[], T]) -> T:
