@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.errors import PySparkException
 
 from common.contracts import datasets, layout, sensitive
+from common.contracts.changes import changes_of
 from common.contracts.expectations import Reference, Severity
 from common.contracts.layout import FILE_REFUSED
 from common.days import end_of, ended_by, shifted, start_of
@@ -160,9 +161,13 @@ def _since_newest_event(run: Run, measured: Sequence[Profile]) -> float | None:
 
 
 def _since_last_change(run: Run) -> float:
-    """Return the age of a snapshot in hours: those of each period since its source changed, 30 periods at most."""
+    """Return the age of a snapshot in hours: those of each period since its source changed, 30 periods at most.
+
+    Changes that were read to the period's end are of that period, even if there was none.
+    """
     source, periods = _source(run, run.ds), 1
-    while source and _source(run, shifted(run.ds, -periods)) == source and periods < 30:
+    read_to_the_end = bool(changes_of(run.contract)) and run.contract.source.tells_silence
+    while source and not read_to_the_end and _source(run, shifted(run.ds, -periods)) == source and periods < 30:
         periods += 1
     return (end_of(run.ds) - start_of(shifted(run.ds, 1 - periods))).total_seconds() / HOUR
 
