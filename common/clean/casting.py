@@ -48,7 +48,7 @@ def cast_rows(rows: DataFrame, contract: Contract, ds: date, refused_keys: DataF
     wide = wide.withColumn("event_date", event_date(contract, ds))
     of_day = lateness_objections(contract, ds)
     if refused_keys is not None:
-        wide = wide.join(F.broadcast(refused_keys), list(contract.key), "left")
+        wide = wide.join(refused_keys, list(contract.key), "left")
         of_day.append((F.col(KEY_REASON).isNotNull(), F.col(KEY_REASON)))
     refused = F.col("_refused")
     # Most rows are accepted: compute nothing else for them.

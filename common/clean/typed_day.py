@@ -62,6 +62,8 @@ def type_day(run: Run, refused_keys: DataFrame | None = None) -> TypedDay:
 
 def _type_records(run: Run, refused_keys: DataFrame | None) -> TypedDay:
     contract = run.contract
+    if refused_keys is not None:
+        refused_keys, _ = spark_tables.broadcast_if_small(refused_keys)
     rows_in = Observation()
     raw = spark_tables.read_partitions(run, layout.raw(contract), {"ds": [run.ds]}).drop("ds")
     observed = raw.observe(rows_in, spark_tables.sum_or_zero("copies").alias("rows_in"))

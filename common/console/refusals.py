@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Sequence
-
-import pyarrow.compute as pc
+from itertools import islice
 
 from common.console.grid import Facts
 from common.contracts import layout
@@ -13,6 +11,7 @@ from common.contracts.contract import Contract
 from common.days import from_text
 from common.lake import small_tables
 from common.printable import printable
+from common.quality import refused_records
 from common.reports.quarantine import by_reason
 
 # So many days, and records of each, are looked at for examples; the counts are of all.
@@ -23,7 +22,7 @@ EXAMPLE_RECORDS = 200
 def refusal_facts(lake: str, contract: Contract, days: Sequence[str], window: Sequence[str]) -> list[Facts]:
     """The most frequent reason first; the counts by day are those of the window."""
     path = f"{lake}/{layout.quarantine(contract).path}"
-    counts = _counts(path, days)
+    counts = refused_records.counted(path, {"ds": [from_text(ds) for ds in days]})
     newest = {reason: max(by_day) for reason, by_day in counts.items()}
     examples = _examples(path, contract, sorted({*newest.values()})[-EXAMPLE_DAYS:])
     facts = [
@@ -40,24 +39,6 @@ def refusal_facts(lake: str, contract: Contract, days: Sequence[str], window: Se
     return sorted(facts, key=lambda each: (-each["records"], each["reason"]))
 
 
-def _counts(path: str, days: Sequence[str]) -> dict[str, Counter[str]]:
-    where = {"ds": [from_text(ds) for ds in days]}
-    rows = small_tables.read_slice(path, where, ["ds", "copies", "reasons"])
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    if not rows.num_rows:
-        return counts
-    rows = rows.combine_chunks()
-    by_row = rows.select(["ds", "copies"]).take(pc.list_parent_indices(rows["reasons"]))
-    by_row = by_row.append_column("reason", pc.list_flatten(rows["reasons"]))
-    for group in by_row.group_by(["ds", "reason"]).aggregate([("copies", "sum")]).to_pylist():
-        counts[group["reason"]][str(group["ds"])] += group["copies_sum"]
-    return counts
-
-
 def _examples(path: str, contract: Contract, days: Sequence[str]) -> dict[str, list[str]]:
-    rows = [
-        row
-        for ds in days
-        for row in small_tables.read_slice(path, {"ds": [from_text(ds)]}).slice(0, EXAMPLE_RECORDS).to_pylist()
-    ]
+    rows = (row for ds in days for row in islice(small_tables.each_row(path, {"ds": [from_text(ds)]}), EXAMPLE_RECORDS))
     return {refusal.reason: [example.words for example in refusal.examples] for refusal in by_reason(rows, contract)}

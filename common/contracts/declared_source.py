@@ -38,6 +38,11 @@ class DeclaredSource:
         return True
 
     @property
+    def tells_silence(self) -> bool:
+        """Whether a period without a record shows that nothing has changed, because the source was read to the period's end."""
+        return self.on_empty == "accept"
+
+    @property
     def can_be_followed(self) -> bool:
         """Whether jobs/stream.py can read a period while it is open."""
         return False
@@ -95,6 +100,10 @@ class Files(DeclaredSource):
     @property
     def says_when_complete(self) -> bool:
         return self.complete is not None
+
+    @property
+    def tells_silence(self) -> bool:
+        return False  # files that stay the same may be those of an export that has stopped
 
     @property
     def can_be_followed(self) -> bool:

@@ -111,7 +111,8 @@ def windows(run: Run, observation: Observation, partials: DataFrame) -> DataFram
     for source in sorted({rule.column for rule in by_value.values()}):
         of_source = {name: rule for name, rule in by_value.items() if rule.column == source}
         rows = rows.join(_value_columns(run, partials, source, of_source), features.entity, "left")
-    return rows.withColumns({name: ratio(rule) for name, rule in ratios.items()})
+    # A Spark Connect server refuses to add no column.
+    return rows.withColumns({name: ratio(rule) for name, rule in ratios.items()}) if ratios else rows
 
 
 def _window_column(rule: agg.Aggregate, run: Run) -> Column:

@@ -58,30 +58,35 @@ def arrived_partials(run: Run, observations: list[Observation]) -> DataFrame:
     Appends to `observations` what counts the events that went in.
     """
     today = _with_entity(run, rows_known(run, [run.ds], run.ds))
-    touched, dates = _touched_earlier(run)
+    touched, dates, number = _touched_earlier(run)
     if touched is None:
         return aggregate(run, today, observations)
     by_day = [run.contract.features.entity, "event_date"]
-    late = rows_known(run, dates, run.ds).join(F.broadcast(touched), by_day, "left_semi")
+    late = rows_known(run, dates, run.ds).join(spark_tables.beside(touched, number), by_day, "left_semi")
     states = aggregate(run, today.unionByName(late), observations)
     # A correction may have moved an entity's last event to another day: this day then has no events.
     return states.join(touched.hint("shuffle_hash"), by_day, "full_outer").fillna(0, ["events"])
 
 
-def _touched_earlier(run: Run) -> tuple[DataFrame | None, list[date]]:
-    """The entities and event dates before ds whose versions its arrivals changed, and those dates; None if there are none."""
+def _touched_earlier(run: Run) -> tuple[DataFrame | None, list[date], int]:
+    """The entities and event dates before ds whose versions its arrivals changed, those dates, and how many of both.
+
+    None if there are none.
+    """
     earlier = day_range(run.ds, run.contract.lateness)[:-1]
     if not run.left_out:
         # An arrival that is left out changes which day superseded a row, so the tables' statistics say nothing then.
         earlier = [day for day in moved_dates(run) if day in earlier]
     if not earlier:
-        return None, []
+        return None, [], 0
     moved = _with_entity(run, versions_moved(run, earlier, run.ds))
     touched, totals = spark_tables.materialize(
-        moved.select(run.contract.features.entity, "event_date").distinct(), dates=F.collect_set("event_date")
+        moved.select(run.contract.features.entity, "event_date").distinct(),
+        dates=F.collect_set("event_date"),
+        number=F.count(F.lit(1)),
     )
     dates = [*map(from_text, totals["dates"])]
-    return (touched, dates) if dates else (None, [])
+    return (touched if dates else None), dates, totals["number"]
 
 
 def _with_entity(run: Run, rows: DataFrame) -> DataFrame:

@@ -28,24 +28,33 @@ LONGEST_DECIMAL128 = 38
 
 
 class ContentHash:
-    """Hash rows added in any order and in batches of any size; keeps one digest per row."""
+    """Hash rows added in any order and in batches of any size; keeps one digest per row, and its key where it must be unique."""
 
-    def __init__(self, schema: pa.Schema) -> None:
+    def __init__(self, schema: pa.Schema, key: Sequence[str] = ()) -> None:
         self._types = {name: canonical(schema.field(name).type, name) for name in sorted(schema.names)}
         self._digests: list[bytes] = []
+        self._key, self._keys = [*key], list[pa.RecordBatch]()
         self.rows = 0
 
     def add(self, rows: pa.Table | pa.RecordBatch) -> None:
         batches = rows.to_batches(max_chunksize=ROWS_AT_ONCE) if isinstance(rows, pa.Table) else [rows]
         for batch in batches:
-            self.rows += batch.num_rows
-            self._digests.append(self._digested(batch))
+            self.take(self.digests(batch))
+            self._keys.append(batch.select(self._key))
 
-    def _digested(self, batch: pa.RecordBatch) -> bytes:
+    def take(self, digests: bytes) -> None:
+        """Add rows that were digested somewhere else."""
+        self.rows += len(digests) // DIGEST
+        self._digests.append(digests)
+
+    def digests(self, batch: pa.RecordBatch) -> bytes:
         columns = [encoded(batch.column(name), type_) for name, type_ in self._types.items()]
         return _digest_each(np.hstack(columns)) if columns else b""
 
     def hexdigest(self) -> str:
+        if self._key and self._keys:
+            keys = pa.Table.from_batches(self._keys)
+            require_unique(keys.group_by(self._key).aggregate([]).num_rows == self.rows, self._key)
         whole = hashlib.sha256(json.dumps({name: str(type_) for name, type_ in self._types.items()}).encode())
         whole.update(np.sort(np.frombuffer(b"".join(self._digests), dtype=f"S{DIGEST}")).tobytes())
         return whole.hexdigest()
@@ -53,11 +62,14 @@ class ContentHash:
 
 def hash_rows(table: pa.Table, key: Sequence[str] = ()) -> str:
     """The hash of a table's rows; raises unless `key`, if given, is unique."""
-    if key and table.select(list(key)).group_by(list(key)).aggregate([]).num_rows != table.num_rows:
-        raise ContractViolationError(f"the rows share values of {', '.join(key)}; expected one row for each")
-    content = ContentHash(table.schema)
+    content = ContentHash(table.schema, key)
     content.add(table)
     return content.hexdigest()
+
+
+def require_unique(unique: bool, key: Sequence[str]) -> None:
+    if not unique:
+        raise ContractViolationError(f"the rows share values of {', '.join(key)}; expected one row for each")
 
 
 def hash_parts(parts: Mapping[str, str]) -> str:

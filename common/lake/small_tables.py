@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from common.lake.storage.locks import committing
 if TYPE_CHECKING:
     from common.runtime.run import Run
 
+ROWS_AT_ONCE = 8_192
 # Raised when the lake cannot be written, or the table cannot be read.
 WRITE_ERRORS = (OSError, DeltaError, LakeNotWritableError)
 
@@ -61,11 +62,32 @@ def read_slice(path: str, where: Slice, columns: list[str] | None = None, versio
         return pa.table({}) if stored is None else _rows(stored, where, columns)
 
 
+def read_batches(path: str, where: Slice, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The same rows, a few thousand at a time: a slice may hold more than this process can."""
+    with delta_log.reading(path) as stored:
+        rows = None if stored is None else _partitions(stored, where)
+    if rows is not None:
+        few = {"batch_size": ROWS_AT_ONCE, "batch_readahead": 2, "fragment_readahead": 1}
+        yield from rows.to_batches(filter=_chosen(where), columns=columns, **few)
+
+
+def each_row(path: str, where: Slice, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    for batch in read_batches(path, where, columns):
+        yield from batch.to_pylist()
+
+
 def _rows(stored: DeltaTable, where: Slice, columns: list[str] | None = None) -> pa.Table:
-    conditions = [pc.field(name).isin([*map(as_stored, values)]) for name, values in where.items()]
-    chosen = reduce(lambda one, other: one & other, conditions)
+    return _partitions(stored, where).to_table(filter=_chosen(where), columns=columns)
+
+
+def _partitions(stored: DeltaTable, where: Slice) -> Any:
     parts = {name: [*map(str, where[name])] for name in stored.metadata().partition_columns if name in where}
-    return delta_log.dataset(stored, parts).to_table(filter=chosen, columns=columns)
+    return delta_log.dataset(stored, parts)
+
+
+def _chosen(where: Slice) -> pc.Expression:
+    conditions = [pc.field(name).isin([*map(as_stored, values)]) for name, values in where.items()]
+    return reduce(lambda one, other: one & other, conditions)
 
 
 def _of_periods(schema: pa.Schema, every: str) -> pa.Schema:

@@ -13,7 +13,7 @@ from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, StructType
+from pyspark.sql.types import ArrayType, StringType, StructType
 
 from common.contracts.layout import Columns, Table
 from common.errors import ColumnMismatchError, ContractViolationError
@@ -92,8 +92,12 @@ def sum_or_zero(values: Column | str) -> Column:
 def broadcast_if_small(rows: DataFrame) -> tuple[DataFrame, int]:
     """Materializes the rows and counts them; broadcasts few instead of shuffling what they are joined with."""
     rows, measures = materialize(rows, count=F.count(F.lit(1)))
-    count = measures["count"]
-    return (F.broadcast(rows) if count <= BROADCAST_ROWS else rows), count
+    return beside(rows, measures["count"]), measures["count"]
+
+
+def beside(rows: DataFrame, count: int) -> DataFrame:
+    """The side of a join that each task holds whole, if that many rows fit: Spark has no size estimate for computed rows."""
+    return F.broadcast(rows) if count <= BROADCAST_ROWS else rows
 
 
 def conform(rows: DataFrame, table: Table) -> DataFrame:
@@ -211,8 +215,15 @@ def _as_stored(columns: Mapping[str, Any]) -> StructType:
 
 
 def write_whole(rows: DataFrame, uri: str) -> None:
-    """Makes a table hold exactly these rows."""
-    rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(uri)
+    """Makes a table hold exactly these rows.
+
+    A Spark Connect server keeps the collation of text that Python made, a type that no Delta reader knows: a cast drops it.
+    """
+    texts = {field.name for field in rows.schema if isinstance(field.dataType, StringType)}
+    columns = [
+        F.col(f"`{name}`").cast("string").alias(name) if name in texts else F.col(f"`{name}`") for name in rows.columns
+    ]
+    rows.select(*columns).write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(uri)
 
 
 def retry_on_conflict(action: Callable[[], T]) -> T:

@@ -16,12 +16,12 @@ from common.days import as_stored, range_text
 from common.errors import SourceMissingError
 from common.features import definition
 from common.features.definition import Definition
-from common.lake import content_hash, table_properties
+from common.lake import table_properties
+from common.lake.content_hash import ContentHash
 from common.lake.log import data_files, delta_log
 from common.lake.log.commit_metadata import arrow_commit, with_snapshot
 from common.lake.log.delta_log import Commit, TableLog
 from common.lake.slices import Replacement, replace_slice
-from common.lake.small_tables import read_slice
 from common.lake.storage.locks import committing
 from common.orchestration import requirements, stages, staleness
 from common.orchestration.changes import Logs
@@ -43,18 +43,21 @@ class ValidatedDay:
         return self.run.at[layout.features(self.run.contract).path]
 
     @property
-    def rows(self) -> pa.Table:
-        return read_slice(
-            self.run.path(layout.features(self.run.contract)), {"ds": [self.run.ds]}, version=self.version
-        )
+    def content(self) -> ContentHash:
+        """The content hash of the rows, read a batch at a time."""
+        reader = _stream([self])
+        content = ContentHash(reader.schema, layout.features(self.run.contract).identity)
+        for batch in reader:
+            content.add(batch)
+        return content
 
     @property
     def facts(self) -> dict[str, Any]:
         """The run that wrote the rows, their sources, and the gate's verdict."""
-        rows = self.rows
+        content = self.content
         return {
-            "rows": rows.num_rows,
-            "hash": content_hash.hash_rows(rows, layout.features(self.run.contract).identity),
+            "rows": content.rows,
+            "hash": content.hexdigest(),
             "features_version": self.version,
             "features_id": self.run.ids[layout.features(self.run.contract).path],
             **{

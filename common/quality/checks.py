@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import heapq
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyspark.errors import PySparkException
 
 from common.contracts import datasets, layout, sensitive
+from common.contracts.changes import changes_of
 from common.contracts.expectations import Reference, Severity
 from common.contracts.layout import FILE_REFUSED
 from common.days import end_of, ended_by, shifted, start_of
 from common.errors import ContractDeclarationError, UsageError
-from common.lake import small_tables, spark_tables
+from common.lake import spark_tables
 from common.lake.log import delta_log
+from common.lake.sql_conditions import Slice
 from common.orchestration import stages, staleness
-from common.quality import volume
+from common.quality import refused_records, volume
 from common.quality.profiles import Profile
 from common.quality.result import EXAMPLES, CheckResult, could_not_run
 
@@ -27,9 +29,9 @@ if TYPE_CHECKING:
 
     from common.runtime.run import Run
 
-# Errors in the data or the contract, such as a missing column, a changed type or an unknown dataset.
 # What raw's commit has of the source that tells one content from another: a checksum, or the range of a topic or table.
 IDENTIFIES = ("checksum", "offsets", "versions")
+# Errors in the data or the contract, such as a missing column, a changed type or an unknown dataset.
 CANNOT_RUN = (PySparkException, UsageError, ContractDeclarationError)
 HOUR = 3600
 
@@ -56,9 +58,8 @@ def _refused_files(run: Run, counts: dict[str, int]) -> CheckResult:
     result = replace(result, checked=0, failed=0)  # these fields count rows, not files
     if result.success:
         return result
-    rows = _refusals(run, ["ingest"], ["file", "reasons"])
-    refused_files = sorted(row["file"] for row in rows if FILE_REFUSED in row["reasons"])
-    return replace(result, examples=refused_files[:EXAMPLES])
+    refused_files = refused_records.refused_files(*_refusals(run, ["ingest"]))
+    return replace(result, examples=heapq.nsmallest(EXAMPLES, refused_files))
 
 
 def _books(run: Run, name: str) -> dict[str, int]:
@@ -84,18 +85,14 @@ def _unknown(run: Run, result: CheckResult) -> CheckResult:
 def _reasons(run: Run, name: str) -> list[str]:
     """Return the most frequent reasons of refused rows, with their counts."""
     jobs = ["ingest"] if name == "raw" else ["ingest", "clean"]
-    counts: Counter[str] = Counter()
-    for row in _refusals(run, jobs, ["reasons", "copies"]):
-        if FILE_REFUSED not in row["reasons"]:
-            counts.update(dict.fromkeys(row["reasons"], row["copies"]))
+    by_reason = refused_records.counted(*_refusals(run, jobs))
+    counts = {reason: days.total() for reason, days in by_reason.items() if reason != FILE_REFUSED}
     ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     return [f"{reason} in {count:,}" for reason, count in ranked[:EXAMPLES]]
 
 
-def _refusals(run: Run, jobs: list[str], columns: list[str]) -> list[dict[str, Any]]:
-    path = run.path(layout.quarantine(run.contract))
-    rows: list[dict[str, Any]] = small_tables.read_slice(path, {"ds": [run.ds], "job": jobs}, columns).to_pylist()
-    return rows
+def _refusals(run: Run, jobs: list[str]) -> tuple[str, Slice]:
+    return run.path(layout.quarantine(run.contract)), {"ds": [run.ds], "job": jobs}
 
 
 def duplicates(run: Run) -> CheckResult:
@@ -164,9 +161,13 @@ def _since_newest_event(run: Run, measured: Sequence[Profile]) -> float | None:
 
 
 def _since_last_change(run: Run) -> float:
-    """Return the age of a snapshot in hours: those of each period since its source changed, 30 periods at most."""
+    """Return the age of a snapshot in hours: those of each period since its source changed, 30 periods at most.
+
+    Changes that were read to the period's end are of that period, even if there was none.
+    """
     source, periods = _source(run, run.ds), 1
-    while source and _source(run, shifted(run.ds, -periods)) == source and periods < 30:
+    read_to_the_end = bool(changes_of(run.contract)) and run.contract.source.tells_silence
+    while source and not read_to_the_end and _source(run, shifted(run.ds, -periods)) == source and periods < 30:
         periods += 1
     return (end_of(run.ds) - start_of(shifted(run.ds, 1 - periods))).total_seconds() / HOUR
 

@@ -14,6 +14,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from copy import copy
+from datetime import UTC, datetime
 from functools import cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,8 @@ from common.errors import UsageError
 from common.names import did_you_mean
 from common.printable import printable
 from common.quality import masking
-from common.quality.counted_rules import DETAIL, CountedRules
+from common.quality.counted_rules import DETAIL, counted_once
+from common.runtime.late_import import imported_late
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -45,8 +47,10 @@ _YAML_LOCK = threading.RLock()
 def library() -> Any:
     """Import Great Expectations lazily, as it takes seconds, and turn its usage reports off."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations as gx
-    from great_expectations.core.yaml_handler import YAMLHandler
+    # SciPy takes a third of that time, and hardly any expectation computes with it.
+    with imported_late("scipy.stats"):
+        import great_expectations as gx
+        from great_expectations.core.yaml_handler import YAMLHandler
 
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     # All threads share its YAML handlers, which are not thread-safe, and datasets run in parallel.
@@ -151,28 +155,23 @@ def expectation(rule: Rule, position: int) -> Any:
 def validate(
     context: Any, check: Any, rows: DataFrame, masked: frozenset[str] = frozenset(), number: int | None = None
 ) -> dict[int, Any]:
-    """Return the results by rule position: counts from one pass, details of failed rules from further passes."""
+    """Return the results by rule position: counts from one pass, examples of failed rules from further passes.
+
+    Not by the checkpoint's own `run`: it stores what it finds as it is, and compares each of its files with itself before.
+    """
     (definition,) = check.validation_definitions
     engine = definition.data.data_asset.datasource.get_execution_engine()
     engine._metric_cache.clear()
-    parameters = {"dataframe": rows}
-    metrics = CountedRules(number)
-    original, engine.resolve_metrics = engine.resolve_metrics, metrics.listening(engine)
-    try:
-        ((key, validation),) = check.run(batch_parameters=parameters).run_results.items()
-    finally:
-        engine.resolve_metrics = original
+    batch = definition.data.get_batch(batch_parameters={"dataframe": rows})
+    with counted_once(engine, number):
+        validation = batch.validate(definition.suite, result_format=DETAIL)
     results = {result.expectation_config.meta["rule"]: result for result in validation.results}
     failed = [position for position, result in results.items() if not result.success]
-    for position, result in results.items():
-        if position not in failed:
-            result.result = metrics.result(result.expectation_config.to_domain_obj(), engine)
     if failed:
         expectations = [rule for rule in definition.suite.expectations if rule.meta["rule"] in failed]
         suite = library().ExpectationSuite(
             name=f"{check.name} failed", expectations=[type(rule)(**_arguments(rule)) for rule in expectations]
         )
-        batch = definition.data.get_batch(batch_parameters=parameters)
         for result in batch.validate(suite, result_format=DETAIL).results:
             results[result.expectation_config.meta["rule"]] = result
     for result in results.values():
@@ -180,12 +179,25 @@ def validate(
             result.result = masking.counts_only(result.result)
             result.exception_info = masking.class_only(result.exception_info or {})
     validation.results = [_for_pages(results[position]) for position in sorted(results)]
+    _store(context, check, validation)
+    return results
+
+
+def _store(context: Any, check: Any, validation: Any) -> None:
+    """Under the name that the checkpoint gives to what it runs."""
+    from great_expectations.core.run_identifier import RunIdentifier
+    from great_expectations.data_context.types import resource_identifiers as identifiers
+
+    run, suite = RunIdentifier(run_time=datetime.now(UTC)), identifiers.ExpectationSuiteIdentifier(name=check.name)
+    (definition,) = check.validation_definitions
+    made_by = {"validation_id": definition.id, "checkpoint_id": check.id}
+    validation.meta |= {"run_id": run, "validation_time": run.run_time, **made_by}
+    key = identifiers.ValidationResultIdentifier(suite, run, validation.batch_id)
     context.validation_results_store.store_validation_results(
         suite_validation_result=validation,
         suite_validation_result_identifier=key,
-        expectation_suite_identifier=key.expectation_suite_identifier,
+        expectation_suite_identifier=suite,
     )
-    return results
 
 
 def _for_pages(result: Any) -> Any:

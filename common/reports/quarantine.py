@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -69,15 +69,19 @@ class Refusal:
         return f"{counted}  ({AFTER_DS})" if self.reason.endswith(":after_ds") else counted
 
 
-def by_reason(rows: Sequence[dict[str, Any]], contract: Contract, unmasked: bool = False) -> list[Refusal]:
+def by_reason(rows: Iterable[dict[str, Any]], contract: Contract, unmasked: bool = False) -> list[Refusal]:
     """Return the reasons, most frequent first; a record with two reasons counts for both."""
     days: dict[str, Counter[str]] = defaultdict(Counter)
-    examples: dict[str, set[RefusedRecord]] = defaultdict(set)
+    examples: dict[str, list[RefusedRecord]] = defaultdict(list)
     for row in rows:
         for reason in row["reasons"]:
             days[reason][str(row["ds"])] += row["copies"]
-            examples[reason].add(refused_record(row, reason, contract, unmasked))
-    refusals = [Refusal(reason, dict(days[reason]), sorted(examples[reason])[:EXAMPLES]) for reason in days]
+            first = examples[reason]
+            # Most records come behind those that are kept: don't take them apart.
+            if len(first) < EXAMPLES or _place(row) <= (first[-1].ds, first[-1].file):
+                found = refused_record(row, reason, contract, unmasked)
+                examples[reason] = sorted({*first, found})[:EXAMPLES]
+    refusals = [Refusal(reason, dict(days[reason]), examples[reason]) for reason in days]
     return sorted(refusals, key=lambda refusal: (-refusal.records, refusal.reason))
 
 
@@ -85,7 +89,11 @@ def refused_record(row: dict[str, Any], reason: str, contract: Contract, unmaske
     field, value = _offending(row["record"] or "", reason, contract, unmasked)
     day = _utc_day(value.strip("'"), contract.zone) if reason.endswith(":after_ds") else None
     advised = f"{value}, land it under {day}" if day and day <= latest_day(every=kind_of(day)) else value
-    return RefusedRecord(str(row["ds"]), row["file"] or "", field, advised, row["record"] or "")
+    return RefusedRecord(*_place(row), field, advised, row["record"] or "")
+
+
+def _place(row: dict[str, Any]) -> tuple[str, str]:
+    return str(row["ds"]), row["file"] or ""
 
 
 def _utc_day(text: str, zone: str) -> date | None:
@@ -138,12 +146,12 @@ def show_refused(dataset: str, ds: str | None, lake: str, landing: str, unmasked
         if ds
         else [from_text(day) for day in data_files.partition_values(path, "ds")]
     )
-    rows = small_tables.read_slice(path, {"ds": days}).to_pylist()
+    refusals = by_reason(small_tables.each_row(path, {"ds": days}), contract, unmasked)
     console = Console(highlight=False, soft_wrap=True, emoji=False)
-    if not rows:
+    if not refusals:
         console.print(f"Nothing of {dataset}{f' {ds}' if ds else ''} is in quarantine.")
         return
-    for refusal in with_lines(by_reason(rows, contract, unmasked), landing, contract):
+    for refusal in with_lines(refusals, landing, contract):
         console.print(refusal.words, style="bold", markup=False)
         for example in refusal.examples:
             console.print(f"  {example.words}", markup=False)

@@ -50,6 +50,11 @@ def parallelism(session: SparkSession) -> int:
     return int(_remembered().get(PARALLELISM) or session.conf.get(PARALLELISM, "2") or 2)
 
 
+def runs_here(session: SparkSession) -> bool:
+    """Whether tasks run on this machine and find its files; of a server, nobody knows."""
+    return not is_remote() and str(session.sparkContext.master).startswith("local")
+
+
 def checkpointed(rows: DataFrame) -> DataFrame:
     """The rows, computed once; what they observe is known then."""
     if not is_remote():

@@ -81,7 +81,7 @@ class ScoringService:
     def _ask(self, url: str, records: Sequence[Record]) -> list[Record]:
         sent = {"records": [{name: record[name] for name in self.scoring.sends} for record in records]}
         self.client.taken = 0
-        answer = self.client.page(url, sent).document()
+        answer = self.client.page(url, sent).document
         if repeats(answer):
             raise WrongAnswerError("the service sent a name twice in one object; nothing of the answer was taken")
         found = answer.get("records") if isinstance(answer, dict) else None

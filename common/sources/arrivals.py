@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -143,6 +143,7 @@ def read_day(
             quarantined=F.count_if(quarantined),
             erased=F.count_if(F.col("problem") == ERASED),
             lines=spark_tables.sum_or_zero("lines"),
+            lines_of_first=spark_tables.sum_or_zero(F.when(F.col("file") == listing.units[0].name, F.col("lines"))),
             extra=F.collect_set(F.when(F.col("extra").isNotNull(), F.struct("file", "extra"))),
             units=F.collect_set(F.when(F.col("problem") == "", F.col("record"))),
         )
@@ -150,7 +151,7 @@ def read_day(
         if explained := source.explain(error):
             raise explained from error
         raise
-    found = _found(listing, split.measures["units"], split.rows)
+    found = _found(listing, split.measures, split.rows)
     if len(found.bad) > len(listing.bad) and run.contract.source.on_bad_file != "fail":
         return read_day(run, source, found, without_erased)
     require_usable(run, found)
@@ -195,26 +196,30 @@ def _hash() -> Column:
     return F.xxhash64("problem", "record", "record_hash").cast("decimal(38,0)")
 
 
-def _found(listing: SourceListing, told: Iterable[str], read: DataFrame) -> SourceListing:
+def _found(listing: SourceListing, seen: Mapping[str, Any], read: DataFrame) -> SourceListing:
     """The listing with what reading has told: of the units themselves, or else the number of their records."""
     parts = defaultdict[str, list[SourceUnit]](list)
-    for part in map(SourceUnit.from_text, told):
+    for part in map(SourceUnit.from_text, seen["units"]):
         parts[part.name].append(part)
     by_name = {name: SourceUnit.joined(found) for name, found in parts.items()}
     units = (replace(by_name[unit.name], state=unit.state) if unit.name in by_name else unit for unit in listing.units)
-    return _counted(replace(listing, units=tuple(units)), read)
+    return _counted(replace(listing, units=tuple(units)), seen["lines_of_first"], read)
 
 
-def _counted(listing: SourceListing, read: DataFrame) -> SourceListing:
+def _counted(listing: SourceListing, of_first: int, read: DataFrame) -> SourceListing:
     """The listing with the number of records in each unit, where only reading shows it."""
     if listing.records is not None:
         return listing
-    rows = read.groupBy("file").agg(F.sum("lines").alias("lines")).collect()
-    found = {row["file"]: row["lines"] for row in rows}
+    found = {listing.units[0].name: of_first} if len(listing.units) == 1 else _by_unit(read)
     units = (
         unit if unit.records is not None else replace(unit, records=found.get(unit.name, 0)) for unit in listing.units
     )
     return replace(listing, units=tuple(units))
+
+
+def _by_unit(read: DataFrame) -> dict[str, int]:
+    rows = read.groupBy("file").agg(F.sum("lines").alias("lines")).collect()
+    return {row["file"]: row["lines"] for row in rows}
 
 
 def is_kept(run: Run) -> bool:

@@ -29,6 +29,14 @@ def few(batches: Iterable[pa.RecordBatch], most_bytes: int) -> pa.Table | None:
     return pa.Table.from_batches(taken) if taken else None
 
 
+def whole(batches: Sequence[pa.RecordBatch], columns: Sequence[str]) -> pa.Table:
+    """All of the batches, also if there is none."""
+    names = ("file", "problem", "record", "extra", "lines", *columns)
+    return pa.Table.from_batches(
+        batches, pa.schema([(name, pa.int64() if name == "lines" else pa.string()) for name in names])
+    )
+
+
 def record_batch(name: str, values: list[Any], columns: list[str], count: int) -> pa.RecordBatch:
     fields = [pa.array(column, pa.string()) for column in values] or [pa.nulls(count, pa.string()) for _ in columns]
     return _batch(name, fields, columns, count)

@@ -22,7 +22,7 @@ from common.names import did_you_mean
 from common.quality import profiles
 from common.training import leak_check
 from common.training.as_of_join import SPLIT, as_of, known_at, newest_known, split_of
-from common.training.fitting import Fitted, fit
+from common.training.fitting import Fitted, columns_used, fit
 from common.training.inputs import Inputs, inputs_of
 from common.training.store import read_delta, write_parquet
 from common.training.training_set import SPLITS, TIME, From, Labels, Snapshot, TrainingSet, pin_name
@@ -111,18 +111,21 @@ def _profiles(run: Run, rows: DataFrame, inputs: Inputs) -> list[dict[str, Any]]
 
 
 def fit_on_train(rows: DataFrame, declared: TrainingSet) -> Fitted:
-    """Fit the steps on the train split alone."""
-    return fit(declared.steps, rows.where(F.col(SPLIT) == "train").drop(SPLIT).toArrow())
+    """Fit the steps on the train split alone; of its columns, only those that they use come here."""
+    train = rows.where(F.col(SPLIT) == "train").drop(SPLIT)
+    used = columns_used(declared.steps)
+    chosen = train.select(*[name for name in train.columns if name in used])
+    return fit(declared.steps, chosen.toArrow(), train.limit(0).toArrow().schema)
 
 
 def check_leaks(days: Sequence[Run], declared: TrainingSet, labels: str | None) -> dict[str, int]:
     """Check that fitting ignores rows outside the train split, and that the join ignores features after a label."""
     run, inputs = days[0], inputs_of(days, declared, labels)
-    rows, _ = assemble(run, inputs)
+    rows, known = assemble(run, inputs)
     counts = leak_check.check_fit(rows, lambda examples: fit_on_train(examples, declared))
     if inputs.labels:
         poisoned, _ = assemble(run, inputs, leak_check.later)
-        counts |= leak_check.check_join(rows, poisoned, inputs.entity)
+        counts |= leak_check.check_join(rows, poisoned, inputs.entity, known["examples"])
     return counts
 
 

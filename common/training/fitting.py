@@ -116,12 +116,22 @@ class Fitted:
         return columns
 
 
-def fit(steps: Sequence[Step], table: pa.Table) -> Fitted:
-    """Fit each step on the train split, as transformed by the steps before it."""
+def columns_used(steps: Sequence[Step]) -> set[str]:
+    """The columns without which the steps can't be fitted."""
+    return {name for step in steps for name in (*step.reads, *step.removes)}
+
+
+def fit(steps: Sequence[Step], table: pa.Table, schema: pa.Schema | None = None) -> Fitted:
+    """Fit each step on the train split, as transformed by the steps before it.
+
+    `schema` is that of the whole split, if the table has only the columns that the steps use.
+    """
     columns_read(steps)
-    for field in table.schema:
+    schema = schema or table.schema
+    for field in schema:
         _require_storable(field)
-    columns = _columns(table)
+    # A column that no step uses is there only by its name.
+    columns = _columns(schema.empty_table()) | _columns(table)
     learnt: list[Params] = []
     for step in steps:
         for name in (*step.reads, *step.removes):
@@ -129,7 +139,7 @@ def fit(steps: Sequence[Step], table: pa.Table) -> Fitted:
                 raise ContractViolationError(f"{step.name}: found the columns {_listed(columns)}; expected {name} too")
         learnt.append(_fit_step(step, columns))
         columns = _apply_step(step, learnt[-1], columns)
-    return Fitted(tuple(steps), tuple(learnt), pa.schema([(field.name, field.type) for field in table.schema]))
+    return Fitted(tuple(steps), tuple(learnt), pa.schema([(field.name, field.type) for field in schema]))
 
 
 def _fit_step(step: Step, columns: Columns) -> Params:

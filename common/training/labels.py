@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 
 from common.days import end_of, start_of
 from common.errors import ContractViolationError, UsageError
-from common.lake import content_hash, spark_tables
+from common.lake import spark_tables
+from common.lake.spark_hash import hash_frame
 from common.runtime.locations import require_present
 from common.training.training_set import TIME, Labels
 
@@ -52,7 +53,7 @@ def read_labels(run: Run, declared: Labels, file: str, first: date, last: date) 
     rows, counts = spark_tables.materialize(rows, used=F.count_if(in_range), outside=F.count_if(~in_range), **empty)
     _require_complete(file, {name: counts[what] for what, name in columns.items()})
     used = rows.where(in_range)
-    hashed = content_hash.hash_rows(used.toArrow(), [declared.entity, TIME])
+    hashed = hash_frame(used, [declared.entity, TIME], counts["used"])
     return LabelRows(file, used, hashed, counts["used"], counts["outside"])
 
 

@@ -11,7 +11,8 @@ from pyspark.sql import types as T
 
 from common.errors import ContractViolationError
 from common.lake import period_columns
-from common.lake.row_diff import EXAMPLES, diff_rows
+from common.lake.row_diff import EXAMPLES
+from common.lake.spark_hash import diff_frames
 from common.training.as_of_join import SPLIT, first_unknown
 from common.training.fitting import Fitted
 from common.training.training_set import TIME, From
@@ -58,17 +59,16 @@ def later(features: DataFrame, labels: DataFrame, entity: str, source: From) -> 
     return kept.drop("_first").unionByName(poison)
 
 
-def check_join(before: DataFrame, after: DataFrame, entity: str) -> dict[str, int]:
+def check_join(before: DataFrame, after: DataFrame, entity: str, examples: int) -> dict[str, int]:
     """Compare the joined examples with those joined to poisoned features; raise if they differ."""
-    rows = before.toArrow()
-    difference = diff_rows(rows, after.toArrow(), [entity, TIME])
+    difference = diff_frames(before, after, [entity, TIME], examples)
     if difference:
         raise ContractViolationError(
             f"examples change with features that were not known by the time of their label: {difference.words}. "
             "The join reads rows that are later than the label, or closer to it than gap_hours. Fix the join.",
             difference.facts,
         )
-    return {"examples": rows.num_rows}
+    return {"examples": examples}
 
 
 def _other(field: T.StructField) -> Column | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler
@@ -20,6 +21,7 @@ from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
 from common.contracts.declared_source import Files
+from common.days import end_of, start_of
 from common.sources.databases.jdbc import Jdbc
 from common.sources.http.api import Http
 from common.sources.kafka.topic import Kafka
@@ -33,6 +35,7 @@ DAY = date(2026, 1, 5)
 PARTS = 4
 PAGE = 100
 READY = 100_000
+LARGE_PAGE = 1_000
 # Seconds of a day in which the records come.
 BUSY = 80_000
 FIELDS: dict[str, Callable[[Column], Column]] = {
@@ -55,6 +58,9 @@ class Compared:
     ds: date = DAY
     options: Mapping[str, Any] = field(default_factory=dict)
     landing: str = ""
+
+
+Filled = Callable[[SparkSession, int], AbstractContextManager[Compared]]
 
 
 def record(number: int) -> dict[str, Any]:
@@ -147,27 +153,32 @@ def documents(spark: SparkSession, count: int) -> Iterator[Compared]:
             )
 
         def plain(folder: str) -> None:
-            found = [{name: str(value) for name, value in row.items()} for row in client.bench.sales.find()]
+            rows = client.bench.sales.find({"timestamp": {"$gte": start_of(DAY), "$lt": end_of(DAY)}})
+            found = [{name: str(value) for name, value in row.items()} for row in rows]
             write_deltalake(folder, pa.Table.from_pylist(found))
 
         yield Compared(Mongo(database="bench", collection="sales", watermark="timestamp", parallel=PARTS), plain)
 
 
 @contextmanager
-def http(spark: SparkSession, count: int) -> Iterator[Compared]:
+def http(spark: SparkSession, count: int, latency: float = 0.0) -> Iterator[Compared]:
+    """`latency` is how many seconds a page takes, as behind a network. Many records come in larger pages."""
     import requests
 
+    size = PAGE if count <= READY else LARGE_PAGE
+
     def made(start: int) -> bytes:
-        return json.dumps([record(number) for number in range(start, start + PAGE)]).encode()
+        return json.dumps([record(number) for number in range(start, min(start + size, count))]).encode()
 
     # Made beforehand, unless they would take much memory.
-    ready = {start: made(start) for start in range(0, count if count <= READY else 0, PAGE)}
+    ready = {start: made(start) for start in range(0, count if count <= READY else 0, size)}
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            start = PAGE * (int(parse_qs(urlsplit(self.path).query)["page"][0]) - 1)
+            time.sleep(latency)
+            start = size * (int(parse_qs(urlsplit(self.path).query)["page"][0]) - 1)
             body = (ready.get(start) or made(start)) if start < count else b"[]"
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
@@ -182,11 +193,12 @@ def http(spark: SparkSession, count: int) -> Iterator[Compared]:
             found, page = list[Any](), 1
             with requests.Session() as session:
                 while answer := session.get(f"{base}/sales", params={"page": page}, timeout=30).json():
-                    found, page = found + answer, page + 1
+                    found.extend(answer)
+                    page += 1
             write_deltalake(folder, pa.Table.from_pylist(found))
 
-        most = 2 + count // PAGE
+        most = 2 + count // size
         yield Compared(Http(base=base, path="/sales", rate=100_000.0, most_pages=most, most_megabytes=1_000), plain)
 
 
-SOURCES = {"files": files, "kafka": kafka, "jdbc": jdbc, "mongo": documents, "http": http}
+SOURCES: dict[str, Filled] = {"files": files, "kafka": kafka, "jdbc": jdbc, "mongo": documents, "http": http}

@@ -111,7 +111,12 @@ def test_a_key_with_too_many_versions_is_no_key(lake: PlayLake, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    "order", [("2026-01-05", "2026-01-16"), ("2026-01-16", "2026-01-05"), ("2026-02-10", "2026-01-05")]
+    "order",
+    [
+        ("2026-01-05", "2026-01-16"),
+        ("2026-01-16", "2026-01-05"),
+        pytest.param(("2026-02-10", "2026-01-05"), marks=pytest.mark.slow),
+    ],
 )
 def test_a_correction_that_moves_an_event_too_far_is_refused(lake: PlayLake, order: tuple[str, str]) -> None:
     """Further than lateness allows (7 days), within a window (30 days): both rows would count."""
@@ -141,7 +146,7 @@ def test_a_key_that_comes_back_much_later_is_another_event(lake: PlayLake) -> No
     assert lake.rows("quarantine") == []
 
 
-@pytest.mark.parametrize("later", ["2026-01-16", "2026-02-10"])
+@pytest.mark.parametrize("later", ["2026-01-16", pytest.param("2026-02-10", marks=pytest.mark.slow)])
 def test_a_moved_record_counts_once_the_old_one_is_withdrawn(lake: PlayLake, later: str) -> None:
     for ds in ("2026-01-05", later):
         before = date.fromisoformat(ds) - timedelta(days=1)

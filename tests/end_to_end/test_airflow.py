@@ -1,8 +1,12 @@
-"""A real Airflow runs days whose tables equal those of the same jobs run by hand."""
+"""A real Airflow runs days whose tables equal those of the same jobs run by hand.
+
+Its jobs for `churn` run on a warm Spark, as schedule.yml may declare; those for `transactions` each start a Spark of their own.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +18,11 @@ from common.days import parse_days
 from tests.support.airflow_here import Airflow, RefusedError, database
 from tests.support.play_lake import PlayLake
 from tests.support.processes import listening
+from tests.support.warm_spark import WarmSpark, warm_spark
 
 ROOT = Path(__file__).resolve().parents[2]
 DAYS = [f"2026-01-{day:02}" for day in range(5, 10)]
-BAD = "2026-01-07"
+BAD, LATER = "2026-01-07", "2026-01-10"
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +34,24 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> PlayLake:
 
 
 @pytest.fixture(scope="module")
-def airflow(lake: PlayLake) -> Iterator[Airflow]:
-    training = {"churn_baseline": {"dataset": "churn", "days": 1}}
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmSpark]:
+    with warm_spark(tmp_path_factory.mktemp("warm") / "server") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def airflow(lake: PlayLake, warm: WarmSpark) -> Iterator[Airflow]:
+    training = {"churn_baseline": {"dataset": "churn", "days": 1, "remote": warm.address}}
     # Only one of them can be late, whatever the time of day.
-    never, late_soon = {"late_after_minutes": 1_000_000}, {"churn": {"late_after_minutes": 0.01}}
-    places = {"LAKE": str(lake.root / "lake"), "LANDING": str(lake.landing)}
-    declared = {"all": never, "training_sets": training, "datasets": late_soon}
+    never = {"late_after_minutes": 1_000_000}
+    declared = {
+        "all": never,
+        "training_sets": training,
+        "datasets": {"churn": {"late_after_minutes": 0.01, "remote": warm.address}, "mentions": {"paused": True}},
+        # No test here looks at what it does.
+        "maintenance": {"paused": True, "schedule": "0 2 * * 0"},
+    }
+    places = {"LAKE": str(lake.root / "lake"), "LANDING": str(lake.landing), "WARM": warm.environment["WARM"]}
     with database() as where:
         found = Airflow(lake.root / "airflow", {**places, **where}, declared)
         try:
@@ -44,7 +61,7 @@ def airflow(lake: PlayLake) -> Iterator[Airflow]:
             )
             yield found
         finally:
-            found.stop()
+            found.kill()  # a stop waits for the api-server; tests/conf/test_airflow_parts.py tests it
 
 
 def sample(lake: PlayLake, dataset: str) -> None:
@@ -55,17 +72,18 @@ def sample(lake: PlayLake, dataset: str) -> None:
         "--start",
         DAYS[0],
         "--days",
-        "5",
+        "6",
         "--rows",
         "200",
     ]
     subprocess.run([*command, "--out", lake.landing], cwd=ROOT, check=True, timeout=60)
 
 
-def by_hand(lake: PlayLake, dataset: str, days: str) -> None:
+def by_hand(lake: PlayLake, dataset: str, days: str, **environment: str) -> None:
     command = [".venv/bin/spark-submit", "jobs/backfill.py", "--dataset", dataset, "--ds", days]
     places = ["--lake", str(lake.root / "lake"), "--landing", str(lake.landing)]
-    subprocess.run([*command, *places], cwd=ROOT, check=True, timeout=600, stdout=subprocess.DEVNULL)
+    known = {**os.environ, **environment}
+    subprocess.run([*command, *places], cwd=ROOT, env=known, check=True, timeout=600, stdout=subprocess.DEVNULL)
 
 
 def content(lake: PlayLake, dataset: str) -> dict[str, list[str]]:
@@ -117,7 +135,7 @@ def test_a_bad_day_in_a_backfill_stops_alone_and_is_healed(
 
 
 def test_a_manual_run_takes_its_day_and_leads_to_a_training_set(
-    airflow: Airflow, lake: PlayLake, tmp_path_factory: pytest.TempPathFactory
+    airflow: Airflow, lake: PlayLake, warm: WarmSpark, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     for wrong in ("2026-02-30", "yesterday", "2026-01-05; true"):
         with pytest.raises(RefusedError, match="400"):
@@ -148,7 +166,7 @@ def test_a_manual_run_takes_its_day_and_leads_to_a_training_set(
 
     hand = PlayLake(tmp_path_factory.mktemp("by-hand"))
     sample(hand, "churn")
-    by_hand(hand, "churn", DAYS[0])
+    by_hand(hand, "churn", DAYS[0], **warm.environment, SPARK_REMOTE=warm.address)
     tables = {path: rows for path, rows in content(lake, "churn").items() if not path.startswith("training_sets")}
     assert tables == content(hand, "churn")
 
@@ -189,7 +207,7 @@ def test_an_asset_event_runs_its_days(airflow: Airflow, lake: PlayLake, dataset:
 def plan(airflow: Airflow, ds: str, *words: str) -> subprocess.CompletedProcess[str]:
     password = json.loads((airflow.folder / "home/passwords.json").read_text())["admin"]
     asking = {"AIRFLOW_URL": f"http://127.0.0.1:{airflow.port}", "AIRFLOW_USER": "admin", "AIRFLOW_PASSWORD": password}
-    command = [".venv/bin/features", "plan", "--dataset", "churn", "--ds", ds, *words]
+    command = [".venv/bin/features", "plan", "--dataset", "transactions", "--ds", ds, *words]
     return subprocess.run(
         command,
         cwd=ROOT,
@@ -202,20 +220,20 @@ def plan(airflow: Airflow, ds: str, *words: str) -> subprocess.CompletedProcess[
 
 
 def test_a_plan_applied_through_airflow_leaves_nothing_to_run(airflow: Airflow, lake: PlayLake) -> None:
-    ds, apply = DAYS[3], ("--apply", "--yes", "--through", "airflow")
-    airflow.api("PATCH", "/dags/churn_range", {"is_paused": True})
+    ds, apply = LATER, ("--apply", "--yes", "--through", "airflow")
+    airflow.api("PATCH", "/dags/transactions_range", {"is_paused": True})
     refused = plan(airflow, ds, *apply)
-    assert (refused.returncode, airflow.runs("churn_range")) == (2, {})
-    assert "paused in Airflow: churn_range; nothing was started" in refused.stderr
-    airflow.api("PATCH", "/dags/churn_range", {"is_paused": False})
+    assert (refused.returncode, airflow.runs("transactions_range")) == (2, {})
+    assert "paused in Airflow: transactions_range; nothing was started" in refused.stderr
+    airflow.api("PATCH", "/dags/transactions_range", {"is_paused": False})
     done = plan(airflow, ds, *apply)
     assert done.returncode == 0, done.stderr
-    ((run, _),) = airflow.runs("churn_range").items()
-    assert f"churn {ds}: queued in Airflow, as {run} of churn_range" in done.stdout.splitlines()
-    assert airflow.over("churn_range", run) == "success"
-    assert plan(airflow, ds).stdout.splitlines() == ["churn: up to date (1 day)"]
-    assert plan(airflow, ds, *apply).stdout.splitlines() == ["churn: up to date (1 day)"]
-    assert len(airflow.runs("churn_range")) == 1
+    ((run, _),) = airflow.runs("transactions_range").items()
+    assert f"transactions {ds}: queued in Airflow, as {run} of transactions_range" in done.stdout.splitlines()
+    assert airflow.over("transactions_range", run) == "success"
+    assert plan(airflow, ds).stdout.splitlines() == ["transactions: up to date (1 day)"]
+    assert plan(airflow, ds, *apply).stdout.splitlines() == ["transactions: up to date (1 day)"]
+    assert len(airflow.runs("transactions_range")) == 1
 
 
 def _day(airflow: Airflow, dataset: str, run: str) -> str | None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from pyspark.sql import SparkSession
 from common.days import parse_days
 from tests.support.job_line import line_of
 from tests.support.play_lake import PlayLake
+from tests.support.warm_spark import warm_spark
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv/bin/python"
@@ -28,9 +30,9 @@ READMES = [
 BLOCKS = [block for path in READMES for block in re.findall(r"^```(\w*)\n(.*?)^```$", path.read_text(), re.S | re.M)]
 TYPED = "\n".join(text for kind, text in BLOCKS if not kind)
 COMMANDS = [command.strip() for command in re.findall(r"^(?:make|\.venv/bin/)[^#\n]*", TYPED, re.M)]
-# Other tests run these: the demo, Airflow, the containers, the cluster and a warm Spark have their own.
+# Other tests run these: the demo, Airflow, the containers, the cluster and a warm Spark have their own, and tests are tests.
 ELSEWHERE = re.compile(
-    r"make (demo|mentions|test|airflow|backfill|up|down|cluster|cluster-down|warm|warm-down)\b|.* --env cluster\b"
+    r"make (demo|mentions|test|airflow|backfill|up|down|cluster|cluster-down|warm|warm-down)\b|.* --env cluster\b|.* -m pytest\b"
 )
 # These have something to do each time.
 ALWAYS_LOOKS = re.compile(r".*/(erase|leakcheck|reproduce)\.py")
@@ -41,19 +43,31 @@ def lake(tmp_path: Path) -> PlayLake:
     return PlayLake(tmp_path)
 
 
-def test_readme_commands_run_and_a_second_run_changes_nothing(lake: PlayLake, spark: SparkSession) -> None:
+@pytest.fixture(params=["warm", pytest.param("cold", marks=pytest.mark.slow)])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Where the commands find their Spark: as `make warm` offers it, or, which takes longer, each starts one of its own."""
+    if request.param == "cold":
+        yield {}
+        return
+    with warm_spark(tmp_path / "server") as found:
+        yield {**found.environment, "SPARK_REMOTE": found.address}
+
+
+def test_readme_commands_run_and_a_second_run_changes_nothing(
+    lake: PlayLake, spark: SparkSession, server: dict[str, str]
+) -> None:
     for dataset in ("transactions", "churn"):
         sample = [f"jobs.datasets.{dataset}.sample", "--start", "2026-01-05", "--days", "2", "--rows", "200"]
         subprocess.run([PYTHON, "-m", *sample, "--out", lake.landing], cwd=ROOT, check=True, timeout=60)
     commands = [command for command in COMMANDS if not ELSEWHERE.match(command)]
     assert len(commands) >= 20
     for command in commands:
-        line = run(command, lake)
+        line = run(command, lake, **server)
         if "spark-submit" in command:
             assert {"dataset", "ds"} <= line.keys(), command
     assert len(lake.feature_rows("2026-01-05")) > 1
     assert len(lake.feature_rows("2026-01-06")) > 1
-    made_again(lake)
+    made_again(lake, server)
     what_it_shows_in_python_and_sql_runs(lake, spark)
     before = lake.state()
     for command in (each for each in commands if "spark-submit" in each and not ALWAYS_LOOKS.match(each)):
@@ -62,7 +76,7 @@ def test_readme_commands_run_and_a_second_run_changes_nothing(lake: PlayLake, sp
     assert lake.state() == before
 
 
-def made_again(lake: PlayLake) -> None:
+def made_again(lake: PlayLake, server: dict[str, str]) -> None:
     """Everything that one of those runs published, from the sources that its publication names."""
     said = subprocess.run(
         [ROOT / ".venv/bin/features", "log", "transactions", "--json", "--lake", lake.root / "lake"],
@@ -73,7 +87,8 @@ def made_again(lake: PlayLake) -> None:
     newest = json.loads(said.stdout)["versions"][0]
     day, facts = sorted(newest["days"].items())[0]
     command = [ROOT / ".venv/bin/features", "reproduce", facts["run_id"][:12], "--lake", lake.root / "lake"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+    known = {**os.environ, **server}
+    done = subprocess.run(command, env=known, capture_output=True, text=True, check=False, timeout=900)
     said_so = f"transactions@v1 of {day}, published as version {newest['version']}: recomputed, identical"
     assert said_so in done.stdout, done.stderr
 

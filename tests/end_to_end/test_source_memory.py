@@ -17,7 +17,7 @@ HEAP = "700m"
 MOST = {"jvm": 1500, "worker": 400, "python": 500}
 
 
-@pytest.mark.parametrize("source", ["files", "jdbc", "kafka"])
+@pytest.mark.parametrize("source", ["files", "jdbc", "kafka", "mongo", "http"])
 def test_a_million_records_pass_through_a_small_memory(source: str) -> None:
     command = [sys.executable, "-m", "tests.benchmarks.memory", source, "--heap", HEAP]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=800)

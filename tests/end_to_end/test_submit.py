@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -18,7 +19,6 @@ from jobs.clean import CLEAN
 from tests.support.job_line import line_of
 from tests.support.play_lake import PlayLake
 from tests.support.tables_as_text import assert_rows
-from tests.support.visits import write_visits
 
 ROOT = Path(__file__).resolve().parents[2]
 SUBMIT = ROOT / ".venv" / "bin" / "spark-submit"
@@ -104,12 +104,10 @@ def test_jobs_submitted_one_by_one_equal_one_session(
 ) -> None:
     """On existing tables, with a new session for each job."""
     next_day, together = "2026-01-06", PlayLake(tmp_path_factory.mktemp("together"))
-    for each in (lake, together):
-        each.land(DAY, "transaction_id | purchase_amount\na | 1\nb | 2")
-        each.day(DAY)
-        each.land(
-            next_day, f"transaction_id | purchase_amount | timestamp\na | 9 | {DAY}T11:00:00Z\nc | 3 | {next_day}"
-        )
+    lake.land(DAY, "transaction_id | purchase_amount\na | 1\nb | 2")
+    lake.day(DAY)
+    lake.land(next_day, f"transaction_id | purchase_amount | timestamp\na | 9 | {DAY}T11:00:00Z\nc | 3 | {next_day}")
+    shutil.copytree(lake.root, together.root, dirs_exist_ok=True)
     together.ingest(next_day)
     together.run(CLEAN, next_day)
     together.validate(next_day)
@@ -126,9 +124,9 @@ def test_a_killed_run_that_is_repeated_equals_a_clean_run(
     """Sends kill -9 after clean's first commit; readers never see half a day."""
     text = "transaction_id | category | timestamp\na | food | 2026-01-05T01:00:00Z\na | home | 2026-01-05\nb | toys | -"
     undisturbed = PlayLake(tmp_path_factory.mktemp("undisturbed"))
-    for each in (lake, undisturbed):
-        each.land(DAY, text)
-        each.ingest(DAY)
+    lake.land(DAY, text)
+    lake.ingest(DAY)
+    shutil.copytree(lake.root, undisturbed.root, dirs_exist_ok=True)
     undisturbed.run(CLEAN, DAY)
     day = ("--dataset", "transactions", "--ds", DAY)
     victim = subprocess.Popen(
@@ -143,8 +141,7 @@ def test_a_killed_run_that_is_repeated_equals_a_clean_run(
     victim.wait()
     assert first_commit.exists()
     assert "processed/transactions" not in lake.state() or lake.rows("processed") == []
-    code, _, said = submit(lake, "clean", *day)
-    assert code == 0, said
+    assert lake.run(CLEAN, DAY)["outcome"] == "done"
     assert lake.content() == undisturbed.content()
 
 
@@ -203,19 +200,6 @@ def test_a_full_disk_commits_nothing_and_the_day_heals_later(lake: PlayLake, spa
     assert DeltaTable(str(out / "full" / "transactions")).to_pyarrow_table().num_rows == 1
     assert ((out / "free.status").read_text().strip(), said["free"]["outcome"]) == ("0", "done")
     assert DeltaTable(str(out / "free" / "transactions")).to_pyarrow_table().num_rows == 2001
-
-
-def test_a_third_dataset_is_one_new_folder(tmp_path: Path) -> None:
-    write_visits(tmp_path / "more")
-    lake = PlayLake(tmp_path, "visits")
-    lake.land_bytes("2026-01-01", b"visit_id,visitor,day,minutes\n1,ann,01.01.2026,5\n2,bob,2026-01-01,NaN\n")
-    lake.land_bytes("2026-01-02", b"visit_id,visitor,day,minutes\n3,ann,2026-01-02,9.5\n4,bob,01.01.2026,1\n")
-    days = ("--dataset", "visits", "--ds", "2026-01-01..2026-01-03")
-    code, line, said = submit(lake, "backfill", *days, DATASETS=str(tmp_path / "more"))
-    assert (code, line["missing"]) == (4, ["2026-01-03"]), said
-    assert line["days"] == {"2026-01-01": "done", "2026-01-02": "done", "2026-01-03": "missing"}
-    assert_rows(lake.rows("quarantine"), "ds | reasons\n2026-01-01 | ['minutes:not_double']")
-    assert_rows(lake.feature_rows("2026-01-02"), "visitor | visits_3d | longest_3d\nann | 2 | 9.5\nbob | 1 | 1.0")
 
 
 @pytest.mark.slow

@@ -14,6 +14,8 @@ from common.runtime import plan_size
 from jobs.backfill import CHAIN
 from tests.support.play_lake import PlayLake
 from tests.support.processes import listening, words
+from tests.support.tables_as_text import assert_rows
+from tests.support.visits import write_visits
 from tests.support.warm_spark import PYTHON, ROOT, WarmSpark, warm_spark
 
 DAY = "2026-01-05"
@@ -59,14 +61,27 @@ def test_a_warm_spark_writes_the_same_tables(warm: WarmSpark, lake: PlayLake, sp
     assert (code, line["outcome"], lake.state()) == (0, "nothing", before), said
 
 
+def test_a_third_dataset_is_one_new_folder(warm: WarmSpark, tmp_path: Path) -> None:
+    write_visits(tmp_path / "more")
+    lake = PlayLake(tmp_path, "visits")
+    lake.land_bytes("2026-01-01", b"visit_id,visitor,day,minutes\n1,ann,01.01.2026,5\n2,bob,2026-01-01,NaN\n")
+    lake.land_bytes("2026-01-02", b"visit_id,visitor,day,minutes\n3,ann,2026-01-02,9.5\n4,bob,01.01.2026,1\n")
+    days = ("--dataset", "visits", "--ds", "2026-01-01..2026-01-03")
+    code, line, said = warm.submit("backfill", *days, *places(lake), DATASETS=str(tmp_path / "more"))
+    assert (code, line.get("missing")) == (4, ["2026-01-03"]), (line, said)
+    assert line["days"] == {"2026-01-01": "done", "2026-01-02": "done", "2026-01-03": "missing"}
+    assert_rows(lake.rows("quarantine"), "ds | reasons\n2026-01-01 | ['minutes:not_double']")
+    assert_rows(lake.feature_rows("2026-01-02"), "visitor | visits_3d | longest_3d\nann | 2 | 9.5\nbob | 1 | 1.0")
+
+
 def test_workers_read_a_large_day(warm: WarmSpark, tmp_path: Path) -> None:
     """A small one is read by the job itself."""
-    lake = landed(tmp_path, rows=20_000)
+    lake = landed(tmp_path, rows=15_000)
     code, line, said = warm.submit("ingest", *DATASET, *places(lake))
     assert code == 0, said
     size = sum(file.stat().st_size for file in lake.landing.rglob("*") if file.is_file())
     assert size > plan_size.FEW_BYTES
-    assert line["counts"]["landed"] >= 20_000
+    assert line["counts"]["landed"] >= 15_000
 
 
 def test_a_wrong_token_touches_nothing_and_says_what_to_do(warm: WarmSpark, lake: PlayLake) -> None:

@@ -20,6 +20,8 @@ PROGRAMS = sorted(
     for module, path in modules(ROOT / folder).items()
     if 'if __name__ == "__main__":' in path.read_text()
 )
+# A process for each costs half a second; `make test-all` starts them all.
+SOME = [pytest.param(module, marks=pytest.mark.slow if at % 5 else ()) for at, module in enumerate(PROGRAMS)]
 Capture = pytest.CaptureFixture[str]
 
 
@@ -93,7 +95,7 @@ def test_what_went_wrong_is_one_line(raised: BaseException, code: int, said: str
     assert (stopped.value.code, said in line) == (code, True)
 
 
-@pytest.mark.parametrize("module", PROGRAMS)
+@pytest.mark.parametrize("module", SOME)
 def test_a_wrong_option_costs_less_than_a_second(module: str) -> None:
     """Of a processor, which is the same on a busy machine; jobs cost less, because spark-submit looks first."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,9 +37,10 @@ def spent(lake: PlayLake, ds: str) -> list[Any]:
     return [(row["user_id"], row["purchases_7d"], str(row["spend_7d"])) for row in lake.feature_rows(ds)]
 
 
-@pytest.fixture
-def second_refused(lake: PlayLake) -> PlayLake:
+@pytest.fixture(scope="module")
+def stopped_once(tmp_path_factory: pytest.TempPathFactory, spark: object) -> PlayLake:
     """The gate stopped the second day, which corrects the first and brings an event of its own."""
+    lake = PlayLake(tmp_path_factory.mktemp("second-refused"))
     lake.land(FIRST, "transaction_id | purchase_amount\na | 10.00\nb | 20.00")
     lake.day(FIRST)
     second = f"a | 500.00 | {FIRST}T10:00:00Z | food\nc | 70.00 | {SECOND}T10:00:00Z | food\nd | 1.00 | {SECOND}T10:00:00Z | toys"
@@ -47,6 +49,11 @@ def second_refused(lake: PlayLake) -> PlayLake:
         lake.validate(SECOND)
     lake.land(THIRD, "transaction_id | purchase_amount\ne | 3.00")
     return lake
+
+
+@pytest.fixture
+def second_refused(stopped_once: PlayLake, tmp_path: Path) -> PlayLake:
+    return stopped_once.copied(tmp_path)
 
 
 def test_windows_leave_out_what_the_gate_refused(second_refused: PlayLake, caplog: pytest.LogCaptureFixture) -> None:

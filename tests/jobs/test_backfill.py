@@ -21,7 +21,7 @@ from tests.support.tables_as_text import assert_rows
 DAYS = ("2026-01-04", "2026-01-05", "2026-01-06")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def landed(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Callable[[], PlayLake]:
     def land() -> PlayLake:
         lake = PlayLake(tmp_path_factory.mktemp("lake"))
@@ -41,16 +41,23 @@ def backfill(lake: PlayLake, *ds: str, workers: Executor | None = None, **option
     return run_chain(CHAIN, runs, workers)
 
 
-def test_a_range_equals_its_single_days_and_a_rerun_does_nothing(landed: Callable[[], PlayLake]) -> None:
-    """This holds although an idle worker begins the next day early."""
-    by_day, ranged = landed(), landed()
+@pytest.fixture(scope="module")
+def whole(landed: Callable[[], PlayLake]) -> tuple[PlayLake, list[Line]]:
+    """All days in one session, in which an idle worker begins the next day early."""
+    lake = landed()
+    with ThreadPoolExecutor(2) as workers:
+        return lake, backfill(lake, *DAYS, workers=workers)
+
+
+def test_a_range_equals_its_single_days_and_a_rerun_does_nothing(
+    landed: Callable[[], PlayLake], whole: tuple[PlayLake, list[Line]]
+) -> None:
+    by_day, (ranged, lines) = landed(), whole
     for ds in DAYS:
         by_day.day(ds)
         for table in ("raw", "processed"):
             by_day.validate(ds, table)
         by_day.publish(ds)
-    with ThreadPoolExecutor(2) as workers:
-        lines = backfill(ranged, *DAYS, workers=workers)
     assert ranged.content() == by_day.content()
     line = summary("all", lines)
     assert line["days"] == dict.fromkeys(DAYS, "done")
@@ -61,15 +68,16 @@ def test_a_range_equals_its_single_days_and_a_rerun_does_nothing(landed: Callabl
     assert ranged.state() == before
 
 
-def test_a_backfill_resumes_and_reruns_the_days_it_made_stale(landed: Callable[[], PlayLake]) -> None:
-    whole, stopped = landed(), landed()
-    backfill(whole, *DAYS)
+def test_a_backfill_resumes_and_reruns_the_days_it_made_stale(
+    landed: Callable[[], PlayLake], whole: tuple[PlayLake, list[Line]]
+) -> None:
+    stopped = landed()
     backfill(stopped, "2026-01-05", "2026-01-06")
     for cleared_away in ("2026-01-05", "2026-01-06"):
         shutil.rmtree(stopped.folder(cleared_away))
     lines = backfill(stopped, "2026-01-04")
     assert [line["ds"] for line in lines] == list(DAYS)
-    assert stopped.content() == whole.content()
+    assert stopped.content() == whole[0].content()
 
 
 def test_status_knows_every_step_of_the_chain() -> None:

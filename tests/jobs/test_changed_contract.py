@@ -1,6 +1,7 @@
 """A contract that changes between two days: new columns are added, incompatible changes are refused first."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,10 @@ FIRST, SECOND, THIRD = "2026-01-05", "2026-01-06", "2026-01-07"
 SHOP = Column(name="shop", type="string", description="Where it was bought")
 
 
-@pytest.fixture
-def two_days(lake: PlayLake) -> PlayLake:
+@pytest.fixture(scope="module")
+def ran_once(tmp_path_factory: pytest.TempPathFactory, spark: object) -> PlayLake:
     """The second day corrects a purchase of the first, so that superseded has rows too."""
+    lake = PlayLake(tmp_path_factory.mktemp("two-days"))
     lake.land(FIRST, "transaction_id | category\na | food\nb | food")
     lake.day(FIRST)
     lake.land(
@@ -25,6 +27,11 @@ def two_days(lake: PlayLake) -> PlayLake:
     )
     lake.day(SECOND)
     return lake
+
+
+@pytest.fixture
+def two_days(ran_once: PlayLake, tmp_path: Path) -> PlayLake:
+    return ran_once.copied(tmp_path)
 
 
 def wider(lake: PlayLake) -> PlayLake:

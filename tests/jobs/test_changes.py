@@ -14,6 +14,7 @@ from common.contracts.changes import Debezium
 from common.contracts.contract import Contract, Files
 from common.errors import ContractDeclarationError, ContractViolationError
 from common.orchestration import staleness
+from common.quality.checks import freshness
 from jobs.clean import CLEAN
 from jobs.leakcheck import LEAKCHECK
 from tests.support.changes import Envelope, change, history, land, segments, write_customers
@@ -148,7 +149,7 @@ def test_an_earlier_day_that_changes_makes_the_later_ones_stale(customers: PlayL
     assert [segments(customers, ds)[1] for ds in DAYS] == ["new", "gold", "gold"]
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_any_order_of_a_feed_ends_in_equal_tables(customers: PlayLake, seed: int) -> None:
     rng = random.Random(seed)
     changes = [
@@ -191,6 +192,11 @@ def test_the_gate_passes_a_day_of_changes(customers: PlayLake) -> None:
     for ds in DAYS:
         for table in ("raw", "processed", "features"):
             assert customers.validate(ds, table)["outcome"] == "done"
+
+
+def test_files_of_changes_that_stay_the_same_grow_old(customers: PlayLake) -> None:
+    play(customers, {ds: [change("c", 1, 1)] for ds in DAYS})
+    assert [freshness(customers.plan("validate", ds), []).observed for ds in DAYS] == [24, 48, 72]
 
 
 def test_no_feature_depends_on_later_changes(customers: PlayLake) -> None:

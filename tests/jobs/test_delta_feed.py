@@ -90,14 +90,19 @@ def test_a_period_is_read_again_exactly(customers: PlayLake, table: str) -> None
     assert segments(customers, THU) == {1: "silver", 2: "back", 3: "new"}
 
 
-def test_the_gate_tells_new_changes_from_a_feed_that_is_silent(customers: PlayLake, table: str) -> None:
-    for ds in DAYS:
+def test_a_silent_feed_is_as_fresh_as_it_was_read(customers: PlayLake, table: str) -> None:
+    silent = ("2026-01-09", "2026-01-10")
+    for ds in (*DAYS, *silent):
         customers.day(ds)
-    ages = [freshness(customers.plan("validate", ds), []).observed for ds in DAYS]
-    assert ages == [24, 24, 24, 24]
-    for ds in ("2026-01-09", "2026-01-10"):
-        customers.day(ds)
-    assert freshness(customers.plan("validate", "2026-01-10"), []).observed == 48
+    ages = [freshness(customers.plan("validate", ds), []).observed for ds in (*DAYS, *silent)]
+    assert ages == [24] * 6
+    assert {customers.validate(silent[-1], name)["outcome"] for name in ("processed", "features")} == {"done"}
+
+
+def test_a_feed_that_was_not_read_is_not_fresh(customers: PlayLake, table: str) -> None:
+    customers.day(MON)
+    unread = freshness(customers.plan("validate", TUE), [])
+    assert (unread.success, "has no source listing for 2026-01-06" in unread.problem) == (False, True)
 
 
 def test_days_in_any_order_end_the_same(customers: PlayLake, table: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from common.errors import SourceMissingError, UsageError
+from common.online.connect import open_store
 from common.orchestration.chain import run_chain
 from common.orchestration.changed_periods import ChangedPeriods
 from common.orchestration.job import ChainStep, Line
@@ -63,8 +64,8 @@ class Till(RowSource):
         Path(self.file).write_text(json.dumps(sold))
 
 
-def streamed(lake: PlayLake, ds: str = DAY) -> Line:
-    return stream([lake.plan("stream", ds, code="the same", **USUAL)])
+def streamed(lake: PlayLake, ds: str = DAY, **options: Any) -> Line:
+    return stream([lake.plan("stream", ds, code="the same", **{**USUAL, **options})])
 
 
 def batch(lake: PlayLake, ds: str) -> str:
@@ -118,6 +119,24 @@ def test_each_look_takes_what_has_come_since(lake: PlayLake) -> None:
         lake.land(DAY, f"transaction_id\nt{number}", f"{number}.csv")
         looking.look(run, str(number))
         assert len(lake.rows("raw")) == number
+
+
+def test_unknown_columns_are_told_while_a_day_is_open(lake: PlayLake, caplog: pytest.LogCaptureFixture) -> None:
+    ingest = [ChainStep(INGEST)]
+    looking, run = ChangedPeriods(OpenPeriods(ingest, ingest, is_over), content), lake.plan("stream", DAY)
+    lake.land_bytes(DAY, json.dumps({**PURCHASE, "colour": "red"}).encode(), "1.jsonl")
+    looking.look(run, "1")
+    assert "1.jsonl has columns that the contract doesn't know, left out: ['colour']" in caplog.text
+
+
+def test_each_look_reaches_the_online_store(lake: PlayLake) -> None:
+    for number in (1, 2):
+        lake.land(DAY, f"transaction_id | user_id\nt{number} | 7", f"{number}.csv")
+        assert streamed(lake, online=True)["outcome"] == "done"
+        store = open_store(lake.online)
+        served, facts = store.get("transactions_v1", 7), store.facts("transactions_v1")
+        assert (served["purchases_7d"], facts["days"][-1]) == (number, DAY)
+        assert facts["version"] == lake.published.versions()[0].version
 
 
 def test_a_source_of_ones_own_is_read_while_its_day_is_open(lake: PlayLake) -> None:

@@ -69,6 +69,14 @@ class Busy(Till):
         return super().read(spark, period, listing)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stray(Till):
+    """Its rows name a unit that it has not listed."""
+
+    def read(self, spark: Any, period: Period, listing: SourceListing) -> Any:
+        return super().read(spark, period, listing).selectExpr("*", "'refunds' AS _file")
+
+
 @pytest.fixture
 def till(tmp_path: Path) -> Till:
     till = Till(file=str(tmp_path / "till.json"))
@@ -154,6 +162,14 @@ def test_a_number_that_only_reading_tells_is_counted(lake: PlayLake, till: Till)
     assert lake.with_contract(source=accepting).ingest("2026-01-06")["outcome"] == "empty"
     with pytest.raises(ContractViolationError, match="already holds rows for 2026-01-05: they were kept"):
         lake.with_contract(source=accepting).ingest(DAY, full_refresh=True)
+
+
+def test_a_row_of_a_unit_that_is_not_listed_stops_the_day(lake: PlayLake, till: Till) -> None:
+    with pytest.raises(
+        UnbalancedBooksError, match="the source counted 0 records for 2026-01-05, reading accounts for 2"
+    ):
+        lake.with_contract(source=Stray(file=till.file, counts=False)).ingest(DAY)
+    assert lake.state() == {}
 
 
 def test_a_snapshot_that_is_sent_again_grows_old(lake: PlayLake, till: Till) -> None:

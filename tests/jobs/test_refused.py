@@ -96,7 +96,7 @@ def test_rows_without_books_stop_the_day(lake: PlayLake, table: str) -> None:
     assert lake.validate(DAY, table)["outcome"] == "done"
 
 
-@pytest.mark.parametrize("more", [{"toys": 3}, {"torn": 1, "toys": 1}])
+@pytest.mark.parametrize("more", [pytest.param({"toys": 3}, marks=pytest.mark.slow), {"torn": 1, "toys": 1}])
 def test_a_day_with_more_bad_rows_is_judged_again(lake: PlayLake, more: dict[str, int]) -> None:
     """Its good rows are those that the gate has passed."""
     land(lake, good=22, toys=1)

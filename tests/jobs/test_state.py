@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
@@ -16,13 +17,19 @@ from tests.support.tables_as_text import assert_rows
 FIRST, SECOND = "2026-01-05", "2026-01-06"
 
 
-@pytest.fixture
-def two_days(lake: PlayLake) -> PlayLake:
+@pytest.fixture(scope="module")
+def ran_once(tmp_path_factory: pytest.TempPathFactory, spark: object) -> PlayLake:
+    lake = PlayLake(tmp_path_factory.mktemp("two-days"))
     lake.land(FIRST, "transaction_id\na")
     lake.land(SECOND, "transaction_id\nb")
     for ds in (FIRST, SECOND):
         lake.day(ds)
     return lake
+
+
+@pytest.fixture
+def two_days(ran_once: PlayLake, tmp_path: Path) -> PlayLake:
+    return ran_once.copied(tmp_path)
 
 
 def stale(lake: PlayLake) -> list[str]:

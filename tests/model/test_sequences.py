@@ -136,7 +136,7 @@ def play(world: World, seed: int, count: int = 12) -> None:
 
 # In 102, a day stays stale unless what has moved since is found. In 3120, a machine takes a row back that another one has set
 # aside and not yet replaced.
-@pytest.mark.parametrize("seed", [1, 102, 3120])
+@pytest.mark.parametrize("seed", [pytest.param(1, marks=pytest.mark.slow), 102, 3120])
 def test_any_sequence_heals_to_what_the_model_says(world: World, seed: int) -> None:
     play(world, seed)
 

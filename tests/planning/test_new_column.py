@@ -66,7 +66,9 @@ def rows_of(lake: PlayLake) -> dict[str, list[str]]:
     return {path: content[path] for path in NEW_TABLES}
 
 
-@pytest.mark.parametrize("new", [SHORTER, RENAMED], ids=["a new feature", "a renamed feature"])
+@pytest.mark.parametrize(
+    "new", [SHORTER, pytest.param(RENAMED, marks=pytest.mark.slow)], ids=["a new feature", "a renamed feature"]
+)
 def test_a_new_feature_takes_over_all_that_is_the_same(lake: PlayLake, tmp_path: Path, new: str) -> None:
     declare(lake, (OLD, new))
     plan = planned(lake)

@@ -21,7 +21,9 @@ RANGE = f"{DAYS[0]}..{DAYS[-1]}"
 MONTH, TWO_MONTHS = "Count(30)", "Count(60)"
 
 
-@pytest.fixture(params=[False, True], ids=["the longest window", "a window within another"])
+@pytest.fixture(
+    params=[False, pytest.param(True, marks=pytest.mark.slow)], ids=["the longest window", "a window within another"]
+)
 def lake(tmp_path: Path, request: pytest.FixtureRequest, spark: object) -> PlayLake:
     lake = PlayLake(tmp_path, "sales")
     longer = ', Feature("sales_90d", Count(90))' if request.param else ""

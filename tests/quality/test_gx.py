@@ -95,6 +95,21 @@ def test_a_check_that_could_not_run_differs_from_bad_data(spark: SparkSession) -
     assert "age" in gone.problem
 
 
+def test_a_key_of_two_columns_says_how_many_rows_it_holds_for(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([("a", 1), ("a", 2)], "id string, number int")
+    (found,) = run_rules(rows, [Rule("ExpectCompoundColumnsToBeUnique", {"column_list": ["id", "number"]})], "pairs")
+    assert (found.success, found.checked) == (True, 2)
+
+
+@pytest.mark.parametrize(("weights", "holds"), [([0.5, 0.5], True), ([0.9, 0.1], False)])
+def test_a_rule_that_computes_with_scipy(spark: SparkSession, weights: list[float], holds: bool) -> None:
+    """Which is imported for it alone."""
+    rows = spark.createDataFrame([("x",), ("y",)], "kind string")
+    shares = {"column": "kind", "partition_object": {"values": ["x", "y"], "weights": weights}, "threshold": 0.1}
+    (found,) = run_rules(rows, [Rule("ExpectColumnKLDivergenceToBeLessThan", shares)], "kinds")
+    assert (found.success, found.problem) == (holds, "")
+
+
 def test_never_more_than_five_examples(spark: SparkSession) -> None:
     rows = spark.createDataFrame([(n,) for n in range(100)], "age int")
     (found,) = run_rules(rows, [Rule("ExpectColumnValuesToBeBetween", {"column": "age", "max_value": -1})], "ages")

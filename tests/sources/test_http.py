@@ -123,6 +123,13 @@ def test_mistakes_are_told(
     asked.fails(error, words, auth="shop")
 
 
+def test_an_api_that_is_down_is_told(asked: Asked) -> None:
+    down = Http(base="http://127.0.0.1:1", path="/orders", attempts=1)
+    source = replace(asked.source(), declared=down)
+    with pytest.raises(SourceUnreachableError, match="127.0.0.1:1/orders can't be reached, or cut the connection"):
+        source.holds()
+
+
 def test_a_token_that_expires_between_pages_is_read_again(
     asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,7 +226,7 @@ def test_an_empty_period_is_asked_for_anew(asked: Asked) -> None:
 
 
 def test_numbers_keep_their_digits() -> None:
-    document = Page("http://x/", "", '{"price": 1.10, "id": 12345678901234567890, "deep": [{"n": 1.50}]}').document()
+    document = Page("http://x/", "", '{"price": 1.10, "id": 12345678901234567890, "deep": [{"n": 1.50}]}').document
     assert [value_text(document[name]) for name in document] == ["1.10", "12345678901234567890", '[{"n": 1.50}]']
     assert json_text(document["deep"]) == '[{"n": 1.50}]'
 
@@ -230,7 +237,7 @@ TWICE = '[{"id": 1, "id": 2}, {"id": 3, "deep": {"n": 1, "n": 2}}, {"id": 4, "ot
 def test_a_record_with_a_name_twice_is_refused() -> None:
     """As JSON lines refuse it; within what no column reads, nobody asks."""
     first, second, *others = CONTRACT.columns
-    documents = Page("http://x/", "", TWICE).document()
+    documents = Page("http://x/", "", TWICE).document
     for place in ("deep", "deep.n"):
         columns = (replace(first, source="id"), replace(second, source=place), *others)
         reader = DocumentReader(replace(CONTRACT, columns=columns), value_text, json_text)

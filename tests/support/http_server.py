@@ -20,8 +20,11 @@ class Server(ThreadingHTTPServer):
 
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler], port: int = 0) -> Iterator[int]:
-    """Yields the port; any free one unless it is given. No request is printed."""
-    quiet = type(handler.__name__, (handler,), {"log_message": lambda *said: None})
+    """Yields the port; any free one unless it is given. No request is printed.
+
+    The system would hold back an answer's body for 40 ms, until its head has been acknowledged.
+    """
+    quiet = type(handler.__name__, (handler,), {"log_message": lambda *said: None, "disable_nagle_algorithm": True})
     server = Server(("127.0.0.1", port), quiet)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import ContractViolationError
-from common.training.fitting import Fitted, columns_read, fit
+from common.training.fitting import Fitted, columns_read, columns_used, fit
 from common.training.steps import Clip, DateParts, Drop, Impute, Log, MinMax, OneHot, Ordinal, Ratio, Standard
 from tests.support.step_tables import INF, NAN, after, numbers, same
 
@@ -225,3 +225,18 @@ def test_fitted_steps_can_be_compared() -> None:
     fitted = fit([MinMax("x")], numbers(1, 2))
     assert fitted == fit([MinMax("x")], numbers(2, 1))
     assert fitted != replace(fitted, params=({"low": 1.0, "span": 2.0},))
+
+
+def test_only_used_columns_are_needed_to_fit() -> None:
+    steps = (Impute("age", by="median", group="city"), Drop(("note",)))
+    whole = pa.table({"id": [1, 2, 3], "age": [30, None, 50], "city": ["Bonn", "Ulm", "Ulm"], "note": ["a", "b", "c"]})
+    used = columns_used(steps)
+    assert used == {"age", "city", "note"}
+    assert fit(steps, whole.select([*used]), whole.schema).to_json() == fit(steps, whole).to_json()
+
+
+def test_a_step_may_not_write_over_a_column_that_nothing_uses() -> None:
+    whole = pa.table({"id": [1, 2], "age": [30, 50], "age_old": [1, 2]})
+    step = Impute("age", by="median", into="age_old")
+    with pytest.raises(ContractViolationError, match="would overwrite age_old"):
+        fit((step,), whole.select(["age"]), whole.schema)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from common.lake import spark_tables
 from common.lake.log import delta_log
 from common.lake.log.commit_metadata import spark_commit
 from common.lake.merging.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference, to_do
-from common.lake.spark_tables import BROADCAST_ROWS
 from common.lake.sql_conditions import in_slice, path_table
 from common.runtime import session_kind
 
@@ -41,9 +41,8 @@ def _replace(run: Run, diff: SliceDifference, rows: DataFrame) -> None:
 
 def _merge(run: Run, diff: SliceDifference, rows: DataFrame) -> None:
     change, target = diff.change, path_table(run.path(diff.table))
-    if (change.updated or change.deleted) and change.rows <= BROADCAST_ROWS:
-        # Spark has no size estimate for checkpointed rows, so broadcast them explicitly.
-        rows = F.broadcast(rows)
+    if change.updated or change.deleted:
+        rows = spark_tables.beside(rows, change.rows)
     merge = rows.alias("s").mergeInto(target, F.expr(diff.same_row(run.ds, f"{target}.")))
     values = {name: F.expr(value) for name, value in diff.values.items()}
     if change.deleted:

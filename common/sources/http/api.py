@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from common.contracts.declared_source import DeclaredSource, require_least, requ
 from common.errors import SourceUnreachableError, UsageError, require
 from common.sources.http.client import MEGABYTE, Auth, Client
 from common.sources.http.kept_pages import KeptPages
+from common.sources.http.kept_records import KeptRecords
 from common.sources.http.paging import ByPage, Page, Pages, json_text, records_of, value_text, with_parameters
 from common.sources.mongo.documents import DocumentReader
 from common.sources.rows import OpenedOnce, require_over
@@ -61,11 +62,11 @@ class Http(DeclaredSource):
 
 @dataclass
 class OpenedApi(OpenedOnce):
-    """One period's pages, all of which are fetched before the first one is read."""
+    """One period's pages, all of which are fetched before raw is written. Each is taken apart once, as it comes."""
 
     declared: Http
     kept: KeptPages | None = None
-    urls: list[str] = field(default_factory=list)
+    records: KeptRecords = field(default_factory=KeptRecords)
     facts: dict[str, Any] = field(default_factory=dict)
     is_empty: bool = False
 
@@ -78,23 +79,23 @@ class OpenedApi(OpenedOnce):
         client = Client(auth, declared.timeout_seconds, declared.attempts, declared.rate, most)
         first = self._first()
         self.kept = KeptPages.of(self.period, f"{first} {declared.pages} {declared.records} {declared.auth}")
-        asked, count, sha = datetime.now(UTC), 0, hashlib.sha256()
+        asked, read = datetime.now(UTC), _Read()
+        reader = DocumentReader(self.period.contract, value_text, json_text)
         with closing(client):
-            for page, records in self._fetched(client, self.kept, first):
-                self.urls.append(page.url)
-                count += records
-                sha.update(page.text.encode())
+            pages = self._fetched(client, self.kept, first)
+            batches = reader.batches(declared.path, read.records(pages))
+            self.records = KeptRecords.of(batches, self.kept.folder / "records.arrow")
         self.facts = {
             "api": f"{declared.base}{declared.path}",
             "range": [str(self.period.start), str(self.period.end)],
             "asked_at": str(asked),
-            "pages": len(self.urls),
+            "pages": read.pages,
             "requests": client.asked,
-            "pages_sha256": sha.hexdigest(),
-            "one_moment": len(self.urls) == 1,
+            "pages_sha256": read.sha.hexdigest(),
+            "one_moment": read.pages == 1,
         }
-        self.is_empty = not count and declared.on_empty == "fail"
-        units = () if self.is_empty else (SourceUnit(declared.path, count),)
+        self.is_empty = not read.count and declared.on_empty == "fail"
+        units = () if self.is_empty else (SourceUnit(declared.path, read.count),)
         return SourceListing(f"{declared.path} of {declared.base}", units, self.facts)
 
     def _first(self) -> str:
@@ -105,8 +106,8 @@ class OpenedApi(OpenedOnce):
         url = f"{self.declared.base.rstrip('/')}{self.declared.path}"
         return self.declared.pages.begin(with_parameters(url, parameters))
 
-    def _fetched(self, client: Client, kept: KeptPages, url: str) -> Iterator[tuple[Page, int]]:
-        """Every page, and how many records it has."""
+    def _fetched(self, client: Client, kept: KeptPages, url: str) -> Iterator[tuple[Page, list[Any]]]:
+        """Every page with its records."""
         declared, seen, before = self.declared, set[str](), ""
         following: str | None = url
         while following:
@@ -125,38 +126,18 @@ class OpenedApi(OpenedOnce):
                 page = client.page(following)
                 kept.put(page)
             client.taken += len(page.text.encode())
-            document = page.document()
-            records = records_of(page, document, declared.records)
+            records = records_of(page, page.document, declared.records)
             if records and page.text == before:
                 raise SourceUnreachableError(
                     f"{declared.path} sends the same page twice: pages {len(seen) - 1} and {len(seen)} are equal; nothing was "
                     "written. Correct pages= in the contract."
                 )
             before = page.text
-            yield page, len(records)
-            following = declared.pages.after(page, document, len(records))
+            yield page, records
+            following = declared.pages.after(page, page.document, len(records))
 
     def read(self, spark: SparkSession, listing: SourceListing) -> DataFrame:
-        import pyarrow as pa
-
-        from common.runtime import plan_size
-
-        plan_size.begin_large(spark)
-        reader = DocumentReader(self.period.contract, value_text, json_text)
-        batches = list(reader.batches(self.declared.path, self._records()))
-        names = ("file", "problem", "record", "extra", "lines", *reader.columns)
-        empty = pa.schema([(name, pa.int64() if name == "lines" else pa.string()) for name in names])
-        # Through the driver, because only this machine is sure to have the pages.
-        rows: DataFrame = spark.createDataFrame(pa.Table.from_batches(batches, schema=empty))
-        return rows
-
-    def _records(self) -> Iterator[Any]:
-        assert self.kept
-        for url in self.urls:
-            page = self.kept.get(url)
-            if page is None:
-                raise SourceUnreachableError(f"a page of {self.declared.path} was removed while it was read; run again")
-            yield from records_of(page, page.document(), self.declared.records)
+        return self.records.read(spark, [column.name for column in self.period.contract.columns])
 
     def close(self) -> None:
         """Delete what raw now holds, and an empty answer, which is asked for again; a failed run continues with its pages."""
@@ -164,6 +145,22 @@ class OpenedApi(OpenedOnce):
             taken = replace(self.period).taken
             if self.is_empty or taken.get("asked_at") == self.facts["asked_at"]:
                 self.kept.drop()
+
+
+@dataclass
+class _Read:
+    """What was in the pages; of their content, only the hash is kept."""
+
+    pages: int = 0
+    count: int = 0
+    sha: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    def records(self, pages: Iterable[tuple[Page, list[Any]]]) -> Iterator[Any]:
+        for page, records in pages:
+            self.pages += 1
+            self.count += len(records)
+            self.sha.update(page.text.encode())
+            yield from records
 
 
 def _utc(moment: datetime) -> str:

@@ -125,6 +125,8 @@ class Client:
                 body = self._body(response, end)
         except requests.Timeout:
             raise AskAgainError(f"did not answer within {self.timeout_seconds} seconds") from None
+        except requests.ConnectionError:
+            raise AskAgainError("can't be reached, or cut the connection") from None
         except requests.RequestException as error:
             raise AskAgainError(f"could not be read to its end ({type(error).__name__})") from None
         return _page(url, response, body)
@@ -172,7 +174,7 @@ def _page(url: str, response: Response, body: bytes) -> Page:
             "was written"
         )
     page = Page(url, response.headers.get("Link", ""), text)
-    page.document()
+    _ = page.document  # raises if it is none
     return page
 
 

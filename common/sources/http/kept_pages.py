@@ -52,7 +52,7 @@ class KeptPages:
             _make_private(self.folder)
         begun = self.folder.stat().st_mtime
         with tempfile.NamedTemporaryFile("w", dir=self.folder, delete=False, encoding="utf-8") as file:
-            json.dump(asdict(page), file)
+            file.write(json.dumps(asdict(page)))  # `dump` is many times slower
         Path(file.name).replace(self._file(page.url))
         # The folder is as old as its first page, because the pages belong together.
         os.utime(self.folder, (begun, begun))

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
@@ -25,6 +26,7 @@ class Page:
     link: str
     text: str
 
+    @cached_property
     def document(self) -> Any:
         try:
             return _DECODER.decode(self.text)

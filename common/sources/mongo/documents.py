@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -38,20 +37,28 @@ class DocumentReader:
         self._known = {*sources, *(name.partition(".")[0] for name in sources)}
 
     def batches(self, unit: str, documents: Iterable[Any]) -> Iterator[pa.RecordBatch]:
-        """All documents in the columns that `Source.read` promises; at the end, the names that no column uses."""
-        unknown, rest = UnknownNames(), iter(documents)
-        while some := list(islice(rest, ROWS_A_BATCH)):
-            block = ParsedBlock(lines=len(some))
-            for document in some:
-                self._take(document, block, unknown)
-            if block.rows:
-                yield record_batch(unit, list(zip(*block.rows, strict=True)), self.columns, len(block.rows))
-            if block.refused:
-                yield refused_batch(unit, block, self.columns)
+        """All documents in the columns that `Source.read` promises; at the end, the names that no column uses.
+
+        Each is taken apart as it comes, while its source already sends the next ones.
+        """
+        unknown, block = UnknownNames(), ParsedBlock()
+        for document in documents:
+            self._take(document, block, unknown)
+            if block.lines == ROWS_A_BATCH:
+                yield from self._made(unit, block)
+                block = ParsedBlock()
+        yield from self._made(unit, block)
         if shown := unknown.shown():
             yield refused_batch(unit, ParsedBlock(extra={*shown}), self.columns)
 
+    def _made(self, unit: str, block: ParsedBlock) -> Iterator[pa.RecordBatch]:
+        if block.rows:
+            yield record_batch(unit, list(zip(*block.rows, strict=True)), self.columns, len(block.rows))
+        if block.refused:
+            yield refused_batch(unit, block, self.columns)
+
     def _take(self, document: Any, block: ParsedBlock, unknown: UnknownNames) -> None:
+        block.lines += 1
         try:
             problem, row = self._row(document)
             text = self._dump(document) if problem else ""
@@ -72,10 +79,10 @@ class DocumentReader:
         nested = [value for name, value in folded.items() if isinstance(value, dict | list) and name in self._known]
         if any(map(repeats, nested)):
             return "name_twice", []
-        row = [
-            self._as_text(folded[name] if name in folded else self._find(document, path), mark)
-            for name, path, mark in self._fields
-        ]
+        row: list[str | None] = []
+        for name, path, mark in self._fields:
+            value = folded[name] if name in folded else self._find(document, path)
+            row.append(value if type(value) is str else self._as_text(value, mark))
         if not is_text("".join([*folded, *(text for text in row if text)])):
             return "half_a_character", []
         return "", row
