@@ -36,16 +36,16 @@ def replace_slice(
     """Write what `decide` returns; if another writer commits to that slice meanwhile, decide again. Return whether it wrote."""
 
     def decide_and_write() -> bool:
-        table = delta_log.open_table(uri)
-        chosen = decide(table)
-        if chosen is None:
-            return False
-        if table is None:
-            _create(uri, chosen, partition_by, configuration)
-        else:
-            # The table is the one that was decided on: a conflict is anything committed to the slice since.
-            _overwrite(table, chosen, partition_by)
-        return True
+        with delta_log.reading(uri) as table:
+            chosen = decide(table)
+            if chosen is None:
+                return False
+            if table is None:
+                _create(uri, chosen, partition_by, configuration)
+            else:
+                # The table is the one that was decided on: a conflict is anything committed to the slice since.
+                _overwrite(table, chosen, partition_by)
+            return True
 
     return retry(decide_and_write, (CommitFailedError,), 0.05, 0.3)
 

@@ -58,16 +58,17 @@ def write_slice(
 
 def read_slice(path: str, where: Slice, columns: list[str] | None = None, version: int | None = None) -> pa.Table:
     """The rows with those values, read from their partitions only; none without a table."""
-    stored = delta_log.open_table(path, version)
-    return pa.table({}) if stored is None else _rows(stored, where, columns)
+    with delta_log.reading(path, version) as stored:
+        return pa.table({}) if stored is None else _rows(stored, where, columns)
 
 
 def read_batches(path: str, where: Slice, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     """The same rows, a few thousand at a time: a slice may hold more than this process can."""
-    stored = delta_log.open_table(path)
-    if stored is not None:
+    with delta_log.reading(path) as stored:
+        rows = None if stored is None else _partitions(stored, where)
+    if rows is not None:
         few = {"batch_size": ROWS_AT_ONCE, "batch_readahead": 2, "fragment_readahead": 1}
-        yield from delta_log.dataset(stored).to_batches(filter=_chosen(where), columns=columns, **few)
+        yield from rows.to_batches(filter=_chosen(where), columns=columns, **few)
 
 
 def each_row(path: str, where: Slice, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
@@ -76,7 +77,12 @@ def each_row(path: str, where: Slice, columns: list[str] | None = None) -> Itera
 
 
 def _rows(stored: DeltaTable, where: Slice, columns: list[str] | None = None) -> pa.Table:
-    return delta_log.dataset(stored).to_table(filter=_chosen(where), columns=columns)
+    return _partitions(stored, where).to_table(filter=_chosen(where), columns=columns)
+
+
+def _partitions(stored: DeltaTable, where: Slice) -> Any:
+    parts = {name: [*map(str, where[name])] for name in stored.metadata().partition_columns if name in where}
+    return delta_log.dataset(stored, parts)
 
 
 def _chosen(where: Slice) -> pc.Expression:

@@ -8,6 +8,8 @@ from common.contracts.layout import Table
 
 # A pin may outlive a table's retention, and needs the log to be read.
 FOR_GOOD = 36_500
+# Spark's own interval; deltalake would write a checkpoint every hundred commits, and readers read the log since.
+CHECKPOINTS = {"delta.checkpointInterval": "10"}
 
 
 def file_retention(days: int) -> dict[str, str]:
@@ -27,14 +29,13 @@ def statistics(columns: Sequence[str]) -> dict[str, str]:
 def of_spark_table(table: Table) -> dict[str, str]:
     """No deletion vectors: plain readers refuse them."""
     days = table.retention_days
-    # Spark's own interval; deltalake would write a checkpoint every hundred commits, and readers read the log since.
-    settings = {"delta.enableDeletionVectors": "false", "delta.checkpointInterval": "10"}
+    settings = {"delta.enableDeletionVectors": "false", **CHECKPOINTS}
     return {**file_retention(days), **log_retention(days), **statistics(table.stats), **settings}
 
 
 def of_published_table(table: Table, entity: str) -> dict[str, str]:
-    return {**file_retention(table.retention_days), **log_retention(FOR_GOOD), **statistics([entity])}
+    return {**file_retention(table.retention_days), **log_retention(FOR_GOOD), **statistics([entity]), **CHECKPOINTS}
 
 
 def of_small_table(table: Table) -> dict[str, str]:
-    return {**file_retention(table.retention_days), **log_retention(table.retention_days)}
+    return {**file_retention(table.retention_days), **log_retention(table.retention_days), **CHECKPOINTS}

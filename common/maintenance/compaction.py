@@ -10,7 +10,7 @@ from common.contracts import layout
 from common.contracts.changes import event_dates
 from common.contracts.layout import Table
 from common.lake.log import data_files, delta_log
-from common.lake.log.commit_metadata import arrow_commit
+from common.lake.log.commit_metadata import after_commit, arrow_commit
 from common.lake.log.data_files import DataFile
 from common.lake.storage.locks import committing
 from common.runtime.run import Outcome, Run
@@ -78,9 +78,13 @@ def pack(run: Run, crowd: CrowdedPartition) -> dict[str, Any]:
     """Compact the small files of one partition; the rows do not change."""
     uri = run.path(crowd.table)
     chosen = [(name, "=", value) for name, value in crowd.partition.items()]
-    with committing(run.settings.lake, crowd.table.path):
-        delta_log.at_version(uri).optimize.compact(
-            chosen, target_size=_large_bytes(run), commit_properties=arrow_commit(run)
+    with committing(run.settings.lake, crowd.table.path), delta_log.reading(uri) as stored:
+        assert stored is not None
+        stored.optimize.compact(
+            chosen,
+            target_size=_large_bytes(run),
+            commit_properties=arrow_commit(run),
+            post_commithook_properties=after_commit(stored),
         )
     after = [
         file

@@ -165,4 +165,5 @@ def _stream(days: Sequence[ValidatedDay]) -> pa.RecordBatchReader:
     first = days[0]
     table = delta_log.at_version(first.run.path(layout.features(first.run.contract)), first.version)
     periods = [as_stored(day.run.ds) for day in days]
-    return delta_log.dataset(table).scanner(filter=pc.field("ds").isin(periods)).to_reader()
+    rows = delta_log.dataset(table, {"ds": [*map(str, periods)]})
+    return rows.scanner(filter=pc.field("ds").isin(periods)).to_reader()

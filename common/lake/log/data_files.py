@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.lake.log import delta_log, log_files
+from common.lake.log import delta_log, log_files, open_tables
 
 # Tables of one run, and a version or two of each.
 CACHED_VERSIONS = 32
@@ -119,6 +119,7 @@ def _version(uri: str, at: int | None) -> _Version:
 def forget() -> None:
     """Once the files of old versions have been exchanged."""
     _stamped_version.cache_clear()
+    open_tables.forget()
 
 
 @lru_cache(maxsize=CACHED_VERSIONS)
@@ -127,11 +128,12 @@ def _stamped_version(uri: str, at: int, _stamped: str) -> _Version:
 
 
 def _read(uri: str, at: int) -> _Version:
-    table = delta_log.open_table(uri, at)
-    if table is None:
-        return _NO_TABLE
-    fields = json.loads(table.schema().to_json())["fields"]
-    return _Version(pa.table(table.get_add_actions(flatten=True)), {field["name"]: field["type"] for field in fields})
+    with delta_log.reading(uri, at) as table:
+        if table is None:
+            return _NO_TABLE
+        fields = json.loads(table.schema().to_json())["fields"]
+        added = pa.table(table.get_add_actions(flatten=True))
+    return _Version(added, {field["name"]: field["type"] for field in fields})
 
 
 def _file(row: dict[str, Any]) -> DataFile:

@@ -17,7 +17,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 
 from common.contracts.layout import Table
 from common.errors import PipelineError
-from common.lake.log import delta_log
+from common.lake.log import delta_log, open_tables
 from common.lake.log.commit_metadata import arrow_commit, commit_without_rows
 from common.lake.log.delta_log import Commit, TableLog
 
@@ -84,6 +84,7 @@ class Decision:
         table = self.opened()
         commit = self.in_properties(arrow_commit(run, {**self.books, "touched": []}))
         commit_without_rows(table, commit)
+        open_tables.give_back(self.uri, table)
         self.require_committed(run)
 
     def require_committed(self, run: Run) -> int:
@@ -108,10 +109,10 @@ class Decision:
 def decide(run: Run, table: Table, scope: str) -> Decision:
     """`scope` names the part of the table that the decision reads: decisions about other parts never conflict with it."""
     uri, app = run.path(table), f"decisions on {scope}"
-    stored = delta_log.open_table(uri)
-    if stored is None:
-        return Decision(uri, app, delta_log.NO_TABLE, "", 0)
-    return Decision(uri, app, stored.version(), str(stored.metadata().id), number_of(stored, app))
+    with delta_log.reading(uri) as stored:
+        if stored is None:
+            return Decision(uri, app, delta_log.NO_TABLE, "", 0)
+        return Decision(uri, app, stored.version(), str(stored.metadata().id), number_of(stored, app))
 
 
 def number_of(table: DeltaTable, app: str) -> int:

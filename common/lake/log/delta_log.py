@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -16,6 +17,7 @@ from pyarrow import fs
 
 from common.days import day_of, from_text
 from common.errors import UnsupportedTableError
+from common.lake.log import open_tables
 from common.lake.log.log_files import CommitFiles, newest_version, stamp
 from common.lake.storage.files import locate, read_bytes
 from common.runtime.object_store import delta_options
@@ -63,9 +65,21 @@ class Commit:
         return self.ours and "counts" in self.books
 
 
-def open_table(uri: str, version: int | None = None) -> DeltaTable | None:
+def open_table(uri: str, at: int | None = None) -> DeltaTable | None:
     """The table at that version, or at its newest; None if there is no table."""
-    return plainly_readable(at_version(uri, version), uri) if exists(uri) else None
+    newest = version(uri)
+    if newest == NO_TABLE:
+        return None
+    return plainly_readable(open_tables.take(uri, newest if at is None else at) or at_version(uri, at), uri)
+
+
+@contextmanager
+def reading(uri: str, at: int | None = None) -> Iterator[DeltaTable | None]:
+    """The same, inside the block alone: whoever reads the table next need not open it."""
+    table = open_table(uri, at)
+    yield table
+    if table is not None:
+        open_tables.give_back(uri, table)
 
 
 def at_version(uri: str, version: int | None = None) -> DeltaTable:
@@ -88,13 +102,16 @@ def plainly_readable(table: DeltaTable, uri: str) -> DeltaTable:
     return table
 
 
-def dataset(table: DeltaTable) -> Dataset:
-    """The table's rows for Arrow, opened with Arrow's own file system.
+def dataset(table: DeltaTable, where: Mapping[str, Sequence[str]] | None = None) -> Dataset:
+    """The table's rows for Arrow, opened with Arrow's own file system; `where` names the partitions to read.
 
-    That of deltalake is written in Python: one of its threads that outlives the interpreter aborts the process.
+    The file system of deltalake is written in Python: one of its threads that outlives the interpreter aborts the process.
+    Arrow takes each file's statistics in, which lasts seconds for the files of years.
     """
     system, path = locate(table.table_uri)
-    opened: Dataset = table.to_pyarrow_dataset(filesystem=fs.SubTreeFileSystem(path, system))
+    chosen = [(name, "in", [*values]) for name, values in (where or {}).items()]
+    files = fs.SubTreeFileSystem(path, system)
+    opened: Dataset = table.to_pyarrow_dataset(file_pruning_predicate=chosen or None, filesystem=files)
     return opened
 
 
@@ -117,7 +134,10 @@ def table_id(uri: str, at: int | None = None) -> str:
 
 @lru_cache(maxsize=CACHED_COMMITS)
 def _table_id(uri: str, at: int, _stamped: str) -> str:
-    return str(at_version(uri, at).metadata().id)
+    table = open_tables.take(uri, at) or at_version(uri, at)
+    found = str(table.metadata().id)
+    open_tables.give_back(uri, table)
+    return found
 
 
 class TableLog:

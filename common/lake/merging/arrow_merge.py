@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.table import TableMerger
 
 from common.errors import LakeNotWritableError
+from common.lake.log import open_tables
 from common.lake.log.commit_metadata import after_commit, arrow_commit
 from common.lake.log.data_files import DataFile
 from common.lake.log.decisions import DecidedMeanwhileError
 from common.lake.merging.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference, to_do
+from common.lake.sql_conditions import in_slice
 from common.runtime import plan_size
 
 if TYPE_CHECKING:
@@ -44,13 +46,17 @@ def apply(run: Run, diff: SliceDifference, books: Mapping[str, Any]) -> int:
     # A column that the contract gained stands last in the table, whatever its place in the contract.
     schema = pa.schema([*pa.schema(stored.schema().to_arrow()), rows.schema.field(ACTION)])
     commit = diff.decision.in_properties(arrow_commit(run, {**books, **diff.decision.books}))
-    merge = _merge(run, diff, rows.select(schema.names).cast(schema), stored, commit)
+    rows = rows.select(schema.names).cast(schema)
     try:
-        merge.execute()
+        if diff.stored_files(run):
+            _merge(run, diff, rows, stored, commit).execute()
+        else:
+            _replace(diff, rows, stored, commit)
     except CommitFailedError:
         raise
     except (DeltaError, OSError) as error:
         return _committed_all_the_same(run, diff, error)
+    open_tables.give_back(diff.decision.uri, stored)
     return diff.decision.require_committed(run)
 
 
@@ -63,6 +69,19 @@ def _committed_all_the_same(run: Run, diff: SliceDifference, error: Exception) -
             f"{diff.table.path} could not be written: {error}. Nothing was committed to it. Is there free space, and "
             "may this user write there? Run the day again."
         ) from error
+
+
+def _replace(diff: SliceDifference, rows: pa.Table, stored: DeltaTable, commit: CommitProperties) -> None:
+    """Into a slice without rows: a MERGE compares with the statistics of all files of the table, to find none."""
+    write_deltalake(
+        stored,
+        rows.drop_columns([ACTION]),
+        mode="overwrite",
+        predicate=in_slice(diff.touched),
+        partition_by=[*diff.table.partition],
+        commit_properties=commit,
+        post_commithook_properties=after_commit(stored),
+    )
 
 
 def _merge(

@@ -100,9 +100,9 @@ def keep_books(run: Run, table: Table, books: Mapping[str, Any]) -> Change:
     """Commit the books without rows, unless the last commit already has them."""
     if not _books_changed(run, table, books):
         return Change()
-    stored = delta_log.open_table(run.path(table))
-    assert stored is not None
-    commit_without_rows(stored, arrow_commit(run, {**books, "touched": []}))
+    with delta_log.reading(run.path(table)) as stored:
+        assert stored is not None
+        commit_without_rows(stored, arrow_commit(run, {**books, "touched": []}))
     return Change(delta_log.version(run.path(table)))
 
 
