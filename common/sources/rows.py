@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.contracts.checking import faults
 from common.contracts.declared_source import ASKED_ONCE, DeclaredSource, require_least
-from common.errors import SourceMissingError
+from common.errors import PipelineError, SourceMissingError
 from common.sources.source import Period, Source, SourceListing
 
 if TYPE_CHECKING:
@@ -40,6 +40,10 @@ class RowSource(DeclaredSource):
     def fingerprint(self, period: Period) -> str:
         """Unchanged as long as the period's content is. By default the period can't be read again as it was."""
         return ASKED_ONCE
+
+    def explain(self, period: Period, error: Exception) -> PipelineError | None:
+        """What to do about an error of reading, if the source knows it."""
+        return None
 
     def open(self, period: Period) -> Source:
         return OpenedRows(self, period)
@@ -89,6 +93,9 @@ class OpenedRows(OpenedWhenOver):
         with faults.blamed("read"):
             rows = self.declared.read(spark, self.period, listing)
         return rows_as_text(rows, self.period.contract, [unit.name for unit in listing.good])
+
+    def explain(self, error: Exception) -> PipelineError | None:
+        return self.declared.explain(self.period, error)
 
 
 @dataclass

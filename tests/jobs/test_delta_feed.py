@@ -134,6 +134,16 @@ def test_a_table_that_was_created_again_is_told(customers: PlayLake, table: str)
         customers.ingest(MON, full_refresh=True)
 
 
+def test_a_table_whose_types_changed_is_told(customers: PlayLake, table: str) -> None:
+    customers.day(MON)
+    numbers = pa.table({"user_id": pa.array([1], pa.int64()), "segment": pa.array([7], pa.int64())})
+    write_deltalake(table, numbers, mode="overwrite", schema_mode="overwrite")
+    dated(table, 4, f"{THU}T09:00:00+00:00")
+    with pytest.raises(UsageError, match=f"has other columns, or other types, than when {TUE} changed it"):
+        customers.ingest(TUE)
+    assert customers.ingest(MON)["outcome"] == "nothing"
+
+
 def test_a_lake_without_a_place_is_told(customers: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CRM_LAKE", raising=False)
     with pytest.raises(UsageError, match="CRM_LAKE is not set"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.contracts.changes import DELETED, POSITION, Debezium
 from common.contracts.declared_source import require_short_name
-from common.errors import SourceMissingError, UsageError, require
+from common.errors import PipelineError, SourceMissingError, UsageError, require
 from common.lake.log import delta_log
 from common.lake.log.delta_log import NO_TABLE, TableLog
 from common.sources.credentials import from_environment
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 ENABLED = "delta.enableChangeDataFeed"
+OTHER_COLUMNS = "DELTA_CHANGE_DATA_FEED_INCOMPATIBLE"
 KIND, VERSION, TIME = OF_FEED = ("_change_type", "_commit_version", "_commit_timestamp")
 
 
@@ -74,6 +75,15 @@ class DeltaFeed(RowSource):
         # One commit may delete a row and insert it again.
         position = F.col(VERSION) * 2 + (~deletes).cast("long")
         return rows.select(*values, position.alias(POSITION), deletes.alias(DELETED))
+
+    def explain(self, period: Period, error: Exception) -> PipelineError | None:
+        if OTHER_COLUMNS not in str(error):
+            return None
+        return UsageError(
+            f"{self.table} of {self.lake} has other columns, or other types, than when {period.ds} changed it: Delta reads "
+            "changes with the columns of today. Nothing was written. Days that raw holds stay; for this one, copy its changes "
+            "into a table of their own, and name that in the contract."
+        )
 
     def _feed(self, spark: SparkSession, versions: list[int]) -> DataFrame:
         from pyspark.sql import functions as F
