@@ -46,7 +46,7 @@ BREAKS = [
     (
         "lake/test_log_files.py::test_a_long_log_is_listed_from_its_last_checkpoint",
         "common/lake/log/log_files.py",
-        "_after(uri, max(0, start - END)) if start > END else _all(uri)",
+        "_since(uri, start - end) if start > end else _all(uri)",
         "_all(uri)",
     ),
     (

@@ -68,6 +68,17 @@ def test_what_others_have_committed_since_is_seen(tmp_path: Path, more: int) -> 
     assert delta_log.version(uri) == 499 + more
 
 
+@pytest.mark.parametrize("more", [END_HERE, 3 * END_HERE])
+def test_what_came_since_is_seen_behind_a_clean_up(tmp_path: Path, more: int) -> None:
+    """A process that knew the log before its oldest commits were removed."""
+    uri = write(tmp_path, range(500), checkpoint=490)
+    assert delta_log.version(uri) == 499
+    write(tmp_path, range(500, 500 + more))
+    for version in range(492):
+        (tmp_path / "_delta_log" / f"{version:020}.json").unlink()
+    assert delta_log.version(uri) == 499 + more
+
+
 @pytest.mark.parametrize("commits", [0, 3, 400, 501])
 def test_a_table_made_anew_at_its_place_is_seen(tmp_path: Path, commits: int) -> None:
     uri = write(tmp_path, range(500), checkpoint=490)

@@ -67,7 +67,7 @@ def test_a_service_that_is_not_there_costs_no_time(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("SENTIMENT_SERVICE", gone.address)
     asked = asking()
     assert scores(asked, "good") == {}
-    assert "could not be read" in str(asked.error)
+    assert "can't be reached" in str(asked.error)
 
 
 def test_what_was_scored_before_it_fell_silent_is_kept(service: Scorer) -> None:

@@ -133,7 +133,8 @@ def _since(uri: str, version: int) -> list[LogFile]:
     if not is_local(uri):
         return _listed_after(uri, version)
     found = files = _commits(uri, version)
-    while len(found) == 2 * END_HERE:
+    # The oldest may be gone, while nothing is missing before the newest.
+    while found and found[-1].version == version + 2 * END_HERE - 1:
         found = _commits(uri, version := version + 2 * END_HERE)
         files = [*files, *found]
     return files

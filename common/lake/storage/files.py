@@ -53,7 +53,7 @@ def read_json(uri: str) -> dict[str, Any] | None:
     """Return the JSON object in the file, or None if it is missing or unreadable."""
     try:
         content = json.loads(read_bytes(uri))
-    except (FileNotFoundError, ValueError, RecursionError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
 
