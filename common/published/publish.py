@@ -163,7 +163,8 @@ def _is_news(facts: dict[str, Any], theirs: dict[str, Any] | None) -> bool:
 def _stream(days: Sequence[ValidatedDay]) -> pa.RecordBatchReader:
     """Stream the days' rows with Arrow, because `deltalake` cannot read while it writes."""
     first = days[0]
-    table = delta_log.at_version(first.run.path(layout.features(first.run.contract)), first.version)
     periods = [as_stored(day.run.ds) for day in days]
-    rows = delta_log.dataset(table, {"ds": [*map(str, periods)]})
+    with delta_log.reading(first.run.path(layout.features(first.run.contract)), first.version) as table:
+        assert table is not None
+        rows = delta_log.dataset(table, {"ds": [*map(str, periods)]})
     return rows.scanner(filter=pc.field("ds").isin(periods)).to_reader()

@@ -13,6 +13,7 @@ from common.lake.log import delta_log, log_files
 from common.lake.log.delta_log import TableLog
 from common.lake.log.log_files import CommitFiles
 from common.runtime.object_store import NOWHERE
+from tests.support.long_logs import write_log
 from tests.support.s3_server import S3Server, lake_server
 
 URI = "s3://lake/here/raw/shop"
@@ -26,15 +27,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server
 
 
 def write(server: S3Server, versions: range, checkpoint: int | None = None, said: str = "") -> Path:
-    log = server.folder / "lake/here/raw/shop/_delta_log"
-    log.mkdir(parents=True, exist_ok=True)
-    for version in versions:
-        info = {"timestamp": version, "userMetadata": json.dumps({"job": "ingest", "ds": "2026-01-05", "said": said})}
-        (log / f"{version:020}.json").write_text(json.dumps({"commitInfo": info}) + "\n")
-    if checkpoint is not None:
-        (log / f"{checkpoint:020}.checkpoint.parquet").write_text("x")
-        (log / "_last_checkpoint").write_text(json.dumps({"version": checkpoint, "size": 1}))
-    return log
+    return write_log(server.folder / "lake/here/raw/shop", versions, checkpoint, said)
 
 
 def lists(server: S3Server, since: int) -> list[str]:

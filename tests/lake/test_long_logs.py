@@ -13,19 +13,13 @@ import pytest
 from common.lake.log import delta_log
 from common.lake.log.delta_log import TableLog
 from common.lake.log.log_files import END_HERE, CommitFiles
+from tests.support.long_logs import write_log
 
 FEW, MANY = 300, 20_000
 
 
 def write(table: Path, versions: range, checkpoint: int | None = None, said: str = "") -> str:
-    log = table / "_delta_log"
-    log.mkdir(parents=True, exist_ok=True)
-    for version in versions:
-        info = {"timestamp": version, "userMetadata": json.dumps({"job": "ingest", "ds": "2026-01-05", "said": said})}
-        (log / f"{version:020}.json").write_text(json.dumps({"commitInfo": info}) + "\n")
-    if checkpoint is not None:
-        (log / f"{checkpoint:020}.checkpoint.parquet").write_text("x")
-        (log / "_last_checkpoint").write_text(json.dumps({"version": checkpoint, "size": 1}))
+    write_log(table, versions, checkpoint, said)
     return str(table)
 
 
