@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from tests.support.datasets import datasets_in
+from tests.support.openings import Openings
 from tests.support.play_lake import PlayLake
 from tests.support.visits import write_visits
 
@@ -51,6 +52,41 @@ def spark() -> Iterator[object]:
 @pytest.fixture
 def lake(tmp_path: Path, spark: object) -> PlayLake:
     return PlayLake(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def openings(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Openings:
+    return Openings(tmp_path_factory.mktemp("openings"))
+
+
+@pytest.fixture
+def one_made(openings: Openings, tmp_path: Path) -> PlayLake:
+    return openings.one_made.copied(tmp_path)
+
+
+@pytest.fixture
+def two_made(openings: Openings, tmp_path: Path) -> PlayLake:
+    return openings.two_made.copied(tmp_path)
+
+
+@pytest.fixture
+def two_cleaned(openings: Openings, tmp_path: Path) -> PlayLake:
+    return openings.two_cleaned.copied(tmp_path)
+
+
+@pytest.fixture
+def one_published(openings: Openings, tmp_path: Path) -> PlayLake:
+    return openings.one_published.copied(tmp_path)
+
+
+@pytest.fixture
+def two_published(openings: Openings, tmp_path: Path) -> PlayLake:
+    return openings.two_published.copied(tmp_path)
+
+
+@pytest.fixture
+def corrected(openings: Openings, tmp_path: Path) -> PlayLake:
+    return openings.corrected.copied(tmp_path)
 
 
 DAYS = ("2026-01-05", "2026-01-06")

@@ -15,6 +15,7 @@ from common.orchestration import run_log, staleness
 from common.published.lineage import explain
 from jobs.clean import CLEAN
 from jobs.publish import PUBLISH
+from jobs.reproduce import REPRODUCE
 from tests.support.play_lake import PlayLake
 from tests.support.tables_as_text import assert_rows
 from tests.support.verdicts import keep_verdict
@@ -56,6 +57,19 @@ def second_refused(stopped_once: PlayLake, tmp_path: Path) -> PlayLake:
     return stopped_once.copied(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def went_on_once(stopped_once: PlayLake, tmp_path_factory: pytest.TempPathFactory) -> PlayLake:
+    lake = stopped_once.copied(tmp_path_factory.mktemp("went-on"))
+    lake.day(THIRD)
+    return lake
+
+
+@pytest.fixture
+def second_left_out(went_on_once: PlayLake, tmp_path: Path) -> PlayLake:
+    """The third day ran without it."""
+    return went_on_once.copied(tmp_path)
+
+
 def test_windows_leave_out_what_the_gate_refused(second_refused: PlayLake, caplog: pytest.LogCaptureFixture) -> None:
     lake = second_refused
     with pytest.raises(ContractViolationError, match=r"failed its validation \(RefusedShare"):
@@ -69,9 +83,8 @@ def test_windows_leave_out_what_the_gate_refused(second_refused: PlayLake, caplo
     assert lake.features(THIRD)["left_out"] == [SECOND]
 
 
-def test_days_that_left_a_day_out_are_stale_once_it_has_passed(second_refused: PlayLake) -> None:
-    lake = second_refused
-    lake.day(THIRD)
+def test_days_that_left_a_day_out_are_stale_once_it_has_passed(second_left_out: PlayLake) -> None:
+    lake = second_left_out
     lake.land(
         SECOND,
         f"transaction_id | purchase_amount | timestamp\na | 500.00 | {FIRST}T10:00:00Z\nc | 70.00 | {SECOND}T20:00:00Z",
@@ -85,10 +98,8 @@ def test_days_that_left_a_day_out_are_stale_once_it_has_passed(second_refused: P
     assert stale(lake) == []
 
 
-def test_a_day_refused_after_features_read_it_is_taken_out_again(lake: PlayLake) -> None:
-    for ds, key in ((FIRST, "a"), (SECOND, "b")):
-        lake.land(ds, f"transaction_id\n{key}")
-        lake.day(ds)
+def test_a_day_refused_after_features_read_it_is_taken_out_again(two_made: PlayLake) -> None:
+    lake = two_made
     keep_verdict(lake, FIRST, success=False)
     assert stale(lake) == [FIRST, SECOND]
     assert lake.features(SECOND)["left_out"] == [FIRST]
@@ -98,10 +109,9 @@ def test_a_day_refused_after_features_read_it_is_taken_out_again(lake: PlayLake)
     assert_rows(lake.feature_rows(SECOND), "purchases_7d\n2")
 
 
-def test_a_day_is_not_used_before_it_is_validated(lake: PlayLake) -> None:
+def test_a_day_is_not_used_before_it_is_validated(one_made: PlayLake) -> None:
     """Also one that has passed, and was cleaned again since."""
-    lake.land(FIRST, "transaction_id\na")
-    lake.day(FIRST)
+    lake = one_made
     arrive(lake, FIRST, "transaction_id\na\nb")
     with pytest.raises(SourceMissingError, match=r"not been validated since .* --table processed"):
         lake.features(FIRST)
@@ -110,10 +120,9 @@ def test_a_day_is_not_used_before_it_is_validated(lake: PlayLake) -> None:
     assert_rows(lake.feature_rows(SECOND), "purchases_7d\n1")
 
 
-def test_a_clean_that_was_killed_half_way_reaches_no_window(lake: PlayLake) -> None:
+def test_a_clean_that_was_killed_half_way_reaches_no_window(one_made: PlayLake) -> None:
     """Some of its rows are in the tables; the rows that they replace still count."""
-    lake.land(FIRST, "transaction_id | purchase_amount\na | 10.00")
-    lake.day(FIRST)
+    lake = one_made
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("common.clean.commits.beside", _killed)
         with pytest.raises(KeyboardInterrupt):
@@ -141,11 +150,8 @@ def test_a_day_that_never_ran_has_no_features(lake: PlayLake) -> None:
         lake.run(PUBLISH, FIRST)
 
 
-def test_a_publication_says_what_it_left_out(second_refused: PlayLake) -> None:
-    from jobs.reproduce import REPRODUCE
-
-    lake = second_refused
-    lake.day(THIRD)
+def test_a_publication_says_what_it_left_out(second_left_out: PlayLake) -> None:
+    lake = second_left_out
     lake.publish(THIRD)
     keep_verdict(lake, SECOND)
     facts = lake.published.at().published[THIRD]
@@ -191,23 +197,12 @@ def test_a_record_too_far_from_a_refused_arrival_is_refused_too(lake: PlayLake) 
     assert lake.clean(later)["outcome"] == "nothing"
     lake.features(later)
     assert_rows(lake.feature_rows(later), "purchases_30d\n3")
-    lake.land(FIRST, f"transaction_id\nof {FIRST}")
-    lake.ingest(FIRST)
-    assert later in lake.clean(FIRST)["stale"]
-    lake.clean(later)
-    lake.features(later)
-    assert_rows(lake.feature_rows(later), "purchases_30d\n3")
-    assert lake.rows("quarantine") == []
 
 
-def test_verdicts_of_0_1_still_admit_their_days(lake: PlayLake) -> None:
+def test_verdicts_of_0_1_still_admit_their_days(two_cleaned: PlayLake) -> None:
     """They lie in files beside the tables, and do not say which table they judged."""
-    lake.land(FIRST, "transaction_id\na")
-    lake.ingest(FIRST)
-    lake.run(CLEAN, FIRST)
-    lake.land(SECOND, "transaction_id\nb")
-    lake.ingest(SECOND)
-    lake.clean(SECOND)
+    lake, kept = two_cleaned, DeltaTable(str(two_cleaned.lake_folder / "verdicts/transactions"))
+    kept.delete("ds = '2026-01-05'")
     version = delta_log.version(str(lake.lake_folder / "processed/transactions"))
     place = run_log.results_place(str(lake.lake_folder), "transactions", "processed", FIRST)
     rule = {"expectation": "ExpectColumnToExist()", "success": True}
@@ -217,6 +212,7 @@ def test_verdicts_of_0_1_still_admit_their_days(lake: PlayLake) -> None:
     write_json(
         place, {"table_id": "since 0.2", "version": version, "run_id": "new", "success": True, "results": [rule]}
     )
-    DeltaTable(str(lake.lake_folder / "verdicts/transactions")).delete("ds = '2026-01-06'")
+    kept.update_incremental()
+    kept.delete("ds = '2026-01-06'")
     keep_verdict(lake, SECOND)
     assert lake.features(SECOND)["left_out"] == [FIRST]

@@ -18,7 +18,8 @@ from jobs.backfill import CHAIN
 from tests.support.play_lake import PlayLake
 from tests.support.tables_as_text import assert_rows
 
-DAYS = ("2026-01-04", "2026-01-05", "2026-01-06")
+DAYS = ("2026-01-04", "2026-01-05")
+AFTER = "2026-01-06"
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +29,9 @@ def landed(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Callable[
         lake.land("2026-01-04", "transaction_id | purchase_amount\na | 1\nb | 2\nb | 2")
         lake.land(
             "2026-01-05",
-            "transaction_id | purchase_amount | timestamp\na | 9 | 2026-01-04T10:00:00Z\nc | 3 | 2026-01-05",
+            "transaction_id | purchase_amount | timestamp\na | 9 | 2026-01-04T10:00:00Z\nc | 3 | 2026-01-05\n"
+            "e | 1 | 2026-01-04T03:00:00Z",
         )
-        lake.land("2026-01-06", "transaction_id | timestamp\nd | 2026-01-06\ne | 2026-01-04T03:00:00Z")
         return lake
 
     return land
@@ -72,9 +73,8 @@ def test_a_backfill_resumes_and_reruns_the_days_it_made_stale(
     landed: Callable[[], PlayLake], whole: tuple[PlayLake, list[Line]]
 ) -> None:
     stopped = landed()
-    backfill(stopped, "2026-01-05", "2026-01-06")
-    for cleared_away in ("2026-01-05", "2026-01-06"):
-        shutil.rmtree(stopped.folder(cleared_away))
+    backfill(stopped, "2026-01-05")
+    shutil.rmtree(stopped.folder("2026-01-05"))  # cleared away
     lines = backfill(stopped, "2026-01-04")
     assert [line["ds"] for line in lines] == list(DAYS)
     assert stopped.content() == whole[0].content()
@@ -99,8 +99,9 @@ def test_the_plan_asks_for_each_step_what_its_job_asks() -> None:
 def test_a_bad_day_stops_before_downstream_and_status_shows_it(landed: Callable[[], PlayLake]) -> None:
     lake = landed()
     lake.land("2026-01-05", "transaction_id | category\nx | toys")
+    lake.land(AFTER, "transaction_id\nd")
     with pytest.raises(ContractViolationError):
-        backfill(lake, *DAYS)
+        backfill(lake, *DAYS, AFTER)
     assert_rows(lake.rows("features", path="features/transactions/v1"), "ds\n2026-01-04")
     found = {day.ds: day for day in day_statuses(str(lake.root / "lake"), "transactions")}
     assert list(found) == ["2026-01-04", "2026-01-05"]

@@ -43,10 +43,22 @@ def land_with_shop(lake: PlayLake, **changed: str) -> None:
     lake.land_bytes(THIRD, f"{','.join(values)}\n{','.join(values.values())}\n".encode())
 
 
-def test_a_new_contract_column_is_null_in_older_rows(two_days: PlayLake) -> None:
-    lake = wider(two_days)
+@pytest.fixture(scope="module")
+def widened_once(ran_once: PlayLake, tmp_path_factory: pytest.TempPathFactory) -> PlayLake:
+    """And the third day ran with a new column."""
+    lake = wider(ran_once.copied(tmp_path_factory.mktemp("widened")))
     land_with_shop(lake)
     lake.day(THIRD)
+    return lake
+
+
+@pytest.fixture
+def widened(widened_once: PlayLake, tmp_path: Path) -> PlayLake:
+    return widened_once.copied(tmp_path)
+
+
+def test_a_new_contract_column_is_null_in_older_rows(widened: PlayLake) -> None:
+    lake = widened
     for table in ("raw", "processed", "features"):
         assert lake.validate(THIRD, table)["counts"]["warnings"] == 0
     assert_rows(
@@ -56,27 +68,23 @@ def test_a_new_contract_column_is_null_in_older_rows(two_days: PlayLake) -> None
     assert [row["purchases_30d"] for row in lake.feature_rows(THIRD)] == [4]
 
 
-def test_a_replay_after_a_new_column_beats_no_correction(lake: PlayLake) -> None:
-    first = {"transaction_id": "a", "timestamp": f"{FIRST}T10:00:00Z"}
-    lake.land(FIRST, "transaction_id | purchase_amount\na | 1")
-    lake.day(FIRST)
-    lake.land(SECOND, f"transaction_id | purchase_amount | timestamp\na | 5 | {first['timestamp']}")
-    lake.day(SECOND)
-    lake = wider(lake)
-    land_with_shop(lake, **first, purchase_amount="1", shop="")
-    assert lake.day(THIRD)["clean"]["counts"]["duplicates"] == 1
-    assert_rows(lake.rows("processed"), f"transaction_id | purchase_amount | arrived\na | 5.00 | {SECOND}")
-
-
-def test_older_days_keep_their_rows_under_a_new_contract(two_days: PlayLake) -> None:
-    before = {ds: two_days.feature_rows(ds) for ds in (FIRST, SECOND)}
+def test_a_replay_after_a_new_column_beats_no_correction(two_days: PlayLake) -> None:
     lake = wider(two_days)
-    land_with_shop(lake)
-    lake.day(THIRD)
+    land_with_shop(lake, transaction_id="b", timestamp=f"{FIRST}T10:00:00Z", shop="")
+    lake.ingest(THIRD)
+    assert lake.clean(THIRD)["counts"]["duplicates"] == 1
+    assert_rows(
+        lake.rows("processed", "transaction_id = 'b'"), f"transaction_id | category | arrived\nb | home | {SECOND}"
+    )
+
+
+def test_older_days_keep_their_rows_under_a_new_contract(ran_once: PlayLake, widened: PlayLake) -> None:
+    lake = widened
+    before = {ds: ran_once.feature_rows(ds) for ds in (FIRST, SECOND)}
     for ds in (FIRST, SECOND):
         lake.day(ds)
-        for table in ("raw", "processed", "features"):
-            assert lake.validate(ds, table)["counts"]["warnings"] == 0
+    for table in ("raw", "processed", "features"):
+        assert lake.validate(SECOND, table)["counts"]["warnings"] == 0
     assert {ds: lake.feature_rows(ds) for ds in before} == before
     state = lake.state()
     for ds in (FIRST, SECOND):

@@ -145,37 +145,33 @@ def test_the_record_hash_breaks_ties_of_time_in_any_order(
     assert kept["record_hash"] > aside["record_hash"]
 
 
-def test_a_late_event_is_stored_under_its_event_date(lake: PlayLake) -> None:
-    clean(lake, DAY, "transaction_id\na")
-    counts = clean(lake, NEXT, f"transaction_id | timestamp\nb | {DAY}T09:00:00Z\nc | {NEXT}T09:00:00Z")
+def test_a_late_event_is_stored_under_its_event_date(one_made: PlayLake) -> None:
+    counts = clean(one_made, NEXT, f"transaction_id | timestamp\nb | {DAY}T09:00:00Z\nc | {NEXT}T09:00:00Z")
     assert (counts["accepted"], counts["late"]) == (1, 1)
     assert_rows(
-        lake.rows("processed"),
+        one_made.rows("processed"),
         f"transaction_id | event_date | arrived\na | {DAY} | {DAY}\nb | {DAY} | {NEXT}\nc | {NEXT} | {NEXT}",
     )
 
 
-def test_a_correction_replaces_the_row_from_its_arrival_on(lake: PlayLake) -> None:
-    clean(lake, DAY, "transaction_id | purchase_amount\na | 1")
-    clean(lake, NEXT, f"transaction_id | purchase_amount | timestamp\na | 5 | {DAY}T10:00:00Z")
-    assert_rows(lake.rows("processed"), f"transaction_id | purchase_amount | arrived\na | 5.00 | {NEXT}")
-    assert_rows(lake.rows("superseded"), f"purchase_amount | arrived | superseded\n1.00 | {DAY} | {NEXT}")
+def test_a_correction_replaces_the_row_from_its_arrival_on(one_made: PlayLake) -> None:
+    clean(one_made, NEXT, f"transaction_id | purchase_amount | timestamp\na | 5 | {DAY}T10:00:00Z")
+    assert_rows(one_made.rows("processed"), f"transaction_id | purchase_amount | arrived\na | 5.00 | {NEXT}")
+    assert_rows(one_made.rows("superseded"), f"purchase_amount | arrived | superseded\n10.00 | {DAY} | {NEXT}")
 
 
-def test_a_correction_may_move_an_event_to_another_date(lake: PlayLake) -> None:
-    clean(lake, DAY, "transaction_id\na")
-    clean(lake, NEXT, f"transaction_id | timestamp\na | {NEXT}T08:00:00Z")
-    assert_rows(lake.rows("processed"), f"transaction_id | event_date | arrived\na | {NEXT} | {NEXT}")
-    assert_rows(lake.rows("superseded"), f"transaction_id | event_date | superseded\na | {DAY} | {NEXT}")
+def test_a_correction_may_move_an_event_to_another_date(one_made: PlayLake) -> None:
+    clean(one_made, NEXT, f"transaction_id | timestamp\na | {NEXT}T08:00:00Z")
+    assert_rows(one_made.rows("processed"), f"transaction_id | event_date | arrived\na | {NEXT} | {NEXT}")
+    assert_rows(one_made.rows("superseded"), f"transaction_id | event_date | superseded\na | {DAY} | {NEXT}")
 
 
-def test_a_withdrawn_correction_restores_the_first_row(lake: PlayLake) -> None:
-    clean(lake, DAY, "transaction_id | purchase_amount\na | 1")
-    before = lake.content()["processed/transactions"]
-    clean(lake, NEXT, f"transaction_id | purchase_amount | timestamp\na | 5 | {DAY}T10:00:00Z")
-    clean(lake, NEXT, f"transaction_id | timestamp\nb | {NEXT}T10:00:00Z")
-    assert [row for row in lake.content()["processed/transactions"] if "'b'" not in row] == before
-    assert lake.rows("superseded") == []
+def test_a_withdrawn_correction_restores_the_first_row(one_made: PlayLake) -> None:
+    before = one_made.content()["processed/transactions"]
+    clean(one_made, NEXT, f"transaction_id | purchase_amount | timestamp\na | 5 | {DAY}T10:00:00Z")
+    clean(one_made, NEXT, f"transaction_id | timestamp\nb | {NEXT}T10:00:00Z")
+    assert [row for row in one_made.content()["processed/transactions"] if "'b'" not in row] == before
+    assert one_made.rows("superseded") == []
 
 
 def test_clean_twice_changes_nothing_at_all(lake: PlayLake) -> None:
@@ -216,11 +212,10 @@ def test_less_lateness_takes_back_what_is_too_late_now(lake: PlayLake) -> None:
     assert shorter.clean(late, full_refresh=True)["outcome"] == "nothing"
 
 
-def test_books_are_committed_even_when_no_row_changes(lake: PlayLake) -> None:
-    clean(lake, DAY, "transaction_id\na")
-    before = lake.table("processed/transactions").version()
-    assert clean(lake, DAY, "transaction_id\na\na\na")["duplicates"] == 2
-    (commit,) = lake.table("processed/transactions").history(1)
+def test_books_are_committed_even_when_no_row_changes(one_made: PlayLake) -> None:
+    before = one_made.table("processed/transactions").version()
+    assert clean(one_made, DAY, "transaction_id\na\na\na")["duplicates"] == 2
+    (commit,) = one_made.table("processed/transactions").history(1)
     assert commit["version"] == before + 1
     assert json.loads(commit["userMetadata"])["counts"]["duplicates"] == 2
 

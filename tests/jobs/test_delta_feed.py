@@ -25,9 +25,13 @@ FEED = DeltaFeed(lake="crm", table="customers", on_empty="accept")
 
 @pytest.fixture
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Another lake's table, which has a day of creation, one of changes, one without, and one of an overwrite."""
     monkeypatch.setenv("CRM_LAKE", str(tmp_path / "crm"))
-    uri = str(tmp_path / "crm" / "customers")
+    return write_table(tmp_path)
+
+
+def write_table(root: Path) -> str:
+    """Another lake's table, which has a day of creation, one of changes, one without, and one of an overwrite."""
+    uri = str(root / "crm" / "customers")
     write_deltalake(uri, rows({1: "new", 2: "new"}), configuration={"delta.enableChangeDataFeed": "true"})
     merge(uri, {1: "gold", 3: "new"})
     DeltaTable(uri).delete("user_id = 2")
@@ -57,27 +61,69 @@ def dated(uri: str, version: int, at: str) -> None:
     file.write_text("".join(f"{json.dumps(action)}\n" for action in actions))
 
 
+@pytest.fixture(scope="module")
+def declared(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("datasets")
+    write_customers(folder)
+    with datasets_in(folder):
+        yield folder
+
+
+def following(root: Path) -> PlayLake:
+    lake = PlayLake(root, "customers")
+    names = [column for column in lake.contract.columns if not column.name.startswith("change_")]
+    return lake.with_contract(source=FEED, columns=tuple(names))
+
+
 @pytest.fixture
-def customers(tmp_path: Path, spark: object) -> Iterator[PlayLake]:
-    with datasets_in(write_customers(tmp_path / "datasets").parent):
-        lake = PlayLake(tmp_path, "customers")
-        names = [column for column in lake.contract.columns if not column.name.startswith("change_")]
-        yield lake.with_contract(source=FEED, columns=tuple(names))
+def customers(tmp_path: Path, declared: Path) -> PlayLake:
+    return following(tmp_path)
 
 
-def test_each_day_ends_as_the_table_was(customers: PlayLake, table: str) -> None:
-    for ds in DAYS:
-        customers.day(ds)
-    versions = [customers.ingested(ds)["versions"] for ds in DAYS]
+def run_days(lake: PlayLake, *days: str) -> PlayLake:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("CRM_LAKE", str(lake.root / "crm"))
+        for ds in days:
+            lake.day(ds)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def half_once(tmp_path_factory: pytest.TempPathFactory, declared: Path) -> PlayLake:
+    """Two days were read."""
+    root = tmp_path_factory.mktemp("half")
+    write_table(root)
+    return run_days(following(root), MON, TUE)
+
+
+@pytest.fixture(scope="module")
+def whole_once(half_once: PlayLake, tmp_path_factory: pytest.TempPathFactory) -> PlayLake:
+    """All days were read, in order."""
+    return run_days(half_once.copied(tmp_path_factory.mktemp("whole")), WED, THU)
+
+
+@pytest.fixture
+def half(half_once: PlayLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PlayLake:
+    monkeypatch.setenv("CRM_LAKE", str(tmp_path / "crm"))
+    return half_once.copied(tmp_path)
+
+
+@pytest.fixture
+def whole(whole_once: PlayLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PlayLake:
+    monkeypatch.setenv("CRM_LAKE", str(tmp_path / "crm"))
+    return whole_once.copied(tmp_path)
+
+
+def test_each_day_ends_as_the_table_was(whole: PlayLake) -> None:
+    versions = [whole.ingested(ds)["versions"] for ds in DAYS]
     assert versions == [[0, 0], [1, 2], [], [3, 3]]
     for ds, version in zip(DAYS, (0, 2, 2, 3), strict=True):
-        stored = DeltaTable(table, version=version).to_pyarrow_table().to_pylist()
-        assert segments(customers, ds) == {row["user_id"]: row["segment"] for row in stored}
+        stored = DeltaTable(f"{whole.root}/crm/customers", version=version).to_pyarrow_table().to_pylist()
+        assert segments(whole, ds) == {row["user_id"]: row["segment"] for row in stored}
 
 
-def test_a_period_is_read_again_exactly(customers: PlayLake, table: str) -> None:
-    for ds in (MON, TUE):
-        customers.day(ds)
+def test_a_period_is_read_again_exactly(half: PlayLake) -> None:
+    customers, table = half, f"{half.root}/crm/customers"
     before, kept = customers.content(), history(customers)
     merge(table, {1: "silver"})
     dated(table, 4, f"{TUE}T23:00:00+00:00")  # a clock that is behind
@@ -90,13 +136,13 @@ def test_a_period_is_read_again_exactly(customers: PlayLake, table: str) -> None
     assert segments(customers, THU) == {1: "silver", 2: "back", 3: "new"}
 
 
-def test_a_silent_feed_is_as_fresh_as_it_was_read(customers: PlayLake, table: str) -> None:
+def test_a_silent_feed_is_as_fresh_as_it_was_read(whole: PlayLake) -> None:
     silent = ("2026-01-09", "2026-01-10")
-    for ds in (*DAYS, *silent):
-        customers.day(ds)
-    ages = [freshness(customers.plan("validate", ds), []).observed for ds in (*DAYS, *silent)]
+    whole.ingest(silent[0])
+    whole.day(silent[1])
+    ages = [freshness(whole.plan("validate", ds), []).observed for ds in (*DAYS, *silent)]
     assert ages == [24] * 6
-    assert {customers.validate(silent[-1], name)["outcome"] for name in ("processed", "features")} == {"done"}
+    assert {whole.validate(silent[-1], name)["outcome"] for name in ("processed", "features")} == {"done"}
 
 
 def test_a_feed_that_was_not_read_is_not_fresh(customers: PlayLake, table: str) -> None:
@@ -105,14 +151,12 @@ def test_a_feed_that_was_not_read_is_not_fresh(customers: PlayLake, table: str) 
     assert (unread.success, "has no source listing for 2026-01-06" in unread.problem) == (False, True)
 
 
-def test_days_in_any_order_end_the_same(customers: PlayLake, table: str, tmp_path: Path) -> None:
-    for ds in DAYS:
-        customers.day(ds)
-    other = PlayLake(tmp_path / "other", "customers").with_contract(**customers.contract_changes)
-    for ds in (THU, MON, TUE, WED, THU):
+def test_days_in_any_order_end_the_same(whole: PlayLake, tmp_path: Path) -> None:
+    other = PlayLake(tmp_path / "other", "customers").with_contract(**whole.contract_changes)
+    for ds in (THU, MON, TUE, THU):
         other.day(ds)
-    assert history(other) == history(customers)
-    assert segments(other, THU) == segments(customers, THU)
+    assert history(other) == history(whole)
+    assert segments(other, THU) == segments(whole, THU)
 
 
 def test_a_table_without_a_feed_is_told(customers: PlayLake, table: str, tmp_path: Path) -> None:

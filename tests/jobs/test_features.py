@@ -17,7 +17,9 @@ from tests.support.landing import PURCHASE
 from tests.support.play_lake import PlayLake
 from tests.support.tables_as_text import assert_rows
 
+SLOW = pytest.mark.slow
 FIRST = date(2026, 1, 1)
+DAY, NEXT = "2026-01-05", "2026-01-06"
 
 # What a feature row of ds says, from all records that had arrived by then: nothing of the pipeline's own code.
 ORACLE = """
@@ -126,11 +128,11 @@ def known_records(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(seen.values())
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("seed", "number"), [(1, 3), *(pytest.param(seed, 4, marks=SLOW) for seed in (1, 2, 3))])
 def test_features_in_any_order_equal_another_computation(
-    lake: PlayLake, seed: int, tmp_path_factory: pytest.TempPathFactory
+    lake: PlayLake, seed: int, number: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    records = list(history(random.Random(seed), range(4)))
+    records = list(history(random.Random(seed), range(number)))
     days = land(lake, records)
     for ds in days:
         lake.day(str(ds))
@@ -145,12 +147,12 @@ def test_features_in_any_order_equal_another_computation(
     assert shuffled.content() == in_order
 
 
-SLOW = pytest.mark.slow
 # What happened on the first of these days is just out of the windows of the others; a day later, it is the last in them.
 EDGES = {0, 7, 30}
 
 
-@pytest.mark.parametrize(("seed", "more"), [(29, 0), *(pytest.param(seed, 6, marks=SLOW) for seed in (5, 11, 30))])
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "more"), [(29, 0), (5, 6), (11, 6), (30, 6)])
 def test_features_at_window_edges_equal_another_computation(lake: PlayLake, seed: int, more: int) -> None:
     """Five weeks of sparse days: old events leave the windows even when nothing new arrives."""
     rng = random.Random(seed)
@@ -171,52 +173,49 @@ def run_until_nothing_is_stale(lake: PlayLake, days: list[str]) -> None:
             waiting += [day for day in line["stale"] if day not in waiting and day != ds]
 
 
-def test_a_late_event_enters_its_windows_but_no_earlier_rows(lake: PlayLake) -> None:
-    lake.land("2026-01-05", "transaction_id | purchase_amount\na | 10")
-    lake.day("2026-01-05")
-    before = lake.feature_rows("2026-01-05")
-    lake.land("2026-01-06", "transaction_id | purchase_amount | timestamp\nb | 7 | 2026-01-05T01:00:00Z")
-    assert lake.day("2026-01-06")["clean"]["stale"] == []
-    assert lake.feature_rows("2026-01-05") == before
+def test_a_late_event_enters_its_windows_but_no_earlier_rows(one_made: PlayLake) -> None:
+    before = one_made.feature_rows(DAY)
+    one_made.land(NEXT, "transaction_id | purchase_amount | timestamp\nb | 7 | 2026-01-05T01:00:00Z")
+    assert one_made.day(NEXT)["clean"]["stale"] == []
+    assert one_made.feature_rows(DAY) == before
     assert_rows(
-        lake.feature_rows("2026-01-06"),
+        one_made.feature_rows(NEXT),
         "user_id | spend_7d | purchases_7d | active_days_30d | days_since_last\n1 | 17.00 | 2 | 1 | 1",
     )
 
 
-def test_a_replayed_day_uses_only_what_was_known_then(lake: PlayLake) -> None:
-    lake.land("2026-01-05", "transaction_id | purchase_amount\na | 10\nb | 1")
-    lake.day("2026-01-05")
-    before = lake.content()["features/transactions/v1"]
-    lake.land("2026-01-06", "transaction_id | purchase_amount | timestamp\na | 99 | 2026-01-05T10:00:00Z")
-    lake.day("2026-01-06")
-    state = lake.state()
-    assert lake.features("2026-01-05", full_refresh=True)["outcome"] == "nothing"
-    assert lake.state() == state
+def test_a_replayed_day_uses_only_what_was_known_then(one_made: PlayLake) -> None:
+    before = one_made.content()["features/transactions/v1"]
+    one_made.land(NEXT, "transaction_id | purchase_amount | timestamp\na | 99 | 2026-01-05T10:00:00Z")
+    one_made.day(NEXT)
+    state = one_made.state()
+    assert one_made.features(DAY, full_refresh=True)["outcome"] == "nothing"
+    assert one_made.state() == state
     assert [
-        row for row in lake.content()["features/transactions/v1"] if "2026, 1, 5)" in row.split("'ds'")[1][:40]
+        row for row in one_made.content()["features/transactions/v1"] if "2026, 1, 5)" in row.split("'ds'")[1][:40]
     ] == before
 
 
-def test_features_aggregate_cleaned_days_that_lack_partials(lake: PlayLake) -> None:
-    for ds in ("2026-01-04", "2026-01-05"):
-        lake.land(ds, f"transaction_id | purchase_amount\n{ds} | 10")
-        lake.ingest(ds)
-        lake.clean(ds)
-    lake.features("2026-01-05")
-    assert_rows(lake.feature_rows("2026-01-05"), "user_id | spend_7d | purchases_7d\n1 | 20.00 | 2")
+def test_features_aggregate_cleaned_days_that_lack_partials(two_cleaned: PlayLake) -> None:
+    two_cleaned.features(NEXT)
+    assert_rows(two_cleaned.feature_rows(NEXT), "user_id | spend_7d | purchases_7d\n1 | 20.00 | 2")
 
 
 def test_windows_are_half_open_and_users_without_events_fall_out(lake: PlayLake) -> None:
-    lake.land("2026-01-01", "transaction_id | user_id\na | 1\nb | 2")
-    lake.day("2026-01-01")
-    for ds, text in (("2026-01-07", "c | 2"), ("2026-01-08", "d | 2"), ("2026-01-31", "e | 2")):
-        lake.land(ds, f"transaction_id | user_id\n{text}")
-        lake.day(ds)
-    names = "user_id | purchases_7d | purchases_30d | days_since_last | spend_share_7d\n"
-    assert_rows(lake.feature_rows("2026-01-07"), names + "1 | 1 | 1 | 6 | 1.0\n2 | 2 | 2 | 0 | 1.0")
-    assert_rows(lake.feature_rows("2026-01-08"), names + "1 | 0 | 1 | 7 | 0.0\n2 | 2 | 3 | 0 | 0.6666666666666666")
-    assert_rows(lake.feature_rows("2026-01-31"), names + "2 | 1 | 3 | 0 | 0.3333333333333333")
+    lake.land("2026-01-02", "transaction_id | user_id | timestamp\na | 1 | 2026-01-01\nb | 2 | 2026-01-02")
+    lake.day("2026-01-02")
+    late = "c | 2 | 2026-01-24\nd | 2 | 2026-01-31\ne | 3 | 2026-01-24\nf | 4 | 2026-01-25"
+    lake.land("2026-01-31", f"transaction_id | user_id | timestamp\n{late}")
+    lake.day("2026-01-31")
+    assert_rows(
+        lake.feature_rows("2026-01-31"),
+        """
+        user_id | purchases_7d | purchases_30d | days_since_last | spend_share_7d
+        2       | 1            | 3             | 0               | 0.3333333333333333
+        3       | 0            | 1             | 7               | 0.0
+        4       | 1            | 1             | 6               | 1.0
+        """,
+    )
 
 
 def test_a_window_may_end_some_days_before_ds(lake: PlayLake) -> None:
@@ -228,11 +227,20 @@ def test_a_window_may_end_some_days_before_ds(lake: PlayLake) -> None:
     )
     lake = lake.with_contract(features=replace(lake.contract.features, columns=columns))
     assert lake.contract.features.window_days == 3
-    for ds, text in (("2026-01-05", "a | 1 | home"), ("2026-01-06", "b | 1 | food"), ("2026-01-07", "c | 2 | home")):
-        lake.land(ds, f"transaction_id | user_id | category\n{text}\nmore-{ds} | 1 | home")
-        lake.day(ds)
+    lake.land(
+        "2026-01-07",
+        """
+        transaction_id | user_id | category | timestamp
+        too old        | 1       | clothing | 2026-01-04
+        a              | 1       | home     | 2026-01-05
+        b              | 1       | food     | 2026-01-06
+        c              | 1       | home     | 2026-01-06
+        d              | 1       | sports   | 2026-01-07
+        e              | 2       | home     | 2026-01-07
+        """,
+    )
+    lake.day("2026-01-07")
     names = "user_id | today | day_before | kinds_before | spike\n"
-    assert_rows(lake.feature_rows("2026-01-06"), names + "1 | 2 | 2 | 1 | 1.0")
     assert_rows(lake.feature_rows("2026-01-07"), names + "1 | 1 | 2 | 2 | 0.5\n2 | 1 | 0 | 0 | 0.0")
 
 
@@ -242,35 +250,25 @@ def test_favourite_ties_go_by_alphabet_and_null_age_stays_null(lake: PlayLake) -
     assert_rows(lake.feature_rows("2026-01-05"), "favourite_category_30d | categories_30d | age\nhome | 2 | -")
 
 
-def test_features_twice_change_nothing_at_all(lake: PlayLake) -> None:
-    lake.land("2026-01-05", "transaction_id\na")
-    lake.day("2026-01-05")
-    before = lake.state()
-    assert lake.features("2026-01-05")["outcome"] == "nothing"
-    assert lake.features("2026-01-05", full_refresh=True)["outcome"] == "nothing"
-    assert lake.state() == before
+def test_features_twice_change_nothing_at_all(one_made: PlayLake) -> None:
+    before = one_made.state()
+    assert one_made.features(DAY)["outcome"] == "nothing"
+    assert one_made.features(DAY, full_refresh=True)["outcome"] == "nothing"
+    assert one_made.state() == before
 
 
-def test_an_earlier_day_that_comes_late_lists_the_stale_days(lake: PlayLake) -> None:
-    lake.land("2026-01-06", "transaction_id\nb")
-    lake.day("2026-01-06")
-    lake.land("2026-01-05", "transaction_id\na")
-    assert lake.day("2026-01-05")["clean"]["stale"] == ["2026-01-06"]
-    assert lake.day("2026-01-06")["features"]["outcome"] == "done"
-    assert_rows(lake.feature_rows("2026-01-06"), "purchases_7d\n2")
-
-
-def test_a_stale_day_is_listed_until_it_has_run_again(lake: PlayLake) -> None:
+def test_an_earlier_day_is_followed_by_the_stale_days_until_they_ran(lake: PlayLake) -> None:
     """The run that first reported the stale day may have failed or been killed before it could rerun it."""
-    lake.land("2026-01-06", "transaction_id\nb")
-    lake.day("2026-01-06")
-    lake.land("2026-01-05", "transaction_id\na")
-    lake.day("2026-01-05")
-    assert lake.clean("2026-01-05")["stale"] == ["2026-01-06"]
-    assert lake.clean("2026-01-05", full_refresh=True)["stale"] == ["2026-01-06"]
-    lake.day("2026-01-06")
-    assert lake.clean("2026-01-05")["stale"] == []
-    assert lake.clean("2026-01-05", full_refresh=True)["stale"] == []
+    lake.land(NEXT, "transaction_id\nb")
+    lake.day(NEXT)
+    lake.land(DAY, "transaction_id\na")
+    assert lake.day(DAY)["clean"]["stale"] == [NEXT]
+    assert lake.clean(DAY)["stale"] == [NEXT]
+    assert lake.clean(DAY, full_refresh=True)["stale"] == [NEXT]
+    assert lake.day(NEXT)["features"]["outcome"] == "done"
+    assert_rows(lake.feature_rows(NEXT), "purchases_7d\n2")
+    assert lake.clean(DAY)["stale"] == []
+    assert lake.clean(DAY, full_refresh=True)["stale"] == []
 
 
 def test_a_day_that_was_never_cleaned_has_no_features(lake: PlayLake) -> None:
@@ -278,22 +276,16 @@ def test_a_day_that_was_never_cleaned_has_no_features(lake: PlayLake) -> None:
         lake.features("2026-01-05")
 
 
-def test_changed_code_computes_a_day_again(lake: PlayLake) -> None:
-    lake.land("2026-01-05", "transaction_id\na")
-    lake.day("2026-01-05")
-    assert lake.features("2026-01-05", code="other")["run_id"] != lake.features("2026-01-05", code="test")["run_id"]
+def test_changed_code_computes_a_day_again(one_made: PlayLake) -> None:
+    before = one_made.features(DAY)["run_id"]
+    assert one_made.features(DAY, code="other")["run_id"] != before
 
 
-def test_features_do_not_need_the_run_log(lake: PlayLake) -> None:
+def test_features_do_not_need_the_run_log(two_cleaned: PlayLake) -> None:
     """The run log may be lost: the tables show which days were cleaned."""
-    first, second = "2026-01-05", "2026-01-06"
-    for ds in (first, second):
-        lake.land(ds, f"transaction_id\n{ds}-a")
-        lake.ingest(ds)
-        lake.clean(ds)
-    shutil.rmtree(lake.root / "lake" / "runs")
-    lake.features(second)
-    assert [row["purchases_30d"] for row in lake.feature_rows(second)] == [2]
+    shutil.rmtree(two_cleaned.lake_folder / "runs")
+    two_cleaned.features(NEXT)
+    assert [row["purchases_30d"] for row in two_cleaned.feature_rows(NEXT)] == [2]
 
 
 @pytest.fixture
@@ -346,10 +338,8 @@ def test_sums_of_the_largest_integers_are_exact(lake: PlayLake) -> None:
     more = (Feature("ages_30d", Sum(30, "age")), Feature("mean_age_30d", Mean(30, "age")))
     columns = lake.columns("age", type="long", maximum=None)
     wide = lake.with_contract(columns=columns, features=replace(features, columns=(*features.columns, *more)))
-    wide.land(str(FIRST), f"transaction_id | age\na | {large}\nb | {large}")
-    wide.day(str(FIRST))
-    following = str(FIRST + timedelta(days=1))
-    wide.land(following, f"transaction_id | age\nc | {large}")
-    wide.day(following)
-    (row,) = wide.feature_rows(following)
+    rows = [f"{name} | {large} | {ds}" for name, ds in (("a", DAY), ("b", DAY), ("c", NEXT))]
+    wide.land(NEXT, "\n".join(["transaction_id | age | timestamp", *rows]))
+    wide.day(NEXT)
+    (row,) = wide.feature_rows(NEXT)
     assert (row["ages_30d"], row["mean_age_30d"]) == (3 * large, float(large))

@@ -33,9 +33,17 @@ NAME = "churn_baseline"
 
 
 def test_nothing_after_a_day_changes_its_features(lake: PlayLake) -> None:
-    for ds in ("2026-01-04", DAY):
-        lake.land(ds, f"transaction_id | user_id | purchase_amount\n{ds} | 1 | 10.00\n{ds}-b | 2 | 5.00")
-        lake.day(ds)
+    lake.land(
+        DAY,
+        """
+        transaction_id | user_id | purchase_amount | timestamp
+        a              | 1       | 10.00           | 2026-01-04T10:00:00Z
+        b              | 2       | 5.00            | 2026-01-04T10:00:00Z
+        c              | 1       | 10.00           | 2026-01-05T10:00:00Z
+        d              | 2       | 5.00            | 2026-01-05T10:00:00Z
+        """,
+    )
+    lake.day(DAY)
     before = lake.state()
     counts = lake.run(LEAKCHECK, DAY, training_set=None)["counts"]
     assert counts == {"rows": 2, "poisoned": 4, "taken_in": 4, "leaks": 0}

@@ -38,7 +38,6 @@ def test_records_refused_by_ingest_and_clean_are_added_up(lake: PlayLake) -> Non
     """Each share alone is below 1/20; together they are 1/12."""
     land(lake, good=22, torn=1, toys=1)
     lake.ingest(DAY)
-    lake.validate(DAY, "raw")
     lake.clean(DAY)
     with pytest.raises(ContractViolationError, match="failed: 2 of 24 rows, observed 0.0833, limit 0.05") as stopped:
         lake.validate(DAY)
@@ -117,7 +116,6 @@ def test_features_wait_until_a_recounted_day_is_judged(lake: PlayLake) -> None:
     assert lake.features(DAY)["stale"] == []
     land(lake, good=22, torn=1)
     lake.ingest(DAY)
-    lake.validate(DAY, "raw")
     assert lake.run(CLEAN, DAY)["stale"] == [DAY]
     with pytest.raises(SourceMissingError, match="not been validated since"):
         lake.features(DAY)
@@ -127,6 +125,5 @@ def test_features_wait_until_a_recounted_day_is_judged(lake: PlayLake) -> None:
 
 def judge(lake: PlayLake) -> Line:
     lake.ingest(DAY)
-    lake.validate(DAY, "raw")
     lake.run(CLEAN, DAY)
     return lake.validate(DAY)

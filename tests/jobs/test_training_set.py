@@ -1,11 +1,12 @@
 """Training sets built from published features: splits, labels, fitted steps and versions."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -44,11 +45,28 @@ def declared(lake: PlayLake) -> TrainingSet:
     return declared_training_set(lake.plan("training_set", DAY).dataset, NAME)
 
 
-def test_the_churn_example_builds_a_whole_training_set(churn: PlayLake) -> None:
-    manifest = build(churn, declared(churn))
-    counts = manifest["counts"]
+@pytest.fixture(scope="module")
+def built_once(two_days: Path, tmp_path_factory: pytest.TempPathFactory) -> PlayLake:
+    """A training set of two published days."""
+    lake = PlayLake(two_days, "churn").copied(tmp_path_factory.mktemp("built"))
+    build(lake, declared(lake))
+    return lake
+
+
+@pytest.fixture
+def built(built_once: PlayLake, tmp_path: Path) -> PlayLake:
+    return built_once.copied(tmp_path)
+
+
+def first(lake: PlayLake) -> dict[str, Any]:
+    """The manifest of the first version."""
+    return training_manifests.manifests(str(lake.lake_folder), NAME)[0]
+
+
+def test_the_churn_example_builds_a_whole_training_set(built: PlayLake) -> None:
+    counts = first(built)["counts"]
     assert counts["examples"] == 240 == counts["train"] + counts["val"] + counts["test"] + counts["left_out"]
-    train, test = read(churn, NAME, "train"), read(churn, NAME, "test")
+    train, test = read(built, NAME, "train"), read(built, NAME, "test")
     scaled = ["tenure_months", "monthly_charges", "total_charges"]
     for name in scaled:
         values = train[name].to_pylist()
@@ -57,7 +75,7 @@ def test_the_churn_example_builds_a_whole_training_set(churn: PlayLake) -> None:
     assert {"gender_male", "partner_yes", "dependents_yes", "payment_method_credit_card"} <= set(train.column_names)
     assert "gender_female" not in train.column_names
     assert set(train["churn"].to_pylist()) == {0, 1}
-    assert pq.read_table(churn.root / "lake/training_sets" / NAME / "v1/export/train.parquet").equals(train)
+    assert pq.read_table(built.root / "lake/training_sets" / NAME / "v1/export/train.parquet").equals(train)
 
 
 def test_a_snapshot_is_split_by_its_own_day(churn: PlayLake) -> None:
@@ -78,11 +96,10 @@ def test_a_label_is_split_by_the_day_of_its_time(churn: PlayLake) -> None:
     assert (counts["train"], counts["val"], counts["test"]) == (1, 1, 0)
 
 
-def test_imputed_and_scaled_values_equal_duckdbs(churn: PlayLake) -> None:
+def test_imputed_and_scaled_values_equal_duckdbs(built: PlayLake) -> None:
     """total_charges is imputed by the mean of its tenure, else by the overall median, from the train split only."""
-    build(churn, declared(churn))
-    train = read(churn, NAME, "train")
-    published = churn.published.at().arrow()
+    train = read(built, NAME, "train")
+    published = built.published.at().arrow()
     with duckdb.connect() as connection:
         connection.register("p", published)
         connection.register("t", train)
@@ -102,32 +119,29 @@ def test_imputed_and_scaled_values_equal_duckdbs(churn: PlayLake) -> None:
     assert found[1] < 1e-9
 
 
-def test_the_same_inputs_make_no_second_version_and_new_ones_do(churn: PlayLake) -> None:
-    first = build(churn, declared(churn))
-    before = churn.state()
-    again = build(churn, declared(churn))
-    assert (again["outcome"], again["version"], churn.state()) == ("nothing", 1, before)
-    other = build_training_set([churn.plan("training_set", DAY)], declared(churn), None)
+def test_the_same_inputs_make_no_second_version_and_new_ones_do(built: PlayLake) -> None:
+    before = built.state()
+    again = build(built, declared(built))
+    assert (again["outcome"], again["version"], built.state()) == ("nothing", 1, before)
+    other = build_training_set([built.plan("training_set", DAY)], declared(built), None)
     assert (other["outcome"], other["version"]) == ("done", 2)
-    assert [each["version"] for each in training_manifests.manifests(str(churn.root / "lake"), NAME)] == [1, 2]
-    assert first["splits"] == again["splits"]
+    assert [each["version"] for each in training_manifests.manifests(str(built.root / "lake"), NAME)] == [1, 2]
+    assert first(built)["splits"] == again["splits"]
 
 
-def test_table_versions_with_equal_rows_make_no_second_version(churn: PlayLake) -> None:
+def test_table_versions_with_equal_rows_make_no_second_version(built: PlayLake) -> None:
     """After another day, a compaction and a vacuum the table has new versions but equal rows on these days."""
-    first = build(churn, declared(churn))
-    churn.publish_customers("2026-01-07")
-    table = churn.table("published/churn/v1")
+    built.publish_customers("2026-01-07")
+    table = built.table("published/churn/v1")
     table.optimize.compact()
     table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
-    assert churn.published.at().version > first["inputs"]["versions"]["churn@v1"]
-    assert build(churn, declared(churn)) == {**first, "outcome": "nothing"}
+    assert built.published.at().version > first(built)["inputs"]["versions"]["churn@v1"]
+    assert build(built, declared(built)) == {**first(built), "outcome": "nothing"}
 
 
-def test_another_row_of_its_days_makes_another_version(churn: PlayLake) -> None:
-    build(churn, declared(churn))
-    churn.publish_customers(NEXT, seed=8)
-    assert (build(churn, declared(churn))["version"], len(pins.pins(str(churn.root / "lake")))) == (2, 2)
+def test_another_row_of_its_days_makes_another_version(built: PlayLake) -> None:
+    built.publish_customers(NEXT, seed=8)
+    assert (build(built, declared(built))["version"], len(pins.pins(str(built.root / "lake")))) == (2, 2)
 
 
 def test_labels_depend_on_the_days_that_they_can_meet() -> None:
@@ -141,22 +155,21 @@ def test_labels_depend_on_the_days_that_they_can_meet() -> None:
         assert wanted.reach(first, last) == reach
 
 
-def test_the_inputs_of_a_training_set_are_pinned(churn: PlayLake) -> None:
-    manifest = build(churn, declared(churn))
-    place = str(churn.root / "lake")
-    (pin,) = manifest["inputs"]["pins"]
-    assert pins.kept_versions(place, "published/churn/v1") == [manifest["inputs"]["versions"]["churn@v1"]]
+def test_the_inputs_of_a_training_set_are_pinned(built: PlayLake) -> None:
+    place, inputs = str(built.lake_folder), first(built)["inputs"]
+    (pin,) = inputs["pins"]
+    assert pins.kept_versions(place, "published/churn/v1") == [inputs["versions"]["churn@v1"]]
     pins.verify(place, pin)
 
 
-def test_a_later_row_is_served_by_the_same_fitted_steps(churn: PlayLake) -> None:
-    fitted = store.fitted(build(churn, declared(churn)))
-    (row,) = churn.published.at().arrow(ds=NEXT).slice(3, 1).to_pylist()
+def test_a_later_row_is_served_by_the_same_fitted_steps(built: PlayLake) -> None:
+    fitted = store.fitted(first(built))
+    (row,) = built.published.at().arrow(ds=NEXT).slice(3, 1).to_pylist()
     served = fitted.apply_row({**row, "example_time": None})
     stored = {
         each["customer_id"]: each
         for split in ("train", "val", "test")
-        for each in read(churn, NAME, split).to_pylist()
+        for each in read(built, NAME, split).to_pylist()
         if each["example_time"].date() == date(2026, 1, 7)
     }[row["customer_id"]]
     assert {name: served[name] for name in stored if name != "example_time"} == {
@@ -256,20 +269,16 @@ def test_labels_meet_two_tables_each_as_it_was_known(lake: PlayLake) -> None:
     assert kept == [[0], [0]]
 
 
-def test_the_number_of_partitions_does_not_change_the_rows(
-    churn: PlayLake, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_the_number_of_partitions_does_not_change_the_rows(built: PlayLake, spark: SparkSession) -> None:
     asked = [f"c{n:06d} | 2026-01-06T{n % 24:02d}:00:00 | {n % 2}" for n in range(60)]
+    given = labels(built, "\n".join(["customer_id | asked_at | bought", *asked]))
     apart = replace(OFFERS, split=Split(seed="s"))
-    found = []
-    for parts in (1, 5):
-        lake = PlayLake(tmp_path_factory.mktemp("parts"), "churn")
-        shutil.copytree(churn.root, lake.root, dirs_exist_ok=True)
-        given = labels(lake, "\n".join(["customer_id | asked_at | bought", *asked]))
-        with in_partitions(spark, parts):
-            made = [build(lake, declared(lake)), build(lake, apart, given)]
-        found.append([(each["splits"], each["fitted"], each["counts"]) for each in made])
-    assert found[0] == found[1]
+    found = [first(built), build(built, apart, given)]
+    with in_partitions(spark, 5):
+        in_five = [build(built, replace(declared(built), name="five")), build(built, replace(apart, name="six"), given)]
+    for one, other in zip(found, in_five, strict=True):
+        for said in ("splits", "fitted", "counts"):
+            assert one[said] == other[said], said
 
 
 @contextmanager
@@ -342,25 +351,23 @@ def test_the_public_telco_file_makes_a_training_set(lake: PlayLake, monkeypatch:
 
 
 def test_the_baseline_trains_on_train_and_predicts_unseen_rows(
-    churn: PlayLake, monkeypatch: pytest.MonkeyPatch
+    built: PlayLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build(churn, declared(churn))
-    monkeypatch.setattr("sys.argv", ["baseline", "--lake", str(churn.root / "lake")])
+    monkeypatch.setattr("sys.argv", ["baseline", "--lake", str(built.root / "lake")])
     baseline.main()
-    predicted = churn.rows("predictions", path="predictions/churn_baseline")
-    assert {row["customer_id"] for row in predicted} == set(read(churn, NAME, "test")["customer_id"].to_pylist())
+    predicted = built.rows("predictions", path="predictions/churn_baseline")
+    assert {row["customer_id"] for row in predicted} == set(read(built, NAME, "test")["customer_id"].to_pylist())
     assert all(0 < row["chance"] < 1 for row in predicted)
-    said = delta_log.commits(str(churn.root / "lake/predictions/churn_baseline"))[0].books
+    said = delta_log.commits(str(built.root / "lake/predictions/churn_baseline"))[0].books
     assert said["training_set"] == "churn_baseline/v1"
-    assert said["inputs"] == {"churn@v1": churn.published.at().version}
-    before = churn.state()
+    assert said["inputs"] == {"churn@v1": built.published.at().version}
+    before = built.state()
     baseline.main()
-    assert churn.state() == before
+    assert built.state() == before
 
 
-def test_a_days_drift_is_measured_against_the_training_set(churn: PlayLake) -> None:
-    build(churn, declared(churn))
-    run = churn.plan("validate", NEXT, table="features")
+def test_a_days_drift_is_measured_against_the_training_set(built: PlayLake) -> None:
+    run = built.plan("validate", NEXT, table="features")
     drifting = replace(run.dataset.contract, drift=Drift(training_set=NAME))
     run = replace(run, dataset=replace(run.dataset, contract=drifting))
     today = profiles.known(run, "features", [date.fromisoformat(NEXT)])
@@ -377,40 +384,45 @@ def test_a_days_drift_is_measured_against_the_training_set(churn: PlayLake) -> N
     assert "monthly_charges" in failed
 
 
-def test_the_fitted_steps_are_plain_json(churn: PlayLake) -> None:
-    manifest = build(churn, declared(churn))
+def test_the_fitted_steps_are_plain_json(built: PlayLake) -> None:
+    manifest = first(built)
     assert json.loads(manifest["fitted"])
     assert store.fitted(manifest).to_json() == manifest["fitted"]
 
 
-def test_a_killed_build_is_repeated_under_the_same_version(churn: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def killed_once(two_days: Path, tmp_path_factory: pytest.TempPathFactory) -> PlayLake:
+    """A build was killed before its manifest was written."""
+
     def killed(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as broken:
+    lake = PlayLake(two_days, "churn").copied(tmp_path_factory.mktemp("killed"))
+    with pytest.MonkeyPatch.context() as broken:
         broken.setattr("common.training.build.write_json", killed)
         with pytest.raises(KeyboardInterrupt):
-            build(churn, declared(churn))
-    assert training_manifests.manifests(str(churn.root / "lake"), NAME) == []
-    assert build(churn, declared(churn))["version"] == 1
+            build(lake, declared(lake))
+    return lake
 
 
-def test_a_killed_build_is_repeated_on_a_newer_table_version(churn: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def killed_build(killed_once: PlayLake, tmp_path: Path) -> PlayLake:
+    return killed_once.copied(tmp_path)
+
+
+def test_a_killed_build_is_repeated_under_the_same_version(killed_build: PlayLake) -> None:
+    assert training_manifests.manifests(str(killed_build.lake_folder), NAME) == []
+    assert build(killed_build, declared(killed_build))["version"] == 1
+
+
+def test_a_killed_build_is_repeated_on_a_newer_table_version(killed_build: PlayLake) -> None:
     """Pins of an unfinished version must not stop the next build or keep table versions that it releases."""
-
-    def killed(*arguments: object) -> None:
-        raise KeyboardInterrupt
-
-    place, path = str(churn.root / "lake"), "published/churn/v1"
-    before = churn.published.at().version
-    with monkeypatch.context() as broken:
-        broken.setattr("common.training.build.write_json", killed)
-        with pytest.raises(KeyboardInterrupt):
-            build(churn, declared(churn))
+    place, path = str(killed_build.lake_folder), "published/churn/v1"
+    before = killed_build.published.at().version
     assert pins.kept_versions(place, path) == [before]
-    churn.publish_customers("2026-01-07")
-    manifest = build(churn, declared(churn))
-    now = churn.published.at().version
+    killed_build.publish_customers("2026-01-07")
+    manifest = build(killed_build, declared(killed_build))
+    now = killed_build.published.at().version
     assert (manifest["version"], manifest["inputs"]["versions"]) == (1, {"churn@v1": now})
     assert now > before
     assert pins.kept_versions(place, path) == [now]

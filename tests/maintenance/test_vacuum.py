@@ -65,7 +65,7 @@ def test_a_pin_survives_many_merges_and_other_files_are_removed(
     pinned = DeltaTable(uri)
     kept = content_hash.hash_rows(pinned.to_pyarrow_table())
     pins.pin(place, "model_1", PATH, pinned.version())
-    for round_ in range(21, 201):
+    for round_ in range(21, 101):
         merge(uri, round_)
         if round_ % 9 == 0:
             compact(run, DAYS[round_ % len(DAYS)])

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
@@ -18,34 +19,36 @@ from tests.support.play_lake import PlayLake
 DAY = "2026-01-05"
 
 
-@pytest.fixture
-def cleaned(lake: PlayLake) -> PlayLake:
+@pytest.fixture(scope="module")
+def cleaned_once(tmp_path_factory: pytest.TempPathFactory, spark: object) -> PlayLake:
+    lake = PlayLake(tmp_path_factory.mktemp("cleaned"))
     lake.land(DAY, "transaction_id | category\na | food\nb | toys")
     lake.ingest(DAY)
     lake.clean(DAY)
     return lake
 
 
-def test_a_good_day_passes_every_gate(lake: PlayLake) -> None:
-    lake.land(DAY, "transaction_id\na\nb")
-    lake.day(DAY)
+@pytest.fixture
+def cleaned(cleaned_once: PlayLake, tmp_path: Path) -> PlayLake:
+    return cleaned_once.copied(tmp_path)
+
+
+def test_a_good_day_passes_every_gate(one_made: PlayLake) -> None:
     for table in ("raw", "processed", "features"):
-        counts = lake.validate(DAY, table)["counts"]
+        counts = one_made.validate(DAY, table)["counts"]
         assert counts["passed"] == counts["rules"] > 3
-    assert lake.validate(DAY, "features")["outcome"] == "nothing"
+    assert one_made.validate(DAY, "features")["outcome"] == "nothing"
 
 
-def test_two_validations_at_once_agree_and_are_stored_once(lake: PlayLake) -> None:
+def test_two_validations_at_once_agree_and_are_stored_once(one_made: PlayLake) -> None:
     """Without the lock that normally excludes the second job."""
-    lake.land(DAY, "transaction_id\na\nb")
-    lake.day(DAY)
-    asked = staleness.with_sources(stages.validation("processed"), lake.plan("validate", DAY, table="processed"))
+    asked = staleness.with_sources(stages.validation("processed"), one_made.plan("validate", DAY, table="processed"))
     runs = [replace(asked, run_id=f"run {number}") for number in (1, 2)]
     with ThreadPoolExecutor(2) as machines:
         first, second = [each.result() for each in [machines.submit(VALIDATE.main, run) for run in runs]]
     assert first.counts == second.counts
     assert first.counts["passed"] == first.counts["rules"]
-    columns = [row["column"] for row in lake.rows("profiles")]
+    columns = [row["column"] for row in one_made.rows("profiles")]
     assert sorted(columns) == sorted(set(columns))
 
 

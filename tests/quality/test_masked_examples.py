@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -44,19 +45,27 @@ def told(lake: PlayLake) -> str:
     return "\n".join([*files, str(lake.rows("profiles"))])
 
 
-@pytest.fixture
-def people(lake: PlayLake) -> PlayLake:
+@pytest.fixture(scope="module")
+def sold_once(tmp_path_factory: pytest.TempPathFactory, spark: object) -> PlayLake:
+    lake = PlayLake(tmp_path_factory.mktemp("people"))
     lake.land(DAY, f"transaction_id | user_id\na | {SECRET}\nb | {SECRET}")
     contract = lake.contract
     features = replace(contract.features, entity="age", columns=(Feature("buyer", Last(30, "user_id")),))
     reference = Reference(column="user_id", dataset="transactions", key="age", severity=Severity.WARN)
     columns = lake.columns("user_id", sensitive=True)
     changes = {"columns": columns, "features": features, "rules": RULES, "references": (reference,)}
-    return lake.with_contract(**changes, null_entity="drop")
+    lake = lake.with_contract(**changes, null_entity="drop")
+    lake.day(DAY)
+    return lake
+
+
+@pytest.fixture
+def people(sold_once: PlayLake, tmp_path: Path) -> PlayLake:
+    """A day of purchases whose user is secret, and which break every rule."""
+    return sold_once.copied(tmp_path)
 
 
 def test_no_rule_shows_a_sensitive_value(people: PlayLake, caplog: pytest.LogCaptureFixture) -> None:
-    people.day(DAY)
     lines = [people.validate(DAY, table) for table in ("raw", "processed", "features")]
     failed = [each for line in lines for each in line.get("warnings", [])]
     assert len(failed) == len(RULES) + 1, "each rule fails, and so does the reference"
@@ -68,7 +77,6 @@ def test_no_rule_shows_a_sensitive_value(people: PlayLake, caplog: pytest.LogCap
 
 
 def test_counts_of_sensitive_values_are_still_shown(people: PlayLake) -> None:
-    people.day(DAY)
     found = {each["expectation"]: each for each in people.validate(DAY)["warnings"]}
     unique = found["ExpectColumnValuesToBeUnique()"]
     assert (unique["failed"], unique["checked"], unique["examples"]) == (2, 2, [MASK])
@@ -79,7 +87,6 @@ def test_an_error_keeps_its_name_and_loses_its_words(people: PlayLake) -> None:
     """Spark's error message quotes the value."""
     query = f"SELECT CAST('{SECRET}x' AS INT) FROM {{batch}}"
     rule = warns("UnexpectedRowsExpectation", unexpected_rows_query=query)
-    people.day(DAY)
     with pytest.raises(ContractViolationError) as stopped:
         people.with_contract(**{**people.contract_changes, "rules": (rule,)}).validate(DAY)
     (failure,) = [each for each in stopped.value.failures if each.get("problem")]
@@ -88,7 +95,6 @@ def test_an_error_keeps_its_name_and_loses_its_words(people: PlayLake) -> None:
 
 
 def test_a_renamed_sensitive_feature_is_profiled_without_values(people: PlayLake) -> None:
-    people.day(DAY)
     people.validate(DAY, "features")
     run = people.plan("validate", DAY, table="features")
     (found,) = [each for each in profiles.known(run, "features", [date.fromisoformat(DAY)]) if each.column == "buyer"]

@@ -14,6 +14,7 @@ import pytest
 
 from common.days import Hour, days_between
 from common.errors import ContractDeclarationError, ContractViolationError, UsageError
+from common.lake import training_manifests
 from common.training import as_of_join, build, store
 from common.training.training_set import From, Labels, Snapshot, Split, TrainingSet
 from tests.support.offers import labels
@@ -85,6 +86,21 @@ def tables(lake: PlayLake) -> PlayLake:
     return lake
 
 
+@pytest.fixture(scope="module")
+def built_once(tmp_path_factory: pytest.TempPathFactory, spark: object) -> PlayLake:
+    lake = PlayLake(tmp_path_factory.mktemp("hours"))
+    publish(lake.lake_folder, BY_HOUR, schema=HOURLY)
+    publish(lake.lake_folder, BY_DAY, table="visits/v1")
+    make(lake, LEAVING, labels(lake, ASKED))
+    return lake
+
+
+@pytest.fixture
+def built(built_once: PlayLake, tmp_path: Path) -> PlayLake:
+    """The same tables, and the training set of labels."""
+    return built_once.copied(tmp_path)
+
+
 def make(lake: PlayLake, declared: TrainingSet, given: str | None = None, hours: list[Any] = HOURS) -> dict[str, Any]:
     return build.build_training_set([lake.plan("training_set", str(hour)) for hour in hours], declared, given)
 
@@ -125,9 +141,9 @@ def by_duckdb(file: Path) -> list[tuple[Any, ...]]:
         ).fetchall()
 
 
-def test_labels_of_hours_equal_duckdbs_asof_join(tables: PlayLake) -> None:
-    given = labels(tables, ASKED)
-    manifest = make(tables, LEAVING, given)
+def test_labels_of_hours_equal_duckdbs_asof_join(built: PlayLake) -> None:
+    tables, given = built, labels(built, ASKED)
+    manifest = training_manifests.manifest(str(built.lake_folder), "leaving")
     found = sorted(
         (
             row["example_time"].replace(tzinfo=None),
@@ -144,14 +160,14 @@ def test_labels_of_hours_equal_duckdbs_asof_join(tables: PlayLake) -> None:
     assert tables.state() == before
 
 
-def test_only_hours_that_labels_can_meet_decide(tables: PlayLake) -> None:
+def test_only_hours_that_labels_can_meet_decide(built: PlayLake) -> None:
     """The last hour's row is known only after the range; the one before it is used."""
-    made = make(tables, LEAVING, labels(tables, ASKED))
+    tables = built
     later = BY_HOUR + "2026-01-06T02 | 1 | 26.00"
     publish(tables.lake_folder, later, schema=HOURLY)
-    assert make(tables, LEAVING, labels(tables, ASKED))["version"] == made["version"]
+    assert make(tables, LEAVING, labels(tables, ASKED))["version"] == 1
     publish(tables.lake_folder, later + "\n2026-01-06T01 | 1 | 25.00", schema=HOURLY)
-    assert make(tables, LEAVING, labels(tables, ASKED))["version"] == made["version"] + 1
+    assert make(tables, LEAVING, labels(tables, ASKED))["version"] == 2
 
 
 def check(lake: PlayLake) -> dict[str, int]:
