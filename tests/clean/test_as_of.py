@@ -72,7 +72,7 @@ def by_the_book(versions: list[Version]) -> set[Version]:
 
 def test_versions_settle_as_if_each_was_compared_with_each(spark: SparkSession) -> None:
     contract = replace(datasets.load("transactions").contract, lateness_days=LATENESS, winner=("age",))
-    for seed in range(4):
+    for seed in range(2):
         versions = at_random(40, seed)
         settled = settle(spark.createDataFrame(versions, COLUMNS), contract, TODAY).collect()
         assert len(settled) == len(versions)

@@ -127,7 +127,7 @@ def test_a_polling_reader_never_sees_an_unvalidated_row(one_published: PlayLake)
     stop, polled = threading.Event(), []
 
     def poll() -> None:
-        while not stop.is_set():
+        while not stop.wait(0.01):
             polled.append({(str(row["ds"]), row["user_id"], str(row["spend_7d"])) for row in seen(one_published)})
 
     reader = threading.Thread(target=poll)

@@ -26,7 +26,7 @@ from common.sources.files.text_records import RefusedFileError, TextFile, split_
 from common.sources.parsed_block import ParsedBlock
 from common.sources.unknown_names import MOST_COUNTED, MOST_SHOWN
 
-LONGEST = 300_000
+LONGEST = 200_000
 
 
 def read_csv(content: bytes | str, wanted: tuple[str, ...] = ("a", "b"), encoding: str = "utf-8") -> ParsedBlock:
