@@ -107,6 +107,23 @@ def churn(tmp_path: Path, two_days: Path) -> PlayLake:
     return PlayLake(tmp_path, "churn")
 
 
+@pytest.fixture(scope="session")
+def trained_once(two_days: Path, tmp_path_factory: pytest.TempPathFactory) -> PlayLake:
+    from common.training.build import build_training_set
+    from common.training.training_set import declared_training_set
+
+    lake = PlayLake(two_days, "churn").copied(tmp_path_factory.mktemp("trained"))
+    days = [lake.plan("training_set", ds) for ds in DAYS]
+    build_training_set(days, declared_training_set(days[0].dataset, "churn_baseline"), None)
+    return lake
+
+
+@pytest.fixture
+def trained(trained_once: PlayLake, tmp_path: Path) -> PlayLake:
+    """The same days, and the training set of them."""
+    return trained_once.copied(tmp_path)
+
+
 @pytest.fixture
 def visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of a third dataset, which a test may spoil; paths in messages are relative to the folder above."""

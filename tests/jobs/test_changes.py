@@ -25,10 +25,32 @@ MON, TUE, WED = DAYS = ("2026-01-05", "2026-01-06", "2026-01-07")
 FIRST, SECOND, THIRD = map(date.fromisoformat, DAYS)
 
 
+# What the lake of two days was made from.
+FEED = {MON: [change("c", 1, 1), change("c", 2, 2)], TUE: [change("d", 1, 3), change("c", 3, 4)]}
+
+
+@pytest.fixture(scope="module")
+def declared(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Iterator[Path]:
+    with datasets_in(write_customers(tmp_path_factory.mktemp("datasets")).parent) as folder:
+        yield folder
+
+
 @pytest.fixture
-def customers(tmp_path: Path, spark: object) -> Iterator[PlayLake]:
-    with datasets_in(write_customers(tmp_path / "datasets").parent):
-        yield PlayLake(tmp_path, "customers")
+def customers(tmp_path: Path, declared: Path) -> PlayLake:
+    return PlayLake(tmp_path, "customers")
+
+
+@pytest.fixture(scope="module")
+def played_once(tmp_path_factory: pytest.TempPathFactory, declared: Path) -> PlayLake:
+    lake = PlayLake(tmp_path_factory.mktemp("played"), "customers")
+    play(lake, FEED)
+    return lake
+
+
+@pytest.fixture
+def played(played_once: PlayLake, tmp_path: Path) -> PlayLake:
+    """Customers 1 and 2 came on Monday; on Tuesday 1 went and 3 came."""
+    return played_once.copied(tmp_path)
 
 
 def other(lake: PlayLake, name: str) -> PlayLake:
@@ -115,18 +137,16 @@ def test_two_changes_at_one_position_end_the_same(customers: PlayLake) -> None:
     assert len(segments(lakes[0], MON)) == 1
 
 
-def test_a_day_that_is_sent_again_changes_nothing(customers: PlayLake) -> None:
-    feed = {MON: [change("c", 1, 1)], TUE: [change("d", 1, 2), change("c", 2, 3)]}
-    play(customers, feed)
-    before = customers.content()
-    (customers.folder(TUE) / "changes.jsonl").unlink()
-    land(customers, TUE, [*feed[TUE][::-1], *feed[TUE]], "again.jsonl")
-    customers.day(TUE)
-    after = customers.content()
+def test_a_day_that_is_sent_again_changes_nothing(played: PlayLake) -> None:
+    before = played.content()
+    (played.folder(TUE) / "changes.jsonl").unlink()
+    land(played, TUE, [*FEED[TUE][::-1], *FEED[TUE]], "again.jsonl")
+    played.day(TUE)
+    after = played.content()
     assert {name: after[name] for name in after if "raw" not in name} == {
         name: before[name] for name in before if "raw" not in name
     }
-    assert stale(customers) == []
+    assert stale(played) == []
 
 
 def test_a_replay_on_a_later_day_is_duplicates(customers: PlayLake) -> None:
@@ -137,14 +157,13 @@ def test_a_replay_on_a_later_day_is_duplicates(customers: PlayLake) -> None:
     assert current == [(1, 3, True, None, SECOND, None)]
 
 
-def test_an_earlier_day_that_changes_makes_the_later_ones_stale(customers: PlayLake) -> None:
-    play(customers, {MON: [change("c", 1, 1)], TUE: [change("c", 2, 2)]})
-    land(customers, MON, [change("u", 1, 4, "gold")], "more.jsonl")
-    customers.ingest(MON)
-    assert customers.clean(MON)["stale"] == [MON, TUE]
-    for ds in stale(customers):
-        customers.day(ds)
-    assert [segments(customers, ds)[1] for ds in (MON, TUE)] == ["gold", "gold"]
+def test_an_earlier_day_that_changes_makes_the_later_ones_stale(played: PlayLake) -> None:
+    land(played, MON, [change("u", 2, 5, "gold")], "more.jsonl")
+    played.ingest(MON)
+    assert played.clean(MON)["stale"] == [MON, TUE]
+    for ds in stale(played):
+        played.day(ds)
+    assert [segments(played, ds) for ds in (MON, TUE)] == [{1: "new", 2: "gold"}, {2: "gold", 3: "new"}]
 
 
 @pytest.mark.parametrize("days", [(MON, TUE), pytest.param(DAYS, marks=pytest.mark.slow)], ids=len)
@@ -185,10 +204,9 @@ def test_a_refused_day_is_left_out_until_it_is_mended(customers: PlayLake) -> No
     assert segments(strict, WED) == {1: "gold", 2: "new"}
 
 
-def test_the_gate_passes_a_day_of_changes(customers: PlayLake) -> None:
-    play(customers, {MON: [change("c", 1, 1), change("c", 2, 2)], TUE: [change("d", 1, 3), change("c", 3, 4)]})
+def test_the_gate_passes_a_day_of_changes(played: PlayLake) -> None:
     for table in ("raw", "processed", "features"):
-        assert customers.validate(TUE, table)["outcome"] == "done"
+        assert played.validate(TUE, table)["outcome"] == "done"
 
 
 def test_files_of_changes_that_stay_the_same_grow_old(customers: PlayLake) -> None:
@@ -198,9 +216,8 @@ def test_files_of_changes_that_stay_the_same_grow_old(customers: PlayLake) -> No
     assert [freshness(customers.plan("validate", ds), []).observed for ds in DAYS] == [24, 48, 72]
 
 
-def test_no_feature_depends_on_later_changes(customers: PlayLake) -> None:
-    play(customers, {MON: [change("c", 1, 1), change("c", 2, 2)], TUE: [change("d", 1, 3)]})
-    assert customers.run(LEAKCHECK, TUE)["counts"] == {"rows": 1, "poisoned": 1, "taken_in": 1, "leaks": 0}
+def test_no_feature_depends_on_later_changes(played: PlayLake) -> None:
+    assert played.run(LEAKCHECK, TUE)["counts"] == {"rows": 2, "poisoned": 2, "taken_in": 2, "leaks": 0}
 
 
 def test_rows_are_no_changes(customers: PlayLake) -> None:

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from common.clean import as_of
 from common.contracts import datasets
+from common.contracts.contract import Contract
 from common.errors import ContractViolationError, InconclusiveCheckError, SourceMissingError
 from common.features import leak_check
 from common.orchestration.job import Job, run_day
@@ -32,7 +33,21 @@ DAY, NEXT = "2026-01-05", "2026-01-06"
 NAME = "churn_baseline"
 
 
-def test_nothing_after_a_day_changes_its_features(lake: PlayLake) -> None:
+def of_a_week(contract: Contract) -> Contract:
+    """The same with features of a week alone: a check makes each day anew that a window or a late row can hold."""
+    columns = tuple(each for each in contract.features.columns if each.name in ("spend_7d", "purchases_7d"))
+    return replace(contract, lateness_days=2, features=replace(contract.features, columns=columns))
+
+
+@pytest.fixture
+def weekly(lake: PlayLake) -> PlayLake:
+    contract = of_a_week(lake.contract)
+    return lake.with_contract(lateness_days=contract.lateness_days, features=contract.features)
+
+
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_nothing_after_a_day_changes_its_features(weekly: PlayLake, whole: bool) -> None:
+    lake = weekly.with_contract() if whole else weekly
     lake.land(
         DAY,
         """
@@ -51,8 +66,9 @@ def test_nothing_after_a_day_changes_its_features(lake: PlayLake) -> None:
 
 
 def test_a_look_at_later_arrivals_is_caught_by_column_and_entity(
-    lake: PlayLake, monkeypatch: pytest.MonkeyPatch
+    weekly: PlayLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lake = weekly
     lake.land(DAY, "transaction_id | user_id\na | 41\nb | 42\nc | 43")
     lake.day(DAY)
     monkeypatch.setattr(as_of, "known_on", lambda ds: F.col("superseded").isNull())
@@ -88,7 +104,7 @@ def test_a_check_whose_poison_was_refused_is_inconclusive(lake: PlayLake) -> Non
 def test_poison_has_new_events_for_numeric_keys_too(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = datasets.load("transactions")
     key, *others = dataset.contract.columns
-    numbered = replace(dataset.contract, columns=(replace(key, type="long"), *others))
+    numbered = replace(of_a_week(dataset.contract), columns=(replace(key, type="long"), *others))
     monkeypatch.setattr(datasets, "load", lambda name: replace(dataset, contract=numbered))
     lake.land(DAY, "transaction_id | user_id\n7 | 1\n8 | 2\n9 | 3")
     lake.day(DAY)

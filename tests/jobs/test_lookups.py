@@ -29,15 +29,42 @@ def folders(tmp_path: Path) -> Path:
     return write_orders(tmp_path / "datasets").parent
 
 
+@pytest.fixture(scope="module")
+def declared(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("datasets")
+    write_customers(folder)
+    write_orders(folder)
+    with datasets_in(folder):
+        yield folder
+
+
 @pytest.fixture
-def orders(folders: Path, spark: object) -> Iterator[PlayLake]:
-    with datasets_in(folders):
-        yield PlayLake(folders.parent, "orders")
+def orders(tmp_path: Path, declared: Path) -> PlayLake:
+    return PlayLake(tmp_path, "orders")
 
 
 @pytest.fixture
 def customers(orders: PlayLake) -> PlayLake:
     return PlayLake(orders.root, "customers")
+
+
+@pytest.fixture(scope="module")
+def known_once(tmp_path_factory: pytest.TempPathFactory, declared: Path) -> PlayLake:
+    orders = PlayLake(tmp_path_factory.mktemp("known"), "orders")
+    customers = PlayLake(orders.root, "customers")
+    know(customers, MON, [change("c", user, user, "new") for user in (1, 2, 3, 4)])
+    know(customers, TUE, [change("u", 1, 5, "gold"), change("d", 2, 6), change("u", 4, 7, "gold")])
+    land_orders(orders, TUE, [(1, 1, TUE), (2, 2, TUE), (3, 3, MON)])
+    land_orders(orders, WED, [(4, 1, WED), (5, 2, WED), (6, 4, TUE)])
+    for ds in (TUE, WED):
+        orders.day(ds)
+    return orders
+
+
+@pytest.fixture
+def ordered(known_once: PlayLake, tmp_path: Path) -> PlayLake:
+    """Orders of two days, by customers that two days told of; that of user 4 comes late."""
+    return known_once.copied(tmp_path)
 
 
 def heal(lake: PlayLake) -> None:
@@ -61,46 +88,31 @@ def clean(lake: PlayLake, ds: str) -> None:
     lake.clean(ds)
 
 
-def test_an_event_sees_what_was_known_before_its_day(orders: PlayLake, customers: PlayLake) -> None:
-    """Also an event that comes late, as that of user 4."""
-    know(customers, MON, [change("c", user, user, "new") for user in (1, 2, 3, 4)])
-    know(customers, TUE, [change("u", 1, 5, "gold"), change("d", 2, 6), change("u", 4, 7, "gold")])
-    land_orders(orders, TUE, [(1, 1, TUE), (2, 2, TUE), (3, 3, MON)])
-    land_orders(orders, WED, [(4, 1, WED), (5, 2, WED), (6, 4, TUE)])
-    for ds in (TUE, WED):
-        orders.day(ds)
-    assert segments(orders, TUE) == {1: "new", 2: "new", 3: None}
-    assert segments(orders, WED) == {1: "gold", 2: None, 3: None, 4: "new"}
+def test_an_event_sees_what_was_known_before_its_day(ordered: PlayLake) -> None:
+    assert segments(ordered, TUE) == {1: "new", 2: "new", 3: None}
+    assert segments(ordered, WED) == {1: "gold", 2: None, 3: None, 4: "new"}
 
 
-def test_a_later_change_never_reaches_an_earlier_event(orders: PlayLake, customers: PlayLake) -> None:
-    know(customers, MON, [change("c", 1, 10, "new")])
-    for number, ds in enumerate((TUE, WED)):
-        land_orders(orders, ds, [(number, 1, ds)])
-        orders.day(ds)
-    before = orders.content()["features/orders/v1"]
-    # A newer change, and one that comes late: neither was known when the orders came.
-    know(customers, WED, [change("u", 1, 20, "gold"), change("u", 1, 5, "old")])
-    assert stale(orders) == []
-    for ds in (TUE, WED):
-        orders.features(ds, full_refresh=True)
-    assert orders.content()["features/orders/v1"] == before
-    land_orders(orders, THU, [(9, 1, THU)])
-    orders.day(THU)
-    assert segments(orders, THU) == {1: "gold"}
+def test_a_later_change_never_reaches_an_earlier_event(ordered: PlayLake, customers: PlayLake) -> None:
+    before = ordered.content()["features/orders/v1"]
+    # A newer change, and two that come late: none was known when the orders came.
+    know(customers, WED, [change("u", 1, 20, "silver"), change("u", 3, 2, "old"), change("u", 4, 6, "old")])
+    assert stale(ordered) == []
+    ordered.features(WED, full_refresh=True)
+    assert ordered.content()["features/orders/v1"] == before
+    land_orders(ordered, THU, [(9, 1, THU)])
+    ordered.day(THU)
+    assert segments(ordered, THU)[1] == "silver"
 
 
-def test_a_changed_dimension_makes_the_days_after_it_stale(orders: PlayLake, customers: PlayLake) -> None:
-    for ds in (MON, TUE):
-        know(customers, ds, [change("c", 1, 1 if ds == MON else 2, ds)])
-    for number, ds in enumerate((TUE, WED)):
-        land_orders(orders, ds, [(number, 1, ds)])
-        orders.day(ds)
-    land(customers, TUE, [change("u", 1, 3, "gold")], "more.jsonl")
+def test_a_changed_dimension_makes_the_days_after_it_stale(ordered: PlayLake, customers: PlayLake) -> None:
+    before = segments(ordered, TUE)
+    land(customers, TUE, [change("u", 1, 8, "silver")], "more.jsonl")
     clean(customers, TUE)
-    assert stale(orders) == [WED]
-    heal(orders)
-    assert [segments(orders, ds) for ds in (TUE, WED)] == [{1: MON}, {1: "gold"}]
+    assert stale(ordered) == [WED]
+    heal(ordered)
+    assert segments(ordered, TUE) == before
+    assert segments(ordered, WED) == {1: "silver", 2: None, 3: None, 4: "new"}
 
 
 def test_what_the_gate_refused_is_not_looked_up(orders: PlayLake, customers: PlayLake) -> None:
@@ -172,11 +184,8 @@ def expected(feed: list[tuple[str, dict]], placed: list[tuple[str, tuple]], ds: 
     return dict(found)
 
 
-def test_the_leak_check_looks_up_too(orders: PlayLake, customers: PlayLake) -> None:
-    know(customers, MON, [change("c", 1, 1, "new")])
-    land_orders(orders, TUE, [(1, 1, TUE)])
-    orders.day(TUE)
-    assert orders.run(LEAKCHECK, TUE)["counts"]["leaks"] == 0
+def test_the_leak_check_looks_up_too(ordered: PlayLake) -> None:
+    assert ordered.run(LEAKCHECK, WED)["counts"]["leaks"] == 0
 
 
 def test_a_whole_snapshot_is_looked_up_on_the_day_before(folders: Path, spark: object) -> None:

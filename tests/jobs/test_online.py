@@ -7,16 +7,16 @@ import pyarrow as pa
 import pytest
 
 from common.errors import ContractViolationError, SourceMissingError
+from common.lake import training_manifests
 from common.online import serving
 from common.online.connect import open_store
 from common.reports import status
-from common.training import build
 from common.training import store as training_store
-from common.training.training_set import SPLITS, declared_training_set
+from common.training.training_set import SPLITS
 from jobs.online_check import ONLINE_CHECK
 from jobs.publish import ONLINE, PUBLISH
 from tests.support.play_lake import PlayLake
-from tests.support.published_tables import commit, date_commit
+from tests.support.published_tables import date_commit, publish_rows
 
 DAY, NEXT = "2026-01-05", "2026-01-06"
 
@@ -57,11 +57,9 @@ def test_an_unloaded_publication_is_reported_by_the_online_check(churn: PlayLake
 
 def tomorrow_published(churn: PlayLake) -> int:
     """Publishes the last day's rows for the next day as well, as another run would."""
-    newest, *_ = churn.published.versions()
     rows = churn.published.at().arrow(ds=NEXT)
     days = pa.array([date(2026, 1, 7)] * rows.num_rows)
-    books = {**newest.books, "ds": "2026-01-07", "days": {"2026-01-07": newest.days[NEXT]}}
-    return commit(churn.published.uri, rows.set_column(0, "ds", days), ["2026-01-07"], books)
+    return publish_rows(churn.published, rows.set_column(0, "ds", days), "customer_id")
 
 
 def test_a_rebuilt_lake_is_loaded_despite_equal_version_numbers(churn: PlayLake) -> None:
@@ -87,16 +85,15 @@ def test_online_differences_are_found_without_naming_a_customer(churn: PlayLake)
     assert "c0000" not in str(unlike.value)
 
 
-def test_a_served_vector_equals_the_training_row(churn: PlayLake) -> None:
-    churn.run(ONLINE, NEXT)
-    runs = [churn.plan("training_set", ds) for ds in (DAY, NEXT)]
-    manifest = build.build_training_set(runs, declared_training_set(runs[0].dataset, "churn_baseline"), None)
-    place = str(churn.root / "lake")
-    trained = [row for split in SPLITS for row in training_store.read_split(place, "churn_baseline", split).to_pylist()]
+def test_a_served_vector_equals_the_training_row(trained: PlayLake) -> None:
+    trained.run(ONLINE, NEXT)
+    place = str(trained.lake_folder)
+    manifest = training_manifests.manifest(place, "churn_baseline")
+    rows = [row for split in SPLITS for row in training_store.read_split(place, "churn_baseline", split).to_pylist()]
     (wanted,) = [
-        row for row in trained if row["customer_id"] == "c000007" and row["example_time"].date() == date(2026, 1, 7)
+        row for row in rows if row["customer_id"] == "c000007" and row["example_time"].date() == date(2026, 1, 7)
     ]
-    store = open_store(churn.online)
+    store = open_store(trained.online)
     found = serving.Server(store, "churn_v1", training_store.fitted(manifest)).vector("c000007")
     assert found == {name: value for name, value in wanted.items() if name != "example_time"}
     with pytest.raises(SourceMissingError, match="customer_id nobody has no row"):

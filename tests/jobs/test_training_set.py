@@ -26,11 +26,12 @@ from common.training.training_set import From, Labels, Snapshot, Split, Training
 from jobs.datasets.churn import baseline, telco
 from tests.support.offers import OFFERS, labels
 from tests.support.play_lake import PlayLake
-from tests.support.published_tables import publish
+from tests.support.published_tables import publish, publish_rows
 from tests.support.tables_as_text import assert_rows
 
 DAY, NEXT = "2026-01-05", "2026-01-06"
 NAME = "churn_baseline"
+SAME = ("splits", "fitted", "counts")
 
 
 def build(lake: PlayLake, declared: TrainingSet, labels: str | None = None) -> dict[str, object]:
@@ -45,28 +46,15 @@ def declared(lake: PlayLake) -> TrainingSet:
     return declared_training_set(lake.plan("training_set", DAY).dataset, NAME)
 
 
-@pytest.fixture(scope="module")
-def built_once(two_days: Path, tmp_path_factory: pytest.TempPathFactory) -> PlayLake:
-    """A training set of two published days."""
-    lake = PlayLake(two_days, "churn").copied(tmp_path_factory.mktemp("built"))
-    build(lake, declared(lake))
-    return lake
-
-
-@pytest.fixture
-def built(built_once: PlayLake, tmp_path: Path) -> PlayLake:
-    return built_once.copied(tmp_path)
-
-
 def first(lake: PlayLake) -> dict[str, Any]:
     """The manifest of the first version."""
     return training_manifests.manifests(str(lake.lake_folder), NAME)[0]
 
 
-def test_the_churn_example_builds_a_whole_training_set(built: PlayLake) -> None:
-    counts = first(built)["counts"]
+def test_the_churn_example_builds_a_whole_training_set(trained: PlayLake) -> None:
+    counts = first(trained)["counts"]
     assert counts["examples"] == 240 == counts["train"] + counts["val"] + counts["test"] + counts["left_out"]
-    train, test = read(built, NAME, "train"), read(built, NAME, "test")
+    train, test = read(trained, NAME, "train"), read(trained, NAME, "test")
     scaled = ["tenure_months", "monthly_charges", "total_charges"]
     for name in scaled:
         values = train[name].to_pylist()
@@ -75,7 +63,7 @@ def test_the_churn_example_builds_a_whole_training_set(built: PlayLake) -> None:
     assert {"gender_male", "partner_yes", "dependents_yes", "payment_method_credit_card"} <= set(train.column_names)
     assert "gender_female" not in train.column_names
     assert set(train["churn"].to_pylist()) == {0, 1}
-    assert pq.read_table(built.root / "lake/training_sets" / NAME / "v1/export/train.parquet").equals(train)
+    assert pq.read_table(trained.root / "lake/training_sets" / NAME / "v1/export/train.parquet").equals(train)
 
 
 def test_a_snapshot_is_split_by_its_own_day(churn: PlayLake) -> None:
@@ -88,18 +76,10 @@ def test_a_snapshot_is_split_by_its_own_day(churn: PlayLake) -> None:
     assert known_from == {"train": {datetime(2026, 1, 6, tzinfo=UTC)}, "val": {datetime(2026, 1, 7, tzinfo=UTC)}}
 
 
-def test_a_label_is_split_by_the_day_of_its_time(churn: PlayLake) -> None:
-    until = Split(train_until=date.fromisoformat(DAY), val_until=date.fromisoformat(NEXT))
-    head = "customer_id | asked_at | bought\n"
-    given = head + "c000001 | 2026-01-05T23:59:59 | 1\nc000002 | 2026-01-06T00:00:00 | 0"
-    counts = build(churn, replace(OFFERS, split=until), labels(churn, given))["counts"]
-    assert (counts["train"], counts["val"], counts["test"]) == (1, 1, 0)
-
-
-def test_imputed_and_scaled_values_equal_duckdbs(built: PlayLake) -> None:
+def test_imputed_and_scaled_values_equal_duckdbs(trained: PlayLake) -> None:
     """total_charges is imputed by the mean of its tenure, else by the overall median, from the train split only."""
-    train = read(built, NAME, "train")
-    published = built.published.at().arrow()
+    train = read(trained, NAME, "train")
+    published = trained.published.at().arrow()
     with duckdb.connect() as connection:
         connection.register("p", published)
         connection.register("t", train)
@@ -119,29 +99,35 @@ def test_imputed_and_scaled_values_equal_duckdbs(built: PlayLake) -> None:
     assert found[1] < 1e-9
 
 
-def test_the_same_inputs_make_no_second_version_and_new_ones_do(built: PlayLake) -> None:
-    before = built.state()
-    again = build(built, declared(built))
-    assert (again["outcome"], again["version"], built.state()) == ("nothing", 1, before)
-    other = build_training_set([built.plan("training_set", DAY)], declared(built), None)
+def test_the_same_inputs_make_no_second_version_and_new_ones_do(trained: PlayLake) -> None:
+    before = trained.state()
+    again = build(trained, declared(trained))
+    assert (again["outcome"], again["version"], trained.state()) == ("nothing", 1, before)
+    other = build_training_set([trained.plan("training_set", DAY)], declared(trained), None)
     assert (other["outcome"], other["version"]) == ("done", 2)
-    assert [each["version"] for each in training_manifests.manifests(str(built.root / "lake"), NAME)] == [1, 2]
-    assert first(built)["splits"] == again["splits"]
+    assert [each["version"] for each in training_manifests.manifests(str(trained.root / "lake"), NAME)] == [1, 2]
+    assert first(trained)["splits"] == again["splits"]
 
 
-def test_table_versions_with_equal_rows_make_no_second_version(built: PlayLake) -> None:
+def test_table_versions_with_equal_rows_make_no_second_version(trained: PlayLake) -> None:
     """After another day, a compaction and a vacuum the table has new versions but equal rows on these days."""
-    built.publish_customers("2026-01-07")
-    table = built.table("published/churn/v1")
+    publish_tomorrow(trained)
+    table = trained.table("published/churn/v1")
     table.optimize.compact()
     table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
-    assert built.published.at().version > first(built)["inputs"]["versions"]["churn@v1"]
-    assert build(built, declared(built)) == {**first(built), "outcome": "nothing"}
+    assert trained.published.at().version > first(trained)["inputs"]["versions"]["churn@v1"]
+    assert build(trained, declared(trained)) == {**first(trained), "outcome": "nothing"}
 
 
-def test_another_row_of_its_days_makes_another_version(built: PlayLake) -> None:
-    built.publish_customers(NEXT, seed=8)
-    assert (build(built, declared(built))["version"], len(pins.pins(str(built.root / "lake")))) == (2, 2)
+def publish_tomorrow(lake: PlayLake) -> None:
+    rows = lake.published.at().arrow(ds=NEXT)
+    days = pa.array([date(2026, 1, 7)] * rows.num_rows)
+    publish_rows(lake.published, rows.set_column(0, "ds", days), "customer_id")
+
+
+def test_another_row_of_its_days_makes_another_version(trained: PlayLake) -> None:
+    publish_rows(trained.published, trained.published.at().arrow(ds=NEXT).slice(1), "customer_id")
+    assert (build(trained, declared(trained))["version"], len(pins.pins(str(trained.root / "lake")))) == (2, 2)
 
 
 def test_labels_depend_on_the_days_that_they_can_meet() -> None:
@@ -155,21 +141,21 @@ def test_labels_depend_on_the_days_that_they_can_meet() -> None:
         assert wanted.reach(first, last) == reach
 
 
-def test_the_inputs_of_a_training_set_are_pinned(built: PlayLake) -> None:
-    place, inputs = str(built.lake_folder), first(built)["inputs"]
+def test_the_inputs_of_a_training_set_are_pinned(trained: PlayLake) -> None:
+    place, inputs = str(trained.lake_folder), first(trained)["inputs"]
     (pin,) = inputs["pins"]
     assert pins.kept_versions(place, "published/churn/v1") == [inputs["versions"]["churn@v1"]]
     pins.verify(place, pin)
 
 
-def test_a_later_row_is_served_by_the_same_fitted_steps(built: PlayLake) -> None:
-    fitted = store.fitted(first(built))
-    (row,) = built.published.at().arrow(ds=NEXT).slice(3, 1).to_pylist()
+def test_a_later_row_is_served_by_the_same_fitted_steps(trained: PlayLake) -> None:
+    fitted = store.fitted(first(trained))
+    (row,) = trained.published.at().arrow(ds=NEXT).slice(3, 1).to_pylist()
     served = fitted.apply_row({**row, "example_time": None})
     stored = {
         each["customer_id"]: each
         for split in ("train", "val", "test")
-        for each in read(built, NAME, split).to_pylist()
+        for each in read(trained, NAME, split).to_pylist()
         if each["example_time"].date() == date(2026, 1, 7)
     }[row["customer_id"]]
     assert {name: served[name] for name in stored if name != "example_time"} == {
@@ -177,18 +163,18 @@ def test_a_later_row_is_served_by_the_same_fitted_steps(built: PlayLake) -> None
     }
 
 
-def test_labels_meet_features_as_they_were_known(churn: PlayLake) -> None:
+def test_labels_meet_what_was_known_and_split_by_their_own_day(churn: PlayLake) -> None:
     """Labels of c000001 before its first row, on a day with a row, and after it."""
     labels = churn.root / "labels.csv"
     labels.write_text(
         "customer_id,asked_at,bought\n"
-        "c000001,2026-01-05T12:00:00,0\nc000001,2026-01-06T00:00:00,1\nc000002,2026-01-06T23:00:00,1\n"
+        "c000001,2026-01-05T23:59:59,0\nc000001,2026-01-06T00:00:00,1\nc000002,2026-01-06T23:00:00,1\n"
     )
     wanted = TrainingSet(
         name="offers",
         description="Who takes an offer.",
         examples=Labels(entity="customer_id", time="asked_at", label="bought"),
-        split=Split(train_until=date(2026, 1, 31), val_until=date(2026, 2, 28)),
+        split=Split(train_until=date.fromisoformat(DAY), val_until=date.fromisoformat(NEXT)),
         features=(
             From(table="churn@v1", columns=("tenure_days",)),
             From(table="churn@v1", columns=("tenure_days", "gender"), gap_hours=12),
@@ -196,7 +182,9 @@ def test_labels_meet_features_as_they_were_known(churn: PlayLake) -> None:
         steps=(Impute("tenure_days", by="constant", value=-1.0),),
     )
     build(churn, wanted, str(labels))
-    rows = read(churn, "offers", "train").to_pylist()
+    train, val = (read(churn, "offers", split).to_pylist() for split in ("train", "val"))
+    assert (len(train), len(val)) == (1, 2)
+    rows = train + val
     of_day = {row["customer_id"]: row["tenure_days"] for row in churn.published.at().arrow(ds=DAY).to_pylist()}
     assert [row["tenure_days"] for row in rows] == [-1.0, of_day["c000001"], of_day["c000002"]]
     # The same table again with a gap of half a day: a taken name gets its table's name as a prefix.
@@ -269,16 +257,21 @@ def test_labels_meet_two_tables_each_as_it_was_known(lake: PlayLake) -> None:
     assert kept == [[0], [0]]
 
 
-def test_the_number_of_partitions_does_not_change_the_rows(built: PlayLake, spark: SparkSession) -> None:
-    asked = [f"c{n:06d} | 2026-01-06T{n % 24:02d}:00:00 | {n % 2}" for n in range(60)]
-    given = labels(built, "\n".join(["customer_id | asked_at | bought", *asked]))
-    apart = replace(OFFERS, split=Split(seed="s"))
-    found = [first(built), build(built, apart, given)]
+def test_the_number_of_partitions_does_not_change_the_rows(trained: PlayLake, spark: SparkSession) -> None:
     with in_partitions(spark, 5):
-        in_five = [build(built, replace(declared(built), name="five")), build(built, replace(apart, name="six"), given)]
-    for one, other in zip(found, in_five, strict=True):
-        for said in ("splits", "fitted", "counts"):
-            assert one[said] == other[said], said
+        in_five = build(trained, replace(declared(trained), name="five"))
+    assert {name: in_five[name] for name in SAME} == {name: first(trained)[name] for name in SAME}
+
+
+@pytest.mark.slow
+def test_the_number_of_partitions_does_not_change_a_split(churn: PlayLake, spark: SparkSession) -> None:
+    asked = [f"c{n:06d} | 2026-01-06T{n % 24:02d}:00:00 | {n % 2}" for n in range(60)]
+    given = labels(churn, "\n".join(["customer_id | asked_at | bought", *asked]))
+    apart = replace(OFFERS, split=Split(seed="s"))
+    whole = build(churn, apart, given)
+    with in_partitions(spark, 5):
+        in_five = build(churn, replace(apart, name="five"), given)
+    assert {name: in_five[name] for name in SAME} == {name: whole[name] for name in SAME}
 
 
 @contextmanager
@@ -351,23 +344,23 @@ def test_the_public_telco_file_makes_a_training_set(lake: PlayLake, monkeypatch:
 
 
 def test_the_baseline_trains_on_train_and_predicts_unseen_rows(
-    built: PlayLake, monkeypatch: pytest.MonkeyPatch
+    trained: PlayLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["baseline", "--lake", str(built.root / "lake")])
+    monkeypatch.setattr("sys.argv", ["baseline", "--lake", str(trained.root / "lake")])
     baseline.main()
-    predicted = built.rows("predictions", path="predictions/churn_baseline")
-    assert {row["customer_id"] for row in predicted} == set(read(built, NAME, "test")["customer_id"].to_pylist())
+    predicted = trained.rows("predictions", path="predictions/churn_baseline")
+    assert {row["customer_id"] for row in predicted} == set(read(trained, NAME, "test")["customer_id"].to_pylist())
     assert all(0 < row["chance"] < 1 for row in predicted)
-    said = delta_log.commits(str(built.root / "lake/predictions/churn_baseline"))[0].books
+    said = delta_log.commits(str(trained.root / "lake/predictions/churn_baseline"))[0].books
     assert said["training_set"] == "churn_baseline/v1"
-    assert said["inputs"] == {"churn@v1": built.published.at().version}
-    before = built.state()
+    assert said["inputs"] == {"churn@v1": trained.published.at().version}
+    before = trained.state()
     baseline.main()
-    assert built.state() == before
+    assert trained.state() == before
 
 
-def test_a_days_drift_is_measured_against_the_training_set(built: PlayLake) -> None:
-    run = built.plan("validate", NEXT, table="features")
+def test_a_days_drift_is_measured_against_the_training_set(trained: PlayLake) -> None:
+    run = trained.plan("validate", NEXT, table="features")
     drifting = replace(run.dataset.contract, drift=Drift(training_set=NAME))
     run = replace(run, dataset=replace(run.dataset, contract=drifting))
     today = profiles.known(run, "features", [date.fromisoformat(NEXT)])
@@ -384,8 +377,8 @@ def test_a_days_drift_is_measured_against_the_training_set(built: PlayLake) -> N
     assert "monthly_charges" in failed
 
 
-def test_the_fitted_steps_are_plain_json(built: PlayLake) -> None:
-    manifest = first(built)
+def test_the_fitted_steps_are_plain_json(trained: PlayLake) -> None:
+    manifest = first(trained)
     assert json.loads(manifest["fitted"])
     assert store.fitted(manifest).to_json() == manifest["fitted"]
 
@@ -410,6 +403,7 @@ def killed_build(killed_once: PlayLake, tmp_path: Path) -> PlayLake:
     return killed_once.copied(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_killed_build_is_repeated_under_the_same_version(killed_build: PlayLake) -> None:
     assert training_manifests.manifests(str(killed_build.lake_folder), NAME) == []
     assert build(killed_build, declared(killed_build))["version"] == 1
@@ -420,7 +414,8 @@ def test_a_killed_build_is_repeated_on_a_newer_table_version(killed_build: PlayL
     place, path = str(killed_build.lake_folder), "published/churn/v1"
     before = killed_build.published.at().version
     assert pins.kept_versions(place, path) == [before]
-    killed_build.publish_customers("2026-01-07")
+    assert training_manifests.manifests(place, NAME) == []
+    publish_tomorrow(killed_build)
     manifest = build(killed_build, declared(killed_build))
     now = killed_build.published.at().version
     assert (manifest["version"], manifest["inputs"]["versions"]) == (1, {"churn@v1": now})

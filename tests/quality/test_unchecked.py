@@ -3,7 +3,6 @@
 import logging
 import shutil
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -17,19 +16,6 @@ from common.quality.gx_check import run_rules
 from tests.support.play_lake import PlayLake
 
 DAY = "2026-01-05"
-
-
-@pytest.fixture(scope="module")
-def made_once(tmp_path_factory: pytest.TempPathFactory, spark: object) -> PlayLake:
-    lake = PlayLake(tmp_path_factory.mktemp("made"))
-    lake.land(DAY, "transaction_id\na\nb")
-    lake.day(DAY)
-    return lake
-
-
-@pytest.fixture
-def made(made_once: PlayLake, tmp_path: Path) -> PlayLake:
-    return made_once.copied(tmp_path)
 
 
 def rewritten(lake: PlayLake, path: str, rows: pa.Table) -> None:
@@ -49,9 +35,9 @@ def failures(lake: PlayLake, table: str = "processed") -> dict[str, dict[str, An
     ("table", "path"),
     [("raw", "raw/transactions"), ("processed", "processed/transactions"), ("features", "features/transactions/v1")],
 )
-def test_every_rule_of_a_missing_column_could_not_be_checked(made: PlayLake, table: str, path: str) -> None:
-    rewritten(made, path, made.table(path).to_pyarrow_table().drop_columns(["age"]))
-    found = failures(made, table)
+def test_every_rule_of_a_missing_column_could_not_be_checked(one_made: PlayLake, table: str, path: str) -> None:
+    rewritten(one_made, path, one_made.table(path).to_pyarrow_table().drop_columns(["age"]))
+    found = failures(one_made, table)
     assert found["ExpectTableColumnsToMatchSet(exact_match=True)"]["examples"] == ["age is missing"]
     assert found["ExpectTableColumnsToMatchSet(exact_match=True)"]["limit"].startswith("column_set=['")
     unchecked = {name for name, each in found.items() if each.get("problem")}
@@ -61,22 +47,22 @@ def test_every_rule_of_a_missing_column_could_not_be_checked(made: PlayLake, tab
     assert not any(name.endswith(" user_id") for name in found), "the other columns are as they should be"
 
 
-def test_a_column_of_another_type_is_reported_with_that_type(made: PlayLake) -> None:
-    rows = made.table("processed/transactions").to_pyarrow_table()
+def test_a_column_of_another_type_is_reported_with_that_type(one_made: PlayLake) -> None:
+    rows = one_made.table("processed/transactions").to_pyarrow_table()
     place = rows.schema.get_field_index("purchase_amount")
     rewritten(
-        made,
+        one_made,
         "processed/transactions",
         rows.set_column(place, "purchase_amount", rows["purchase_amount"].cast("string")),
     )
-    found = failures(made)["ExpectColumnValuesToBeOfType(type_=DecimalType) purchase_amount"]
+    found = failures(one_made)["ExpectColumnValuesToBeOfType(type_=DecimalType) purchase_amount"]
     assert (found["observed"], found["limit"]) == ("StringType", "type_=DecimalType")
 
 
-def test_without_its_partition_column_a_table_is_not_read(made: PlayLake) -> None:
-    rows = made.table("processed/transactions").to_pyarrow_table().drop_columns(["arrived"])
-    rewritten(made, "processed/transactions", rows)
-    (found,) = failures(made).values()
+def test_without_its_partition_column_a_table_is_not_read(one_made: PlayLake) -> None:
+    rows = one_made.table("processed/transactions").to_pyarrow_table().drop_columns(["arrived"])
+    rewritten(one_made, "processed/transactions", rows)
+    (found,) = failures(one_made).values()
     assert found["expectation"] == "RowsToBeReadable()"
     assert "arrived" in found["problem"]
 
@@ -96,9 +82,9 @@ def test_a_rule_that_raises_does_not_stop_the_others(spark: SparkSession) -> Non
     assert found[2].examples == ["900"]
 
 
-def test_an_uncheckable_warning_stops_the_day_like_an_error(made: PlayLake) -> None:
+def test_an_uncheckable_warning_stops_the_day_like_an_error(one_made: PlayLake) -> None:
     rule = Rule("ExpectColumnMaxToBeBetween", {"column": "gone", "max_value": 5}, Severity.WARN)
-    found = failures(made.with_contract(rules=(rule,)))["ExpectColumnMaxToBeBetween(max_value=5) gone"]
+    found = failures(one_made.with_contract(rules=(rule,)))["ExpectColumnMaxToBeBetween(max_value=5) gone"]
     assert found["severity"] == "warn"
     assert "gone" in found["problem"]
 
@@ -108,16 +94,20 @@ def test_an_uncheckable_warning_stops_the_day_like_an_error(made: PlayLake) -> N
     [("nobody", "user_id", "'nobody' is unknown"), ("churn", "user_id", "user_id")],
     ids=["no such dataset", "no such column"],
 )
-def test_a_reference_to_a_missing_table_could_not_be_checked(made: PlayLake, dataset: str, key: str, said: str) -> None:
+def test_a_reference_to_a_missing_table_could_not_be_checked(
+    one_made: PlayLake, dataset: str, key: str, said: str
+) -> None:
     rule = Reference(column="user_id", dataset=dataset, key=key, severity=Severity.WARN)
-    found = failures(made.with_contract(references=(rule,)))[f"ValuesToExistIn({dataset}.{key}) user_id"]
+    found = failures(one_made.with_contract(references=(rule,)))[f"ValuesToExistIn({dataset}.{key}) user_id"]
     assert said in found["problem"]
 
 
-def test_the_gate_decides_even_if_no_profile_can_be_stored(made: PlayLake, caplog: pytest.LogCaptureFixture) -> None:
-    (made.root / "lake/profiles").write_text("a file where the folder should be")
+def test_the_gate_decides_even_if_no_profile_can_be_stored(
+    one_made: PlayLake, caplog: pytest.LogCaptureFixture
+) -> None:
+    (one_made.root / "lake/profiles").write_text("a file where the folder should be")
     with caplog.at_level(logging.WARNING):
-        assert made.validate(DAY)["counts"]["warnings"] == 0
+        assert one_made.validate(DAY)["counts"]["warnings"] == 0
     assert "the profiles could not be kept" in caplog.text
 
 
@@ -133,9 +123,9 @@ def test_the_gate_decides_even_if_no_profile_can_be_stored(made: PlayLake, caplo
     ],
     ids=["no such expectation", "no such argument", "an argument missing"],
 )
-def test_a_mistyped_rule_is_a_usage_error_not_bad_data(made: PlayLake, rule: Rule, said: str) -> None:
+def test_a_mistyped_rule_is_a_usage_error_not_bad_data(one_made: PlayLake, rule: Rule, said: str) -> None:
     with pytest.raises(UsageError, match=said) as refused:
-        made.with_contract(rules=(rule,)).validate(DAY)
+        one_made.with_contract(rules=(rule,)).validate(DAY)
     assert refused.value.exit_code == 2
     assert rule.expectation in str(refused.value)
 
@@ -165,14 +155,14 @@ def test_a_failed_day_is_not_read_until_it_changes_or_passes(lake: PlayLake) -> 
     assert lake.features(DAY)["counts"]["features"] == 2
 
 
-def test_a_lost_verdict_is_asked_for_again(made: PlayLake) -> None:
-    shutil.rmtree(made.lake_folder / "verdicts")
+def test_a_lost_verdict_is_asked_for_again(one_made: PlayLake) -> None:
+    shutil.rmtree(one_made.lake_folder / "verdicts")
     with pytest.raises(
         SourceMissingError, match=r"not been validated since .*; run: spark-submit jobs/validate.py .* processed"
     ):
-        made.features(DAY, full_refresh=True)
-    made.validate(DAY)
-    assert made.features(DAY, full_refresh=True)["outcome"] == "nothing"
+        one_made.features(DAY, full_refresh=True)
+    one_made.validate(DAY)
+    assert one_made.features(DAY, full_refresh=True)["outcome"] == "nothing"
 
 
 def test_a_failure_names_its_columns_and_the_allowed_values(spark: SparkSession) -> None:

@@ -29,13 +29,18 @@ def write_dataset(datasets: Path, name: str, contract: str, transforms: str) -> 
 
 
 @contextmanager
-def datasets_in(folder: Path) -> Iterator[None]:
-    """Finds the datasets of the folder inside the block, and forgets them after it."""
+def datasets_in(folder: Path) -> Iterator[Path]:
+    """Finds the datasets of the folder inside the block, before others of their names, and forgets them after it."""
+    _forget(folder)
     try:
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(jobs.datasets, "__path__", [*jobs.datasets.__path__, str(folder)])
-            yield
+            patched.setattr(jobs.datasets, "__path__", [str(folder), *jobs.datasets.__path__])
+            yield folder
     finally:
-        for dataset in [each.name for each in folder.iterdir() if each.is_dir()]:
-            for module in [name for name in sys.modules if f"{name}.".startswith(f"jobs.datasets.{dataset}.")]:
-                del sys.modules[module]
+        _forget(folder)
+
+
+def _forget(folder: Path) -> None:
+    for dataset in [each.name for each in folder.iterdir() if each.is_dir()]:
+        for module in [name for name in sys.modules if f"{name}.".startswith(f"jobs.datasets.{dataset}.")]:
+            del sys.modules[module]

@@ -11,6 +11,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from common.lake import content_hash
+from common.published.catalog import FeatureTable
 from tests.support.tables_as_text import parse
 
 Mode = Literal["append", "overwrite"]
@@ -99,6 +100,15 @@ def commit(
     if at:
         date_commit(uri, version, at)
     return version
+
+
+def publish_rows(table: FeatureTable, rows: pa.Table, key: str) -> int:
+    """Publishes the rows of a day as another run would, with the other facts of the newest publication."""
+    newest, *_ = table.versions()
+    (ds,) = {str(day) for day in rows["ds"].to_pylist()}
+    facts = {"rows": rows.num_rows, "hash": content_hash.hash_rows(rows, ["ds", key])}
+    days = {ds: {**next(iter(newest.days.values())), **facts}}
+    return commit(table.uri, rows, [ds], {**newest.books, "ds": ds, "days": days})
 
 
 def date_commit(uri: str, version: int, at: str) -> None:
