@@ -16,7 +16,7 @@ from common.clean.casting import KEY_REASON
 from common.clean.stored_versions import FURTHER, MOVED_TOO_FAR, ORIGIN
 from common.clean.typed_day import TypedDay
 from common.contracts import layout
-from common.contracts.changes import event_dates
+from common.contracts.changes import DELETED, changes_of, event_dates
 from common.contracts.contract import Contract
 from common.contracts.entity import DROP
 from common.contracts.layout import Table
@@ -93,6 +93,14 @@ class SettledDay:
     def _aside(self) -> DesiredSlice:
         rows = self.settled.where(F.col("superseded").isNotNull())
         return self._against_stored(layout.superseded(self.run.contract), rows)
+
+    def known(self) -> DataFrame:
+        """The rows that ds added, as known on ds: those that the gate judges."""
+        run, table = self.run, layout.processed(self.run.contract)
+        rows = self._with_alone(self.settled)
+        rows = rows.where((F.col("arrived") == literal(run.ds)) & known_on(run.ds))
+        rows = rows.where(~F.col(DELETED)) if changes_of(run.contract) else rows
+        return spark_tables.conform(rows, table)
 
     def later_arrivals(self) -> list[date]:
         """Days after ds with records of the day's keys: their counts may have changed, or what is too far to be corrected."""

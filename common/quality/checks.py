@@ -27,6 +27,7 @@ from common.quality.result import EXAMPLES, CheckResult, could_not_run
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from common.quality.day_rows import DayRows
     from common.runtime.run import Run
 
 # What raw's commit has of the source that tells one content from another: a checksum, or the range of a topic or table.
@@ -190,12 +191,12 @@ def _source_unknown(run: Run) -> str:
     return f"raw has no source listing for {run.ds}, which a snapshot's freshness needs; run ingest of that day again"
 
 
-def references(run: Run, rows: DataFrame) -> list[CheckResult]:
+def references(run: Run, rows: DayRows) -> list[CheckResult]:
     """Check that column values exist in the key of another dataset. A lookup that raises becomes a failed result."""
     results = []
     for reference in run.contract.references:
         try:
-            results.append(_reference(run, rows, reference))
+            results.append(_reference(run, rows.frame, reference))
         except CANNOT_RUN as error:
             results.append(could_not_run(_exists(reference), error, reference.column))
     return results
