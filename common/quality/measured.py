@@ -23,10 +23,11 @@ from common.orchestration.changes import Logs
 from common.quality import broken_rules, profiles
 from common.quality.profiles import Profile
 from common.quality.shown_values import Shown, shown
+from common.runtime import plan_size
 from common.runtime.run import Run
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 BOOKS = "measured"
 ROWS, KEYS = "_rows", "_keys"
@@ -37,7 +38,7 @@ class Measured:
     rows: int
     nulls: Mapping[str, int]  # by column
     broken: Mapping[str, int]  # by the place of the rule
-    keys: int | None = None  # different ones, as far as their hashes tell
+    unique: bool | None = None  # whether no two rows have the same key; where hashes meet by chance, it says no
     profiles: Sequence[Profile] = field(default=(), repr=False)
 
     @classmethod
@@ -47,25 +48,39 @@ class Measured:
 
     @property
     def books(self) -> dict[str, Any]:
-        return {"rows": self.rows, "nulls": self.nulls, "broken": self.broken, "keys": self.keys}
+        return {"rows": self.rows, "nulls": self.nulls, "broken": self.broken, "unique": self.unique}
 
 
 def take(run: Run, name: str, rows: DataFrame) -> Measured:
-    """One pass over the rows, and one over the hashes of their keys."""
     from pyspark.sql import functions as F
 
     contract = run.contract
     counts = [F.count_if(what).alias(told) for told, what in broken_rules.conditions(contract, name).items()]
     profile = [] if name == "raw" else profiles.aggregates(contract, name)
-    row = rows.agg(F.count(F.lit(1)).alias(ROWS), *counts, *profile)
-    if key := key_of(contract, name):
-        # Hashes that differ are of keys that differ. Sketches would be made for each key, were they counted together.
-        row = row.crossJoin(rows.agg(F.count_distinct(F.xxhash64(*key)).alias(KEYS)))
+    row = _with_keys(rows, key_of(contract, name), [F.count(F.lit(1)).alias(ROWS), *counts, *profile])
     found = row.first()
     assert found is not None
     values = found.asDict(recursive=True)
+    unique = values[KEYS] == values[ROWS] if KEYS in values else None
     profiled = profiles.of_row(run, name, values) if profile else []
-    return Measured.of(values[ROWS], values, keys=values.get(KEYS), profiles=profiled)
+    return Measured.of(values[ROWS], values, unique=unique, profiles=profiled)
+
+
+def _with_keys(rows: DataFrame, key: Sequence[str], measures: Sequence[Column]) -> DataFrame:
+    """The measures, and the number of different keys. They differ where their hashes do.
+
+    Were Spark to count both together, it would make each sketch for each key. One task need not shuffle for a window.
+    """
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    if not key:
+        return rows.agg(*measures)
+    hashed = F.xxhash64(*key)
+    if plan_size.is_small(rows.sparkSession):
+        first = F.row_number().over(Window.partitionBy(hashed).orderBy(hashed)) == 1
+        return rows.withColumn(KEYS, first).agg(F.count_if(KEYS).alias(KEYS), *measures)
+    return rows.agg(*measures).crossJoin(rows.agg(F.count_distinct(hashed).alias(KEYS)))
 
 
 def key_of(contract: Contract, name: str) -> tuple[str, ...]:
@@ -93,10 +108,10 @@ def kept(run: Run, name: str) -> Measured | None:
     if commit is None or commit.books.get("code") != run.code or not _stands(run, name, commit):
         return None
     facts = commit.books[BOOKS]
-    stored = [] if name == "raw" else profiles.known(run, name, [run.ds])
+    stored = [] if name == "raw" else profiles.of_day(run, name)
     if name != "raw" and (not stored or _hides_newest(run.contract, name)):
         return None
-    return Measured(facts["rows"], facts["nulls"], facts["broken"], facts["keys"], stored)
+    return Measured(facts["rows"], facts["nulls"], facts["broken"], facts["unique"], stored)
 
 
 def _newest(run: Run, name: str) -> Commit | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ KEYS_WHOLE = "compound_columns.unique.filtered_row_count"
 UNIQUE = ("column_values.unique.unexpected_count", "compound_columns.unique.unexpected_count")
 # An execution engine asks Spark for nothing until a metric is computed, so it needs no session before.
 NO_SPARK = object()
+_DECLARING = threading.RLock()
 
 
 class NotMeasuredError(Exception):
@@ -66,9 +69,9 @@ class MeasuredTable:
         return self.measured.nulls[column]
 
     def _repeated(self, domain: Mapping[str, Any]) -> int:
-        """Only that no key repeats is known: two keys may have the same hash."""
+        """Only that no key repeats is known, not how many do."""
         columns = domain.get("column_list") or [domain["column"]]
-        if list(columns) != list(self.key) or self.measured.keys != self.measured.rows:
+        if list(columns) != list(self.key) or not self.measured.unique:
             raise NotMeasuredError
         return 0
 
@@ -109,3 +112,17 @@ def _judged(expectation: Any, table: MeasuredTable, engine: Any) -> Any:
     wanted = expectation.get_validation_dependencies(**asked).metric_configurations
     metrics = table.metrics(wanted, expectation.meta["rule"])
     return expectation.metrics_validate(metrics=metrics, **asked)
+
+
+@contextmanager
+def declared_without_spark() -> Iterator[None]:
+    """Great Expectations tries whether Spark answers when a source is declared; what was measured is judged without it."""
+    from great_expectations.datasource.fluent.spark_datasource import SparkDatasource
+
+    with _DECLARING:
+        tried = SparkDatasource.test_connection
+        SparkDatasource.test_connection = lambda *_, **__: None  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            SparkDatasource.test_connection = tried  # type: ignore[method-assign]

@@ -242,3 +242,9 @@ def known(run: Run, name: str, days: Sequence[date]) -> list[Profile]:
     """Read the stored profiles of these days; days without profiles are skipped."""
     rows = small_tables.read_slice(run.path(table_of(run.contract)), {"ds": days, "table": [name]})
     return [from_json(row) for row in rows.to_pylist()]
+
+
+def of_day(run: Run, name: str) -> list[Profile]:
+    """Those of the run's own day, in the order in which they are measured."""
+    order = {(column, label): place for place, (label, column, _) in enumerate(_targets(run.contract, name))}
+    return sorted(known(run, name, [run.ds]), key=lambda profile: order.get((profile.column, profile.label), -1))
