@@ -8,32 +8,27 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from pyspark.errors import PySparkException
-
 from common.contracts import datasets, layout, sensitive
 from common.contracts.changes import changes_of
 from common.contracts.expectations import Reference, Severity
 from common.contracts.layout import FILE_REFUSED
 from common.days import end_of, ended_by, shifted, start_of
-from common.errors import ContractDeclarationError, UsageError
 from common.lake import spark_tables
 from common.lake.log import delta_log
 from common.lake.sql_conditions import Slice
 from common.orchestration import stages, staleness
 from common.quality import refused_records, volume
+from common.quality.day_rows import CANNOT_RUN, DayRows
 from common.quality.profiles import Profile
 from common.quality.result import EXAMPLES, CheckResult, could_not_run
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from common.quality.day_rows import DayRows
     from common.runtime.run import Run
 
 # What raw's commit has of the source that tells one content from another: a checksum, or the range of a topic or table.
 IDENTIFIES = ("checksum", "offsets", "versions")
-# Errors in the data or the contract, such as a missing column, a changed type or an unknown dataset.
-CANNOT_RUN = (PySparkException, UsageError, ContractDeclarationError)
 HOUR = 3600
 
 

@@ -5,21 +5,26 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
 from common.clean.as_of import rows_known
 from common.contracts import suite
 from common.contracts.changes import event_dates
+from common.errors import ContractDeclarationError, UsageError
 from common.lake import spark_tables
 from common.lake.log import data_files
 from common.lake.period_columns import literal
-from common.quality.checks import CANNOT_RUN
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from pyspark.sql.types import StructType
 
     from common.runtime.run import Run
+
+
+# Errors in the data or the contract, such as a missing column, a changed type or an unknown dataset.
+CANNOT_RUN = (PySparkException, UsageError, ContractDeclarationError)
 
 
 class RowsNotReadableError(Exception):

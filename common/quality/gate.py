@@ -13,8 +13,7 @@ from common.lake import small_tables
 from common.lake.storage.files import write_json
 from common.orchestration import requirements, run_log, verdicts
 from common.quality import checks, drift, measured
-from common.quality.checks import CANNOT_RUN
-from common.quality.day_rows import DayRows, RowsNotReadableError
+from common.quality.day_rows import CANNOT_RUN, DayRows, RowsNotReadableError
 from common.quality.gx_check import Opened, judge_measured, open_check, run_rules
 from common.quality.measured import Measured
 from common.quality.measured_rules import MeasuredTable

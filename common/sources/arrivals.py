@@ -147,7 +147,7 @@ def read_day(
             records.withColumn("record_hash", record_hash(tuple(columns))),
             F.xxhash64("file", "problem", "record", "extra", "record_hash"),
             **checksum,
-            **{name: F.count_if(condition) for name, condition in counted.items()},
+            **{name: F.count_if(what) for name, what in counted.items()},
             erased=F.count_if(F.col("problem") == ERASED),
             lines=spark_tables.sum_or_zero("lines"),
             lines_of_first=spark_tables.sum_or_zero(F.when(F.col("file") == listing.units[0].name, F.col("lines"))),
@@ -170,10 +170,7 @@ def read_day(
     if split.alike is not None:
         several, copies = spark_tables.materialize(
             split.alike.groupBy(*names).agg(F.count(F.lit(1)).alias("copies")),
-            **{
-                name: spark_tables.sum_or_zero(F.when(condition, F.col("copies") - 1))
-                for name, condition in counted.items()
-            },
+            **{name: spark_tables.sum_or_zero(F.when(what, F.col("copies") - 1)) for name, what in counted.items()},
         )
         records = records.unionByName(several)
     different = {name: seen[name] - copies[name] for name in copies}
