@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import date
+from functools import cached_property
 from itertools import takewhile
 
 from common.contracts import layout
@@ -78,9 +79,13 @@ class Logs:
                     commit.touched != frozenset() or (table == processed and commit.complete)
                 ):
                     found |= set(commit.days)
-        if not self.of(raw).whole:
-            found |= {from_text(day) for day in data_files.partition_values(run.path(raw), "ds")}
-        return found
+        return found if self.of(raw).whole else found | self._landed
+
+    @cached_property
+    def _landed(self) -> frozenset[date]:
+        """The days with rows in raw, of whatever year."""
+        raw = self.run.path(layout.raw(self.run.contract))
+        return frozenset(map(from_text, data_files.partition_values(raw, "ds")))
 
 
 def changes_rows(commit: Commit, matters: Matters) -> bool:

@@ -48,6 +48,7 @@ def table_of(contract: Contract) -> Table:
         key=("table",),
         partition=("ds",),
         retention_days=contract.retention_days,
+        stats=("table",),
     )
 
 

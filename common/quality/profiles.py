@@ -101,6 +101,7 @@ def table_of(contract: Contract) -> Table:
         key=("table", "column", "label"),
         partition=("ds",),
         retention_days=contract.retention_days,
+        stats=("table",),
     )
 
 

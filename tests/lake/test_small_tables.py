@@ -89,6 +89,15 @@ def test_a_slice_that_was_just_written_is_not_written_again(tmp_path: Path) -> N
     assert (stored(lake), lake.table("profiles/transactions").version()) == ({"5 processed": 9}, 1)
 
 
+def test_a_file_has_statistics_of_nothing_but_its_table(tmp_path: Path) -> None:
+    """Each commit reads those of all files again, which are those of years."""
+    lake = PlayLake(tmp_path)
+    keep(lake, 5, 2)
+    (file,) = pa.table(lake.table("profiles/transactions").get_add_actions(flatten=True)).to_pylist()
+    assert {name for name in file if name.startswith("min.")} == {"min.table"}
+    assert (file["min.table"], file["max.table"]) == ("processed", "processed")
+
+
 def test_a_table_under_constant_writes_fails_without_a_change(tmp_path: Path) -> None:
     lake = PlayLake(tmp_path)
     keep(lake, 5, 0)
