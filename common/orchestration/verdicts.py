@@ -48,7 +48,6 @@ def table_of(contract: Contract) -> Table:
         key=("table",),
         partition=("ds",),
         retention_days=contract.retention_days,
-        stats=("table",),
     )
 
 

@@ -101,7 +101,6 @@ def table_of(contract: Contract) -> Table:
         key=("table", "column", "label"),
         partition=("ds",),
         retention_days=contract.retention_days,
-        stats=("table",),
     )
 
 

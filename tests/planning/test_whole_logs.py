@@ -13,7 +13,6 @@ import pytest
 from deltalake import CommitProperties, DeltaTable
 
 from common.contracts import layout
-from common.lake.log import data_files
 from common.orchestration import admission, staleness
 from common.orchestration.changes import Logs
 from common.orchestration.stages import STEPS
@@ -109,21 +108,6 @@ def test_each_day_has_the_reasons_that_its_job_would_see(lake: LongLake, change:
             assert answers[0] == answers[1], f"{name} of {ds}"
             days = stage.arrivals(run.contract, ds)
             assert admission.left_out(days, single) == admission.left_out(days, whole)
-
-
-def test_a_day_asks_once_which_days_have_landed(lake: LongLake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once the oldest commits are gone, only the table knows: of every day since the first."""
-    raw = Path(lake.lake) / layout.raw(lake.contract).path
-    (raw / "_delta_log" / f"{0:020}.json").unlink()
-    asked, original = [], data_files.partition_values
-
-    def counted(uri: str, name: str) -> list[str]:
-        asked.append(uri)
-        return original(uri, name)
-
-    monkeypatch.setattr(data_files, "partition_values", counted)
-    assert staleness.stale_days(lake.run(FIFTH)) == []
-    assert asked == [str(raw)]
 
 
 def test_each_commit_is_read_once(lake: LongLake) -> None:
