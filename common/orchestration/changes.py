@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import date
-from functools import cached_property
 from itertools import takewhile
 
 from common.contracts import layout
 from common.contracts.layout import Table
-from common.days import from_text
 from common.lake.log import data_files, delta_log
 from common.lake.log.delta_log import NO_TABLE, Commit, TableLog
 from common.orchestration import verdicts
@@ -79,13 +77,9 @@ class Logs:
                     commit.touched != frozenset() or (table == processed and commit.complete)
                 ):
                     found |= set(commit.days)
-        return found if self.of(raw).whole else found | self._landed
-
-    @cached_property
-    def _landed(self) -> frozenset[date]:
-        """The days with rows in raw, of whatever year."""
-        raw = self.run.path(layout.raw(self.run.contract))
-        return frozenset(map(from_text, data_files.partition_values(raw, "ds")))
+        if not self.of(raw).whole:
+            found |= data_files.periods(run.path(raw), first)
+        return found
 
 
 def changes_rows(commit: Commit, matters: Matters) -> bool:
