@@ -105,6 +105,7 @@ def test_a_reference_to_a_missing_table_could_not_be_checked(
 def test_the_gate_decides_even_if_no_profile_can_be_stored(
     one_made: PlayLake, caplog: pytest.LogCaptureFixture
 ) -> None:
+    shutil.rmtree(one_made.root / "lake/profiles")
     (one_made.root / "lake/profiles").write_text("a file where the folder should be")
     with caplog.at_level(logging.WARNING):
         assert one_made.validate(DAY)["counts"]["warnings"] == 0
