@@ -29,6 +29,7 @@ def typed(command: str, **environment: str) -> Ended:
     printed, said = StringIO(), StringIO()
     with left_as_it_was(), chdir(ROOT), redirect_stdout(printed), redirect_stderr(said):
         os.environ |= environment
+        sys.argv = [program, *words]
         code = exit_code(lambda: PROGRAMS[Path(program).name](words))
     return code, printed.getvalue(), said.getvalue()
 
