@@ -112,7 +112,7 @@ def test_spark_runs_where_the_hostname_does_not_resolve() -> None:
 def test_jobs_submitted_one_by_one_equal_one_session(
     lake: PlayLake, spark: object, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """On existing tables, with a new session for each job."""
+    """On existing tables, with a new session for each job, and a Spark of its own for two of them."""
     next_day, together = "2026-01-06", PlayLake(tmp_path_factory.mktemp("together"))
     lake.land(DAY, "transaction_id | purchase_amount\na | 1\nb | 2")
     lake.day(DAY)
@@ -122,7 +122,7 @@ def test_jobs_submitted_one_by_one_equal_one_session(
     together.run(CLEAN, next_day)
     together.validate(next_day)
     together.features(next_day)
-    for job, run in (("ingest", submit), ("clean", submit), ("validate", here), ("features", submit)):
+    for job, run in (("ingest", here), ("clean", submit), ("validate", here), ("features", submit)):
         code, _, said = run(lake, job, "--dataset", "transactions", "--ds", next_day)
         assert code == 0, said
     assert lake.content() == together.content()
