@@ -10,6 +10,7 @@ from common.lake.storage.locks import committing
 from common.orchestration import requirements, stages
 from common.orchestration.cli import run_job
 from common.orchestration.job import Job
+from common.quality import measured
 from common.runtime.run import Outcome, Run
 
 
@@ -20,6 +21,8 @@ def main(run: Run) -> Outcome:
     day = type_day(run)
     with committing(run.settings.lake, processed.path):
         cleaned = spark_tables.retry_on_conflict(lambda: commit_day(run, day))
+    if cleaned.version >= 0:
+        measured.leave(run, "processed", cleaned.rows, cleaned.version)
     if without := cleaned.counts.get("without_entity"):
         run.log.warning("%d rows have no %s: no feature counts them", without, run.contract.features.entity)
     return Outcome.of(cleaned.counts, cleaned.changes)

@@ -8,6 +8,7 @@ from common.lake.merging.merge import DesiredSlice, converge
 from common.orchestration import requirements, stages
 from common.orchestration.cli import run_job
 from common.orchestration.job import Job
+from common.quality import measured
 from common.runtime.run import Outcome, Run
 from jobs.partials import bring_up_to_date
 
@@ -22,6 +23,8 @@ def main(run: Run) -> Outcome:
     change = converge(
         run, DesiredSlice(table=table, where={"ds": [run.ds]}, desired=rows, size=counts["features"]), books
     )
+    if change.version >= 0:
+        measured.leave(run, "features", rows, change.version)
     return Outcome.of(counts, [(table, change)])
 
 

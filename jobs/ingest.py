@@ -11,6 +11,8 @@ from common.lake.merging.merge import converge
 from common.orchestration import stages
 from common.orchestration.cli import run_job
 from common.orchestration.job import Job, is_closed
+from common.quality import broken_rules, measured
+from common.quality.measured import Measured
 from common.runtime.run import Outcome, Run
 from common.sources import arrivals
 from common.sources.opening import open_source
@@ -30,13 +32,15 @@ def ingest(run: Run, source: Source) -> Outcome:
         return Outcome("closed")
     transforms.require_declared(run)
     arrivals.require_came(run, listing)
-    day = arrivals.read_day(run, source, listing, without_erased)
+    told = broken_rules.conditions(run.contract, "raw")
+    day = arrivals.read_day(run, source, listing, without_erased, told)
     run = day.run  # its source is known now
     if not arrivals.came(run, day.listing) and is_closed(run):
         return Outcome("closed")
     arrivals.require_rows(run, day.listing)
     books, refused, arrived = day.books(), day.refused(), day.arrived()
-    says = {**books, **recounted(run, arrived.table, {"counts": books["counts"]})}
+    rows = Measured.of(day.different["accepted"], day.different)
+    says = {**books, measured.BOOKS: rows.books, **recounted(run, arrived.table, {"counts": books["counts"]})}
     changes = [(refused.table, converge(run, refused, {}))]
     changes.append((arrived.table, converge(run, arrived, {**says, **beside(run, [refused.table])})))
     return arrivals.outcome(day.listing, books, changes)

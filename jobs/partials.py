@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 
 from common.contracts import layout
-from common.days import day_range, from_text
+from common.days import day_range
 from common.features import earlier_partials
 from common.features.partials import build_partials, take_over
 from common.lake.log import data_files
@@ -31,17 +30,14 @@ def main(run: Run) -> Outcome:
 PARTIALS = Job("partials", main, stage=lambda run: stages.PARTIALS)
 
 
-def _arrived(run: Run) -> set[date]:
-    """From the table, for days whose commits are no longer in the log."""
-    return {from_text(day) for day in data_files.partition_values(run.path(layout.raw(run.contract)), "ds")}
-
-
 def bring_up_to_date(run: Run) -> None:
     """Updates the partials of every day in the window that was cleaned since they were made."""
     if not run.contract.features.window_days:
         return
     days = day_range(run.ds, run.contract.features.days_back)
-    made = staleness.days_made(stages.CLEAN, run, days[0]) | _arrived(run)
+    # The table too, for days whose commits are no longer in the log.
+    landed = data_files.periods(run.path(layout.raw(run.contract)), days[0])
+    made = staleness.days_made(stages.CLEAN, run, days[0]) | landed
     for day in sorted(made & {*days} - {*run.left_out}):
         run_day(PARTIALS, replace(run, ds=day, full_refresh=run.full_refresh and day == run.ds), quiet=True)
 

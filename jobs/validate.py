@@ -14,7 +14,7 @@ def main(run: Run) -> Outcome:
     return gate.decide(run, gate.check_day(run))
 
 
-VALIDATE = Job("validate", main, stage=lambda run: stages.validation(run.options["table"]), on_spark=True)
+VALIDATE = Job("validate", main, stage=lambda run: stages.validation(run.options["table"]))
 
 if __name__ == "__main__":
     run_job(VALIDATE, parser_of("validate"))

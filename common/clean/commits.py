@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pyspark.sql import DataFrame
+
 from common.clean.settlement import settle_day
 from common.clean.typed_day import TypedDay, type_day
 from common.contracts import layout
@@ -19,6 +21,12 @@ from common.runtime.run import Change, Run
 class CleanedDay:
     counts: dict[str, int]
     changes: list[tuple[Table, Change]]
+    rows: DataFrame  # those that the day added, as known on the day
+
+    @property
+    def version(self) -> int:
+        """That of the last commit, which nothing but an equal day goes without."""
+        return self.changes[-1][1].version
 
 
 def commit_day(run: Run, day: TypedDay) -> CleanedDay:
@@ -46,7 +54,7 @@ def commit_day(run: Run, day: TypedDay) -> CleanedDay:
     books = {**judged, **says, **beside(run, [day.refused.table, superseded])}
     last = keep_books(run, processed, books) if taken_back else converge(run, whole, books)
     changes.append((processed, last))
-    return CleanedDay(counts, changes)
+    return CleanedDay(counts, changes, settled.known())
 
 
 def _refused_before(run: Run) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cached_property
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, Window
@@ -16,7 +15,7 @@ from common.clean.casting import KEY_REASON
 from common.clean.stored_versions import FURTHER, MOVED_TOO_FAR, ORIGIN
 from common.clean.typed_day import TypedDay
 from common.contracts import layout
-from common.contracts.changes import event_dates
+from common.contracts.changes import DELETED, changes_of, event_dates
 from common.contracts.contract import Contract
 from common.contracts.entity import DROP
 from common.contracts.layout import Table
@@ -42,7 +41,7 @@ class SettledDay:
     own_dates: list[date]  # event dates with rows that an earlier run of this day may have stored
     alone: DataFrame | None  # versions whose key has no other version; of a small day all are in `settled`
     settled: DataFrame  # all versions of the other keys
-    measures: dict[str, Any]  # of `settled`
+    measures: dict[str, Any]  # of both
     stored: DataFrame  # the stored rows of the day's keys, with their table
     stored_arrivals: list[tuple[str, date]]  # table and arrival day of the stored rows
     moved: DataFrame | None  # keys with a stored row too far away to be corrected, and the reason to refuse them
@@ -58,9 +57,9 @@ class SettledDay:
             return [self._against_stored(table, self._with_alone(rows))]
         fresh = DesiredSlice(
             table=table,
-            where={"event_date": sorted({*self._tally["fresh_on"]})},
+            where={"event_date": sorted({*self.measures["fresh_on"]})},
             desired=spark_tables.conform(self._with_alone(rows.where(FRESH)), table),
-            size=self._tally["fresh"],
+            size=self.measures["fresh"],
             new=True,
             decision=self.decisions[table.path],
             after=self._aside_first(table),
@@ -94,14 +93,22 @@ class SettledDay:
         rows = self.settled.where(F.col("superseded").isNotNull())
         return self._against_stored(layout.superseded(self.run.contract), rows)
 
+    def known(self) -> DataFrame:
+        """The rows that ds added, as known on ds: those that the gate judges."""
+        run, table = self.run, layout.processed(self.run.contract)
+        rows = self._with_alone(self.settled)
+        rows = rows.where((F.col("arrived") == literal(run.ds)) & known_on(run.ds))
+        rows = rows.where(~F.col(DELETED)) if changes_of(run.contract) else rows
+        return spark_tables.conform(rows, table)
+
     def later_arrivals(self) -> list[date]:
         """Days after ds with records of the day's keys: their counts may have changed, or what is too far to be corrected."""
         stored = {day for _, day in self.stored_arrivals if day > self.run.ds}
         return sorted({*stored, *stored_versions.days_with_moved_records(self.run)})
 
     def _with_alone(self, rows: DataFrame) -> DataFrame:
-        rows = rows.drop(FRESH, AGAIN)
-        return rows if self.alone is None else rows.unionByName(self.alone)
+        both = rows if self.alone is None else rows.unionByName(self.alone)
+        return both.drop(FRESH, AGAIN)
 
     def _has_stored(self, table: Table) -> bool:
         return any(path == table.path for path, _ in self.stored_arrivals)
@@ -122,27 +129,18 @@ class SettledDay:
         aside = layout.superseded(self.run.contract)
         return None if table == aside else self.decisions[aside.path]
 
-    @cached_property
-    def _tally(self) -> dict[str, Any]:
-        if self.alone is None:
-            return self.measures
-        alone = self.alone.withColumns({FRESH: F.lit(True), AGAIN: F.lit(False)})
-        more = alone.agg(*[measure.alias(name) for name, measure in _measures(self.run).items()]).first()
-        assert more is not None
-        return {name: value + more[name] for name, value in self.measures.items()}
-
     def counts(self, day: TypedDay) -> dict[str, int]:
         counts = {
             "rows_in": day.counts["rows_in"],
-            "accepted": self._tally["accepted"],
-            "late": self._tally["late"],
-            "superseded": self._tally["superseded"],
-            "duplicates": day.counts["copies"] + self._tally["again"],
+            "accepted": self.measures["accepted"],
+            "late": self.measures["late"],
+            "superseded": self.measures["superseded"],
+            "duplicates": day.counts["copies"] + self.measures["again"],
             "quarantined": day.counts["quarantined"],
         }
         balance(counts)
         if self.run.contract.null_entity == DROP:
-            counts["without_entity"] = self._tally["without_entity"]
+            counts["without_entity"] = self.measures["without_entity"]
         return counts
 
 
@@ -192,6 +190,10 @@ def settle_day(day: TypedDay) -> SettledDay:
     alone, contested = _uncontested(day, others.select(*key))
     rows = settle(contested.unionByName(others, allowMissingColumns=True), contract, run.ds)
     settled, measures = spark_tables.materialize(_marked(rows, contract).drop(ORIGIN), **_measures(run))
+    if alone is not None:
+        marked = alone.withColumns({FRESH: F.lit(True), AGAIN: F.lit(False)})
+        alone, more = spark_tables.materialize(marked, **_measures(run))
+        measures = {name: value + more[name] for name, value in measures.items()}
     return SettledDay(
         run=run,
         own_dates=own_dates,

@@ -37,15 +37,24 @@ def write_slice(
     where: Slice,
     books: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Replace the slice with these rows; write nothing if it already holds them."""
+    """Replace the slice with these rows; write nothing if it already holds them.
+
+    Each partition stays one file: every commit takes the longer, the more files the table has.
+    """
     schema = _of_periods(schema, run.contract.every)
     stored_rows = [{**row, "ds": as_stored(row["ds"])} for row in rows]
     desired = _ordered(pa.Table.from_pylist(stored_rows, schema=schema), table, schema)
 
+    partitions = {name: where[name] for name in table.partition}
+
     def decide(stored: DeltaTable | None) -> Replacement | None:
-        if stored is not None and _same(_ordered(_rows(stored, where), table, schema), desired):
-            return None
-        return Replacement(where, desired, arrow_commit(run, books), adds_columns=True)
+        rows = desired
+        if stored is not None:
+            before = _ordered(_rows(stored, partitions), table, schema)
+            if _same(before.filter(_chosen(where)), desired):
+                return None
+            rows = pa.concat_tables([before.filter(~_chosen(where)), desired])
+        return Replacement(partitions, rows, arrow_commit(run, books), adds_columns=True)
 
     with committing(run.settings.lake, table.path):
         return replace_slice(

@@ -62,7 +62,7 @@ def read_partitions(run: Run, table: Table, where: Slice) -> DataFrame:
     partitions = None if at == delta_log.NO_TABLE else data_files.partition_files(uri, at, **values_as_text(where))
     if partitions is None or not partitions.files:
         return empty_rows(run.spark, table)
-    schema = _as_stored(partitions.columns)
+    schema = as_stored(partitions.columns)
     reader = run.spark.read.schema(schema).options(basePath=uri, **LITERAL_PATHS)
     rows = reader.parquet(*[f"{uri}/{unquote(file.path)}" for file in partitions.files]).select(schema.names)
     return plan_size.by_size(rows, sum(file.bytes for file in partitions.files))
@@ -152,7 +152,7 @@ def add_new_columns(run: Run, table: Table) -> None:
     path = run.path(table)
     if not delta_log.exists(path):
         return
-    before = {field.name: field.dataType.simpleString() for field in _as_stored(data_files.columns(path))}
+    before = {field.name: field.dataType.simpleString() for field in as_stored(data_files.columns(path))}
     now = {field.name: field.dataType.simpleString() for field in schema_of(run.spark, table.columns)}
     changed = [
         f"{name} is {type_} in the table, but {now.get(name, 'not')} in the contract"
@@ -210,7 +210,7 @@ def _remove_empty(path: str) -> None:
         shutil.rmtree(local_path(path) / "_delta_log", ignore_errors=True)
 
 
-def _as_stored(columns: Mapping[str, Any]) -> StructType:
+def as_stored(columns: Mapping[str, Any]) -> StructType:
     return StructType.fromJson({"fields": [{**_NULLABLE, "name": name, "type": columns[name]} for name in columns]})
 
 

@@ -38,4 +38,6 @@ def of_published_table(table: Table, entity: str) -> dict[str, str]:
 
 
 def of_small_table(table: Table) -> dict[str, str]:
-    return {**file_retention(table.retention_days), **log_retention(table.retention_days), **CHECKPOINTS}
+    """No statistics, which each commit would read of all files again: its files are found by their partition."""
+    days = table.retention_days
+    return {**file_retention(days), **log_retention(days), **statistics([]), **CHECKPOINTS}

@@ -14,10 +14,14 @@ ARRIVALS = "processed"
 
 def stands(name: str, verdict: Verdict, logs: Logs) -> bool:
     """Whether the day's rows in the table are those that the verdict is about."""
-    table = STAGES[name][1](logs.run.contract)
-    table_id = verdict.table_id or logs.now(table)[0]
-    commits = logs.since(table, (table_id, verdict.version), frozenset([verdict.ds]))
-    return commits is not None and not any(changes_day(commit, verdict.ds) for commit in commits)
+    table_id = verdict.table_id or logs.now(STAGES[name][1](logs.run.contract))[0]
+    return unchanged(name, verdict.ds, (table_id, verdict.version), logs)
+
+
+def unchanged(name: str, ds: date, then: tuple[str, int], logs: Logs) -> bool:
+    """Whether the day's rows are as they were in that version of the table, which its id tells from another one."""
+    commits = logs.since(STAGES[name][1](logs.run.contract), then, frozenset([ds]))
+    return commits is not None and not any(changes_day(commit, ds) for commit in commits)
 
 
 def left_out(days: Sequence[date], logs: Logs) -> tuple[date, ...]:

@@ -8,7 +8,6 @@ from itertools import takewhile
 
 from common.contracts import layout
 from common.contracts.layout import Table
-from common.days import from_text
 from common.lake.log import data_files, delta_log
 from common.lake.log.delta_log import NO_TABLE, Commit, TableLog
 from common.orchestration import verdicts
@@ -79,7 +78,7 @@ class Logs:
                 ):
                     found |= set(commit.days)
         if not self.of(raw).whole:
-            found |= {from_text(day) for day in data_files.partition_values(run.path(raw), "ds")}
+            found |= data_files.periods(run.path(raw), first)
         return found
 
 

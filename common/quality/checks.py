@@ -8,19 +8,17 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from pyspark.errors import PySparkException
-
 from common.contracts import datasets, layout, sensitive
 from common.contracts.changes import changes_of
 from common.contracts.expectations import Reference, Severity
 from common.contracts.layout import FILE_REFUSED
 from common.days import end_of, ended_by, shifted, start_of
-from common.errors import ContractDeclarationError, UsageError
 from common.lake import spark_tables
 from common.lake.log import delta_log
 from common.lake.sql_conditions import Slice
 from common.orchestration import stages, staleness
 from common.quality import refused_records, volume
+from common.quality.day_rows import CANNOT_RUN, DayRows
 from common.quality.profiles import Profile
 from common.quality.result import EXAMPLES, CheckResult, could_not_run
 
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
 
 # What raw's commit has of the source that tells one content from another: a checksum, or the range of a topic or table.
 IDENTIFIES = ("checksum", "offsets", "versions")
-# Errors in the data or the contract, such as a missing column, a changed type or an unknown dataset.
-CANNOT_RUN = (PySparkException, UsageError, ContractDeclarationError)
 HOUR = 3600
 
 
@@ -190,12 +186,12 @@ def _source_unknown(run: Run) -> str:
     return f"raw has no source listing for {run.ds}, which a snapshot's freshness needs; run ingest of that day again"
 
 
-def references(run: Run, rows: DataFrame) -> list[CheckResult]:
+def references(run: Run, rows: DayRows) -> list[CheckResult]:
     """Check that column values exist in the key of another dataset. A lookup that raises becomes a failed result."""
     results = []
     for reference in run.contract.references:
         try:
-            results.append(_reference(run, rows, reference))
+            results.append(_reference(run, rows.frame, reference))
         except CANNOT_RUN as error:
             results.append(could_not_run(_exists(reference), error, reference.column))
     return results

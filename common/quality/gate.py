@@ -2,81 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from pyspark.sql import functions as F
-
-from common.clean.as_of import rows_known
 from common.contracts import sensitive, suite
-from common.contracts.changes import event_dates
-from common.contracts.expectations import Severity
+from common.contracts.expectations import Rule, Severity
 from common.errors import ContractViolationError
-from common.lake import small_tables, spark_tables
-from common.lake.period_columns import literal
+from common.lake import small_tables
 from common.lake.storage.files import write_json
 from common.orchestration import requirements, run_log, verdicts
-from common.quality import checks, drift, profiles
-from common.quality.checks import CANNOT_RUN
-from common.quality.gx_check import open_check
-from common.quality.gx_check import run_rules as check_rules
+from common.quality import checks, drift, measured
+from common.quality.day_rows import CANNOT_RUN, DayRows, RowsNotReadableError
+from common.quality.gx_check import Opened, judge_measured, open_check, run_rules
+from common.quality.measured import Measured
+from common.quality.measured_rules import MeasuredTable
+from common.quality.profiles import Profile
 from common.quality.result import CheckResult, could_not_run
 from common.runtime.run import Outcome, Run
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
 
 def check_day(run: Run) -> list[CheckResult]:
-    """Run all checks on the rows that ds added to the table."""
+    """Run all checks on the rows that ds added to the table; the rows are read only for what was not measured of them."""
     name, contract = run.options["table"], run.contract
     requirements.require_made(run, name)
-    rules, suite_name = suite.rules_of(contract, name), f"{contract.name}.{name}"
+    rows, rules = DayRows(run, name), suite.rules_of(contract, name)
+    checked = (rules, f"{contract.name}.{name}", run.settings.lake)
     # Great Expectations works in Python, and Spark in its own process: neither waits for the other.
-    with ThreadPoolExecutor(2) as beside:
-        opened = beside.submit(open_check, rules, suite_name, run.settings.lake)
+    with ThreadPoolExecutor(1) as beside:
+        opened = beside.submit(open_check, *checked)
         try:
-            # Rules, uniqueness checks and profiles each read the rows.
-            rows, seen = spark_tables.materialize(rows_of(run, name), number=F.count(F.lit(1)))
-        except CANNOT_RUN as error:
+            known, problems = _known(run, name, rows)
+            results = _judge(rows, known, checked, opened.result)
+        except RowsNotReadableError as error:
             return [could_not_run("RowsToBeReadable()", error)]
-        over_time = beside.submit(_over_time, run, name, rows)
-        masked = sensitive.sensitive_names(contract, name)
-        results = check_rules(rows, rules, suite_name, run.settings.lake, masked, seen["number"], opened.result)
-        if name == "raw":
-            return [*checks.refused(run, name), checks.volume_of(run), *results]
-        results += over_time.result()
+    if name == "raw":
+        return [*checks.refused(run, name), checks.volume_of(run), *results]
+    results += problems or _over_time(run, name, known.profiles if known else [])
     if name == "processed":
         results += [*checks.refused(run, name), checks.duplicates(run), *checks.references(run, rows)]
     return results
 
 
-def rows_of(run: Run, name: str) -> DataFrame:
-    """Read the rows as known on ds, so that later corrections do not change the result."""
-    if name != "processed":
-        return spark_tables.read_partitions(run, suite.table_of(run.contract, name), {"ds": [run.ds]})
-    rows = rows_known(run, event_dates(run.contract, run.ds, run.contract.lateness), run.ds)
-    return rows.where(F.col("arrived") == literal(run.ds))
-
-
-def _over_time(run: Run, name: str, rows: DataFrame) -> list[CheckResult]:
-    """Profile the day, store the profiles, and check drift and freshness. Raw has none of these."""
-    if name == "raw":
-        return []
+def _known(run: Run, name: str, rows: DayRows) -> tuple[Measured | None, list[CheckResult]]:
+    """What was measured of the rows when they were made, or else now; or why they can't be measured."""
+    if known := measured.kept(run, name):
+        return known, []
     try:
-        measured = profiles.measure(rows, run, name)
+        known = measured.take(run, name, rows.frame)
     except CANNOT_RUN as error:
-        return [could_not_run("ColumnsToBeMeasurable()", error)]
+        return None, [could_not_run("ColumnsToBeMeasurable()", error)]
+    if name == "raw":
+        return known, []
     try:
-        profiles.keep(run, name, measured)
+        measured.keep(run, name, known, run.at[rows.table.path])
     except small_tables.WRITE_ERRORS as error:
         run.log.warning(
             "the profiles could not be kept, so drift checks of later days will skip this day; run validate again: %s",
             error,
         )
-    results = list(drift.drifted(run, name, measured))
-    return [*results, checks.freshness(run, measured)] if name == "processed" else results
+    return known, []
+
+
+def _judge(
+    rows: DayRows, known: Measured | None, checked: tuple[list[Rule], str, str], opened: Callable[[], Opened]
+) -> list[CheckResult]:
+    """By what is known, if that is enough, and else by the rows, which also show examples."""
+    masked = sensitive.sensitive_names(rows.run.contract, rows.name)
+    if known is None:
+        return run_rules(rows.frame, *checked, masked, opened=opened)
+    table = MeasuredTable(rows.columns, measured.key_of(rows.run.contract, rows.name), known)
+    judged = judge_measured(table, *checked, masked, opened)
+    return run_rules(rows.frame, *checked, masked, known.rows, opened) if judged is None else judged
+
+
+def _over_time(run: Run, name: str, profiles: Sequence[Profile]) -> list[CheckResult]:
+    results = list(drift.drifted(run, name, profiles))
+    return [*results, checks.freshness(run, profiles)] if name == "processed" else results
 
 
 def decide(run: Run, results: list[CheckResult]) -> Outcome:

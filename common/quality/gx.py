@@ -23,12 +23,14 @@ from common.contracts.expectations import Rule
 from common.errors import UsageError
 from common.names import did_you_mean
 from common.printable import printable
-from common.quality import masking
+from common.quality import masking, measured_rules
 from common.quality.counted_rules import DETAIL, counted_once
 from common.runtime.late_import import imported_late
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+    from common.quality.measured_rules import MeasuredTable
 
 COUNTS = {"result_format": "BOOLEAN_ONLY"}
 PAGE = Path("gx/uncommitted/data_docs/local_site/index.html")
@@ -123,7 +125,8 @@ def checkpoint(context: Any, name: str, rules: list[Rule]) -> Any:
     for store in (context.checkpoints, context.validation_definitions, context.suites):
         if name in {stored.name for stored in store.all()}:
             store.delete(name)
-    source = context.data_sources.add_or_update_spark(name=name, persist=False)
+    with measured_rules.declared_without_spark():
+        source = context.data_sources.add_or_update_spark(name=name, persist=False)
     data = source.add_dataframe_asset(name=name).add_batch_definition_whole_dataframe(WHOLE)
     # Pass all expectations at once: adding one to a suite later writes it to a stored suite of that name.
     suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations, meta={"rules": rules_hash}))
@@ -165,7 +168,7 @@ def validate(
     batch = definition.data.get_batch(batch_parameters={"dataframe": rows})
     with counted_once(engine, number):
         validation = batch.validate(definition.suite, result_format=DETAIL)
-    results = {result.expectation_config.meta["rule"]: result for result in validation.results}
+    results = _by_rule(validation)
     failed = [position for position, result in results.items() if not result.success]
     if failed:
         expectations = [rule for rule in definition.suite.expectations if rule.meta["rule"] in failed]
@@ -174,6 +177,27 @@ def validate(
         )
         for result in batch.validate(suite, result_format=DETAIL).results:
             results[result.expectation_config.meta["rule"]] = result
+    return _told(context, check, validation, results, masked)
+
+
+def judge(
+    context: Any, check: Any, table: MeasuredTable, masked: frozenset[str] = frozenset()
+) -> dict[int, Any] | None:
+    """Return the same from what was measured of the rows; None if that does not tell whether every rule holds."""
+    (definition,) = check.validation_definitions
+    validation = measured_rules.judge(definition.suite, table)
+    if validation is not None:
+        asset = definition.data.data_asset
+        validation.batch_id = f"{asset.datasource.name}-{asset.name}"  # that of any of its rows
+    return None if validation is None else _told(context, check, validation, _by_rule(validation), masked)
+
+
+def _by_rule(validation: Any) -> dict[int, Any]:
+    return {result.expectation_config.meta["rule"]: result for result in validation.results}
+
+
+def _told(context: Any, check: Any, validation: Any, results: dict[int, Any], masked: frozenset[str]) -> dict[int, Any]:
+    """Mask the results, and store them."""
     for result in results.values():
         if masking.shows(result.expectation_config.type, result.expectation_config.kwargs, masked):
             result.result = masking.counts_only(result.result)

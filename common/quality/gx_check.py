@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from common.contracts.expectations import Rule
 from common.lake.storage.files import is_local, local_path
@@ -17,6 +17,9 @@ from common.quality.result import EXAMPLES, CheckResult
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from common.quality.measured_rules import MeasuredTable
+
+T = TypeVar("T")
 
 WAIT_SECONDS = 60
 Opened = tuple[Any, Any]  # Great Expectations' context, and the checkpoint of the table in it
@@ -49,8 +52,38 @@ def run_rules(
     def validated(opened: Callable[[], Opened]) -> dict[int, Any]:
         return gx.validate(*opened(), rows, masked, number)
 
+    by_position = _stored_or_not(validated, rules, name, lake, opened)
+    return [_result(rule, by_position[position], rows.columns) for position, rule in enumerate(rules)]
+
+
+def judge_measured(
+    table: MeasuredTable,
+    rules: list[Rule],
+    name: str,
+    lake: str | None = None,
+    masked: frozenset[str] = frozenset(),
+    opened: Callable[[], Opened] | None = None,
+) -> list[CheckResult] | None:
+    """Return the same without the rows; None unless what was measured of them tells that every rule holds."""
+
+    def validated(opened: Callable[[], Opened]) -> dict[int, Any] | None:
+        return gx.judge(*opened(), table, masked)
+
+    by_position = _stored_or_not(validated, rules, name, lake, opened)
+    if by_position is None:
+        return None
+    return [_result(rule, by_position[position], table.columns.names) for position, rule in enumerate(rules)]
+
+
+def _stored_or_not(
+    validated: Callable[[Callable[[], Opened]], T],
+    rules: list[Rule],
+    name: str,
+    lake: str | None,
+    opened: Callable[[], Opened] | None,
+) -> T:
     try:
-        by_position = validated(opened or partial(open_check, rules, name, lake))
+        return validated(opened or partial(open_check, rules, name, lake))
     except (OSError, gx.library().exceptions.GreatExpectationsError) as error:
         if lake is None or not is_local(lake):
             raise
@@ -61,8 +94,7 @@ def run_rules(
             Path(lake) / "gx",
             error,
         )
-        by_position = validated(partial(open_check, rules, name))
-    return [_result(rule, by_position[position], rows.columns) for position, rule in enumerate(rules)]
+        return validated(partial(open_check, rules, name))
 
 
 def _result(rule: Rule, validation: Any, columns: list[str]) -> CheckResult:

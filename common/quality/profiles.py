@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -106,10 +106,14 @@ def table_of(contract: Contract) -> Table:
 
 def measure(rows: DataFrame, run: Run, name: str) -> list[Profile]:
     """Compute the profiles of all columns in one pass over the rows."""
-    contract = run.contract
-    row = rows.agg(*_aggregates(contract, name)).first()
+    row = rows.agg(*aggregates(run.contract, name)).first()
     assert row is not None
-    values = row.asDict(recursive=True)
+    return of_row(run, name, row.asDict(recursive=True))
+
+
+def of_row(run: Run, name: str, values: Mapping[str, Any]) -> list[Profile]:
+    """The profiles that the aggregates of the rows say; of raw, which is untyped text, there are none."""
+    contract = run.contract
     profiles = [
         _profile(run.ds, name, label, column, type_, values[f"rows_{label}"], values[str(position)])
         for position, (label, column, type_) in enumerate(_targets(contract, name))
@@ -125,7 +129,7 @@ def _targets(contract: Contract, name: str) -> list[tuple[str, str, str]]:
 
 
 @once_a_declaration
-def _aggregates(contract: Contract, name: str) -> list[Column]:
+def aggregates(contract: Contract, name: str) -> list[Column]:
     """A structure for each target, named by its position, and the number of rows with each label."""
     from pyspark.sql import functions as F
 
@@ -227,14 +231,20 @@ def from_json(fields: dict[str, Any]) -> Profile:
     return Profile(**{**fields, "ds": from_text(fields["ds"])})
 
 
-def keep(run: Run, name: str, measured: Sequence[Profile]) -> None:
+def keep(run: Run, name: str, measured: Sequence[Profile], books: Mapping[str, Any] | None = None) -> None:
     """Store the profiles, without the largest value of columns whose values may not be shown."""
     kept = {profile.column: may_show(run.contract, name, profile.column) for profile in measured}
     rows = [vars(profile if kept[profile.column] else replace(profile, largest=None)) for profile in measured]
-    small_tables.write_slice(run, table_of(run.contract), SCHEMA, rows, {"ds": [run.ds], "table": [name]})
+    small_tables.write_slice(run, table_of(run.contract), SCHEMA, rows, {"ds": [run.ds], "table": [name]}, books)
 
 
 def known(run: Run, name: str, days: Sequence[date]) -> list[Profile]:
     """Read the stored profiles of these days; days without profiles are skipped."""
     rows = small_tables.read_slice(run.path(table_of(run.contract)), {"ds": days, "table": [name]})
     return [from_json(row) for row in rows.to_pylist()]
+
+
+def of_day(run: Run, name: str) -> list[Profile]:
+    """Those of the run's own day, in the order in which they are measured."""
+    order = {(column, label): place for place, (label, column, _) in enumerate(_targets(run.contract, name))}
+    return sorted(known(run, name, [run.ds]), key=lambda profile: order.get((profile.column, profile.label), -1))

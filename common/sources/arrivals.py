@@ -84,7 +84,8 @@ class IngestedDay:
     run: Run
     listing: SourceListing  # with the number of records in each unit
     records: DataFrame
-    seen: dict[str, int]
+    seen: dict[str, int]  # of all records
+    different: dict[str, int]  # the same without copies
     drift: dict[str, list[str]]  # by file, the columns that the contract does not know
 
     def books(self) -> dict[str, Any]:
@@ -109,9 +110,7 @@ class IngestedDay:
         table = layout.raw(self.run.contract)
         good = self.records.where(F.col("problem").isNull())
         rows = spark_tables.conform(good.withColumn("ds", literal(self.run.ds)), table)
-        return DesiredSlice(
-            table=table, where={"ds": [self.run.ds]}, desired=rows, size=self.seen["different_accepted"]
-        )
+        return DesiredSlice(table=table, where={"ds": [self.run.ds]}, desired=rows, size=self.different["accepted"])
 
     def refused(self) -> DesiredSlice:
         table = layout.quarantine(self.run.contract)
@@ -122,16 +121,25 @@ class IngestedDay:
             whole.select("file", F.array("problem").alias("reasons"), "record", "copies")
         )
         named = rows.withColumns({**self.run.refused_by, "record_hash": F.md5("record")})
-        size = self.seen["different_quarantined"] + len(files)
+        size = self.different["quarantined"] + len(files)
         return DesiredSlice(table=table, where=self.run.refusals, desired=spark_tables.conform(named, table), size=size)
 
 
 def read_day(
-    run: Run, source: Source, listing: SourceListing, without_erased: Callable[[Run, DataFrame], DataFrame]
+    run: Run,
+    source: Source,
+    listing: SourceListing,
+    without_erased: Callable[[Run, DataFrame], DataFrame],
+    told: Mapping[str, Column],
 ) -> IngestedDay:
-    """Raises if the day cannot be ingested. Files that turn out to be refused are left out, where the contract says so."""
+    """Raises if the day cannot be ingested. Files that turn out to be refused are left out, where the contract says so.
+
+    `told` names what else to count the accepted records by.
+    """
     columns = [column.name for column in run.contract.columns]
-    accepted, quarantined = F.col("problem").isNull(), _quarantined()
+    accepted = F.col("problem").isNull()
+    counted = {"accepted": accepted, "quarantined": _quarantined()}
+    counted |= {name: accepted & condition for name, condition in told.items()}
     checksum = {"checksum": spark_tables.sum_or_zero(_hash())} if run.source == ASKED_ONCE else {}
     try:
         records = without_erased(run, _records(run, source, listing, columns))
@@ -139,8 +147,7 @@ def read_day(
             records.withColumn("record_hash", record_hash(tuple(columns))),
             F.xxhash64("file", "problem", "record", "extra", "record_hash"),
             **checksum,
-            accepted=F.count_if(accepted),
-            quarantined=F.count_if(quarantined),
+            **{name: F.count_if(what) for name, what in counted.items()},
             erased=F.count_if(F.col("problem") == ERASED),
             lines=spark_tables.sum_or_zero("lines"),
             lines_of_first=spark_tables.sum_or_zero(F.when(F.col("file") == listing.units[0].name, F.col("lines"))),
@@ -153,21 +160,20 @@ def read_day(
         raise
     found = _found(listing, split.measures, split.rows)
     if len(found.bad) > len(listing.bad) and run.contract.source.on_bad_file != "fail":
-        return read_day(run, source, found, without_erased)
+        return read_day(run, source, found, without_erased, told)
     require_usable(run, found)
     listing = source.was_read(found)
     run = replace(run, source=listing.fingerprint or run.source)
-    seen, copies = split.measures, {"accepted": 0, "quarantined": 0}
+    seen, copies = split.measures, dict.fromkeys(counted, 0)
     names = [name for name in split.alone.columns if name != "lines"]
     records = split.alone.select(*names).withColumn("copies", F.lit(1).cast("long"))
     if split.alike is not None:
         several, copies = spark_tables.materialize(
             split.alike.groupBy(*names).agg(F.count(F.lit(1)).alias("copies")),
-            accepted=spark_tables.sum_or_zero(F.when(accepted, F.col("copies") - 1)),
-            quarantined=spark_tables.sum_or_zero(F.when(quarantined, F.col("copies") - 1)),
+            **{name: spark_tables.sum_or_zero(F.when(what, F.col("copies") - 1)) for name, what in counted.items()},
         )
         records = records.unionByName(several)
-    different = {f"different_{name}": seen[name] - copies[name] for name in copies}
+    different = {name: seen[name] - copies[name] for name in copies}
     if seen["lines"] != listing.records:
         raise UnbalancedBooksError(
             f"the source counted {listing.records} records for {run.ds}, reading accounts for {seen['lines']}; "
@@ -178,7 +184,7 @@ def read_day(
         drift.setdefault(file, []).append(extra)
     for file, names in drift.items():
         run.log.warning("%s has columns that the contract doesn't know, left out: %s", file, names)
-    return IngestedDay(run, listing, records, {**seen, **different}, drift)
+    return IngestedDay(run, listing, records, seen, different, drift)
 
 
 def _records(run: Run, source: Source, listing: SourceListing, columns: list[str]) -> DataFrame:

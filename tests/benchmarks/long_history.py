@@ -3,6 +3,8 @@
 `.venv/bin/spark-submit tests/benchmarks/long_history.py [--days 31,1000,3000] [--rounds N] [--opened N]`. Some days are really
 run, then multiplied (`tests/support/many_days.py`); the lakes take turns on the days after them. A ratio is the median of those
 of each day. Opened files are counted by `strace` on more days, which it slows down.
+
+After 31 days, `validate` has no features of 28 days before to compare a day with: `--days 61,…` leaves that out of the ratio.
 """
 
 from __future__ import annotations
@@ -36,8 +38,8 @@ from tests.support.many_days import GrownLake  # noqa: E402
 TEMPLATE = 21
 WARM = 3
 OPENED = re.compile(r'open(?:at)?\(.*"(?P<path>[^"]+)".* = \d+$')
-# Whatever names a file of a table, only its kind.
-KIND = re.compile(r"^([a-z]+).*?(_delta_log/_last_checkpoint|checkpoint\.parquet|\.json|\.crc|\.parquet|[^/]*)$")
+# By these a file's name ends that no other lake has.
+ENDINGS = ("_last_checkpoint", ".checkpoint.parquet", ".json.crc", ".crc", ".json", ".jsonl", ".parquet")
 
 
 def main() -> None:
@@ -54,15 +56,18 @@ def main() -> None:
         lakes = make_lakes(Path(folder), [*map(int, given.days.split(","))], given.rows, last)
         land(Path(folder), last + timedelta(days=1), days, given.rows)
         seconds: dict[int, list[dict[str, float]]] = defaultdict(list)
+        worked: dict[int, list[float]] = defaultdict(list)
         opened: dict[int, Counter[str]] = defaultdict(Counter)
         for number in range(days):
             for length in [*lakes][:: 1 if number % 2 else -1]:
                 ds = last + timedelta(days=number + 1)
                 if number < WARM + given.rounds:
+                    before = cpu_seconds()
                     seconds[length].append(run_steps(lakes[length], ds))
+                    worked[length].append(cpu_seconds() - before)
                 else:
                     opened[length] += count_opened(lakes[length], ds)
-        report(seconds, opened, given.opened, given.kinds)
+        report(seconds, worked, opened, given.opened, given.kinds)
 
 
 def land(folder: Path, start: date, days: int, rows: int) -> None:
@@ -93,6 +98,7 @@ def describe(lake: Path) -> str:
 
 
 def run_steps(lake: Path, ds: date) -> dict[str, float]:
+    """The seconds of each step."""
     settings = load_settings("local", lake=str(lake), landing=str(lake.parent / "landing"))
     run, seconds = Run("bench", datasets.load("transactions"), ds, settings, f"bench {ds}", "bench"), {}
     for step in CHAIN:
@@ -109,17 +115,32 @@ def count_opened(lake: Path, ds: date) -> Counter[str]:
         found = (OPENED.search(line) for line in trace)
         paths = [each["path"] for each in found if each]
     inside = [path.removeprefix(f"{lake}/") for path in paths if path.startswith(f"{lake}/")]
-    return Counter(" ".join(match.groups()) if (match := KIND.match(path)) else path for path in inside)
+    return Counter(map(kind_of, inside))
+
+
+def kind_of(path: str) -> str:
+    """The table or folder, and of which kind the file is."""
+    folder, _, name = path.partition("/")
+    return f"{folder} {next((ending for ending in ENDINGS if name.endswith(ending)), name.rpartition('/')[2])}"
+
+
+def java_process() -> int:
+    from pyspark import SparkContext
+
+    return int(SparkContext._jvm.java.lang.ProcessHandle.current().pid())
+
+
+def cpu_seconds() -> float:
+    """Of this process, and of the JVM beside it: other programs disturb them less than the clock."""
+    fields = Path(f"/proc/{java_process()}/stat").read_text().rpartition(")")[2].split()
+    return time.process_time() + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
 def traced(place: str) -> Iterator[None]:
     """Every file that this process, or the JVM beside it, opens."""
-    from pyspark import SparkContext
-
-    java = SparkContext._jvm.java.lang.ProcessHandle.current().pid()
     command = ["strace", "-f", "-qq", "-s", "500", "-e", "trace=open,openat", "-o", place]
-    tracer = subprocess.Popen([*command, "-p", str(java), "-p", str(os.getpid())], stderr=subprocess.DEVNULL)
+    tracer = subprocess.Popen([*command, "-p", str(java_process()), "-p", str(os.getpid())], stderr=subprocess.DEVNULL)
     try:
         wait_until_traced()
         yield
@@ -135,7 +156,11 @@ def wait_until_traced() -> None:
 
 
 def report(
-    seconds: dict[int, list[dict[str, float]]], opened: dict[int, Counter[str]], traced_days: int, kinds: bool
+    seconds: dict[int, list[dict[str, float]]],
+    worked: dict[int, list[float]],
+    opened: dict[int, Counter[str]],
+    traced_days: int,
+    kinds: bool,
 ) -> None:
     shortest = min(seconds)
     names = [*seconds[shortest][0]]
@@ -148,6 +173,8 @@ def report(
         print(
             f"after {length:5,} days: {total:5.2f} s, {middle:.2f} ({min(ratios):.2f} to {max(ratios):.2f})  ", end=""
         )
+        cpu, least = (statistics.median(worked[each][WARM:]) for each in (length, shortest))
+        print(f"CPU {cpu:.2f} s, {cpu / least:.2f}  ", end="")
         print("  ".join(f"{name} {value:.2f}" for name, value in medians.items()), flush=True)
     for length, files in opened.items():
         times = files.total() / opened[shortest].total()

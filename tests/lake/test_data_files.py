@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,6 +40,16 @@ def test_a_new_version_is_seen_and_an_old_one_stays(uri: str) -> None:
     write(uri, date(2026, 1, 7), [TUESDAY])
     assert data_files.partition_values(uri, "ds") == ["2026-01-05", "2026-01-06", "2026-01-07"]
     assert len(data_files.files(uri, 1)) == 2
+
+
+def test_of_a_long_table_only_the_newest_periods_are_looked_at(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, original = [], data_files.from_text
+    monkeypatch.setattr(data_files, "from_text", lambda text: read.append(text) or original(text))
+    assert data_files.periods(uri, TUESDAY) == {TUESDAY}
+    assert data_files.periods(uri, TUESDAY + timedelta(days=1)) == set()
+    assert read == ["2026-01-06"]
+    assert data_files.periods(uri, MONDAY) == {MONDAY, TUESDAY}
+    assert data_files.partition_values(uri, "ds") is data_files.partition_values(uri, "ds")
 
 
 def test_another_table_at_the_same_place_is_read_anew(uri: str) -> None:

@@ -141,6 +141,33 @@ def test_a_merge_touches_only_files_of_its_own_partition(lake: PlayLake) -> None
     assert untouched <= set(lake.table("processed/transactions").file_uris())
 
 
+def test_new_rows_beside_those_of_other_days_need_no_merge(lake: PlayLake) -> None:
+    """deltalake's MERGE looks at every file of the table, of whatever day."""
+    head, late = "transaction_id | purchase_amount | timestamp", f"{{}} | {{}} | {DAY}T10:00:00Z"
+    lake.land(DAY, "\n".join([head, late.format("a", 1), late.format("b", 2)]))
+    lake.day(DAY)
+
+    def arrive(*rows: tuple[str, int]) -> dict[str, list[str]]:
+        tables = [layout.processed(lake.contract).path, layout.superseded(lake.contract).path]
+        before = {path: lake.table(path).version() for path in tables}
+        lake.land(NEXT, "\n".join([head, *(late.format(*row) for row in rows)]))
+        lake.ingest(NEXT)
+        lake.clean(NEXT)
+        since = {path: lake.table(path).history(lake.table(path).version() - before[path]) for path in tables}
+        with_rows = {
+            path: [each["operation"] for each in commits if '"touched": []' not in each["userMetadata"]]
+            for path, commits in since.items()
+        }
+        return {path.partition("/")[0]: operations for path, operations in with_rows.items() if operations}
+
+    assert arrive(("c", 3)) == {"processed": ["WRITE"]}
+    assert arrive(("c", 3), ("d", 4)) == {"processed": ["MERGE"]}
+    assert arrive(("c", 3), ("d", 4), ("a", 5)) == {"processed": ["MERGE"], "superseded": ["WRITE"]}
+    amounts = "transaction_id | purchase_amount\n{}".format
+    assert_rows(lake.rows("processed"), amounts("a | 5.00\nb | 2.00\nc | 3.00\nd | 4.00"))
+    assert_rows(lake.rows("superseded"), amounts("a | 1.00"))
+
+
 def test_a_day_reads_only_its_own_partitions(lake: PlayLake) -> None:
     two_days(lake)
     run = lake.plan("features", NEXT)

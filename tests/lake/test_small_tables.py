@@ -82,11 +82,32 @@ def test_two_writers_lose_nothing_and_repeat_nothing(
     assert stored(lake) == expected
 
 
+@pytest.mark.parametrize("before", [[], ["features"], ["processed"], ["features", "processed"]])
+def test_writers_about_two_tables_of_a_day_keep_both(tmp_path: Path, before: list[str]) -> None:
+    lake = PlayLake(tmp_path)
+    for table in before:
+        keep(lake, 5, 1, table=table)
+    keep(lake, 5, 9, OtherMachine(partial(keep, lake, 5, 3, table="features")))
+    assert stored(lake) == {"5 features": 3, "5 processed": 9}
+
+
 def test_a_slice_that_was_just_written_is_not_written_again(tmp_path: Path) -> None:
     lake = PlayLake(tmp_path)
     keep(lake, 5, 2)
     keep(lake, 5, 9, OtherMachine(partial(keep, lake, 5, 9)))
     assert (stored(lake), lake.table("profiles/transactions").version()) == ({"5 processed": 9}, 1)
+
+
+def test_a_day_is_one_file_without_statistics(tmp_path: Path) -> None:
+    """Each commit reads what the log says of all files again, which are those of years."""
+    lake = PlayLake(tmp_path)
+    for day, table in ((5, "processed"), (5, "features"), (6, "processed"), (5, "processed")):
+        keep(lake, day, 10 + day, table=table)
+    keep(lake, 5, 9)
+    assert stored(lake) == {"5 features": 15, "5 processed": 9, "6 processed": 16}
+    files = pa.table(lake.table("profiles/transactions").get_add_actions(flatten=True))
+    assert sorted(map(str, files["partition.ds"].to_pylist())) == ["2026-01-05", "2026-01-06"]
+    assert [name for name in files.column_names if name.startswith("min.")] == []
 
 
 def test_a_table_under_constant_writes_fails_without_a_change(tmp_path: Path) -> None:

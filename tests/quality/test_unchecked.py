@@ -115,6 +115,7 @@ def test_a_reference_to_a_missing_table_could_not_be_checked(made: PlayLake, dat
 
 
 def test_the_gate_decides_even_if_no_profile_can_be_stored(made: PlayLake, caplog: pytest.LogCaptureFixture) -> None:
+    shutil.rmtree(made.root / "lake/profiles")
     (made.root / "lake/profiles").write_text("a file where the folder should be")
     with caplog.at_level(logging.WARNING):
         assert made.validate(DAY)["counts"]["warnings"] == 0

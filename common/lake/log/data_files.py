@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from datetime import date
+from functools import cached_property, lru_cache, reduce
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from common.days import from_text
 from common.lake.log import delta_log, log_files, open_tables
 
 # Tables of one run, and a version or two of each.
 CACHED_VERSIONS = 32
+PARTITION = "partition."
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,19 @@ class _Version:
     added: pa.Table
     columns: dict[str, Any]
 
+    @cached_property
+    def partitions(self) -> dict[str, pa.ChunkedArray]:
+        """The partition columns as text: of the files of years, so they are made once."""
+        columns = [name for name in self.added.column_names if name.startswith(PARTITION)]
+        return {name.removeprefix(PARTITION): self.added[name].cast(pa.string()) for name in columns}
+
+    @cached_property
+    def partition_values(self) -> dict[str, list[str]]:
+        return {name: sorted(pc.unique(values).to_pylist()) for name, values in self.partitions.items()}
+
     def files(self, partition: dict[str, list[str]]) -> list[DataFile]:
-        added = self.added
-        for name, values in partition.items():
-            added = added.filter(pc.is_in(_as_text(added, name), pa.array(values, pa.string())))
+        chosen = [pc.is_in(self.partitions[name], pa.array(values, pa.string())) for name, values in partition.items()]
+        added = self.added.filter(reduce(pc.and_, chosen)) if chosen else self.added
         return [_file(row) for row in added.to_pylist()]
 
 
@@ -74,8 +87,14 @@ def columns(uri: str) -> dict[str, Any]:
 
 def partition_values(uri: str, name: str) -> list[str]:
     """The values of that partition column with a live file, sorted."""
-    added = _version(uri, None).added
-    return sorted(pc.unique(_as_text(added, name)).to_pylist()) if added.num_rows else []
+    version = _version(uri, None)
+    return version.partition_values[name] if version.added.num_rows else []
+
+
+def periods(uri: str, first: date) -> set[date]:
+    """The periods from `first` on with a live file."""
+    values = partition_values(uri, "ds")
+    return {*map(from_text, values[bisect_left(values, str(first)) :])}
 
 
 def values_covering(uri: str, name: str, columns: Sequence[str], value: str, at: int | None = None) -> set[str]:
@@ -105,7 +124,7 @@ def _any(conditions: list[pa.ChunkedArray]) -> pa.ChunkedArray:
 
 
 def _as_text(added: pa.Table, name: str) -> pa.ChunkedArray:
-    return added[f"partition.{name}"].cast(pa.string())
+    return added[f"{PARTITION}{name}"].cast(pa.string())
 
 
 def _version(uri: str, at: int | None) -> _Version:
@@ -137,7 +156,5 @@ def _read(uri: str, at: int) -> _Version:
 
 
 def _file(row: dict[str, Any]) -> DataFile:
-    partition = {
-        name.removeprefix("partition."): str(value) for name, value in row.items() if name.startswith("partition.")
-    }
+    partition = {name.removeprefix(PARTITION): str(value) for name, value in row.items() if name.startswith(PARTITION)}
     return DataFile(row["path"], row["size_bytes"], partition, row)

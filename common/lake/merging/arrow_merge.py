@@ -1,4 +1,8 @@
-"""Apply a difference that fits into this process by a MERGE of `deltalake`: Spark takes much longer to plan one."""
+"""Apply a difference that fits into this process with `deltalake`: Spark takes much longer to plan it.
+
+Rows that no stored file can hold replace the slice that they alone are in; others need a MERGE, which takes the longer, the
+more files the table has.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.table import TableMerger
 
+from common.days import as_stored
 from common.errors import LakeNotWritableError
 from common.lake.log import open_tables
 from common.lake.log.commit_metadata import after_commit, arrow_commit
 from common.lake.log.data_files import DataFile
 from common.lake.log.decisions import DecidedMeanwhileError
 from common.lake.merging.difference import ACTION, DELETE, INSERT, UPDATE, SliceDifference, to_do
-from common.lake.sql_conditions import in_slice
+from common.lake.sql_conditions import Slice, in_slice
 from common.runtime import plan_size
 
 if TYPE_CHECKING:
@@ -47,11 +53,12 @@ def apply(run: Run, diff: SliceDifference, books: Mapping[str, Any]) -> int:
     schema = pa.schema([*pa.schema(stored.schema().to_arrow()), rows.schema.field(ACTION)])
     commit = diff.decision.in_properties(arrow_commit(run, {**books, **diff.decision.books}))
     rows = rows.select(schema.names).cast(schema)
+    slice_of_its_own = _slice_of_its_own(run, diff, rows)
     try:
-        if diff.stored_files(run):
-            _merge(run, diff, rows, stored, commit).execute()
+        if slice_of_its_own:
+            _replace(diff, rows, stored, slice_of_its_own, commit)
         else:
-            _replace(diff, rows, stored, commit)
+            _merge(run, diff, rows, stored, commit).execute()
     except CommitFailedError:
         raise
     except (DeltaError, OSError) as error:
@@ -71,13 +78,26 @@ def _committed_all_the_same(run: Run, diff: SliceDifference, error: Exception) -
         ) from error
 
 
-def _replace(diff: SliceDifference, rows: pa.Table, stored: DeltaTable, commit: CommitProperties) -> None:
-    """Into a slice without rows: a MERGE compares with the statistics of all files of the table, to find none."""
+def _slice_of_its_own(run: Run, diff: SliceDifference, rows: pa.Table) -> Slice | None:
+    """What all rows have in common and no stored row has, as far as the files' statistics tell; None if there is nothing."""
+    files = diff.stored_files(run)
+    if not files:
+        return diff.touched
+    if diff.change.updated or diff.change.deleted:
+        return None
+    for name in diff.table.stats:
+        of_the_day = pc.all(pc.equal(rows[name], as_stored(run.ds)), skip_nulls=False).as_py()
+        if of_the_day and not any(file.covers(name, str(run.ds)) for file in files):
+            return {**diff.touched, name: [run.ds]}
+    return None
+
+
+def _replace(diff: SliceDifference, rows: pa.Table, stored: DeltaTable, where: Slice, commit: CommitProperties) -> None:
     write_deltalake(
         stored,
         rows.drop_columns([ACTION]),
         mode="overwrite",
-        predicate=in_slice(diff.touched),
+        predicate=in_slice(where),
         partition_by=[*diff.table.partition],
         commit_properties=commit,
         post_commithook_properties=after_commit(stored),
