@@ -187,6 +187,7 @@ def test_a_day_needs_no_file_of_a_day_beyond_its_windows(lake: PlayLake) -> None
         "processed",
         "partials",
         "features",
+        "profiles",
         "verdicts",
     }
     for path in old:
