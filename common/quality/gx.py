@@ -36,7 +36,6 @@ COUNTS = {"result_format": "BOOLEAN_ONLY"}
 PAGE = Path("gx/uncommitted/data_docs/local_site/index.html")
 CONFIGURATION = (
     "great_expectations.yml",
-    "uncommitted/config_variables.yml",
     "checkpoints",
     "expectations",
     "validation_definitions",
@@ -73,7 +72,12 @@ def _serialized(function: Callable[..., Any]) -> Callable[..., Any]:
 def file_context(folder: Path) -> Any:
     """Open the context in `folder`/gx; create it if it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
-    return _quiet(library().get_context(mode="file", project_root_dir=str(folder)))
+    context = _quiet(library().get_context(mode="file", project_root_dir=str(folder)))
+    if context.variables.config_variables_file_path:
+        # It would be read thirty times a validation, and nothing is in it.
+        context.variables.config_variables_file_path = None
+        context.variables.save()
+    return context
 
 
 def stored_checkpoint(folder: Path, name: str, rules: list[Rule]) -> tuple[Any, Any]:

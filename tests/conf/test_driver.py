@@ -1,19 +1,23 @@
-"""A job starts its Java once it needs Spark: what is typed wrongly, or is up to date, starts none."""
+"""A job starts its Java once it needs Spark: what is typed wrongly, or is up to date, starts none.
+
+What spark-submit starts for a job is run in this process, but for a test of each kind of answer.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import resource
+import shlex
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.house.test_imports import ROOT
 from tests.support.job_line import line_of
+from tests.support.typed_here import typed
 
 SUBMIT = ROOT / "conf/spark/spark-submit"
 JOBS = sorted(path.stem for path in (ROOT / "jobs").glob("*.py") if "orchestration.cli import" in path.read_text())
@@ -70,40 +74,55 @@ def test_all_jobs_are_known() -> None:
     assert {"ingest", "backfill", "stream", "training_set"} <= {*JOBS}
 
 
-@pytest.mark.parametrize("words", WRONG, ids=lambda words: " ".join(words[-2:]))
-def test_a_wrong_word_is_told_before_java_starts(words: tuple[str, ...]) -> None:
-    code, printed, said, spent = submit("--conf", "spark.x=y", "jobs/ingest.py", *words)
+def require_told(words: tuple[str, ...], code: int, printed: str, said: str) -> None:
     (line,) = map(line_of, printed.splitlines())
     assert (code, line["job"], line["outcome"], line["error"]) == (2, "ingest", "failed", "UsageError")
     assert WRONG[words] in line["message"]
     (told,) = said.splitlines()
     assert told.endswith(f"ERROR {line['message']}")
+
+
+def test_a_wrong_word_is_told_before_java_starts() -> None:
+    words = next(iter(WRONG))
+    *ended, spent = submit("--conf", "spark.x=y", "jobs/ingest.py", *words)
+    require_told(words, *ended)
     assert spent < 1
 
 
-@pytest.mark.parametrize("job", JOBS)
-def test_every_job_is_looked_at(job: str, tmp_path: Path) -> None:
-    """From any folder, also one with modules of the same names."""
-    (tmp_path / "json.py").write_text("raise SystemExit(9)")
-    code, printed, _, _ = submit(str(ROOT / "jobs" / f"{job}.py"), "--dataset", "churn", "--bogus", folder=tmp_path)
+@pytest.mark.parametrize("words", WRONG, ids=lambda words: " ".join(words[-2:]))
+def test_each_wrong_word_is_told(words: tuple[str, ...]) -> None:
+    require_told(words, *typed(shlex.join(["spark-submit", "--conf", "spark.x=y", "jobs/ingest.py", *words])))
+
+
+def require_looked_at(job: str, code: int, printed: str) -> None:
     assert (code, json.loads(printed)["job"]) == (2, job)
     assert "--bogus is not an option of this command" in json.loads(printed)["message"]
 
 
+def test_a_job_is_looked_at_from_any_folder(tmp_path: Path) -> None:
+    """Also from one with modules of the same names."""
+    (tmp_path / "json.py").write_text("raise SystemExit(9)")
+    code, printed, _, _ = submit(f"{ROOT}/jobs/clean.py", "--dataset", "churn", "--bogus", folder=tmp_path)
+    require_looked_at("clean", code, printed)
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_every_job_is_looked_at(job: str) -> None:
+    code, printed, _ = typed(f"spark-submit jobs/{job}.py --dataset churn --bogus")
+    require_looked_at(job, code, printed)
+
+
 @pytest.mark.parametrize(("variable", "place"), [("LAKE", ""), ("LANDING", "/etc/passwd")])
 def test_a_wrong_place_in_the_environment_is_told(variable: str, place: str) -> None:
-    code, printed, _, _ = submit("jobs/clean.py", *RIGHT, **{variable: place})
+    code, printed, _ = typed(shlex.join(["spark-submit", "jobs/clean.py", *RIGHT]), **{variable: place})
     assert (code, json.loads(printed)["message"].split()[0]) == (2, variable)
 
 
 @pytest.mark.parametrize("job", ["ingest", "validate", "stream", "backfill"])
 def test_help_is_that_of_the_job(job: str) -> None:
-    code, printed, _, _ = submit(f"jobs/{job}.py", "--help")
-    own = [sys.executable, f"jobs/{job}.py", "--help"]
-    done = subprocess.run(
-        own, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
-    )
-    assert (code, printed) == (0, done.stdout)
+    code, printed, _ = typed(f"spark-submit jobs/{job}.py --help")
+    assert (code, printed) == typed(f"python jobs/{job}.py --help")[:2]
+    assert printed.startswith(f"usage: jobs/{job}.py [-h]")
 
 
 def test_without_java_the_job_says_what_to_do(landing: Path) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from common.days import parse_days
 from tests.support.airflow_here import Airflow, RefusedError, database
 from tests.support.play_lake import PlayLake
 from tests.support.processes import listening
-from tests.support.warm_spark import WarmSpark, warm_spark
+from tests.support.warm_spark import WarmSpark
 
 ROOT = Path(__file__).resolve().parents[2]
 DAYS = [f"2026-01-{day:02}" for day in range(5, 10)]
@@ -35,8 +36,10 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> PlayLake:
 
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmSpark]:
-    with warm_spark(tmp_path_factory.mktemp("warm") / "server") as server:
-        yield server
+    """Airflow's fixture starts it, because both take their time."""
+    server = WarmSpark(tmp_path_factory.mktemp("warm") / "server")
+    yield server
+    server.run("down")
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +55,13 @@ def airflow(lake: PlayLake, warm: WarmSpark) -> Iterator[Airflow]:
         "maintenance": {"paused": True, "schedule": "0 2 * * 0"},
     }
     places = {"LAKE": str(lake.root / "lake"), "LANDING": str(lake.landing), "WARM": warm.environment["WARM"]}
-    with database() as where:
+    with database() as where, ThreadPoolExecutor(1) as beside:
         found = Airflow(lake.root / "airflow", {**places, **where}, declared)
+        starting = beside.submit(warm.run, "up")
         try:
             found.start()
+            code, said = starting.result()
+            assert code == 0, said
             found.until(
                 lambda: {"churn", "training_set_churn_baseline", "maintenance"} <= set(found.dags()), "the DAGs", 120
             )
@@ -144,7 +150,10 @@ def test_a_manual_run_takes_its_day_and_leads_to_a_training_set(
             airflow.trigger("churn_range", **{"from": DAYS[0], "to": wrong})
     with pytest.raises(RefusedError, match="400"):
         airflow.trigger("churn_range")
+    hand = PlayLake(tmp_path_factory.mktemp("by-hand"))
+    sample(hand, "churn")
     run = airflow.trigger("churn", ds=DAYS[0])
+    by_hand(hand, "churn", DAYS[0], **warm.environment, SPARK_REMOTE=warm.address)
     assert airflow.over("churn", run) == "success"
     late = [each["message"] for each in airflow.alerts() if each["kind"] == "late"]
     assert len(late) == 1, "only what was scheduled can be late"
@@ -163,10 +172,6 @@ def test_a_manual_run_takes_its_day_and_leads_to_a_training_set(
     assert airflow.over("training_set_churn_baseline", training) == "success"
     manifest = json.loads(next((lake.root / "lake/training_sets/churn_baseline").glob("v*/manifest.json")).read_text())
     assert manifest["inputs"]["days"] == [DAYS[0], DAYS[0]]
-
-    hand = PlayLake(tmp_path_factory.mktemp("by-hand"))
-    sample(hand, "churn")
-    by_hand(hand, "churn", DAYS[0], **warm.environment, SPARK_REMOTE=warm.address)
     tables = {path: rows for path, rows in content(lake, "churn").items() if not path.startswith("training_sets")}
     assert tables == content(hand, "churn")
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -130,11 +131,11 @@ def ended(submitted: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
     return submitted.returncode, line_of(out), out + said
 
 
-@pytest.fixture
-def stopped(tmp_path: Path) -> Iterator[Cluster]:
-    """A cluster that is not running yet; its processes are ended after the test by process id."""
+@contextmanager
+def ended_after(folder: Path) -> Iterator[Cluster]:
+    """A cluster that is not running yet; its processes are ended at last by process id."""
     port, ui_port = free_ports(2)
-    cluster = Cluster(tmp_path / "cluster", port, ui_port)
+    cluster = Cluster(folder, port, ui_port)
     try:
         yield cluster
     finally:
@@ -148,8 +149,7 @@ def stopped(tmp_path: Path) -> Iterator[Cluster]:
         assert not left
 
 
-@pytest.fixture
-def cluster(stopped: Cluster) -> Cluster:
+def started(stopped: Cluster) -> Cluster:
     code, said = stopped.run("up")
     assert code == 0, said
     assert f"http://127.0.0.1:{stopped.ui_port}" in said
@@ -162,6 +162,24 @@ def cluster(stopped: Cluster) -> Cluster:
         "spark.executor.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
     }
     return stopped
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Iterator[Cluster]:
+    with ended_after(tmp_path / "cluster") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(stopped: Cluster) -> Cluster:
+    """One that a test may break."""
+    return started(stopped)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with ended_after(tmp_path_factory.mktemp("shared") / "cluster") as cluster:
+        yield started(cluster)
 
 
 @pytest.fixture
@@ -202,8 +220,8 @@ def rounded(lake: PlayLake) -> dict[str, list[str]]:
     }
 
 
-def test_the_cluster_writes_the_same_tables_as_local_mode(cluster: Cluster, lake: PlayLake, laptops: PlayLake) -> None:
-    daemons = cluster.processes()
+def test_the_cluster_writes_the_same_tables_as_local_mode(shared: Cluster, lake: PlayLake, laptops: PlayLake) -> None:
+    cluster, daemons = shared, shared.processes()
     secret = (cluster.folder / "secret").read_text().strip()
     laptops.ingest(DAY)
     laptops.run(CLEAN, DAY)
@@ -228,8 +246,9 @@ def test_the_cluster_writes_the_same_tables_as_local_mode(cluster: Cluster, lake
     assert secret not in shown + said
 
 
-def test_starting_twice_is_one_cluster_and_ending_twice_is_quiet(cluster: Cluster) -> None:
-    running = cluster.processes()
+def test_starting_twice_is_one_cluster_and_ending_twice_is_quiet(shared: Cluster) -> None:
+    """The last test of this cluster."""
+    cluster, running = shared, shared.processes()
     assert len(running) == 3
     code, said = cluster.run("up")
     assert (code, "running already" in said) == (0, True)

@@ -4,10 +4,9 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -15,6 +14,7 @@ from pyspark.sql import SparkSession
 from common.days import parse_days
 from tests.support.job_line import line_of
 from tests.support.play_lake import PlayLake
+from tests.support.typed_here import Ended, typed, typed_without_java
 from tests.support.warm_spark import warm_spark
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +36,7 @@ ELSEWHERE = re.compile(
 )
 # These have something to do each time.
 ALWAYS_LOOKS = re.compile(r".*/(erase|leakcheck|reproduce)\.py")
+Run = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -43,54 +44,50 @@ def lake(tmp_path: Path) -> PlayLake:
     return PlayLake(tmp_path)
 
 
-@pytest.fixture(params=["warm", pytest.param("cold", marks=pytest.mark.slow)])
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Where the commands find their Spark: as `make warm` offers it, or, which takes longer, each starts one of its own."""
-    if request.param == "cold":
-        yield {}
-        return
-    with warm_spark(tmp_path / "server") as found:
-        yield {**found.environment, "SPARK_REMOTE": found.address}
+@pytest.fixture(params=["here", *(pytest.param(spark, marks=pytest.mark.slow) for spark in ("warm", "cold"))])
+def run(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Run]:
+    """Runs a command in the tests' own Spark, as a process on the one of `make warm`, or as one that starts its own."""
+    if request.param == "here":
+        yield typed
+    elif request.param == "cold":
+        yield process
+    else:
+        with warm_spark(tmp_path / "server") as found:
+            known = {**found.environment, "SPARK_REMOTE": found.address}
+            yield lambda command, **environment: process(command, **known, **environment)
 
 
-def test_readme_commands_run_and_a_second_run_changes_nothing(
-    lake: PlayLake, spark: SparkSession, server: dict[str, str]
-) -> None:
+def test_readme_commands_run_and_a_second_run_changes_nothing(lake: PlayLake, spark: SparkSession, run: Run) -> None:
     for dataset in ("transactions", "churn"):
         sample = [f"jobs.datasets.{dataset}.sample", "--start", "2026-01-05", "--days", "2", "--rows", "200"]
         subprocess.run([PYTHON, "-m", *sample, "--out", lake.landing], cwd=ROOT, check=True, timeout=60)
     commands = [command for command in COMMANDS if not ELSEWHERE.match(command)]
     assert len(commands) >= 20
+    places = {"LAKE": str(lake.lake_folder), "LANDING": str(lake.landing), "ONLINE": lake.online}
     for command in commands:
-        line = run(command, lake, **server)
+        code, printed, said = (process if command.startswith("make ") else run)(command, **places)
+        assert code == 0, f"{command}\n{printed}\n{said}"
         if "spark-submit" in command:
-            assert {"dataset", "ds"} <= line.keys(), command
+            assert {"dataset", "ds"} <= line_of(printed).keys(), command
     assert len(lake.feature_rows("2026-01-05")) > 1
     assert len(lake.feature_rows("2026-01-06")) > 1
-    made_again(lake, server)
+    made_again(lake)
     what_it_shows_in_python_and_sql_runs(lake, spark)
     before = lake.state()
-    for command in (each for each in commands if "spark-submit" in each and not ALWAYS_LOOKS.match(each)):
-        without_java = command.replace(".venv/bin/spark-submit", ".venv/bin/python")
-        assert run(without_java, lake, PYTHONPATH=str(ROOT), JAVA_HOME="/nowhere")["outcome"] == "nothing", command
+    again = [command for command in commands if "spark-submit" in command and not ALWAYS_LOOKS.match(command)]
+    for command, (code, printed, said) in zip(again, typed_without_java(again, **places), strict=True):
+        assert (code, line_of(printed)["outcome"]) == (0, "nothing"), f"{command}\n{said}"
     assert lake.state() == before
 
 
-def made_again(lake: PlayLake, server: dict[str, str]) -> None:
-    """Everything that one of those runs published, from the sources that its publication names."""
-    said = subprocess.run(
-        [ROOT / ".venv/bin/features", "log", "transactions", "--json", "--lake", lake.root / "lake"],
-        capture_output=True,
-        check=True,
-        timeout=60,
-    )
-    newest = json.loads(said.stdout)["versions"][0]
+def made_again(lake: PlayLake) -> None:
+    """Everything that one of those runs published, from the sources that its publication names; a Spark of its own does it."""
+    place = f"--lake {lake.lake_folder}"
+    newest = json.loads(typed(f".venv/bin/features log transactions --json {place}")[1])["versions"][0]
     day, facts = sorted(newest["days"].items())[0]
-    command = [ROOT / ".venv/bin/features", "reproduce", facts["run_id"][:12], "--lake", lake.root / "lake"]
-    known = {**os.environ, **server}
-    done = subprocess.run(command, env=known, capture_output=True, text=True, check=False, timeout=900)
+    _, printed, said = process(f".venv/bin/features reproduce {facts['run_id'][:12]} {place}")
     said_so = f"transactions@v1 of {day}, published as version {newest['version']}: recomputed, identical"
-    assert said_so in done.stdout, done.stderr
+    assert said_so in printed, said
 
 
 def what_it_shows_in_python_and_sql_runs(lake: PlayLake, spark: SparkSession) -> None:
@@ -108,25 +105,17 @@ def what_it_shows_in_python_and_sql_runs(lake: PlayLake, spark: SparkSession) ->
         assert spark.sql(query).count() > 0, query
 
 
-def run(command: str, lake: PlayLake, **environment: str) -> dict[str, Any]:
-    """The JSON line of a command that has to succeed, where it has one."""
-    places = {
-        "LAKE": str(lake.root / "lake"),
-        "LANDING": str(lake.landing),
-        "ONLINE": lake.online,
-        "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1",
-    }
+def process(command: str, **environment: str) -> Ended:
     done = subprocess.run(
         command.split(),
         check=False,
         cwd=ROOT,
-        env={**os.environ, **places, **environment},
+        env={**os.environ, "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1", **environment},
         capture_output=True,
         text=True,
         timeout=900,
     )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return line_of(done.stdout) if " jobs/" in command else {}
+    return done.returncode, done.stdout, done.stderr
 
 
 def test_the_first_airflow_backfill_finds_new_landed_days(tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from jobs.clean import CLEAN
 from tests.support.job_line import line_of
 from tests.support.play_lake import PlayLake
 from tests.support.tables_as_text import assert_rows
+from tests.support.typed_here import typed
 
 ROOT = Path(__file__).resolve().parents[2]
 SUBMIT = ROOT / ".venv" / "bin" / "spark-submit"
@@ -50,16 +53,23 @@ def submit(lake: PlayLake, job: str, *arguments: str, **environment: str) -> tup
     return done.returncode, line_of(done.stdout), done.stderr
 
 
+def here(lake: PlayLake, job: str, *arguments: str, **environment: str) -> tuple[int, dict[str, Any], str]:
+    """What spark-submit starts for the job, in this process."""
+    code, printed, said = typed(shlex.join(command(lake, job, *arguments)), **environment)
+    return code, line_of(printed), said
+
+
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "said", "run"),
     [
-        (["--dataset", "transactions", "--ds", "2026-02-30"], "expected YYYY-MM-DD"),
-        (["--dataset", "../x", "--ds", DAY], "expected one of: churn, "),
-        (["--dataset", "transactions", "--ds", DAY, "--env", "moon"], "expected one of: cluster, compose, local"),
+        (["--dataset", "transactions", "--ds", "2026-02-30"], "expected YYYY-MM-DD", submit),
+        (["--dataset", "../x", "--ds", DAY], "expected one of: churn, ", here),
+        (["--dataset", "transactions", "--ds", DAY, "--env", "moon"], "expected one of: cluster, compose, local", here),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_bad_arguments_touch_nothing(lake: PlayLake, arguments: list[str], said: str) -> None:
-    code, line, errors = submit(lake, "ingest", *arguments)
+def test_bad_arguments_touch_nothing(lake: PlayLake, arguments: list[str], said: str, run: Callable[..., Any]) -> None:
+    code, line, errors = run(lake, "ingest", *arguments)
     assert (code, line["outcome"], line["error"]) == (2, "failed", "UsageError")
     assert said in line["message"]
     assert said in errors
@@ -73,8 +83,8 @@ def test_submitted_jobs_use_the_installed_compiled_pyspark(tmp_path: Path) -> No
     assert ".zip" not in done.stdout
 
 
-def test_no_landing_exits_with_4_and_a_broken_contract_with_3(lake: PlayLake) -> None:
-    code, line, _ = submit(lake, "ingest", "--dataset", "transactions", "--ds", DAY)
+def test_no_landing_exits_with_4_and_a_broken_contract_with_3(lake: PlayLake, spark: object) -> None:
+    code, line, _ = here(lake, "ingest", "--dataset", "transactions", "--ds", DAY)
     assert (code, line["error"]) == (4, "SourceMissingError")
     lake.land_bytes(DAY, b"transaction_id\nt1\n")
     code, line, said = submit(lake, "ingest", "--dataset", "transactions", "--ds", DAY)
@@ -102,7 +112,7 @@ def test_spark_runs_where_the_hostname_does_not_resolve() -> None:
 def test_jobs_submitted_one_by_one_equal_one_session(
     lake: PlayLake, spark: object, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """On existing tables, with a new session for each job."""
+    """On existing tables, with a new session for each job, and a Spark of its own for two of them."""
     next_day, together = "2026-01-06", PlayLake(tmp_path_factory.mktemp("together"))
     lake.land(DAY, "transaction_id | purchase_amount\na | 1\nb | 2")
     lake.day(DAY)
@@ -112,8 +122,8 @@ def test_jobs_submitted_one_by_one_equal_one_session(
     together.run(CLEAN, next_day)
     together.validate(next_day)
     together.features(next_day)
-    for job in ("ingest", "clean", "validate", "features"):
-        code, _, said = submit(lake, job, "--dataset", "transactions", "--ds", next_day)
+    for job, run in (("ingest", here), ("clean", submit), ("validate", here), ("features", submit)):
+        code, _, said = run(lake, job, "--dataset", "transactions", "--ds", next_day)
         assert code == 0, said
     assert lake.content() == together.content()
 

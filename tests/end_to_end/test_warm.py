@@ -47,9 +47,8 @@ def places(lake: PlayLake) -> list[str]:
 
 def test_a_warm_spark_writes_the_same_tables(warm: WarmSpark, lake: PlayLake, spark: object, tmp_path: Path) -> None:
     """Where Java can't be found; then once more, which changes nothing."""
-    for job in ("ingest", "backfill"):
-        code, line, said = warm.submit(job, *DATASET, *places(lake))
-        assert (code, line["outcome"]) == (0, "done"), said
+    code, line, said = warm.submit("backfill", *DATASET, *places(lake))
+    assert (code, line["outcome"]) == (0, "done"), said
     cold = PlayLake(tmp_path / "cold")
     cold.root.mkdir()
     (cold.root / "landing").symlink_to(lake.landing)
@@ -112,23 +111,6 @@ def test_the_token_is_in_two_private_files_and_nowhere_else(warm: WarmSpark, lak
     assert listening(warm.pid) == {"0100007F"}
 
 
-def test_starting_twice_is_one_server_and_ending_twice_is_quiet(tmp_path: Path) -> None:
-    with warm_spark(tmp_path / "server") as server:
-        pid = server.pid
-        code, said = server.run("up")
-        assert (code, "running already" in said, server.pid) == (0, True, pid)
-        assert f"SPARK_REMOTE={server.address}" in said
-        assert server.run("down") == (0, "Ended: the warm Spark.\n")
-        assert not words(pid)
-        assert server.run("down") == (0, "")
-        with subprocess.Popen(["sleep", "60"]) as other:
-            (server.folder / "connect.pid").write_text(str(other.pid))
-            assert server.run("down") == (0, "")
-            alive = other.poll() is None
-            other.kill()
-    assert alive, "a process with a dead server's id is left alone"
-
-
 @pytest.mark.slow
 def test_a_server_that_dies_is_named_and_a_new_one_goes_on(lake: PlayLake, tmp_path: Path) -> None:
     with warm_spark(tmp_path / "server") as server:
@@ -158,3 +140,20 @@ def test_what_is_promised_of_tables_holds_on_a_server(warm: WarmSpark) -> None:
         [PYTHON, "-m", "pytest", *tests], cwd=ROOT, env=known, capture_output=True, text=True, check=False, timeout=900
     )
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_starting_twice_is_one_server_and_ending_twice_is_quiet(warm: WarmSpark) -> None:
+    """The last test of this server."""
+    pid = warm.pid
+    code, said = warm.run("up")
+    assert (code, "running already" in said, warm.pid) == (0, True, pid)
+    assert f"SPARK_REMOTE={warm.address}" in said
+    assert warm.run("down") == (0, "Ended: the warm Spark.\n")
+    assert not words(pid)
+    assert warm.run("down") == (0, "")
+    with subprocess.Popen(["sleep", "60"]) as other:
+        (warm.folder / "connect.pid").write_text(str(other.pid))
+        assert warm.run("down") == (0, "")
+        alive = other.poll() is None
+        other.kill()
+    assert alive, "a process with a dead server's id is left alone"

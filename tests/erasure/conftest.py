@@ -11,8 +11,9 @@ from tests.support.erasing import customers, purchases
 
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Path:
+def whole(tmp_path_factory: pytest.TempPathFactory, two_days: Path) -> Path:
     root = tmp_path_factory.mktemp("whole")
+    shutil.copytree(two_days, root, dirs_exist_ok=True)
     purchases(root)
     customers(root)
     return root

@@ -11,7 +11,7 @@ from tests.support.erasing import USER, others, run_erase, traces
 from tests.support.kill_points import kill_points
 from tests.support.play_lake import PlayLake
 
-EVERY = 20
+EVERY = 30
 
 
 @pytest.mark.parametrize("every", [EVERY, pytest.param(1, marks=pytest.mark.slow)])

@@ -44,8 +44,19 @@ DAY, NEXT = "2026-01-05", "2026-01-06"
 COLUMNS = "ds date, job string, file string, record_hash string, copies long, reasons array<string>, record string, run_id string"
 
 
+def cleaned(lake: PlayLake, ds: str) -> None:
+    lake.ingest(ds)
+    lake.clean(ds)
+
+
 @pytest.mark.parametrize(
-    ("few_rows", "small_bytes"), [(plan_size.FEW_ROWS, arrow_merge.SMALL_BYTES), (plan_size.FEW_ROWS, 0), (0, 0)]
+    ("few_rows", "small_bytes"),
+    [
+        (plan_size.FEW_ROWS, arrow_merge.SMALL_BYTES),
+        pytest.param(plan_size.FEW_ROWS, 0, marks=pytest.mark.slow),
+        (0, 0),
+    ],
+    ids=["deltalake", "Spark with few rows", "Spark"],
 )
 def test_spark_and_deltalake_write_the_same_tables(
     lake: PlayLake, few_rows: int, small_bytes: int, monkeypatch: pytest.MonkeyPatch
@@ -56,14 +67,15 @@ def test_spark_and_deltalake_write_the_same_tables(
     row = "{} | {} | 2026-01-05T{}:00:00Z".format
     head = "transaction_id | purchase_amount | timestamp\n"
     lake.land(DAY, "\n".join([head + row("a", 1, 10), row("b", 2, 11), row("c", "x", 12), row("d", 4, 13)]))
-    lake.day(DAY)
+    cleaned(lake, DAY)
     lake.land(NEXT, "\n".join([head + row("a", 5, 11), row("e", 6, 11)]))
-    lake.day(NEXT)
+    cleaned(lake, NEXT)
     lake.land(DAY, "\n".join([head + row("a", 1, 10), row("b", 3, 11), row("c", 3, 12)]))
     lake.day(DAY)
     assert_rows(lake.rows("processed"), "transaction_id | purchase_amount\na | 5.00\nb | 3.00\nc | 3.00\ne | 6.00")
     assert_rows(lake.rows("superseded"), f"transaction_id | purchase_amount | superseded\na | 1.00 | {NEXT}")
     assert lake.rows("quarantine") == []
+    assert_rows(lake.feature_rows(DAY), "user_id | purchases_7d | spend_7d\n1 | 3 | 7.00")
     counts = [
         commit.books.get("counts") for commit in delta_log.commits(str(lake.lake_folder / "processed/transactions"))
     ]
@@ -81,7 +93,7 @@ def test_spark_and_deltalake_write_the_same_tables(
 def two_days(lake: PlayLake) -> None:
     for ds in (DAY, NEXT):
         lake.land(ds, f"transaction_id\n{ds}-a\n{ds}-b")
-        lake.day(ds)
+        cleaned(lake, ds)
 
 
 def test_the_difference_is_what_to_insert_update_and_delete(lake: PlayLake, spark: SparkSession) -> None:
@@ -117,8 +129,7 @@ def test_a_merge_touches_only_files_of_its_own_partition(lake: PlayLake) -> None
     two_days(lake)
     untouched = {path for path in lake.table("processed/transactions").file_uris() if f"event_date={DAY}" in path}
     lake.land(NEXT, f"transaction_id | purchase_amount\n{NEXT}-a | 55\n{NEXT}-b | 10")
-    lake.ingest(NEXT)
-    lake.clean(NEXT)
+    cleaned(lake, NEXT)
     (commit,) = lake.table("processed/transactions").history(1)
     metrics = commit["operationMetrics"]
     assert commit["operation"] == "MERGE"
@@ -176,6 +187,7 @@ def test_a_day_needs_no_file_of_a_day_beyond_its_windows(lake: PlayLake) -> None
         "processed",
         "partials",
         "features",
+        "profiles",
         "verdicts",
     }
     for path in old:
@@ -238,8 +250,7 @@ def test_a_row_left_in_both_tables_by_a_killed_clean_counts_once(lake: PlayLake)
     assert lake.features(DAY, full_refresh=True)["outcome"] == "nothing"
     assert lake.feature_rows(DAY) == before
     lake.land(NEXT, "transaction_id\nb")
-    lake.ingest(NEXT)
-    lake.clean(NEXT)
+    cleaned(lake, NEXT)
     assert lake.rows("superseded") == []
 
 
@@ -315,8 +326,7 @@ def test_only_a_conflict_is_retried(lake: PlayLake, monkeypatch: pytest.MonkeyPa
 def test_two_drivers_without_shared_locks_leave_each_row_once(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on two machines without shared locks: both have computed their diff when the first one commits."""
     lake.land(DAY, "transaction_id | purchase_amount\na | 1.00\nb | 2.00")
-    lake.ingest(DAY)
-    lake.clean(DAY)
+    cleaned(lake, DAY)
     lake.land(
         NEXT, f"transaction_id | purchase_amount | timestamp\na | 5.00 | {DAY}T11:00:00Z\nc | 3.00 | {NEXT}T10:00:00Z"
     )
@@ -352,8 +362,7 @@ def test_compact_packs_settled_partitions_and_keeps_every_row(lake: PlayLake) ->
     for number in range(1, 4):
         ds = f"2026-01-0{number}"
         lake.land(ds, f"transaction_id | timestamp\n{number} | 2026-01-01T0{number}:00:00Z")
-        lake.ingest(ds)
-        lake.clean(ds)
+        cleaned(lake, ds)
     rows = lake.content()
     assert lake.compact("2026-01-03")["outcome"] == "nothing"
     line = lake.compact("2026-01-08")
@@ -370,7 +379,7 @@ def test_compacting_under_a_running_job_loses_no_row(lake: PlayLake, monkeypatch
     """As from another machine: compaction replaces the files between the job's diff and its commit."""
     for number in range(1, 4):
         lake.land(f"2026-01-0{number}", f"transaction_id | timestamp\n{number} | 2026-01-01T0{number}:00:00Z")
-        lake.day(f"2026-01-0{number}")
+        cleaned(lake, f"2026-01-0{number}")
     late = "transaction_id | purchase_amount | timestamp\n1 | 99 | 2026-01-01T05:00:00Z\n4 | 7 | 2026-01-01T06:00:00Z"
     lake.land("2026-01-08", late)
     lake.ingest("2026-01-08")

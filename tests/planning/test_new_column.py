@@ -27,6 +27,7 @@ from tests.support.planned import (
     steps,
 )
 from tests.support.play_lake import PlayLake
+from tests.support.tables_as_text import assert_rows
 
 OLD = 'Feature("sales_3d"'
 SHORTER = f'Feature("sales_2d", Count(2)), {OLD}'
@@ -67,25 +68,31 @@ def rows_of(lake: PlayLake) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(
-    "new", [SHORTER, pytest.param(RENAMED, marks=pytest.mark.slow)], ids=["a new feature", "a renamed feature"]
+    ("new", "rows"),
+    [
+        (SHORTER, f"ds | sales_2d | sales_3d\n{FIRST} | 2 | 2\n{SECOND} | 3 | 3\n{THIRD} | 2 | 4"),
+        pytest.param(RENAMED, f"ds | sales_of_3_days\n{FIRST} | 2\n{SECOND} | 3\n{THIRD} | 4", marks=pytest.mark.slow),
+    ],
+    ids=["a new feature", "a renamed feature"],
 )
-def test_a_new_feature_takes_over_all_that_is_the_same(lake: PlayLake, tmp_path: Path, new: str) -> None:
+def test_a_new_feature_takes_over_all_that_is_the_same(lake: PlayLake, new: str, rows: str) -> None:
     declare(lake, (OLD, new))
     plan = planned(lake)
     assert said(lake) == [*DAYS]
     assert plan[When.NOW] == backfilled(lake) == steps(AFTER_CLEAN, *DAYS)
     assert taken(lake) == [*DAYS]
-    assert rows_of(lake) == of_everything(lake, tmp_path / "whole")
+    assert_rows(lake.rows("published", path="published/sales/v2"), rows)
     assert (planned(lake), said(lake)) == ({when: set() for when in When}, [])
 
 
-def test_a_new_aggregate_is_computed_from_the_stored_rows(lake: PlayLake, tmp_path: Path) -> None:
+def test_a_new_aggregate_is_computed_from_the_stored_rows(lake: PlayLake) -> None:
     declare(lake, (OLD, LARGEST))
     plan = planned(lake)
     assert said(lake) == []
     assert plan[When.NOW] == backfilled(lake) == steps(AFTER_CLEAN, *DAYS)
     assert taken(lake) == []
-    assert rows_of(lake) == of_everything(lake, tmp_path / "whole")
+    rows = f"ds | largest | sum_3d\n{FIRST} | 9000 | 9005\n{SECOND} | 9000 | 9010\n{THIRD} | 9000 | 9015"
+    assert_rows(lake.rows("published", path="published/sales/v2"), rows)
 
 
 def test_a_changed_day_has_its_partials_made_anew(lake: PlayLake, tmp_path: Path) -> None:
