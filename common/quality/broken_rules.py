@@ -1,6 +1,6 @@
-"""How many rows break a rule, as Spark counts it in the pass that makes the rows.
+"""How many rows break a rule, as Spark counts it for the step that makes the rows: nulls, ranges, sets and patterns.
 
-Only for rules that every declared table can be asked about: others, and all that fail, Great Expectations asks itself.
+Each condition is the one that Great Expectations asks Spark for. Other rules, and all that fail, it asks of the rows itself.
 """
 
 from __future__ import annotations

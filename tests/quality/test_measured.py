@@ -221,6 +221,15 @@ def test_what_great_expectations_says_of_measures_it_says_of_rows(lake: PlayLake
         ),
         Rule("ExpectColumnValuesToBeOfType", {"column": "gone", "type_": "IntegerType"}),
         Rule("ExpectColumnMeanToBeBetween", {"column": "n", "min_value": 0}),
+        Rule(
+            "ExpectColumnKLDivergenceToBeLessThan",
+            {"column": "n", "partition_object": {"values": [1], "weights": [1.0]}},
+        ),
+        Rule("ExpectColumnPairValuesToBeEqual", {"column_A": "id", "column_B": "n"}),
+        Rule(
+            "ExpectColumnQuantileValuesToBeBetween",
+            {"column": "n", "quantile_ranges": {"quantiles": [0.5], "value_ranges": [[0, 9]]}},
+        ),
         Rule("ExpectTableRowCountToBeBetween", {"min_value": 4}),
     ],
     ids=lambda rule: rule.words,
