@@ -25,6 +25,7 @@ from common.names import did_you_mean
 from common.printable import printable
 from common.quality import masking, measured_rules
 from common.quality.counted_rules import DETAIL, counted_once
+from common.runtime.garbage import collecting_nothing
 from common.runtime.late_import import imported_late
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ _YAML_LOCK = threading.RLock()
 def library() -> Any:
     """Import Great Expectations lazily, as it takes seconds, and turn its usage reports off."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    # SciPy takes a third of that time, and hardly any expectation computes with it.
-    with imported_late("scipy.stats"):
+    # Half of that time goes to SciPy and Altair, which hardly any expectation uses, and to garbage that is none.
+    with imported_late("scipy.stats"), imported_late("altair"), collecting_nothing():
         import great_expectations as gx
         from great_expectations.core.yaml_handler import YAMLHandler
 
