@@ -34,7 +34,11 @@ def content(root: Path, dataset: str) -> list[str]:
         sample_day = ["--start", ds, "--days", "1", "--rows", str(ROWS), "--out", str(lake.landing)]
         sample.main(dataset, sample.COLUMNS, sample.generate, sample_day)
         lake.day(ds)
-    tables = [path for path in sorted(lake.state()) if not path.startswith(("verdicts/", "profiles/")) and lake.table(path).count()]
+    tables = [
+        path
+        for path in sorted(lake.state())
+        if not path.startswith(("verdicts/", "profiles/")) and lake.table(path).count()
+    ]
     return [f"{dataset} {path} {hashed(lake, path)}" for path in tables]
 
 

@@ -54,6 +54,9 @@ LONG_AGO = "2020-01-01"
 # The real thing, for a few of the moments: a step and which of its writes.
 REALLY_KILLED = {"clean": 3, "features": 2, "publish": 1}
 
+# Steps that measure their rows once they have committed them.
+MEASURED, PROFILES = ("clean", "features"), "profiles/sales"
+
 Step = Callable[[PlayLake], dict[str, Any]]
 
 
@@ -161,8 +164,8 @@ class Matrix:
     chain: dict[str, Step]
     table: list[str] = field(default_factory=list)
 
-    def kill_everywhere(self, name: str, really: int | None = None) -> PlayLake:
-        """Returns the lake of the last kill, after the step has run again."""
+    def kill_everywhere(self, name: str, really: int | None = None) -> list[PlayLake]:
+        """Returns the lake of the last kill, after the step has run again, and those whose rows were not measured."""
         place, quiet = self.folder / name, list[Any]()
         shutil.copytree(self.lake.root, place / "before")
         points = kill_points(self.lake.root, place, lambda: quiet.append(line_of(self.chain[name](self.lake), name)))
@@ -176,7 +179,8 @@ class Matrix:
         for number, point in enumerate(points, 1):
             result = self.run_again(name, PlayLake(point.root, "sales"), quiet[0], wanted)
             self.table.append(f"{name:18} {number:2}  {result:5}  before {point.before}")
-        return PlayLake(points[-1].root, "sales")
+        unmeasured = [point for point in points if name in MEASURED and PROFILES in point.before]
+        return [PlayLake(point.root, "sales") for point in (*unmeasured, points[-1])]
 
     def run_again(self, name: str, lake: PlayLake, line: object, wanted: dict[str, Any]) -> str:
         try:
@@ -185,7 +189,12 @@ class Matrix:
             return f"FAILS with {error!r}"
         if found != line:
             return f"SAYS {found} instead of {line}"
-        return different(says(lake), wanted)
+        found = says(lake)
+        if name in MEASURED:
+            # A day killed before its rows were measured is measured by its validation.
+            found["tables"].pop(PROFILES, None)
+            wanted = {**wanted, "tables": {path: rows for path, rows in wanted["tables"].items() if path != PROFILES}}
+        return different(found, wanted)
 
     def finish(self, name: str, lake: PlayLake) -> None:
         """Runs the rest of the day."""
@@ -211,12 +220,13 @@ def test_a_day_killed_anywhere_equals_one_that_was_not(
     ended = {}
     for name in matrix.chain:
         shown = len(matrix.table)
-        last = matrix.kill_everywhere(name, REALLY_KILLED.get(name) if days > 1 else None)
+        again = matrix.kill_everywhere(name, REALLY_KILLED.get(name) if days > 1 else None)
         with capsys.disabled():
             print("", *matrix.table[shown:], sep="\n", end="", flush=True)
         if name in STEPS:
-            matrix.finish(name, last)
-            ended[name] = says(last)
+            for number, lake in enumerate(again):
+                matrix.finish(name, lake)
+                ended[name, number] = says(lake)
         if name == "compact":
             wanted = says(world.lake)
             assert {each: different(ended[each], wanted) for each in ended} == dict.fromkeys(ended, "same")
