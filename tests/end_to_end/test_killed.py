@@ -89,12 +89,12 @@ def at_work(airflow: Airflow, lake: PlayLake, job: str, table: str = "") -> int:
 
 
 def driver(lake: PlayLake, job: str) -> int | None:
-    """The process id of the JVM that runs the job on this lake."""
+    """The id of the process that runs the job on this lake; Java, where it needs one, is its child."""
     ours = f"LAKE={lake.root}/lake".encode()
     for place in Path("/proc").glob("[0-9]*"):
         try:
             program, _, arguments = (place / "cmdline").read_bytes().partition(b"\0")
-            found = program.endswith(b"java") and f"jobs/{job}.py".encode() in arguments
+            found = b"python" in program and f"jobs/{job}.py".encode() in arguments
             if found and ours in (place / "environ").read_bytes():
                 return int(place.name)
         except OSError:
