@@ -21,8 +21,7 @@ def main(run: Run) -> Outcome:
     day = type_day(run)
     with committing(run.settings.lake, processed.path):
         cleaned = spark_tables.retry_on_conflict(lambda: commit_day(run, day))
-    if cleaned.version >= 0:
-        measured.leave(run, "processed", cleaned.rows, cleaned.version)
+    measured.leave(run, "processed", cleaned.rows, cleaned.version)
     if without := cleaned.counts.get("without_entity"):
         run.log.warning("%d rows have no %s: no feature counts them", without, run.contract.features.entity)
     return Outcome.of(cleaned.counts, cleaned.changes)

@@ -23,8 +23,7 @@ def main(run: Run) -> Outcome:
     change = converge(
         run, DesiredSlice(table=table, where={"ds": [run.ds]}, desired=rows, size=counts["features"]), books
     )
-    if change.version >= 0:
-        measured.leave(run, "features", rows, change.version)
+    measured.leave(run, "features", rows, change.version)
     return Outcome.of(counts, [(table, change)])
 
 

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings as hypothesis_settings
@@ -59,36 +60,19 @@ def openings(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Opening
     return Openings(tmp_path_factory.mktemp("openings"))
 
 
-@pytest.fixture
-def one_made(openings: Openings, tmp_path: Path) -> PlayLake:
-    return openings.one_made.copied(tmp_path)
+def copy_of(name: str) -> Any:
+    """A fixture: the test's own copy of the opening of that name."""
+
+    @pytest.fixture(name=name)
+    def copied(openings: Openings, tmp_path: Path) -> PlayLake:
+        opening: PlayLake = getattr(openings, name)
+        return opening.copied(tmp_path)
+
+    return copied
 
 
-@pytest.fixture
-def two_made(openings: Openings, tmp_path: Path) -> PlayLake:
-    return openings.two_made.copied(tmp_path)
-
-
-@pytest.fixture
-def two_cleaned(openings: Openings, tmp_path: Path) -> PlayLake:
-    return openings.two_cleaned.copied(tmp_path)
-
-
-@pytest.fixture
-def one_published(openings: Openings, tmp_path: Path) -> PlayLake:
-    return openings.one_published.copied(tmp_path)
-
-
-@pytest.fixture
-def two_published(openings: Openings, tmp_path: Path) -> PlayLake:
-    return openings.two_published.copied(tmp_path)
-
-
-@pytest.fixture
-def corrected(openings: Openings, tmp_path: Path) -> PlayLake:
-    return openings.corrected.copied(tmp_path)
-
-
+one_made, two_made, two_cleaned = copy_of("one_made"), copy_of("two_made"), copy_of("two_cleaned")
+one_published, two_published, corrected = copy_of("one_published"), copy_of("two_published"), copy_of("corrected")
 DAYS = ("2026-01-05", "2026-01-06")
 
 

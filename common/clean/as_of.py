@@ -27,8 +27,12 @@ from common.runtime.run import Run
 
 def rows_known(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:
     """The rows of those event dates as they were known: a row that was replaced later stands in for its replacement."""
-    rows = _versions_known(run, event_dates, on)
-    return rows.where(~F.col(DELETED)) if changes_of(run.contract) else rows
+    return without_deleted(_versions_known(run, event_dates, on), run.contract)
+
+
+def without_deleted(rows: DataFrame, contract: Contract) -> DataFrame:
+    """The rows that are there, where a change may also say that a row is gone."""
+    return rows.where(~F.col(DELETED)) if changes_of(contract) else rows
 
 
 def _versions_known(run: Run, event_dates: Sequence[date], on: date) -> DataFrame:

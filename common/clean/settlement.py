@@ -10,12 +10,12 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from common.clean import stored_versions
-from common.clean.as_of import known_on, moved_dates, settle
+from common.clean.as_of import known_on, moved_dates, settle, without_deleted
 from common.clean.casting import KEY_REASON
 from common.clean.stored_versions import FURTHER, MOVED_TOO_FAR, ORIGIN
 from common.clean.typed_day import TypedDay
 from common.contracts import layout
-from common.contracts.changes import DELETED, changes_of, event_dates
+from common.contracts.changes import event_dates
 from common.contracts.contract import Contract
 from common.contracts.entity import DROP
 from common.contracts.layout import Table
@@ -98,8 +98,7 @@ class SettledDay:
         run, table = self.run, layout.processed(self.run.contract)
         rows = self._with_alone(self.settled)
         rows = rows.where((F.col("arrived") == literal(run.ds)) & known_on(run.ds))
-        rows = rows.where(~F.col(DELETED)) if changes_of(run.contract) else rows
-        return spark_tables.conform(rows, table)
+        return spark_tables.conform(without_deleted(rows, run.contract), table)
 
     def later_arrivals(self) -> list[date]:
         """Days after ds with records of the day's keys: their counts may have changed, or what is too far to be corrected."""

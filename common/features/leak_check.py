@@ -16,8 +16,9 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import functions as F
 
+from common.clean.as_of import without_deleted
 from common.contracts import datasets, layout
-from common.contracts.changes import CHANGED, DELETED, POSITION, changes_of, event_dates
+from common.contracts.changes import CHANGED, POSITION, changes_of, event_dates
 from common.contracts.contract import Column, Contract, Files
 from common.contracts.layout import Table
 from common.contracts.lookup import looked_up
@@ -117,7 +118,7 @@ def _poison(run: Run) -> list[dict[str, str | None]]:
     contract = run.contract
     dates = event_dates(contract, run.ds, contract.lateness)
     known = spark_tables.read_partitions(run, layout.processed(contract), {"event_date": dates})
-    known = known.where(~F.col(DELETED)) if changes_of(contract) else known
+    known = without_deleted(known, contract)
     rows = [row.asDict() for row in known.orderBy(*contract.key).limit(POISONED).collect()]
     if not rows:
         raise SourceMissingError(

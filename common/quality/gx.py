@@ -191,10 +191,11 @@ def judge(
     """Return the same from what was measured of the rows; None if that does not tell whether every rule holds."""
     (definition,) = check.validation_definitions
     validation = measured_rules.judge(definition.suite, table)
-    if validation is not None:
-        asset = definition.data.data_asset
-        validation.batch_id = f"{asset.datasource.name}-{asset.name}"  # that of any of its rows
-    return None if validation is None else _told(context, check, validation, _by_rule(validation), masked)
+    if validation is None:
+        return None
+    asset = definition.data.data_asset
+    validation.batch_id = f"{asset.datasource.name}-{asset.name}"  # that of any of its rows
+    return _told(context, check, validation, _by_rule(validation), masked)
 
 
 def _by_rule(validation: Any) -> dict[int, Any]:

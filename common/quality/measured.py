@@ -14,7 +14,6 @@ from pyspark.errors import PySparkException
 
 from common.contracts import layout, suite
 from common.contracts.contract import Contract
-from common.contracts.layout import STAGES
 from common.lake import small_tables
 from common.lake.log import delta_log
 from common.lake.log.delta_log import Commit
@@ -89,7 +88,9 @@ def key_of(contract: Contract, name: str) -> tuple[str, ...]:
 
 
 def leave(run: Run, name: str, rows: DataFrame, version: int) -> None:
-    """Measure the rows that the run has committed as that version, and store it for the gate."""
+    """Measure the rows that the run has committed as that version, if any, and store it for the gate."""
+    if version < 0:
+        return
     try:
         keep(run, name, take(run, name, rows), version)
     except (PySparkException, *small_tables.WRITE_ERRORS) as error:
@@ -104,8 +105,9 @@ def keep(run: Run, name: str, measured: Measured, version: int) -> None:
 
 def kept(run: Run, name: str) -> Measured | None:
     """What was measured of the rows as they are now, under this contract; None if that is not known."""
-    commit = _newest(run, name)
-    if commit is None or commit.books.get("code") != run.code or not _stands(run, name, commit):
+    logs = Logs(run)
+    commit = _newest(logs, name)
+    if commit is None or commit.books.get("code") != run.code or run.left_out or not _stands(commit, logs, name):
         return None
     facts = commit.books[BOOKS]
     stored = [] if name == "raw" else profiles.of_day(run, name)
@@ -114,22 +116,22 @@ def kept(run: Run, name: str) -> Measured | None:
     return Measured(facts["rows"], facts["nulls"], facts["broken"], facts["unique"], stored)
 
 
-def _newest(run: Run, name: str) -> Commit | None:
+def _newest(logs: Logs, name: str) -> Commit | None:
     """Raw's own last commit tells, of the others that of their profiles."""
+    run = logs.run
     table = layout.raw(run.contract) if name == "raw" else profiles.table_of(run.contract)
-    for commit in Logs(run).about(table, run.ds):
+    for commit in logs.about(table, run.ds):
         facts = commit.books.get(BOOKS)
         if facts and commit.books["ds"] == str(run.ds) and facts.get("table", "raw") == name:
             return commit
     return None
 
 
-def _stands(run: Run, name: str, commit: Commit) -> bool:
-    """Whether the rows are those that were measured, and the run leaves none of them out."""
-    facts, logs = commit.books[BOOKS], Logs(run)
-    table = STAGES[name][1](run.contract)
+def _stands(commit: Commit, logs: Logs, name: str) -> bool:
+    """Whether the rows are those that were measured."""
+    facts, table = commit.books[BOOKS], suite.table_of(logs.run.contract, name)
     then = (facts.get("table_id") or logs.now(table)[0], facts.get("version", commit.version))
-    return not run.left_out and admission.unchanged(name, run.ds, then, logs)
+    return admission.unchanged(name, logs.run.ds, then, logs)
 
 
 def _hides_newest(contract: Contract, name: str) -> bool:

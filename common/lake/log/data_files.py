@@ -99,12 +99,11 @@ def periods(uri: str, first: date) -> set[date]:
 
 def values_covering(uri: str, name: str, columns: Sequence[str], value: str, at: int | None = None) -> set[str]:
     """The values of a partition column with a file whose statistics allow that value in one of the columns."""
-    added = _version(uri, at).added
-    if not added.num_rows:
+    version = _version(uri, at)
+    if not version.added.num_rows or not columns:
         return set()
-    may = [_may_hold(added, column, value) for column in columns]
-    chosen = added.filter(_any(may)) if may else added.slice(0, 0)
-    return set(_as_text(chosen, name).to_pylist())
+    may = reduce(pc.or_, [_may_hold(version.added, column, value) for column in columns])
+    return set(version.partitions[name].filter(may).to_pylist())
 
 
 def _may_hold(added: pa.Table, column: str, value: str) -> pa.ChunkedArray:
@@ -114,17 +113,6 @@ def _may_hold(added: pa.Table, column: str, value: str) -> pa.ChunkedArray:
     least, most = added[low].cast(pa.string()), added[high].cast(pa.string())
     within = pc.and_(pc.less_equal(least, value), pc.greater_equal(most, value))
     return pc.fill_null(within, True)
-
-
-def _any(conditions: list[pa.ChunkedArray]) -> pa.ChunkedArray:
-    first, *others = conditions
-    for other in others:
-        first = pc.or_(first, other)
-    return first
-
-
-def _as_text(added: pa.Table, name: str) -> pa.ChunkedArray:
-    return added[f"{PARTITION}{name}"].cast(pa.string())
 
 
 def _version(uri: str, at: int | None) -> _Version:
