@@ -83,11 +83,14 @@ def test_submitted_jobs_use_the_installed_compiled_pyspark(tmp_path: Path) -> No
     assert ".zip" not in done.stdout
 
 
-def test_no_landing_exits_with_4_and_a_broken_contract_with_3(lake: PlayLake, spark: object) -> None:
+@pytest.mark.parametrize("run", [here, pytest.param(submit, marks=pytest.mark.slow)])
+def test_no_landing_exits_with_4_and_a_broken_contract_with_3(
+    lake: PlayLake, spark: object, run: Callable[..., Any]
+) -> None:
     code, line, _ = here(lake, "ingest", "--dataset", "transactions", "--ds", DAY)
     assert (code, line["error"]) == (4, "SourceMissingError")
     lake.land_bytes(DAY, b"transaction_id\nt1\n")
-    code, line, said = submit(lake, "ingest", "--dataset", "transactions", "--ds", DAY)
+    code, line, said = run(lake, "ingest", "--dataset", "transactions", "--ds", DAY)
     assert (code, line["failures"][0]["file"]) == (3, "part.csv")
     assert "part.csv: its header lacks" in said
 
@@ -109,23 +112,23 @@ def test_spark_runs_where_the_hostname_does_not_resolve() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("run", [here, pytest.param(submit, marks=pytest.mark.slow)])
 def test_jobs_submitted_one_by_one_equal_one_session(
-    lake: PlayLake, spark: object, tmp_path_factory: pytest.TempPathFactory
+    one_made: PlayLake, tmp_path_factory: pytest.TempPathFactory, run: Callable[..., Any]
 ) -> None:
-    """On existing tables, with a new session for each job, and a Spark of its own for two of them."""
-    next_day, together = "2026-01-06", PlayLake(tmp_path_factory.mktemp("together"))
-    lake.land(DAY, "transaction_id | purchase_amount\na | 1\nb | 2")
-    lake.day(DAY)
+    """On existing tables, with a new session for each job, and a Spark of its own for the last one at least."""
+    next_day, lake = "2026-01-06", one_made
     lake.land(next_day, f"transaction_id | purchase_amount | timestamp\na | 9 | {DAY}T11:00:00Z\nc | 3 | {next_day}")
-    shutil.copytree(lake.root, together.root, dirs_exist_ok=True)
+    together = lake.copied(tmp_path_factory.mktemp("together"))
     together.ingest(next_day)
     together.run(CLEAN, next_day)
     together.validate(next_day)
     together.features(next_day)
-    for job, run in (("ingest", here), ("clean", submit), ("validate", here), ("features", submit)):
-        code, _, said = run(lake, job, "--dataset", "transactions", "--ds", next_day)
+    for job, runner in (("ingest", run), ("clean", run), ("validate", run), ("features", submit)):
+        code, _, said = runner(lake, job, "--dataset", "transactions", "--ds", next_day)
         assert code == 0, said
     assert lake.content() == together.content()
+    assert_rows(lake.feature_rows(next_day), "user_id | purchases_7d | spend_7d\n1 | 2 | 12.00")
 
 
 def test_a_killed_run_that_is_repeated_equals_a_clean_run(
