@@ -6,12 +6,14 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from common.orchestration.chain import run_chain
 from common.runtime import plan_size
 from jobs.backfill import CHAIN
+from tests.support.datasets import datasets_in
 from tests.support.play_lake import PlayLake
 from tests.support.processes import listening, words
 from tests.support.tables_as_text import assert_rows
@@ -45,32 +47,46 @@ def places(lake: PlayLake) -> list[str]:
     return ["--lake", str(lake.root / "lake"), "--landing", str(lake.landing)]
 
 
-def test_a_warm_spark_writes_the_same_tables(warm: WarmSpark, lake: PlayLake, spark: object, tmp_path: Path) -> None:
-    """Where Java can't be found; then once more, which changes nothing."""
-    code, line, said = warm.submit("backfill", *DATASET, *places(lake))
-    assert (code, line["outcome"]) == (0, "done"), said
-    cold = PlayLake(tmp_path / "cold")
-    cold.root.mkdir()
-    (cold.root / "landing").symlink_to(lake.landing)
-    run_chain(CHAIN, [cold.plan("backfill", DAY)])
-    assert lake.content() == cold.content()
-    assert len(lake.content()) >= 8
-    before = lake.state()
-    code, line, said = warm.submit("backfill", *DATASET, *places(lake))
-    assert (code, line["outcome"], lake.state()) == (0, "nothing", before), said
-
-
-def test_a_third_dataset_is_one_new_folder(warm: WarmSpark, tmp_path: Path) -> None:
-    write_visits(tmp_path / "more")
-    lake = PlayLake(tmp_path, "visits")
+@pytest.fixture(scope="module")
+def visits(
+    warm: WarmSpark, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[PlayLake, tuple[int, dict[str, Any], str]]:
+    """Two days of a third dataset, and what their run said where Java can't be found."""
+    lake = PlayLake(tmp_path_factory.mktemp("visits"), "visits")
+    write_visits(lake.root / "more")
     lake.land_bytes("2026-01-01", b"visit_id,visitor,day,minutes\n1,ann,01.01.2026,5\n2,bob,2026-01-01,NaN\n")
-    lake.land_bytes("2026-01-02", b"visit_id,visitor,day,minutes\n3,ann,2026-01-02,9.5\n4,bob,01.01.2026,1\n")
-    days = ("--dataset", "visits", "--ds", "2026-01-01..2026-01-03")
-    code, line, said = warm.submit("backfill", *days, *places(lake), DATASETS=str(tmp_path / "more"))
+    later = b"3,ann,2026-01-02,9.5\n4,bob,01.01.2026,1\n1,ann,2026-01-01,6\n"
+    lake.land_bytes("2026-01-02", b"visit_id,visitor,day,minutes\n" + later)
+    return lake, backfill(warm, lake, "2026-01-01..2026-01-03")
+
+
+def backfill(warm: WarmSpark, lake: PlayLake, days: str) -> tuple[int, dict[str, Any], str]:
+    known = {"DATASETS": str(lake.root / "more")}
+    return warm.submit("backfill", "--dataset", lake.dataset, "--ds", days, *places(lake), **known)
+
+
+def test_a_third_dataset_is_one_new_folder(visits: tuple[PlayLake, tuple[int, dict[str, Any], str]]) -> None:
+    lake, (code, line, said) = visits
     assert (code, line.get("missing")) == (4, ["2026-01-03"]), (line, said)
     assert line["days"] == {"2026-01-01": "done", "2026-01-02": "done", "2026-01-03": "missing"}
     assert_rows(lake.rows("quarantine"), "ds | reasons\n2026-01-01 | ['minutes:not_double']")
     assert_rows(lake.feature_rows("2026-01-02"), "visitor | visits_3d | longest_3d\nann | 2 | 9.5\nbob | 1 | 1.0")
+
+
+def test_a_warm_spark_writes_the_same_tables(
+    visits: tuple[PlayLake, tuple[int, dict[str, Any], str]], warm: WarmSpark, spark: object, tmp_path: Path
+) -> None:
+    """With a late row, a refused one and a correction; then once more, which changes nothing."""
+    lake, _ = visits
+    cold = PlayLake(tmp_path, lake.dataset)
+    (cold.root / "landing").symlink_to(lake.landing)
+    with datasets_in(lake.root / "more"):
+        run_chain(CHAIN, [cold.plan("backfill", day) for day in ("2026-01-01", "2026-01-02")])
+    assert lake.content() == cold.content()
+    assert len(lake.content()) >= 8
+    before = lake.state()
+    code, line, said = backfill(warm, lake, "2026-01-01..2026-01-02")
+    assert (code, line["outcome"], lake.state()) == (0, "nothing", before), said
 
 
 def test_workers_read_a_large_day(warm: WarmSpark, tmp_path: Path) -> None:
