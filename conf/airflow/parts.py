@@ -25,6 +25,8 @@ STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # A part that ends this soon after its start, this many times in a row, will not recover.
 SOON, OFTEN = 20.0, 3
 GRACE = 20.0
+# These keep nothing that a clean end would save, but take ten seconds for it: they are ended once no task can need them.
+HELPERS, HELPERS_GRACE = ("api-server", "triggerer"), 1.0
 
 
 class Part:
@@ -88,12 +90,17 @@ def again(part: Part) -> None:
 def end(parts: list[Part]) -> None:
     for part in parts:
         part.signal(signal.SIGTERM)
-    until = time.monotonic() + GRACE
-    while any(part.alive for part in parts) and time.monotonic() < until:
-        time.sleep(0.1)
+    wait([part for part in parts if part.name not in HELPERS], GRACE)
+    wait(parts, HELPERS_GRACE)
     for part in parts:
         part.signal(signal.SIGKILL)
         part.process.wait()
+
+
+def wait(parts: list[Part], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while any(part.alive for part in parts) and time.monotonic() < until:
+        time.sleep(0.1)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,20 @@ def test_stopping_leaves_no_process_running(running: subprocess.Popen[str], numb
     assert in_session(running.pid) == set()
 
 
+def test_stopping_waits_for_tasks_alone(tmp_path: Path) -> None:
+    """The scheduler takes its time, and the two others would not end at all."""
+    slow = f'[ "$1" != scheduler ] || trap "sleep 1.5; touch {tmp_path}/ended; exit" TERM'
+    deaf = '[[ "$1" != @(api-server|triggerer) ]] || trap "" TERM'
+    process = parts(tmp_path, f"{slow}; {deaf}; {LIVES}; sleep 0.2")
+    until(lambda: all(started(tmp_path, part) for part in PARTS), "all parts to start")
+    before = time.monotonic()
+    process.terminate()
+    assert process.wait(30) == 0
+    assert (tmp_path / "ended").exists()
+    assert time.monotonic() - before < 10
+    assert in_session(process.pid) == set()
+
+
 def test_a_part_that_ends_at_once_is_named_and_all_parts_end(tmp_path: Path) -> None:
     process = parts(tmp_path, f'[ "$1" = scheduler ] && {{ echo no database; exit 3; }}; {LIVES}')
     _, said = process.communicate(timeout=30)
