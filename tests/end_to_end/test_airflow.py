@@ -6,7 +6,7 @@ Its jobs for `churn` run on a warm Spark, as schedule.yml may declare; those for
 from __future__ import annotations
 
 import json
-import os
+import shlex
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +19,7 @@ from common.days import parse_days
 from tests.support.airflow_here import Airflow, RefusedError, database
 from tests.support.play_lake import PlayLake
 from tests.support.processes import listening
+from tests.support.typed_here import typed
 from tests.support.warm_spark import WarmSpark
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,11 +86,12 @@ def sample(lake: PlayLake, dataset: str) -> None:
     subprocess.run([*command, "--out", lake.landing], cwd=ROOT, check=True, timeout=60)
 
 
-def by_hand(lake: PlayLake, dataset: str, days: str, **environment: str) -> None:
-    command = [".venv/bin/spark-submit", "jobs/backfill.py", "--dataset", dataset, "--ds", days]
-    places = ["--lake", str(lake.root / "lake"), "--landing", str(lake.landing)]
-    known = {**os.environ, **environment}
-    subprocess.run([*command, *places], cwd=ROOT, env=known, check=True, timeout=600, stdout=subprocess.DEVNULL)
+def by_hand(lake: PlayLake, dataset: str, days: str) -> None:
+    """In the tests' own Spark."""
+    places = ["--lake", str(lake.lake_folder), "--landing", str(lake.landing)]
+    words = ["spark-submit", "jobs/backfill.py", "--dataset", dataset, "--ds", days, *places]
+    code, _, said = typed(shlex.join(words))
+    assert code == 0, said
 
 
 def content(lake: PlayLake, dataset: str) -> dict[str, list[str]]:
@@ -98,7 +100,7 @@ def content(lake: PlayLake, dataset: str) -> dict[str, list[str]]:
 
 @pytest.mark.slow
 def test_a_bad_day_in_a_backfill_stops_alone_and_is_healed(
-    airflow: Airflow, lake: PlayLake, tmp_path_factory: pytest.TempPathFactory
+    airflow: Airflow, lake: PlayLake, spark: object, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     good = {path: path.read_bytes() for path in lake.folder(BAD).iterdir()}
     for path in good:
@@ -141,7 +143,7 @@ def test_a_bad_day_in_a_backfill_stops_alone_and_is_healed(
 
 
 def test_a_manual_run_takes_its_day_and_leads_to_a_training_set(
-    airflow: Airflow, lake: PlayLake, warm: WarmSpark, tmp_path_factory: pytest.TempPathFactory
+    airflow: Airflow, lake: PlayLake, spark: object, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     for wrong in ("2026-02-30", "yesterday", "2026-01-05; true"):
         with pytest.raises(RefusedError, match="400"):
@@ -153,7 +155,7 @@ def test_a_manual_run_takes_its_day_and_leads_to_a_training_set(
     hand = PlayLake(tmp_path_factory.mktemp("by-hand"))
     sample(hand, "churn")
     run = airflow.trigger("churn", ds=DAYS[0])
-    by_hand(hand, "churn", DAYS[0], **warm.environment, SPARK_REMOTE=warm.address)
+    by_hand(hand, "churn", DAYS[0])
     assert airflow.over("churn", run) == "success"
     late = [each["message"] for each in airflow.alerts() if each["kind"] == "late"]
     assert len(late) == 1, "only what was scheduled can be late"
@@ -209,10 +211,10 @@ def test_an_asset_event_runs_its_days(airflow: Airflow, lake: PlayLake, dataset:
         assert day in {str(row["ds"]) for row in lake.rows("published", path=f"published/{dataset}/v1")}
 
 
-def plan(airflow: Airflow, ds: str, *words: str) -> subprocess.CompletedProcess[str]:
+def plan(airflow: Airflow, dataset: str, *words: str) -> subprocess.CompletedProcess[str]:
     password = json.loads((airflow.folder / "home/passwords.json").read_text())["admin"]
     asking = {"AIRFLOW_URL": f"http://127.0.0.1:{airflow.port}", "AIRFLOW_USER": "admin", "AIRFLOW_PASSWORD": password}
-    command = [".venv/bin/features", "plan", "--dataset", "transactions", "--ds", ds, *words]
+    command = [".venv/bin/features", "plan", "--dataset", dataset, "--ds", LATER, *words]
     return subprocess.run(
         command,
         cwd=ROOT,
@@ -224,21 +226,27 @@ def plan(airflow: Airflow, ds: str, *words: str) -> subprocess.CompletedProcess[
     )
 
 
-def test_a_plan_applied_through_airflow_leaves_nothing_to_run(airflow: Airflow, lake: PlayLake) -> None:
-    ds, apply = LATER, ("--apply", "--yes", "--through", "airflow")
-    airflow.api("PATCH", "/dags/transactions_range", {"is_paused": True})
-    refused = plan(airflow, ds, *apply)
-    assert (refused.returncode, airflow.runs("transactions_range")) == (2, {})
-    assert "paused in Airflow: transactions_range; nothing was started" in refused.stderr
-    airflow.api("PATCH", "/dags/transactions_range", {"is_paused": False})
-    done = plan(airflow, ds, *apply)
+def pause(airflow: Airflow, dag: str, paused: bool) -> None:
+    airflow.api("PATCH", f"/dags/{dag}", {"is_paused": paused})
+
+
+@pytest.mark.parametrize("dataset", ["churn", pytest.param("transactions", marks=pytest.mark.slow)])
+def test_a_plan_applied_through_airflow_leaves_nothing_to_run(airflow: Airflow, lake: PlayLake, dataset: str) -> None:
+    dag, apply = f"{dataset}_range", ("--apply", "--yes", "--through", "airflow")
+    pause(airflow, "training_set_churn_baseline", True)  # no test here looks at a second one
+    pause(airflow, dag, True)
+    refused = plan(airflow, dataset, *apply)
+    assert (refused.returncode, airflow.runs(dag)) == (2, {})
+    assert f"paused in Airflow: {dag}; nothing was started" in refused.stderr
+    pause(airflow, dag, False)
+    done = plan(airflow, dataset, *apply)
     assert done.returncode == 0, done.stderr
-    ((run, _),) = airflow.runs("transactions_range").items()
-    assert f"transactions {ds}: queued in Airflow, as {run} of transactions_range" in done.stdout.splitlines()
-    assert airflow.over("transactions_range", run) == "success"
-    assert plan(airflow, ds).stdout.splitlines() == ["transactions: up to date (1 day)"]
-    assert plan(airflow, ds, *apply).stdout.splitlines() == ["transactions: up to date (1 day)"]
-    assert len(airflow.runs("transactions_range")) == 1
+    ((run, _),) = airflow.runs(dag).items()
+    assert f"{dataset} {LATER}: queued in Airflow, as {run} of {dag}" in done.stdout.splitlines()
+    assert airflow.over(dag, run) == "success"
+    assert plan(airflow, dataset).stdout.splitlines() == [f"{dataset}: up to date (1 day)"]
+    assert plan(airflow, dataset, *apply).stdout.splitlines() == [f"{dataset}: up to date (1 day)"]
+    assert len(airflow.runs(dag)) == 1
 
 
 def _day(airflow: Airflow, dataset: str, run: str) -> str | None:
