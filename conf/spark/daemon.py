@@ -15,7 +15,7 @@ from conf import commands
 
 HERE = "127.0.0.1"
 END_SECONDS = 20
-SMALL = (("SPARK_DAEMON_MEMORY", "512m"), ("SPARK_DAEMON_JAVA_OPTS", "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"))
+LIGHT = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,19 @@ class Daemon:
 
 def daemon_of(folder: Path, name: str, *arguments: str) -> Daemon:
     kind = name.partition("-")[0]
-    return Daemon(name, folder, f"org.apache.spark.deploy.{kind}.{kind.title()}", ("--host", HERE, *arguments), SMALL)
+    small = (("SPARK_DAEMON_MEMORY", "512m"), ("SPARK_DAEMON_JAVA_OPTS", in_words(*LIGHT, *archived())))
+    return Daemon(name, folder, f"org.apache.spark.deploy.{kind}.{kind.title()}", ("--host", HERE, *arguments), small)
+
+
+def archived() -> tuple[str, ...]:
+    """Options with which Java loads Spark's classes from the archive that the set-up made."""
+    archive = ROOT / ".venv" / "spark.jsa"
+    return (f"-XX:SharedArchiveFile={archive}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off") if archive.exists() else ()
+
+
+def in_words(*options: str) -> str:
+    """Each in quotes of its own, because the project's folder may have a space in its name."""
+    return " ".join(f'"{option}"' for option in options)
 
 
 def properties(folder: Path) -> Path:

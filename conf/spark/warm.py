@@ -13,7 +13,7 @@ from common.runtime.remote_session import token_file
 from common.runtime.session import MEANING, as_text
 from common.runtime.settings import ROOT, Settings, Warm, load_settings
 from conf.spark.cluster import alone, require_free, say, write_private
-from conf.spark.daemon import HERE, Daemon, properties, wait
+from conf.spark.daemon import HERE, Daemon, archived, in_words, properties, wait
 
 START_SECONDS = 60
 CONF = "conf/local.yml"
@@ -90,10 +90,7 @@ def options_of(settings: Settings) -> dict[str, str]:
     """Those of a session with a JVM of its own, and the server's."""
     lines = (line.split(None, 1) for line in DEFAULTS.read_text().splitlines() if line.strip() and line[0] != "#")
     defaults = {name: value.strip() for name, value in lines}
-    # In quotes of their own, because the project's folder may have a space in its name.
-    archive = ROOT / ".venv" / "spark.jsa"
-    shared = (f"-XX:SharedArchiveFile={archive}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off") if archive.exists() else ()
-    java = " ".join(f'"{option}"' for option in (*JAVA_OPTIONS, *shared))
+    java = in_words(*JAVA_OPTIONS, *archived())
     stored = spark_options(settings.lake, settings.landing)
     options = {**settings.spark, **stored, **MEANING, **OF_THE_SERVER, "spark.driver.extraJavaOptions": java}
     return defaults | as_text(options)
