@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from common.orchestration.chain import run_chain
+from conf.spark.daemon import LIGHT, archived, in_words
 from jobs.backfill import CHAIN
 from jobs.clean import CLEAN
 from tests.support.job_line import line_of
@@ -159,7 +160,7 @@ def started(stopped: Cluster) -> Cluster:
         "spark.eventLog.dir": str(stopped.folder / "events"),
         "spark.eventLog.compress": False,
         # A single day ends before the C2 compiler pays off.
-        "spark.executor.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+        "spark.executor.extraJavaOptions": in_words(*LIGHT, *archived()),
     }
     return stopped
 
@@ -248,8 +249,9 @@ def test_the_cluster_writes_the_same_tables_as_local_mode(shared: Cluster, lake:
 
 def test_starting_twice_is_one_cluster_and_ending_twice_is_quiet(shared: Cluster) -> None:
     """The last test of this cluster."""
-    cluster, running = shared, shared.processes()
-    assert len(running) == 3
+    cluster = shared
+    until(lambda: len(cluster.processes()) == 3, "the executors of the last run to end", 30)
+    running = cluster.processes()
     code, said = cluster.run("up")
     assert (code, "running already" in said) == (0, True)
     assert cluster.processes().keys() == running.keys()
