@@ -188,8 +188,15 @@ def test_another_target_is_refused(tmp_path: Path, sql: psycopg.Connection[Any],
     ids=["constraint", "skipped rows", "slow", "full"],
 )
 def test_a_warehouse_that_refuses_keeps_the_old_day(
-    tmp_path: Path, sql: psycopg.Connection[Any], statement: str, error: type[PipelineError], said: str
+    tmp_path: Path,
+    sql: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    statement: str,
+    error: type[PipelineError],
+    said: str,
 ) -> None:
+    patience = {"kind": "postgresql", "schema": "marts", "seconds": 2}
+    monkeypatch.setenv("DELIVERIES", json.dumps({"warehouse": patience}))
     assert said in refusal(tmp_path, sql, statement, error)
     assert held(sql) == as_text(ONE)
     assert sql.execute("SELECT version FROM marts.delivered_days").fetchall() == [(0,)]
