@@ -20,10 +20,10 @@ _ASKED = "The {0} to run, UTC. Left empty: the last whole {0} before the run."
 
 
 @task(doc_md="Days from this one on that are no longer up to date, as ranges; on most days there are none.")
-def out_of_date(dataset: str, ds: str) -> list[str]:
+def out_of_date(dataset: str, period: str) -> list[str]:
     from common.orchestration import staleness
 
-    return in_ranges(map(str, staleness.stale_after(dataset, from_text(ds), settings())))
+    return in_ranges(map(str, staleness.stale_after(dataset, from_text(period), settings())))
 
 
 def daily(name: str, how: Daily) -> None:

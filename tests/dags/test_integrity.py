@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.bases.decorator import determine_kwargs
+from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
 from airflow.sdk.exceptions import ParamValidationError
 
 from common.contracts import datasets
@@ -78,6 +80,14 @@ def test_each_job_of_a_day_writes_within_the_pool_of_its_table(bag: DagBag) -> N
             if task.task_id not in ("raw.wait", "upkeep.out_of_date"):
                 assert task.pool in pools(), task
     assert pools()["transactions_raw"]["slots"] == 1
+
+
+def test_no_task_takes_an_argument_of_airflows_name(bag: DagBag) -> None:
+    """A run with a date has more of them than one by hand, and Airflow then refuses to call the function."""
+    callables = [task for dag in bag.dags.values() for task in dag.tasks if hasattr(task, "python_callable")]
+    assert "upkeep.out_of_date" in {task.task_id for task in callables}
+    for task in callables:
+        determine_kwargs(task.python_callable, task.op_args, dict.fromkeys(KNOWN_CONTEXT_KEYS))
 
 
 def test_every_publishing_task_emits_its_asset(bag: DagBag) -> None:
