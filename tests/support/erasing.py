@@ -9,8 +9,6 @@ import pyarrow.parquet as pq
 
 from common.delivery.deliver import deliver
 from common.lake import pins
-from common.training.build import build_training_set
-from common.training.training_set import declared_training_set
 from jobs.erase import erase
 from jobs.publish import ONLINE
 from tests.support.deliveries import predict
@@ -69,10 +67,8 @@ def _published(lake: PlayLake, ds: str) -> None:
 
 
 def customers(root: Path) -> PlayLake:
-    """A customer of two published days in a training set, its exports and its pin, online, and delivered."""
+    """A customer of a training set of two published days, whom a model has scored, and who is online."""
     lake = PlayLake(root, "churn")
-    days = [lake.plan("training_set", ds) for ds in (FIRST, SECOND)]
-    build_training_set(days, declared_training_set(days[0].dataset, "churn_baseline"), None)
     predict(lake.lake_folder, PREDICTED, 1)
     lake.run(ONLINE, SECOND)
     return lake
