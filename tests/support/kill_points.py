@@ -43,13 +43,13 @@ def kill_points(root: Path, folder: Path, work: Callable[[], object], every: int
 
 
 def _copy(root: Path, to: Path) -> None:
-    """Data files and commits are written once, so that a copy shares them."""
+    """Data files of tables and commits are written once, so that a copy shares them; an export is written over."""
     shutil.copytree(root, to, copy_function=_linked_or_copied)
 
 
 def _linked_or_copied(source: str, target: str) -> None:
     place = Path(source)
-    shared = place.suffix == ".parquet" or COMMIT.fullmatch(place.name)
+    shared = _in_table(place) or COMMIT.fullmatch(place.name)
     (os.link if shared else shutil.copy2)(source, target)
 
 
@@ -65,8 +65,13 @@ def written(root: Path) -> dict[str, tuple[int, int]]:
 def _is_state(path: Path) -> bool:
     if path.parts[0] in NOT_STATE or path.suffix == ".tmp":
         return False
-    in_table = path.suffix == ".parquet" and "export" not in path.parts
-    return bool(COMMIT.fullmatch(path.name)) if "_delta_log" in path.parts else not in_table and path.name[0] != "."
+    if "_delta_log" in path.parts:
+        return bool(COMMIT.fullmatch(path.name))
+    return not _in_table(path) and path.name[0] != "."
+
+
+def _in_table(path: Path) -> bool:
+    return path.suffix == ".parquet" and "export" not in path.parts
 
 
 def _points(what: str, earlier: Path, later: Path) -> list[KillPoint]:
