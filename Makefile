@@ -31,7 +31,7 @@ endef
 
 .PHONY: help demo mentions setup setup-s3 setup-kafka test test-all lint bench lock clean wipe status quarantine erase dataset check console docs setup-airflow airflow backfill cluster cluster-down warm warm-down up down logs
 # Parts of the targets above.
-.PHONY: environment archive days
+.PHONY: environment tools archive days
 
 ##@ Try it
 
@@ -55,6 +55,9 @@ mentions: environment archive ## mentions of products, hour by hour: scored by a
 environment:
 	@$(call with_python,conf/environments.py spark)
 
+tools:
+	@$(call with_python,conf/environments.py dev)
+
 archive:
 	@$(call with_python,conf/environments.py spark archive)
 
@@ -77,15 +80,15 @@ setup-s3: setup ## let Spark reach a lake or landing files on an object store
 setup-kafka: setup ## fetch a Kafka broker, for the tests that need one
 	@$(call with_python,conf/environments.py kafka)
 
-test: setup setup-airflow ## the quick test suite
-	@$(DAG_TESTS)
+test: tools ## the quick test suite
+	@$(MAKE) -s archive & archive=$$!; $(MAKE) -s setup-airflow && $(DAG_TESTS); code=$$?; wait $$archive && exit $$code
 	@$(TESTS) -m "not slow"
 
 test-all: setup-s3 setup-airflow ## every test, the long ones too, and the coverage
 	@$(DAG_TESTS)
 	@$(TESTS) --cov --cov-report=term
 
-lint: setup ## ruff and mypy
+lint: tools ## ruff and mypy
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 
 bench: setup ## a day of a million rows, beside a straightforward pipeline

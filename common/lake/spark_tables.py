@@ -8,8 +8,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
+import pyarrow as pa
 from delta import exceptions
-from deltalake import DeltaTable, Field, Schema
+from deltalake import DeltaTable, Field, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
@@ -214,11 +215,15 @@ def as_stored(columns: Mapping[str, Any]) -> StructType:
     return StructType.fromJson({"fields": [{**_NULLABLE, "name": name, "type": columns[name]} for name in columns]})
 
 
-def write_whole(rows: DataFrame, uri: str) -> None:
+def write_whole(rows: DataFrame | pa.Table, uri: str) -> None:
     """Makes a table hold exactly these rows.
 
     A Spark Connect server keeps the collation of text that Python made, a type that no Delta reader knows: a cast drops it.
     """
+    if isinstance(rows, pa.Table):
+        options = delta_options(uri)
+        write_deltalake(uri, rows, mode="overwrite", schema_mode="overwrite", storage_options=options)
+        return
     texts = {field.name for field in rows.schema if isinstance(field.dataType, StringType)}
     columns = [
         F.col(f"`{name}`").cast("string").alias(name) if name in texts else F.col(f"`{name}`") for name in rows.columns

@@ -1,6 +1,7 @@
-"""How many rows break a rule, as Spark counts it for the step that makes the rows: nulls, ranges, sets and patterns.
+"""What Spark counts for the step that makes the rows: how many break a rule (nulls, ranges, sets, patterns), and some numbers.
 
-Each condition is the one that Great Expectations asks Spark for. Other rules, and all that fail, it asks of the rows itself.
+Each condition and number is the one that Great Expectations asks Spark for. Other rules, and all that fail, it asks of the
+rows itself.
 """
 
 from __future__ import annotations
@@ -15,17 +16,24 @@ from common.contracts.checking.field_types import base_type
 from common.contracts.contract import Contract
 from common.contracts.expectations import Rule
 from common.contracts.number_types import NUMERIC
+from common.quality.shown_values import Shown, shown
 from common.runtime.kept_columns import once_a_declaration
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
-NULL, BROKEN = "null", "broken"
+KINDS = NULL, BROKEN, NUMBER = "null", "broken", "number"
 # The arguments that a count takes into account; `mostly` is judged later, from the count.
 TAKEN = {
     "ExpectColumnValuesToBeBetween": {"column", "mostly", "min_value", "max_value", "strict_min", "strict_max"},
     "ExpectColumnValuesToBeInSet": {"column", "mostly", "value_set"},
     "ExpectColumnValuesToMatchRegex": {"column", "mostly", "regex"},
+}
+# Those that one number of all rows decides, and which.
+NUMBERS = {
+    "ExpectColumnMeanToBeBetween": "mean",
+    "ExpectColumnMinToBeBetween": "min",
+    "ExpectColumnMaxToBeBetween": "max",
 }
 # Those that are also told how many nulls there are.
 VALUES = {*TAKEN, "ExpectColumnValuesToNotBeNull", "ExpectColumnValuesToBeUnique", "ExpectCompoundColumnsToBeUnique"}
@@ -43,15 +51,30 @@ def conditions(contract: Contract, name: str) -> dict[str, Column]:
     return {what: condition for what, condition in {**nulls, **broken}.items() if condition is not None}
 
 
+@once_a_declaration
+def numbers(contract: Contract, name: str) -> dict[str, Column]:
+    """The number that each such rule needs, by its place: as text, which keeps every digit. None that may not be shown."""
+    from pyspark.sql import functions as F
+
+    types = _types(contract, name)
+    return {
+        f"{NUMBER} {place}": getattr(F, NUMBERS[rule.expectation])(F.col(f"`{rule.column}`")).cast("string")
+        for place, rule in enumerate(suite.rules_of(contract, name))
+        if rule.expectation in NUMBERS
+        and base_type(types.get(str(rule.column), "")) in NUMERIC
+        and shown(contract, name, str(rule.column)) is Shown.ALL
+    }
+
+
 def _types(contract: Contract, name: str) -> dict[str, str]:
     """The columns to count: of raw, those that come from the source, because the others are made after the count."""
     types = dict(suite.table_of(contract, name).columns)
     return {column.name: types[column.name] for column in contract.columns} if name == "raw" else types
 
 
-def found(values: Mapping[str, Any], of: str) -> dict[str, int]:
-    """The counts of one kind, by column or by the place of the rule."""
-    return {what.partition(" ")[2]: count for what, count in values.items() if what.partition(" ")[0] == of}
+def found(values: Mapping[str, Any], of: str) -> dict[str, Any]:
+    """What is of one kind, by column or by the place of the rule."""
+    return {what.partition(" ")[2]: value for what, value in values.items() if what.partition(" ")[0] == of}
 
 
 def _broken(rule: Rule, types: Mapping[str, str]) -> Column | None:

@@ -1,7 +1,7 @@
 """What the step that made a day's rows has measured of them, so that the gate need not read them again.
 
-Measured are the number of rows, those that break each rule, whether keys repeat, and the profiles. They are worth nothing
-once the rows have changed: the gate then measures them itself.
+Measured are the number of rows, those that break each rule, the numbers that some rules need, whether keys repeat, and the
+profiles. They are worth nothing once the rows have changed: the gate then measures them itself.
 """
 
 from __future__ import annotations
@@ -37,17 +37,19 @@ class Measured:
     rows: int
     nulls: Mapping[str, int]  # by column
     broken: Mapping[str, int]  # by the place of the rule
+    numbers: Mapping[str, str | None] = field(default_factory=dict)  # by the place of the rule that needs it
     unique: bool | None = None  # whether no two rows have the same key; where hashes meet by chance, it says no
     profiles: Sequence[Profile] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, rows: int, counts: Mapping[str, Any], **more: Any) -> Measured:
-        found = broken_rules.found
-        return cls(rows, found(counts, broken_rules.NULL), found(counts, broken_rules.BROKEN), **more)
+        nulls, broken, numbers = (broken_rules.found(counts, kind) for kind in broken_rules.KINDS)
+        return cls(rows, nulls, broken, numbers, **more)
 
     @property
     def books(self) -> dict[str, Any]:
-        return {"rows": self.rows, "nulls": self.nulls, "broken": self.broken, "unique": self.unique}
+        known = {"rows": self.rows, "nulls": self.nulls, "broken": self.broken, "unique": self.unique}
+        return {**known, "numbers": self.numbers} if self.numbers else known
 
 
 def take(run: Run, name: str, rows: DataFrame) -> Measured:
@@ -55,6 +57,7 @@ def take(run: Run, name: str, rows: DataFrame) -> Measured:
 
     contract = run.contract
     counts = [F.count_if(what).alias(told) for told, what in broken_rules.conditions(contract, name).items()]
+    counts += [number.alias(told) for told, number in broken_rules.numbers(contract, name).items()]
     profile = [] if name == "raw" else profiles.aggregates(contract, name)
     row = _with_keys(rows, key_of(contract, name), [F.count(F.lit(1)).alias(ROWS), *counts, *profile])
     found = row.first()
@@ -113,7 +116,7 @@ def kept(run: Run, name: str) -> Measured | None:
     stored = [] if name == "raw" else profiles.of_day(run, name)
     if name != "raw" and (not stored or _hides_newest(run.contract, name)):
         return None
-    return Measured(facts["rows"], facts["nulls"], facts["broken"], facts["unique"], stored)
+    return Measured(facts["rows"], facts["nulls"], facts["broken"], facts.get("numbers", {}), facts["unique"], stored)
 
 
 def _newest(logs: Logs, name: str) -> Commit | None:

@@ -8,22 +8,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from common.quality.broken_rules import VALUES
+from common.quality.broken_rules import NUMBERS, VALUES
 from common.quality.counted_rules import DETAIL, ROW_COUNT, UNEXPECTED_VALUES
 
 if TYPE_CHECKING:
-    from pyspark.sql.types import StructType
+    from pyspark.sql.types import DataType, StructType
 
     from common.quality.measured import Measured
 
 COUNT = ".unexpected_count"
 # The others are not asked what they need, as some ask the rows for it.
 JUDGED = {
-    *VALUES, "ExpectTableColumnsToMatchSet", "ExpectTableRowCountToBeBetween", "ExpectColumnValuesToBeOfType",
+    *VALUES, *NUMBERS, "ExpectTableColumnsToMatchSet", "ExpectTableRowCountToBeBetween", "ExpectColumnValuesToBeOfType",
 }  # fmt: skip
 NOT_NULL = "column_values.nonnull.unexpected_count"
 KEYS_WHOLE = "compound_columns.unique.filtered_row_count"
 UNIQUE = ("column_values.unique.unexpected_count", "compound_columns.unique.unexpected_count")
+NUMBER = {f"column.{name}" for name in NUMBERS.values()}
 # An execution engine asks Spark for nothing until a metric is computed, so it needs no session before.
 NO_SPARK = object()
 _DECLARING = threading.RLock()
@@ -49,6 +50,11 @@ class MeasuredTable:
         name, domain = metric.metric_name, metric.metric_domain_kwargs
         if domain.get("row_condition"):
             raise NotMeasuredError
+        if name in NUMBER:
+            return self._number(place, self.columns[domain["column"]].dataType, mean=name == "column.mean")
+        return self._count(name, domain, place)
+
+    def _count(self, name: str, domain: Mapping[str, Any], place: int) -> Any:
         match name:
             case "table.columns":
                 return self.columns.names
@@ -72,6 +78,13 @@ class MeasuredTable:
         if column not in self.measured.nulls:
             raise NotMeasuredError
         return self.measured.nulls[column]
+
+    def _number(self, place: int, type_: DataType, *, mean: bool) -> Any:
+        """As Great Expectations takes it from Spark: it makes a decimal a float."""
+        text = self.measured.numbers.get(str(place))
+        if text is None:
+            raise NotMeasuredError
+        return int(text) if type_.typeName() in ("integer", "long") and not mean else float(text)
 
     def _repeated(self, domain: Mapping[str, Any]) -> int:
         """Only that no key repeats is known, not how many do."""

@@ -28,8 +28,20 @@ def java_properties(jvm: Any, properties: Mapping[str, str]) -> Any:
     return made
 
 
-# As PySpark names them; the first two are one class.
-CLASSES = ("functions", "org.apache.spark.sql.functions", "PythonUtils")
+# As PySpark names them; the first two are one class, and so are the next two. A name without its package is sought in every jar.
+CLASSES = (
+    "functions",
+    "org.apache.spark.sql.functions",
+    "PythonSQLUtils",
+    "org.apache.spark.sql.api.python.PythonSQLUtils",
+    "PythonUtils",
+    "PythonRDD",
+    "SerDeUtil",
+    "SparkConf",
+    "org.apache.spark.sql.Observation",
+    "org.apache.spark.sql.classic.SparkSession",
+    "org.apache.spark.sql.expressions.Window",
+)
 
 
 def leave_interrupts_to_python() -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 ONE_TASK_BYTES = 4 << 20
 # The most rows that this process takes from Spark at once, and merges by itself.
-FEW_ROWS = 20_000
+FEW_ROWS = 50_000
 # What this process reads for Spark: so little is read before a worker has started.
 FEW_BYTES = 1 << 20
 

@@ -11,11 +11,14 @@ import pyarrow.compute as pc
 from common.sources.parsed_block import ParsedBlock, count_lines
 from common.sources.source import SourceUnit
 
+# Before the columns of the contract.
+ABOUT = {"file": "string", "problem": "string", "record": "string", "extra": "string", "lines": "bigint"}
+
 
 def schema(columns: Sequence[str]) -> str:
     """The schema for Spark of all batches that are made here."""
-    fields = ["file string", "problem string", "record string", "extra string", "lines bigint"]
-    return ", ".join([*fields, *(f"`{name}` string" for name in columns)])
+    types = {**ABOUT, **dict.fromkeys(columns, "string")}
+    return ", ".join(f"`{name}` {type_}" for name, type_ in types.items())
 
 
 def few(batches: Iterable[pa.RecordBatch], most_bytes: int) -> pa.Table | None:
@@ -31,7 +34,7 @@ def few(batches: Iterable[pa.RecordBatch], most_bytes: int) -> pa.Table | None:
 
 def whole(batches: Sequence[pa.RecordBatch], columns: Sequence[str]) -> pa.Table:
     """All of the batches, also if there is none."""
-    names = ("file", "problem", "record", "extra", "lines", *columns)
+    names = (*ABOUT, *columns)
     return pa.Table.from_batches(
         batches, pa.schema([(name, pa.int64() if name == "lines" else pa.string()) for name in names])
     )
@@ -93,6 +96,4 @@ def _batch(
         pa.array(extra or none, pa.string()),
         pa.array(lines or [1] * count, pa.int64()),
     ]
-    return pa.RecordBatch.from_arrays(
-        [*arrays, *fields], names=["file", "problem", "record", "extra", "lines", *columns]
-    )
+    return pa.RecordBatch.from_arrays([*arrays, *fields], names=[*ABOUT, *columns])

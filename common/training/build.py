@@ -20,6 +20,7 @@ from common.lake.storage.locks import at_work, hold
 from common.lake.training_manifests import FOLDER, manifests, place
 from common.names import did_you_mean
 from common.quality import profiles
+from common.runtime import plan_size
 from common.training import leak_check
 from common.training.as_of_join import SPLIT, as_of, known_at, newest_known, split_of
 from common.training.fitting import Fitted, columns_used, fit
@@ -56,7 +57,10 @@ def _build(run: Run, inputs: Inputs, version: int) -> dict[str, Any]:
     here = place(run.settings.lake, name, version)
     rows, counts = assemble(run, inputs)
     fitted = fit_on_train(rows, inputs.declared)
-    written = {split: _write(rows, fitted, split, here) for split in SPLITS}
+    written, few = {}, counts["examples"] <= plan_size.FEW_ROWS
+    for split in SPLITS:
+        of_split = rows.where(F.col(SPLIT) == split).drop(SPLIT)
+        written[split] = _write(_transformed(of_split, fitted, few), [of_split.columns[0], TIME], split, here)
     pinned = _pin_inputs(run.settings.lake, inputs, version)
     manifest = {
         "name": name,
@@ -169,20 +173,24 @@ def _output_names(source: From, features: DataFrame, entity: str, taken: set[str
     return aliases
 
 
-def _write(rows: DataFrame, fitted: Fitted, split: str, here: str) -> dict[str, Any]:
+def _write(rows: DataFrame | pa.Table, key: list[str], split: str, here: str) -> dict[str, Any]:
     """Write one split as a Delta table and as one Parquet file, over the remains of an interrupted build."""
+    spark_tables.write_whole(rows, f"{here}/{split}")
+    stored = read_delta(f"{here}/{split}")
+    write_parquet(stored, f"{here}/export/{split}.parquet")
+    return {"rows": stored.num_rows, "hash": content_hash.hash_rows(stored, key)}
+
+
+def _transformed(rows: DataFrame, fitted: Fitted, few: bool) -> DataFrame | pa.Table:
+    """Few rows in this process: Spark would start Python for them, and plan a job for each split."""
+    if few:
+        return fitted.apply(rows.toArrow())
 
     def apply(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             yield from fitted.apply(pa.Table.from_batches([batch])).to_batches()
 
-    split_rows = rows.where(F.col(SPLIT) == split).drop(SPLIT)
-    key = [split_rows.columns[0], TIME]
-    transformed = split_rows.mapInArrow(apply, from_arrow_schema(fitted.output_schema))
-    spark_tables.write_whole(transformed, f"{here}/{split}")
-    stored = read_delta(f"{here}/{split}")
-    write_parquet(stored, f"{here}/export/{split}.parquet")
-    return {"rows": stored.num_rows, "hash": content_hash.hash_rows(stored, key)}
+    return rows.mapInArrow(apply, from_arrow_schema(fitted.output_schema))
 
 
 def _pin_inputs(lake: str, inputs: Inputs, version: int) -> list[str]:

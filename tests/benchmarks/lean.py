@@ -1,6 +1,7 @@
 """The least PySpark that makes the same feature rows of a day: no books, no quarantine, no gate, nothing to go back to.
 
-Only `large_day.py` uses it: what a pipeline costs is measured against what its figures cost.
+What a pipeline costs is measured against what its figures cost: `large_day.py` runs it in one session, `warm.py --lean` as
+three submits.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ class LeanDay:
         self._spark, self._landing, self._lake = spark, landing, lake
 
     def run(self, day: date) -> None:
-        self._ingest(day)
-        self._clean(day)
-        self._features(day)
+        self.ingest(day)
+        self.clean(day)
+        self.features(day)
 
-    def _ingest(self, day: date) -> None:
+    def ingest(self, day: date) -> None:
         files = f"{self._landing}/transactions/ds={day}"
         header = self._spark.read.text(f"{files}/*.csv").first()
         assert header is not None
@@ -36,7 +37,7 @@ class LeanDay:
         rows = self._spark.read.schema(texts).csv(files, header=True, mode="DROPMALFORMED").select(*FIELDS)
         self._replace(rows.withColumn("ds", F.lit(day)), "raw", "ds", day)
 
-    def _clean(self, day: date) -> None:
+    def clean(self, day: date) -> None:
         raw = self._stored("raw").where(F.col("ds") == day)
         text = {name: F.trim(name) for name in FIELDS}
         typed = raw.select(
@@ -72,7 +73,7 @@ class LeanDay:
         merge.whenMatchedUpdateAll("s.timestamp >= t.timestamp").whenNotMatchedInsertAll().execute()
         rows.unpersist()
 
-    def _features(self, day: date) -> None:
+    def features(self, day: date) -> None:
         month = F.col("event_date").between(day - timedelta(days=29), day)
         rows = self._stored("processed").where(month)
         week = F.col("event_date") > day - timedelta(days=7)

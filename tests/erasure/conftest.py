@@ -8,13 +8,20 @@ from pathlib import Path
 import pytest
 
 from tests.support.erasing import customers, purchases
+from tests.support.play_lake import PlayLake
 
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory, two_days: Path) -> Path:
+def sold(tmp_path_factory: pytest.TempPathFactory, spark: object) -> PlayLake:
+    """Events alone."""
+    return purchases(tmp_path_factory.mktemp("sold"))
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory, trained_once: PlayLake, sold: PlayLake) -> Path:
     root = tmp_path_factory.mktemp("whole")
-    shutil.copytree(two_days, root, dirs_exist_ok=True)
-    purchases(root)
+    for made in (trained_once, sold):
+        made.copied(root)
     customers(root)
     return root
 

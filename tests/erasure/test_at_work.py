@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +22,40 @@ from tests.support.boundaries import boundaries, only
 from tests.support.erasing import CUSTOMER, SECOND, USER, run_erase, traces
 from tests.support.job_line import line_of
 from tests.support.play_lake import PlayLake
+from tests.support.typed_here import typed
 
 THIRD = "2026-01-07"
 COMES_AGAIN = f"transaction_id | user_id | timestamp\nt9 | {USER} | {THIRD}T10:00:00Z"
 Ended = tuple[int, dict[str, Any]]
+Typed = Callable[..., Ended]
 
 
-def begun(lake: PlayLake, job: str, *words: str, wait: int) -> subprocess.Popen[str]:
-    places = ("--lake", str(lake.lake_folder), "--landing", str(lake.landing))
-    return subprocess.Popen(
-        [sys.executable, f"jobs/{job}.py", "--dataset", lake.dataset, *places, *words],
-        cwd=ROOT,
-        env={**os.environ, "LOCK_WAIT_SECONDS": str(wait)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+@pytest.fixture(scope="module")
+def another_process() -> Iterator[ProcessPoolExecutor]:
+    """One for all jobs that are refused: it is its start that takes long."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        yield process
 
 
-def ended(process: subprocess.Popen[str]) -> Ended:
-    printed, _ = process.communicate(timeout=240)
-    return process.returncode, line_of(printed)
+@pytest.fixture
+def elsewhere(another_process: ProcessPoolExecutor) -> Typed:
+    """Types a job into the other process, and waits for no lock."""
+
+    def type_there(lake: PlayLake, job: str, *words: str) -> Ended:
+        command = shlex.join(["python", *command_of(lake, job, *words)])
+        code, printed, _ = another_process.submit(typed, command, LOCK_WAIT_SECONDS="0").result(timeout=240)
+        return code, line_of(printed)
+
+    return type_there
 
 
-def erased(lake: PlayLake, entity: str) -> Ended:
-    return ended(begun(lake, "erase", "--entity", entity, "--apply", "--yes", wait=0))
+def command_of(lake: PlayLake, job: str, *words: str) -> list[str]:
+    places = ["--lake", str(lake.lake_folder), "--landing", str(lake.landing)]
+    return [f"jobs/{job}.py", "--dataset", lake.dataset, *places, *words]
+
+
+def erasure_of(entity: str) -> tuple[str, ...]:
+    return ("erase", "--entity", entity, "--apply", "--yes")
 
 
 def require_refused(refusals: list[Ended], holder: str) -> None:
@@ -51,13 +64,13 @@ def require_refused(refusals: list[Ended], holder: str) -> None:
         assert f"{holder} is held by process {os.getpid()}" in line["message"]
 
 
-def test_an_erasure_is_refused_while_a_run_is_at_work(root: Path) -> None:
+def test_an_erasure_is_refused_while_a_run_is_at_work(root: Path, elsewhere: Typed) -> None:
     """The run has read its sources before, and commits after it."""
     lake = PlayLake(root)
     lake.land(THIRD, COMES_AGAIN)
     for job in (lake.ingest, lake.clean, lake.features):
         refusals: list[Ended] = []
-        with boundaries(only(1, lambda into=refusals: into.append(erased(lake, USER)))):  # type: ignore[misc]
+        with boundaries(only(1, lambda into=refusals: into.append(elsewhere(lake, *erasure_of(USER))))):  # type: ignore[misc]
             line = job(THIRD)
         assert (line["outcome"], len(refusals)) == ("done", 1)
         require_refused(refusals, f"transactions.{line['job']}.{THIRD}")
@@ -66,22 +79,22 @@ def test_an_erasure_is_refused_while_a_run_is_at_work(root: Path) -> None:
     assert traces(root, USER) == []
 
 
-def test_an_erasure_is_refused_while_a_training_set_is_built(root: Path) -> None:
+def test_an_erasure_is_refused_while_a_training_set_is_built(root: Path, elsewhere: Typed) -> None:
     lake, refusals = PlayLake(root, "churn"), list[Ended]()
     days = [lake.plan("training_set", SECOND)]
-    with boundaries(only(1, lambda: refusals.append(erased(lake, CUSTOMER)))):
+    with boundaries(only(1, lambda: refusals.append(elsewhere(lake, *erasure_of(CUSTOMER))))):
         build_training_set(days, declared_training_set(days[0].dataset, "churn_baseline"), None)
     require_refused(refusals, "churn.training_sets.churn_baseline")
     run_erase(lake, CUSTOMER)
     assert traces(root, CUSTOMER) == []
 
 
-def test_a_run_is_refused_while_an_erasure_is_at_work(root: Path) -> None:
+def test_a_run_is_refused_while_an_erasure_is_at_work(root: Path, elsewhere: Typed) -> None:
     lake, refusals = PlayLake(root), list[Ended]()
 
     def meanwhile(number: int, what: str) -> None:
         if number in (2, 20):
-            refusals.append(ended(begun(lake, "clean", "--ds", SECOND, "--full-refresh", wait=0)))
+            refusals.append(elsewhere(lake, "clean", "--ds", SECOND, "--full-refresh"))
 
     with boundaries(meanwhile):
         run_erase(lake, USER)
@@ -96,7 +109,12 @@ def test_a_run_that_waits_for_an_erasure_brings_nobody_back(root: Path) -> None:
     lock = lake.lake_folder / f"locks/transactions.clean.{SECOND}.lock"
 
     def begin() -> None:
-        waiting.append(begun(lake, "clean", "--ds", SECOND, "--full-refresh", wait=200))
+        command = [sys.executable, *command_of(lake, "clean", "--ds", SECOND, "--full-refresh")]
+        environment = {**os.environ, "LOCK_WAIT_SECONDS": "200"}
+        begun = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        waiting.append(begun)
         deadline = time.monotonic() + 60
         while not (lock.exists() and lock.read_text() == f"process {waiting[0].pid}"):
             assert time.monotonic() < deadline
@@ -104,6 +122,7 @@ def test_a_run_that_waits_for_an_erasure_brings_nobody_back(root: Path) -> None:
 
     with boundaries(only(2, begin)):
         run_erase(lake, USER)
-    code, line = ended(waiting[0])
-    assert (code, line["outcome"]) == (0, "done"), line
+    printed, _ = waiting[0].communicate(timeout=240)
+    line = line_of(printed)
+    assert (waiting[0].returncode, line["outcome"]) == (0, "done"), line
     assert traces(root, USER) == []

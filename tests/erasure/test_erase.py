@@ -156,9 +156,8 @@ def test_old_landing_files_bring_nobody_back(sales: PlayLake) -> None:
     assert counts["erased"] == 4
     assert counts["landed"] == counts["accepted"] + counts["quarantined"] + counts["erased"]
     for ds in DAYS:
-        sales.day(ds)
-        sales.clean(ds, full_refresh=True)
-        sales.features(ds, full_refresh=True)
+        for job in (sales.ingest, sales.clean, sales.features):
+            job(ds, full_refresh=True)
     assert traces(sales.root, USER) == []
     # Days that run again are judged and measured again.
     told = ("verdicts/transactions", "profiles/transactions")

@@ -11,19 +11,19 @@ from tests.support.erasing import USER, others, run_erase, traces
 from tests.support.kill_points import kill_points
 from tests.support.play_lake import PlayLake
 
-EVERY = 30
+EVERY = 20
 
 
 @pytest.mark.parametrize("every", [EVERY, pytest.param(1, marks=pytest.mark.slow)])
 def test_an_erasure_killed_anywhere_is_finished_by_the_next(
-    root: Path, tmp_path_factory: pytest.TempPathFactory, every: int
+    sold: PlayLake, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, every: int
 ) -> None:
-    lake, folder = PlayLake(root), tmp_path_factory.mktemp("killed")
+    lake, folder = sold.copied(tmp_path), tmp_path_factory.mktemp("killed")
     before = others(lake, "user_id", int(USER))
-    points = kill_points(root, folder, lambda: run_erase(lake, USER))
-    assert len(points) > 60
+    points = kill_points(lake.root, folder, lambda: run_erase(lake, USER), every)
+    assert len(points) > 60 // every
     after = others(lake, "user_id", int(USER))
-    for point in points[::every]:
+    for point in points:
         killed = PlayLake(point.root)
         found = others(killed, "user_id", int(USER))
         assert {name: found[name] for name in before} == before, point.before

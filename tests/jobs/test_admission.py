@@ -1,8 +1,11 @@
 """Only arrivals that the gate has passed are used; a day that leaves others out says so, and is stale once they have passed."""
 
 import logging
+from dataclasses import dataclass
 from datetime import date
+from logging.handlers import QueueHandler
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from common.errors import ContractViolationError, SourceMissingError
 from common.lake.log import delta_log
 from common.lake.storage.files import write_json
 from common.orchestration import run_log, staleness
+from common.orchestration.job import Line
 from common.published.lineage import explain
 from jobs.clean import CLEAN
 from jobs.publish import PUBLISH
@@ -52,32 +56,38 @@ def stopped_once(tmp_path_factory: pytest.TempPathFactory, spark: object) -> Pla
     return lake
 
 
-@pytest.fixture
-def second_refused(stopped_once: PlayLake, tmp_path: Path) -> PlayLake:
-    return stopped_once.copied(tmp_path)
+@dataclass(frozen=True)
+class WentOn:
+    lake: PlayLake
+    line: Line
+    said: list[str]
 
 
 @pytest.fixture(scope="module")
-def went_on_once(stopped_once: PlayLake, tmp_path_factory: pytest.TempPathFactory) -> PlayLake:
-    lake = stopped_once.copied(tmp_path_factory.mktemp("went-on"))
-    lake.day(THIRD)
-    return lake
+def went_on(stopped_once: PlayLake, tmp_path_factory: pytest.TempPathFactory) -> WentOn:
+    """The third day ran without the second."""
+    lake, told = stopped_once.copied(tmp_path_factory.mktemp("went-on")), QueueHandler(SimpleQueue[logging.LogRecord]())
+    logger = logging.getLogger("pipeline")
+    logger.addHandler(told)
+    line = lake.day(THIRD)["features"]
+    logger.removeHandler(told)
+    return WentOn(lake, line, [told.queue.get().getMessage() for _ in range(told.queue.qsize())])
 
 
 @pytest.fixture
-def second_left_out(went_on_once: PlayLake, tmp_path: Path) -> PlayLake:
-    """The third day ran without it."""
-    return went_on_once.copied(tmp_path)
+def second_left_out(went_on: WentOn, tmp_path: Path) -> PlayLake:
+    return went_on.lake.copied(tmp_path)
 
 
-def test_windows_leave_out_what_the_gate_refused(second_refused: PlayLake, caplog: pytest.LogCaptureFixture) -> None:
-    lake = second_refused
+def test_windows_leave_out_what_the_gate_refused(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    # Asked for by the test itself, which then fails where the third day can't run.
+    went_on: WentOn = request.getfixturevalue("went_on")
+    lake = went_on.lake.copied(tmp_path)
     with pytest.raises(ContractViolationError, match=r"failed its validation \(RefusedShare"):
         lake.features(SECOND)
-    with caplog.at_level(logging.WARNING):
-        line = lake.day(THIRD)["features"]
-    assert line["left_out"] == [SECOND]
-    assert f"made without the arrivals of {SECOND}, which have not passed validation" in caplog.text
+    assert went_on.line["left_out"] == [SECOND]
+    warning = f"made without the arrivals of {SECOND}, which have not passed validation"
+    assert [text for text in went_on.said if warning in text]
     assert spent(lake, THIRD) == [(1, 3, "33.00")], "the first day's rows as they were, and nothing of the second"
     assert stale(lake) == []
     assert lake.features(THIRD)["left_out"] == [SECOND]
@@ -92,8 +102,7 @@ def test_days_that_left_a_day_out_are_stale_once_it_has_passed(second_left_out: 
     lake.ingest(SECOND)
     lake.run(CLEAN, SECOND)
     assert lake.validate(SECOND)["stale"] == [THIRD]
-    for ds in (SECOND, THIRD):
-        assert "left_out" not in lake.features(ds)
+    assert "left_out" not in lake.features(THIRD)
     assert spent(lake, THIRD) == [(1, 4, "593.00")]
     assert stale(lake) == []
 
@@ -140,14 +149,14 @@ def _killed(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_day_that_never_ran_has_no_features(lake: PlayLake) -> None:
+def test_a_day_that_never_ran_has_no_features(one_made: PlayLake) -> None:
     """Late rows of another day lie in its partition."""
-    lake.land(SECOND, f"transaction_id | timestamp\na | {SECOND}T10:00:00Z\nb | {FIRST}T10:00:00Z")
-    lake.day(SECOND)
-    with pytest.raises(SourceMissingError, match="clean has not run for transactions of 2026-01-05"):
-        lake.features(FIRST)
-    with pytest.raises(SourceMissingError, match="features has not run for transactions of 2026-01-05"):
-        lake.run(PUBLISH, FIRST)
+    lake = one_made
+    arrive(lake, SECOND, "transaction_id | timestamp\nb | 2026-01-04T10:00:00Z")
+    with pytest.raises(SourceMissingError, match="clean has not run for transactions of 2026-01-04"):
+        lake.features("2026-01-04")
+    with pytest.raises(SourceMissingError, match="features has not run for transactions of 2026-01-04"):
+        lake.run(PUBLISH, "2026-01-04")
 
 
 def test_a_publication_says_what_it_left_out(second_left_out: PlayLake) -> None:

@@ -132,8 +132,10 @@ def test_two_changes_at_one_position_end_the_same(customers: PlayLake) -> None:
     lakes = [other(customers, name) for name in ("here", "there")]
     for lake, changes in zip(lakes, (pair, pair[::-1]), strict=True):
         land(lake, MON, changes)
-        lake.day(MON)
+        lake.ingest(MON)
+        lake.clean(MON)
     assert history(lakes[0]) == history(lakes[1])
+    lakes[0].features(MON)
     assert len(segments(lakes[0], MON)) == 1
 
 
@@ -151,7 +153,11 @@ def test_a_day_that_is_sent_again_changes_nothing(played: PlayLake) -> None:
 
 def test_a_replay_on_a_later_day_is_duplicates(customers: PlayLake) -> None:
     first = [change("c", 1, 1), change("u", 1, 2, "gold")]
-    play(customers, {MON: first, TUE: [*first, change("d", 1, 3)]})
+    land(customers, MON, first)
+    customers.ingest(MON)
+    customers.clean(MON)
+    land(customers, TUE, [*first, change("d", 1, 3)])
+    customers.day(TUE)
     assert segments(customers, TUE) == {}
     current = [row for row in history(customers) if row[-1] is None]
     assert current == [(1, 3, True, None, SECOND, None)]

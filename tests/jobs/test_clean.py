@@ -26,22 +26,17 @@ def clean(lake: PlayLake, ds: str, text: str) -> dict[str, int]:
     return lake.clean(ds)["counts"]
 
 
-def test_values_are_typed_and_normalised(lake: PlayLake) -> None:
-    clean(
-        lake,
-        DAY,
-        "transaction_id | category | timestamp\n t1 |  FooD | 2026-01-05T23:30:00+02:00\nt2 | home | 2026-01-05",
-    )
-    assert_rows(
-        lake.rows("processed"),
-        """
-        event_date | arrived    | transaction_id | category | timestamp
-        2026-01-05 | 2026-01-05 | t1             | food     | 2026-01-05 21:30:00+00:00
-        2026-01-05 | 2026-01-05 | t2             | home     | 2026-01-05 00:00:00+00:00
-        """,
-    )
-
-
+ACCEPTED = """
+    transaction_id | category | age | purchase_amount | timestamp
+     typed         |  FooD    | 30  | 1               | 2026-01-05T23:30:00+02:00
+    a date         | home     | 30  | 1               | 2026-01-05
+    least          | food     | 0   | 0.01            | 2026-01-05T23:59:59.999999Z
+    most           | food     | 120 | 100000.00       | 2025-12-29T00:00:00Z
+    unknown        | food     | -   | 1e2             | 2026-01-05 10:00
+    again          | food     | 30  | 1               | 2026-01-05T10:00:00Z
+    again          | food     | 30  | 2               | 2026-01-05T12:00:00Z
+    again          | food     | 30  | 3               | 2026-01-05T11:00:00Z
+"""
 REFUSED = """
     transaction_id | user_id | age | purchase_amount | timestamp             | category | reason
     -              | 1       | 30  | 1               | 2026-01-05            | food     | transaction_id:missing
@@ -69,12 +64,35 @@ REFUSED = """
 """
 
 
-def test_every_wrong_value_is_quarantined_with_reason_and_record(lake: PlayLake) -> None:
-    lines = [[cell.strip() for cell in line.split("|")] for line in REFUSED.strip().splitlines()]
-    counts = clean(lake, DAY, "\n".join(" | ".join(line[:-1]) for line in lines))
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory, spark: object) -> tuple[PlayLake, dict[str, int]]:
+    """A day of all these records, and its counts."""
+    lake = PlayLake(tmp_path_factory.mktemp("judged"))
+    lake.land(DAY, ACCEPTED, "accepted.csv")
+    lines = [line.rpartition("|")[0] for line in REFUSED.strip().splitlines()]
+    return lake, clean(lake, DAY, "\n".join(lines))
+
+
+Judged = tuple[PlayLake, dict[str, int]]
+
+
+def test_values_are_typed_and_normalised(judged: Judged) -> None:
+    assert_rows(
+        judged[0].rows("processed", "transaction_id IN ('typed', 'a date')"),
+        """
+        event_date | arrived    | transaction_id | category | timestamp
+        2026-01-05 | 2026-01-05 | typed          | food     | 2026-01-05 21:30:00+00:00
+        2026-01-05 | 2026-01-05 | a date         | home     | 2026-01-05 00:00:00+00:00
+        """,
+    )
+
+
+def test_every_wrong_value_is_quarantined_with_reason_and_record(judged: Judged) -> None:
+    lake, counts = judged
+    lines = [[cell.strip() for cell in line.split("|")] for line in REFUSED.strip().splitlines()[1:]]
     found = [(json.loads(row["record"])["transaction_id"] or "-", row["reasons"]) for row in lake.rows("quarantine")]
-    assert sorted(found) == sorted((line[0], [line[-1]]) for line in lines[1:])
-    assert (counts["rows_in"], counts["quarantined"]) == (22, 22)
+    assert sorted(found) == sorted((line[0], [line[-1]]) for line in lines)
+    assert (counts["rows_in"], counts["quarantined"]) == (30, 22)
 
 
 def test_all_reasons_of_a_record_are_listed(lake: PlayLake) -> None:
@@ -82,21 +100,11 @@ def test_all_reasons_of_a_record_are_listed(lake: PlayLake) -> None:
     assert_rows(lake.rows("quarantine"), "reasons\n['user_id:not_long', 'category:not_one_of_the_values']")
 
 
-def test_the_edges_of_what_is_allowed_are_accepted(lake: PlayLake) -> None:
-    clean(
-        lake,
-        DAY,
-        """
-        transaction_id | age | purchase_amount | timestamp
-        a              | 0   | 0.01            | 2026-01-05T23:59:59.999999Z
-        b              | 120 | 100000.00       | 2025-12-29T00:00:00Z
-        c              | -   | 1e2             | 2026-01-05 10:00
-        """,
-    )
+def test_the_edges_of_what_is_allowed_are_accepted(judged: Judged) -> None:
     assert_rows(
-        lake.rows("processed"),
+        judged[0].rows("processed", "transaction_id IN ('least', 'most', 'unknown')"),
         "transaction_id | age | purchase_amount | event_date\n"
-        "a | 0 | 0.01 | 2026-01-05\nb | 120 | 100000.00 | 2025-12-29\nc | - | 100.00 | 2026-01-05",
+        "least | 0 | 0.01 | 2026-01-05\nmost | 120 | 100000.00 | 2025-12-29\nunknown | - | 100.00 | 2026-01-05",
     )
 
 
@@ -115,19 +123,10 @@ def test_exact_duplicates_are_dropped_across_files_and_days(lake: PlayLake) -> N
     assert_rows(lake.rows("processed"), f"transaction_id | arrived\na | {DAY}\nb | {DAY}")
 
 
-def test_the_latest_record_of_a_key_supersedes_the_others(lake: PlayLake) -> None:
-    counts = clean(
-        lake,
-        DAY,
-        """
-        transaction_id | purchase_amount | timestamp
-        a              | 1               | 2026-01-05T10:00:00Z
-        a              | 2               | 2026-01-05T12:00:00Z
-        a              | 3               | 2026-01-05T11:00:00Z
-        """,
-    )
-    assert (counts["accepted"], counts["superseded"]) == (1, 2)
-    assert_rows(lake.rows("processed"), "transaction_id | purchase_amount\na | 2.00")
+def test_the_latest_record_of_a_key_supersedes_the_others(judged: Judged) -> None:
+    lake, counts = judged
+    assert (counts["accepted"], counts["late"], counts["superseded"]) == (5, 1, 2)
+    assert_rows(lake.rows("processed", "transaction_id = 'again'"), "transaction_id | purchase_amount\nagain | 2.00")
     assert_rows(
         lake.rows("superseded"),
         f"purchase_amount | arrived | superseded\n1.00 | {DAY} | {DAY}\n3.00 | {DAY} | {DAY}",
@@ -238,18 +237,14 @@ class Forgetful(Dataset):
         return lambda rows: super(Forgetful, self).measure(rows).where("transaction_id <> 'a'")
 
 
-def test_a_transform_that_drops_rows_fails_the_day(lake: PlayLake) -> None:
-    lake.land(DAY, "transaction_id\na\nb")
-    lake.ingest(DAY)
-    run = lake.plan("clean", DAY)
+def test_a_transform_that_drops_rows_fails_the_day(two_cleaned: PlayLake) -> None:
+    run, before = two_cleaned.plan("clean", DAY, full_refresh=True), two_cleaned.state()
     forgetful = Forgetful(run.contract, run.dataset.package)
-    with pytest.raises(UnbalancedBooksError):
+    with pytest.raises(UnbalancedBooksError, match="1 rows came in and 0 are accounted for"):
         run_day(CLEAN, replace(run, dataset=forgetful))
-    assert "processed/transactions" not in lake.state()
-    lake.clean(DAY)
-    with pytest.raises(UnbalancedBooksError, match="2 events went into the partials of 2026-01-05, 1 came out"):
-        run_day(FEATURES, replace(lake.plan("features", DAY), dataset=forgetful))
-    assert not [path for path in lake.state() if path.startswith(("features", "partials"))]
+    with pytest.raises(UnbalancedBooksError, match="1 events went into the partials of 2026-01-05, 0 came out"):
+        run_day(FEATURES, replace(two_cleaned.plan("features", DAY), dataset=forgetful))
+    assert two_cleaned.state() == before
 
 
 def test_a_day_that_was_never_ingested_is_not_cleaned(lake: PlayLake) -> None:

@@ -146,7 +146,7 @@ def test_a_silent_feed_is_as_fresh_as_it_was_read(whole: PlayLake) -> None:
 
 
 def test_a_feed_that_was_not_read_is_not_fresh(customers: PlayLake, table: str) -> None:
-    customers.day(MON)
+    customers.ingest(MON)
     unread = freshness(customers.plan("validate", TUE), [])
     assert (unread.success, "has no source listing for 2026-01-06" in unread.problem) == (False, True)
 
@@ -179,7 +179,7 @@ def test_a_table_that_was_created_again_is_told(customers: PlayLake, table: str)
 
 
 def test_a_table_whose_types_changed_is_told(customers: PlayLake, table: str) -> None:
-    customers.day(MON)
+    customers.ingest(MON)
     numbers = pa.table({"user_id": pa.array([1], pa.int64()), "segment": pa.array([7], pa.int64())})
     write_deltalake(table, numbers, mode="overwrite", schema_mode="overwrite")
     dated(table, 4, f"{THU}T09:00:00+00:00")

@@ -128,7 +128,7 @@ def known_records(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(seen.values())
 
 
-@pytest.mark.parametrize(("seed", "number"), [(1, 3), *(pytest.param(seed, 4, marks=SLOW) for seed in (1, 2, 3))])
+@pytest.mark.parametrize(("seed", "number"), [(42, 2), *(pytest.param(seed, 4, marks=SLOW) for seed in (1, 2, 3))])
 def test_features_in_any_order_equal_another_computation(
     lake: PlayLake, seed: int, number: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -196,14 +196,10 @@ def test_a_replayed_day_uses_only_what_was_known_then(one_made: PlayLake) -> Non
     ] == before
 
 
-def test_features_aggregate_cleaned_days_that_lack_partials(two_cleaned: PlayLake) -> None:
-    two_cleaned.features(NEXT)
-    assert_rows(two_cleaned.feature_rows(NEXT), "user_id | spend_7d | purchases_7d\n1 | 20.00 | 2")
-
-
 def test_windows_are_half_open_and_users_without_events_fall_out(lake: PlayLake) -> None:
     lake.land("2026-01-02", "transaction_id | user_id | timestamp\na | 1 | 2026-01-01\nb | 2 | 2026-01-02")
-    lake.day("2026-01-02")
+    lake.ingest("2026-01-02")
+    lake.clean("2026-01-02")
     late = "c | 2 | 2026-01-24\nd | 2 | 2026-01-31\ne | 3 | 2026-01-24\nf | 4 | 2026-01-25"
     lake.land("2026-01-31", f"transaction_id | user_id | timestamp\n{late}")
     lake.day("2026-01-31")
@@ -257,18 +253,18 @@ def test_features_twice_change_nothing_at_all(one_made: PlayLake) -> None:
     assert one_made.state() == before
 
 
-def test_an_earlier_day_is_followed_by_the_stale_days_until_they_ran(lake: PlayLake) -> None:
+def test_an_earlier_day_is_followed_by_the_stale_days_until_they_ran(one_made: PlayLake) -> None:
     """The run that first reported the stale day may have failed or been killed before it could rerun it."""
-    lake.land(NEXT, "transaction_id\nb")
-    lake.day(NEXT)
-    lake.land(DAY, "transaction_id\na")
-    assert lake.day(DAY)["clean"]["stale"] == [NEXT]
-    assert lake.clean(DAY)["stale"] == [NEXT]
-    assert lake.clean(DAY, full_refresh=True)["stale"] == [NEXT]
-    assert lake.day(NEXT)["features"]["outcome"] == "done"
-    assert_rows(lake.feature_rows(NEXT), "purchases_7d\n2")
-    assert lake.clean(DAY)["stale"] == []
-    assert lake.clean(DAY, full_refresh=True)["stale"] == []
+    lake, before = one_made, "2026-01-04"
+    lake.land(before, "transaction_id\nb")
+    lake.ingest(before)
+    assert lake.clean(before)["stale"] == [DAY]
+    assert lake.clean(before)["stale"] == [DAY]
+    assert lake.clean(before, full_refresh=True)["stale"] == [DAY]
+    assert lake.features(DAY)["outcome"] == "done"
+    assert_rows(lake.feature_rows(DAY), "purchases_7d\n2")
+    assert lake.clean(before)["stale"] == []
+    assert lake.clean(before, full_refresh=True)["stale"] == []
 
 
 def test_a_day_that_was_never_cleaned_has_no_features(lake: PlayLake) -> None:
@@ -281,11 +277,11 @@ def test_changed_code_computes_a_day_again(one_made: PlayLake) -> None:
     assert one_made.features(DAY, code="other")["run_id"] != before
 
 
-def test_features_do_not_need_the_run_log(two_cleaned: PlayLake) -> None:
+def test_features_aggregate_days_without_partials_or_run_log(two_cleaned: PlayLake) -> None:
     """The run log may be lost: the tables show which days were cleaned."""
     shutil.rmtree(two_cleaned.lake_folder / "runs")
     two_cleaned.features(NEXT)
-    assert [row["purchases_30d"] for row in two_cleaned.feature_rows(NEXT)] == [2]
+    assert_rows(two_cleaned.feature_rows(NEXT), "user_id | spend_7d | purchases_7d | purchases_30d\n1 | 20.00 | 2 | 2")
 
 
 @pytest.fixture

@@ -275,11 +275,18 @@ def publish_second(lake: PlayLake, ds: str) -> None:
     run_second(lake, PUBLISH, ds)
 
 
-def test_feature_versions_live_side_by_side(lake: PlayLake) -> None:
+@pytest.fixture(scope="module")
+def in_two_versions(tmp_path_factory: pytest.TempPathFactory, spark: object) -> PlayLake:
+    """The purchases of eight days before DAY: the first version sums seven of them."""
+    lake = PlayLake(tmp_path_factory.mktemp("two-versions"))
     land(lake, DAY, "transaction_id | timestamp\na | 2025-12-29T10:00:00Z\nb | 2025-12-30T10:00:00Z")
     lake.publish(DAY)
     publish_second(lake, DAY)
-    both = catalog.Lake(str(lake.root / "lake"))
+    return lake
+
+
+def test_feature_versions_live_side_by_side(in_two_versions: PlayLake) -> None:
+    both = catalog.Lake(str(in_two_versions.root / "lake"))
     assert both.tables() == ["transactions@v1", "transactions@v2"]
     for name, spend in (("transactions@v1", "10.00"), ("transactions@v2", "20.00")):
         assert_rows(both.features(name).at().arrow().to_pylist(), f"ds | spend_7d\n{DAY} | {spend}")
@@ -330,31 +337,30 @@ def test_any_publication_of_a_day_is_reproducible(corrected: PlayLake) -> None:
 
 
 def test_rows_are_reproduced_only_by_the_revision_that_made_them(
-    one_published: PlayLake, monkeypatch: pytest.MonkeyPatch
+    in_two_versions: PlayLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish_second(one_published, DAY)
-    assert run_second(one_published, REPRODUCE, DAY)["counts"]["features"] == 1
-    revision = one_published.published.versions()[0].days[DAY]["revision"]
+    lake = in_two_versions
+    assert run_second(lake, REPRODUCE, DAY)["counts"]["features"] == 1
+    revision = lake.published.versions()[0].days[DAY]["revision"]
     refused = f"v1.* of {DAY} was made by definition .* now declares version 2 .*git checkout {revision}"
     with pytest.raises(definition.DefinitionChangedError, match=refused):
-        run_second(one_published, REPRODUCE, DAY, feature_version=1)
-    first = catalog.Lake(str(one_published.root / "lake")).features("transactions@v1").at()
-    declared = second(one_published)
+        run_second(lake, REPRODUCE, DAY, feature_version=1)
+    first = catalog.Lake(str(lake.lake_folder)).features("transactions@v1").at()
+    declared = second(lake)
     monkeypatch.setattr("common.contracts.datasets.load", lambda name: declared)
     with pytest.raises(definition.DefinitionChangedError, match=refused):
-        explain(str(one_published.root / "lake"), first, "1", date.fromisoformat(DAY))
+        explain(str(lake.lake_folder), first, "1", date.fromisoformat(DAY))
 
 
-def test_removed_sources_are_answered_with_available_versions(one_published: PlayLake) -> None:
-    vacuum.vacuum(one_published.plan("compact", DAY), older_than_hours=0)
-    one_published.land(DAY, "transaction_id | purchase_amount\na | 12.00")
-    one_published.day(DAY)
-    vacuum.vacuum(one_published.plan("compact", DAY), older_than_hours=0)
+def test_removed_sources_are_answered_with_available_versions(corrected: PlayLake) -> None:
+    place, first = str(corrected.lake_folder), corrected.published.versions()[-1].version
+    pins.pin(place, "first", PATH, first)
+    vacuum.vacuum(corrected.plan("compact", DAY), older_than_hours=0)
     gone = r"processed/transactions has no version 1 \(its files were removed\). There are "
     with pytest.raises(SourceMissingError, match=gone):
-        explain(str(one_published.root / "lake"), one_published.published.at(), "1", date.fromisoformat(DAY))
+        explain(place, corrected.published.at(version=first), "1", date.fromisoformat(DAY))
     with pytest.raises(SourceMissingError, match=gone):
-        one_published.run(REPRODUCE, DAY)
+        corrected.run(REPRODUCE, DAY, publication=first)
 
 
 def test_why_names_the_run_its_sources_and_the_known_events(late_once: PlayLake) -> None:

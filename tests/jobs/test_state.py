@@ -69,7 +69,8 @@ def test_days_are_made_again_when_a_table_was_moved_away(two_made: PlayLake, kin
 def test_a_day_is_looked_at_again_when_its_source_log_is_gone(two_made: PlayLake) -> None:
     """The log no longer says whether the rows have moved."""
     two_made.land("2026-01-07", "transaction_id\nc")
-    two_made.day("2026-01-07")
+    two_made.ingest("2026-01-07")
+    two_made.clean("2026-01-07")
     folder = two_made.lake_folder / "processed" / two_made.dataset
     table = DeltaTable(str(folder))
     table.create_checkpoint()

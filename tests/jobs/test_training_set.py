@@ -19,10 +19,20 @@ from common.errors import ContractDeclarationError, ContractViolationError, Usag
 from common.lake import pins, training_manifests
 from common.lake.log import delta_log
 from common.quality import drift, profiles
+from common.runtime import plan_size
 from common.training import store
 from common.training.build import build_training_set
 from common.training.steps import Impute
-from common.training.training_set import From, Labels, Snapshot, Split, TrainingSet, declared_training_set, pin_name
+from common.training.training_set import (
+    SPLITS,
+    From,
+    Labels,
+    Snapshot,
+    Split,
+    TrainingSet,
+    declared_training_set,
+    pin_name,
+)
 from jobs.datasets.churn import baseline, telco
 from tests.support.offers import OFFERS, labels
 from tests.support.play_lake import PlayLake
@@ -257,10 +267,17 @@ def test_labels_meet_two_tables_each_as_it_was_known(lake: PlayLake) -> None:
     assert kept == [[0], [0]]
 
 
-def test_the_number_of_partitions_does_not_change_the_rows(trained: PlayLake, spark: SparkSession) -> None:
+def test_neither_partitions_nor_who_writes_them_changes_the_rows(
+    trained: PlayLake, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few rows are written by this process, many by Spark."""
+    monkeypatch.setattr(plan_size, "FEW_ROWS", 0)
     with in_partitions(spark, 5):
         in_five = build(trained, replace(declared(trained), name="five"))
     assert {name: in_five[name] for name in SAME} == {name: first(trained)[name] for name in SAME}
+    for split in SPLITS:
+        few, many = (trained.table(f"training_sets/{name}/v1/{split}").schema() for name in (NAME, "five"))
+        assert few == many
 
 
 @pytest.mark.slow
@@ -317,24 +334,32 @@ def land_telco(lake: PlayLake, text: str, monkeypatch: pytest.MonkeyPatch) -> Pl
     return churn
 
 
-def test_the_public_telco_file_runs_once_its_columns_are_mapped(
-    lake: PlayLake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    churn = land_telco(lake, TELCO, monkeypatch)
-    churn.day(DAY)
-    wanted = "customer_id | tenure_months | total_charges | churn\n7590-VHVEG | 1 | 29.85 | 0\n"
-    assert_rows(churn.feature_rows(DAY), wanted + "4472-LVYGI | 0 | - | 0\n3668-QPYBK | 2 | 108.15 | 1")
-
-
-def test_the_public_telco_file_makes_a_training_set(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def telco_once(tmp_path_factory: pytest.TempPathFactory, spark: object) -> PlayLake:
+    """Twenty customers for each of the file's."""
     head, *rows = TELCO.splitlines()
     many = [row.replace("-", f"-{number:03d}", 1) for number in range(20) for row in rows]
-    churn = land_telco(lake, "\n".join([head, *many]) + "\n", monkeypatch)
+    with pytest.MonkeyPatch.context() as patched:
+        text = "\n".join([head, *many]) + "\n"
+        churn = land_telco(PlayLake(tmp_path_factory.mktemp("telco")), text, patched)
     churn.ingest(DAY)
     churn.validate(DAY, "raw")
     churn.clean(DAY)
     churn.validate(DAY, "processed")
     churn.features(DAY)
+    return churn
+
+
+def test_the_public_telco_file_runs_once_its_columns_are_mapped(telco_once: PlayLake) -> None:
+    wanted = "customer_id | tenure_months | total_charges | churn\n7590-000VHVEG | 1 | 29.85 | 0\n"
+    assert_rows(
+        telco_once.rows("features", "customer_id LIKE '%-000%'", "features/churn/v1"),
+        wanted + "4472-000LVYGI | 0 | - | 0\n3668-000QPYBK | 2 | 108.15 | 1",
+    )
+
+
+def test_the_public_telco_file_makes_a_training_set(telco_once: PlayLake, tmp_path: Path) -> None:
+    churn = telco_once.copied(tmp_path)
     churn.publish(DAY)
     manifest = build_training_set([churn.plan("training_set", DAY)], declared(churn), None)
     assert manifest["counts"]["examples"] == 60

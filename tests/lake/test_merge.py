@@ -62,14 +62,16 @@ def test_spark_and_deltalake_write_the_same_tables(
     lake: PlayLake, few_rows: int, small_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A new slice, rows beside others, an update, a delete and counts alone: each way leaves the same rows and books."""
-    monkeypatch.setattr(plan_size, "FEW_ROWS", few_rows)
-    monkeypatch.setattr(arrow_merge, "SMALL_BYTES", small_bytes)
     row = "{} | {} | 2026-01-05T{}:00:00Z".format
     head = "transaction_id | purchase_amount | timestamp\n"
     lake.land(DAY, "\n".join([head + row("a", 1, 10), row("b", 2, 11), row("c", "x", 12), row("d", 4, 13)]))
-    cleaned(lake, DAY)
     lake.land(NEXT, "\n".join([head + row("a", 5, 11), row("e", 6, 11)]))
-    cleaned(lake, NEXT)
+    for ds in (DAY, NEXT):
+        lake.ingest(ds)
+    monkeypatch.setattr(plan_size, "FEW_ROWS", few_rows)
+    monkeypatch.setattr(arrow_merge, "SMALL_BYTES", small_bytes)
+    for ds in (DAY, NEXT):
+        lake.clean(ds)
     lake.land(DAY, "\n".join([head + row("a", 1, 10), row("b", 3, 11), row("c", 3, 12)]))
     lake.day(DAY)
     assert_rows(lake.rows("processed"), "transaction_id | purchase_amount\na | 5.00\nb | 3.00\nc | 3.00\ne | 6.00")
@@ -90,10 +92,35 @@ def test_spark_and_deltalake_write_the_same_tables(
     assert writers == ({"delta-rs"} if small_bytes else {"Apache-Spark"})
 
 
-def two_days(lake: PlayLake) -> None:
+@pytest.fixture(scope="module")
+def four_once(tmp_path_factory: pytest.TempPathFactory, spark: object) -> PlayLake:
+    lake = PlayLake(tmp_path_factory.mktemp("two"))
     for ds in (DAY, NEXT):
         lake.land(ds, f"transaction_id\n{ds}-a\n{ds}-b")
         cleaned(lake, ds)
+    return lake
+
+
+@pytest.fixture
+def four_rows(four_once: PlayLake, tmp_path: Path) -> PlayLake:
+    """Two rows of each of two days."""
+    return four_once.copied(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def crowded_once(tmp_path_factory: pytest.TempPathFactory, spark: object) -> PlayLake:
+    lake = PlayLake(tmp_path_factory.mktemp("crowded"))
+    for number in range(1, 4):
+        ds = f"2026-01-0{number}"
+        lake.land(ds, f"transaction_id | timestamp\n{number} | 2026-01-01T0{number}:00:00Z")
+        cleaned(lake, ds)
+    return lake
+
+
+@pytest.fixture
+def crowded(crowded_once: PlayLake, tmp_path: Path) -> PlayLake:
+    """A day of which a row came on each of three days, and is in a file of its own."""
+    return crowded_once.copied(tmp_path)
 
 
 def test_the_difference_is_what_to_insert_update_and_delete(lake: PlayLake, spark: SparkSession) -> None:
@@ -125,8 +152,8 @@ def test_a_record_is_its_values_by_name_without_the_nulls(spark: SparkSession) -
     assert hashes[0][0] != hashes[1][0] != hashes[1][1]
 
 
-def test_a_merge_touches_only_files_of_its_own_partition(lake: PlayLake) -> None:
-    two_days(lake)
+def test_a_merge_touches_only_files_of_its_own_partition(four_rows: PlayLake) -> None:
+    lake = four_rows
     untouched = {path for path in lake.table("processed/transactions").file_uris() if f"event_date={DAY}" in path}
     lake.land(NEXT, f"transaction_id | purchase_amount\n{NEXT}-a | 55\n{NEXT}-b | 10")
     cleaned(lake, NEXT)
@@ -145,14 +172,13 @@ def test_new_rows_beside_those_of_other_days_need_no_merge(lake: PlayLake) -> No
     """deltalake's MERGE looks at every file of the table, of whatever day."""
     head, late = "transaction_id | purchase_amount | timestamp", f"{{}} | {{}} | {DAY}T10:00:00Z"
     lake.land(DAY, "\n".join([head, late.format("a", 1), late.format("b", 2)]))
-    lake.day(DAY)
+    cleaned(lake, DAY)
 
     def arrive(*rows: tuple[str, int]) -> dict[str, list[str]]:
         tables = [layout.processed(lake.contract).path, layout.superseded(lake.contract).path]
         before = {path: lake.table(path).version() for path in tables}
         lake.land(NEXT, "\n".join([head, *(late.format(*row) for row in rows)]))
-        lake.ingest(NEXT)
-        lake.clean(NEXT)
+        cleaned(lake, NEXT)
         since = {path: lake.table(path).history(lake.table(path).version() - before[path]) for path in tables}
         with_rows = {
             path: [each["operation"] for each in commits if '"touched": []' not in each["userMetadata"]]
@@ -168,9 +194,8 @@ def test_new_rows_beside_those_of_other_days_need_no_merge(lake: PlayLake) -> No
     assert_rows(lake.rows("superseded"), amounts("a | 1.00"))
 
 
-def test_a_day_reads_only_its_own_partitions(lake: PlayLake) -> None:
-    two_days(lake)
-    run = lake.plan("features", NEXT)
+def test_a_day_reads_only_its_own_partitions(four_rows: PlayLake) -> None:
+    run = four_rows.plan("features", NEXT)
     processed = rows_known(run, [run.ds], run.ds)
     assert {path.split("event_date=")[1][:10] for path in processed.inputFiles()} == {NEXT}
     raw = spark_tables.read_partitions(run, layout.raw(run.contract), {"ds": [run.ds]})
@@ -216,29 +241,24 @@ def test_everyone_can_read_every_table(lake: PlayLake) -> None:
             assert connection.execute("SELECT count(*) FROM found").fetchone() == (arrow.num_rows,), path
 
 
-def test_time_travel_lasts_as_long_as_the_contract_says(lake: PlayLake) -> None:
-    lake.land(DAY, "transaction_id\na")
-    lake.day(DAY)
-    for path in lake.state():
-        configuration = lake.table(path).metadata().configuration
+def test_time_travel_lasts_as_long_as_the_contract_says(one_made: PlayLake) -> None:
+    for path in one_made.state():
+        configuration = one_made.table(path).metadata().configuration
         assert configuration["delta.deletedFileRetentionDuration"] == "interval 400 days"
         assert configuration["delta.logRetentionDuration"] == "interval 400 days"
-        assert pa.types.is_date(lake.table(path).to_pyarrow_table().schema.field(0).type)
+        assert pa.types.is_date(one_made.table(path).to_pyarrow_table().schema.field(0).type)
 
 
-def test_every_commit_says_who_made_it_and_from_what(lake: PlayLake) -> None:
-    lake.land(DAY, "transaction_id\na")
-    lake.day(DAY)
-    (commit,) = lake.table("features/transactions/v1").history(1)
+def test_every_commit_says_who_made_it_and_from_what(one_made: PlayLake) -> None:
+    (commit,) = one_made.table("features/transactions/v1").history(1)
     books = json.loads(commit["userMetadata"])
     assert books["counts"] == {"entity_days": 1, "features": 1}
-    assert books["sources"]["processed/transactions"] == lake.table("processed/transactions").version()
+    assert books["sources"]["processed/transactions"] == one_made.table("processed/transactions").version()
     assert {"run_id", "code", "job", "ds", "dataset", "revision"} <= books.keys()
 
 
-def test_a_row_left_in_both_tables_by_a_killed_clean_counts_once(lake: PlayLake) -> None:
-    lake.land(DAY, "transaction_id | purchase_amount\na | 1")
-    lake.day(DAY)
+def test_a_row_left_in_both_tables_by_a_killed_clean_counts_once(one_made: PlayLake) -> None:
+    lake = one_made
     before = lake.feature_rows(DAY)
     run = lake.plan("clean", NEXT)
     aside = layout.superseded(run.contract)
@@ -340,6 +360,7 @@ def test_two_drivers_without_shared_locks_leave_each_row_once(lake: PlayLake, mo
         return original(run, wish, *rest)
 
     monkeypatch.setattr(arrow_merge, "apply", together)
+    monkeypatch.setattr(retry.random, "uniform", lambda low, high: 0.0)
     for module in (spark_tables, merge, clean):
         monkeypatch.setattr(module, "committing", lambda lake, table: nullcontext())
     runs = [replace(lake.plan("clean", NEXT), run_id=f"driver {number}") for number in (1, 2)]
@@ -358,11 +379,8 @@ def test_a_foreign_change_is_noticed_and_repaired(lake: PlayLake) -> None:
     assert sorted(row["transaction_id"] for row in lake.rows("raw")) == ["a", "b"]
 
 
-def test_compact_packs_settled_partitions_and_keeps_every_row(lake: PlayLake) -> None:
-    for number in range(1, 4):
-        ds = f"2026-01-0{number}"
-        lake.land(ds, f"transaction_id | timestamp\n{number} | 2026-01-01T0{number}:00:00Z")
-        cleaned(lake, ds)
+def test_compact_packs_settled_partitions_and_keeps_every_row(crowded: PlayLake) -> None:
+    lake = crowded
     rows = lake.content()
     assert lake.compact("2026-01-03")["outcome"] == "nothing"
     line = lake.compact("2026-01-08")
@@ -375,11 +393,9 @@ def test_compact_packs_settled_partitions_and_keeps_every_row(lake: PlayLake) ->
     assert lake.clean("2026-01-03")["outcome"] == "nothing"
 
 
-def test_compacting_under_a_running_job_loses_no_row(lake: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compacting_under_a_running_job_loses_no_row(crowded: PlayLake, monkeypatch: pytest.MonkeyPatch) -> None:
     """As from another machine: compaction replaces the files between the job's diff and its commit."""
-    for number in range(1, 4):
-        lake.land(f"2026-01-0{number}", f"transaction_id | timestamp\n{number} | 2026-01-01T0{number}:00:00Z")
-        cleaned(lake, f"2026-01-0{number}")
+    lake = crowded
     late = "transaction_id | purchase_amount | timestamp\n1 | 99 | 2026-01-01T05:00:00Z\n4 | 7 | 2026-01-01T06:00:00Z"
     lake.land("2026-01-08", late)
     lake.ingest("2026-01-08")
@@ -421,7 +437,6 @@ def test_a_corrupt_data_file_fails_loudly_and_by_name(lake: PlayLake) -> None:
     assert "restore the table to an earlier version" in describe(damaged.value)["message"]
 
 
-def test_a_file_covers_values_between_its_minimum_and_maximum(lake: PlayLake) -> None:
-    two_days(lake)
-    files = data_files.files(str(lake.root / "lake" / "processed" / "transactions"), event_date=[DAY])
+def test_a_file_covers_values_between_its_minimum_and_maximum(four_rows: PlayLake) -> None:
+    files = data_files.files(str(four_rows.root / "lake" / "processed" / "transactions"), event_date=[DAY])
     assert [(file.covers("arrived", DAY), file.covers("arrived", NEXT)) for file in files] == [(True, False)]

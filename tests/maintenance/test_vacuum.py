@@ -60,12 +60,12 @@ def test_a_pin_survives_many_merges_and_other_files_are_removed(
     uri, place = str(tmp_path / "lake" / PATH), str(tmp_path / "lake")
     books = CommitProperties(custom_metadata={"userMetadata": json.dumps({"job": "publish", "ds": str(DAYS[0])})})
     write_deltalake(uri, rows(0), partition_by=["ds"], commit_properties=books)
-    for round_ in range(1, 21):
+    for round_ in range(1, 11):
         merge(uri, round_)
     pinned = DeltaTable(uri)
     kept = content_hash.hash_rows(pinned.to_pyarrow_table())
     pins.pin(place, "model_1", PATH, pinned.version())
-    for round_ in range(21, 101):
+    for round_ in range(11, 47):
         merge(uri, round_)
         if round_ % 9 == 0:
             compact(run, DAYS[round_ % len(DAYS)])

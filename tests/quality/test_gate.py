@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -147,14 +148,19 @@ def test_a_reference_uses_the_values_known_on_the_day(lake: PlayLake) -> None:
     assert referring.run(VALIDATE, DAY, table="processed", full_refresh=True)["outcome"] == "done"
 
 
-def drifting(lake: PlayLake, *days: str, **declared: Any) -> dict[str, Any]:
-    """Lands the days in order and validates the last one against those before it."""
-    first = date.fromisoformat(DAY)
-    for number, text in enumerate(days):
-        ds = str(first + timedelta(days=number))
-        day(lake, ds, text.replace("DS", ds))
-        line = validate(lake, ds, drift=Drift(days=len(days) - 1, **declared))
-    return warned(line)
+@pytest.fixture(scope="module")
+def first_day(tmp_path_factory: pytest.TempPathFactory, spark: object) -> PlayLake:
+    lake = PlayLake(tmp_path_factory.mktemp("first"))
+    day(lake, DAY, purchases(10).replace("DS", DAY))
+    lake.validate(DAY)
+    return lake
+
+
+def drifting(first_day: PlayLake, to: Path, text: str, **declared: Any) -> dict[str, Any]:
+    """Lands a second day and validates it against the first one."""
+    lake = first_day.copied(to)
+    day(lake, NEXT, text.replace("DS", NEXT))
+    return warned(validate(lake, NEXT, drift=Drift(days=1, **declared)))
 
 
 def purchases(amount: int, category: str = "food", age: str = "30", count: int = 60) -> str:
@@ -164,12 +170,12 @@ def purchases(amount: int, category: str = "food", age: str = "30", count: int =
     return "\n".join(["transaction_id | purchase_amount | category | age", *rows])
 
 
-def test_unchanged_values_do_not_drift(lake: PlayLake) -> None:
-    assert drifting(lake, purchases(10), purchases(11)) == {}
+def test_unchanged_values_do_not_drift(first_day: PlayLake, tmp_path: Path) -> None:
+    assert drifting(first_day, tmp_path, purchases(11)) == {}
 
 
-def test_drift_is_reported_by_column_with_its_distances(lake: PlayLake) -> None:
-    found = drifting(lake, purchases(10), purchases(500, "sports", "-"), ks=0.3, js=0.3)
+def test_drift_is_reported_by_column_with_its_distances(first_day: PlayLake, tmp_path: Path) -> None:
+    found = drifting(first_day, tmp_path, purchases(500, "sports", "-"), ks=0.3, js=0.3)
     assert {
         "KsToBeAtMost(0.3) purchase_amount",
         "JsToBeAtMost(0.3) category",

@@ -1,14 +1,12 @@
 """What clean and features measure of the rows that they write, and the gate judges without reading them."""
 
-import subprocess
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
 from deltalake import write_deltalake
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from common.contracts import suite
 from common.contracts.contract import Column, Contract
@@ -16,16 +14,17 @@ from common.contracts.expectations import Rule
 from common.contracts.layout import processed
 from common.errors import ContractViolationError
 from common.orchestration import stages, staleness
-from common.quality import measured
+from common.quality import broken_rules, measured
 from common.quality.day_rows import DayRows
 from common.quality.gx_check import judge_measured, run_rules
 from common.quality.measured import Measured
 from common.quality.measured_rules import MeasuredTable
 from common.runtime.run import Run
+from tests.support.job_line import line_of
 from tests.support.play_lake import PlayLake
+from tests.support.typed_here import typed_without_java
 
-ROOT = Path(__file__).resolve().parents[2]
-DAY, NEXT, AFTER = "2026-01-05", "2026-01-06", "2026-01-07"
+DAY, NEXT = "2026-01-05", "2026-01-06"
 
 
 def asking(lake: PlayLake, ds: str, table: str) -> Run:
@@ -38,20 +37,19 @@ def read_again(lake: PlayLake, ds: str, table: str) -> Measured:
 
 
 def days(lake: PlayLake) -> None:
-    """Corrections, a late row, copies, refused rows, and a day that is sent again once later days have run."""
+    """Corrections, a late row, copies, refused rows, and a day that is sent again once a later one has run."""
     lake.land(DAY, "transaction_id | user_id | age\na | 1 | 30\nb | 2 | -\nb | 2 | -\nc | 3 | 999")
     lake.day(DAY)
-    lake.land(NEXT, f"transaction_id | user_id | timestamp\na | 4 | {DAY}T11:00:00Z\nd | 5 | {NEXT}T09:00:00Z")
+    corrected, late = f"a | 4 | {DAY}T11:00:00Z", f"e | 1 | {DAY}T12:00:00Z"
+    lake.land(NEXT, f"transaction_id | user_id | timestamp\n{corrected}\nd | 5 | {NEXT}T09:00:00Z\n{late}")
     lake.day(NEXT)
-    lake.land(AFTER, f"transaction_id | timestamp\ne | {DAY}T12:00:00Z\nd | {NEXT}T10:00:00Z")
-    lake.day(AFTER)
     lake.land(DAY, "transaction_id | user_id | age\na | 1 | 31\nb | 2 | -\nf | 6 | 40")
     lake.day(DAY)
 
 
 def test_what_was_measured_is_what_reading_the_rows_finds(lake: PlayLake) -> None:
     days(lake)
-    for ds in (DAY, NEXT, AFTER):
+    for ds in (DAY, NEXT):
         for table in ("raw", "processed", "features"):
             known = measured.kept(asking(lake, ds, table), table)
             assert known == read_again(lake, ds, table), (ds, table)
@@ -63,15 +61,11 @@ def test_what_was_measured_is_what_reading_the_rows_finds(lake: PlayLake) -> Non
 def test_measured_rows_are_judged_without_java(lake: PlayLake) -> None:
     lake.land(DAY, "transaction_id | age\na | 30\nb | -")
     lake.day(DAY)
-    for table in ("raw", "processed", "features"):
-        places = ["--lake", str(lake.lake_folder), "--landing", str(lake.landing)]
-        words = [ROOT / "conf/spark/spark-submit", ROOT / "jobs/validate.py", "--ds", DAY, "--table", table, *places]
-        done = subprocess.run(
-            [*words, "--dataset", "transactions"], env={"JAVA_HOME": "/nowhere", "PATH": "/usr/bin:/bin"},
-            capture_output=True, text=True, check=False, timeout=100,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-    assert '"outcome": "done"' in done.stdout
+    places = f"--lake {lake.lake_folder} --landing {lake.landing}"
+    command = f"spark-submit jobs/validate.py --dataset transactions --ds {DAY} {places} --table"
+    for code, printed, said in typed_without_java([f"{command} {name}" for name in ("raw", "processed", "features")]):
+        assert code == 0, said
+        assert line_of(printed)["outcome"] == "done"
 
 
 @pytest.mark.parametrize("since", ["another program", "another contract", "another table", "rows left out"])
@@ -160,23 +154,30 @@ def odd(lake: PlayLake) -> Contract:
     return replace(lake.contract, derived=(ratio,))
 
 
-def test_each_rule_counts_what_great_expectations_counts(lake: PlayLake, odd: Contract, spark: SparkSession) -> None:
-    contract = replace(odd, rules=tuple(rules()))
+def of_contract(lake: PlayLake, contract: Contract) -> Run:
     run = lake.plan("validate", DAY, table="processed")
-    run = replace(run, dataset=replace(run.dataset, contract=contract))
+    return replace(run, dataset=replace(run.dataset, contract=contract))
+
+
+def odd_rows(contract: Contract, spark: SparkSession) -> DataFrame:
     own = ("age", "ratio", "purchase_amount", "category")
     others = ", ".join(
         f"CAST(NULL AS {type_}) AS `{name}`" for name, type_ in processed(contract).columns if name not in own
     )
     texts = [None if row[3] is None else "'" + row[3].replace("\n", "\\n") + "'" for row in ROWS]
-    rows = spark.sql(
+    return spark.sql(
         " UNION ALL ".join(
             f"SELECT CAST({age} AS int) AS age, CAST({ratio} AS double) AS ratio, CAST({amount} AS decimal(12,2)) AS "
             f"purchase_amount, CAST({text or 'NULL'} AS string) AS category, {others}"
             for (age, ratio, amount, _), text in zip(ROWS, texts, strict=True)
         )
     )
-    known = measured.take(run, "processed", rows)
+
+
+def test_each_rule_counts_what_great_expectations_counts(lake: PlayLake, odd: Contract, spark: SparkSession) -> None:
+    contract = replace(odd, rules=tuple(rules()))
+    rows = odd_rows(contract, spark)
+    known = measured.take(of_contract(lake, contract), "processed", rows)
     declared = suite.rules_of(contract, "processed")
     told = run_rules(rows, declared, "odd")
     compared = 0
@@ -206,6 +207,48 @@ def test_what_great_expectations_says_of_measures_it_says_of_rows(lake: PlayLake
     told = judge_measured(MeasuredTable(rows.schema, ("id",), known), declared, "few")
     assert told == run_rules(rows, declared, "few", number=3)
     assert all(result.success for result in told or [])
+
+
+@pytest.mark.parametrize(
+    "rule",
+    """
+    Min  | age             | min_value=-1
+    Min  | ratio           | max_value=0
+    Max  | age             | min_value=42 max_value=42
+    Max  | age             | max_value=42 strict_max=True
+    Max  | purchase_amount | max_value=99999.99
+    Max  | purchase_amount | min_value=99999.99
+    Min  | purchase_amount | min_value=-0.1
+    Min  | purchase_amount | min_value=-0.1 strict_min=True
+    Mean | age             | min_value=28 max_value=28
+    Mean | purchase_amount | max_value=25000.025
+    Mean | purchase_amount | min_value=25000.025
+    Mean | ratio           | max_value=1
+    Max  | ratio           | min_value=5
+    """.strip().splitlines(),
+    ids=lambda line: " ".join(line.split()),
+)
+def test_a_number_decides_as_the_rows_do(lake: PlayLake, odd: Contract, spark: SparkSession, rule: str) -> None:
+    kind, column, told = (cell.strip() for cell in rule.split("|"))
+    given = {name: eval(value) for name, value in (each.split("=", 1) for each in told.split())}
+    declared = Rule(f"ExpectColumn{kind}ToBeBetween", {"column": column, **given})
+    contract = replace(odd, rules=(declared,))
+    rows = odd_rows(contract, spark)
+    known = measured.take(of_contract(lake, contract), "processed", rows)
+    (place,) = known.numbers
+    rules = suite.rules_of(contract, "processed")
+    table = MeasuredTable(rows.schema, contract.key, replace(known, numbers={"0": known.numbers[place]}))
+    judged, (asked,) = judge_measured(table, [declared], "odd"), run_rules(rows, [declared], "odd")
+    assert rules[int(place)] == declared
+    assert (judged == [asked]) is asked.success, (known.numbers, asked)
+
+
+def test_no_number_of_a_sensitive_column_is_kept(lake: PlayLake, spark: SparkSession) -> None:
+    rule = Rule("ExpectColumnMaxToBeBetween", {"column": "age", "max_value": 120})
+    columns = tuple(replace(column, sensitive=column.name == "age") for column in lake.contract.columns)
+    contract = replace(lake.contract, columns=columns, rules=(rule,))
+    assert broken_rules.numbers(contract, "processed") == {}
+    assert broken_rules.numbers(replace(contract, columns=lake.contract.columns), "processed")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -21,23 +22,35 @@ class KillPoint:
     root: Path  # the folders as the kill leaves them
 
 
-def kill_points(root: Path, folder: Path, work: Callable[[], object]) -> list[KillPoint]:
+def kill_points(root: Path, folder: Path, work: Callable[[], object], every: int = 1) -> list[KillPoint]:
     """Nothing runs after a kill, so a copy of the folders at that moment is what it leaves; no `finally` has cleaned up.
 
     Where two things were written and only the first was announced, the moment between them is put together from the
-    order in which they came to be.
+    order in which they came to be. With `every`, only that share of the moments is kept.
     """
 
     def keep(number: int, what: str) -> None:
-        shutil.copytree(root, folder / str(number))
+        if number % every in (0, 1 % every):
+            _copy(root, folder / str(number))
 
     with boundaries(keep) as seen:
         work()
     keep(len(seen) + 1, "the end")
     points: list[KillPoint] = []
-    for number, what in enumerate(seen, 1):
-        points += _points(what, folder / str(number), folder / str(number + 1))
+    for number in range(every, len(seen) + 1, every):
+        points += _points(seen[number - 1], folder / str(number), folder / str(number + 1))
     return points
+
+
+def _copy(root: Path, to: Path) -> None:
+    """Data files of tables and commits are written once, so that a copy shares them; an export is written over."""
+    shutil.copytree(root, to, copy_function=_linked_or_copied)
+
+
+def _linked_or_copied(source: str, target: str) -> None:
+    place = Path(source)
+    shared = _in_table(place) or COMMIT.fullmatch(place.name)
+    (os.link if shared else shutil.copy2)(source, target)
 
 
 def written(root: Path) -> dict[str, tuple[int, int]]:
@@ -52,8 +65,13 @@ def written(root: Path) -> dict[str, tuple[int, int]]:
 def _is_state(path: Path) -> bool:
     if path.parts[0] in NOT_STATE or path.suffix == ".tmp":
         return False
-    in_table = path.suffix == ".parquet" and "export" not in path.parts
-    return bool(COMMIT.fullmatch(path.name)) if "_delta_log" in path.parts else not in_table and path.name[0] != "."
+    if "_delta_log" in path.parts:
+        return bool(COMMIT.fullmatch(path.name))
+    return not _in_table(path) and path.name[0] != "."
+
+
+def _in_table(path: Path) -> bool:
+    return path.suffix == ".parquet" and "export" not in path.parts
 
 
 def _points(what: str, earlier: Path, later: Path) -> list[KillPoint]:
@@ -63,7 +81,7 @@ def _points(what: str, earlier: Path, later: Path) -> list[KillPoint]:
     points = [KillPoint(f"{what}: {_short(changed[0])}" if changed else what, earlier)]
     for number in range(1, len(changed)):
         state = later.with_name(f"{later.name} without {number}")
-        shutil.copytree(later, state)
+        _copy(later, state)
         for path in changed[number:]:
             (state / path).unlink()
             (state / path).with_name(f".{(state / path).name}.crc").unlink(missing_ok=True)  # is written after it

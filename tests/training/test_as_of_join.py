@@ -32,7 +32,7 @@ def frames(spark: SparkSession, seed: int) -> tuple[DataFrame, DataFrame]:
     )
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 @pytest.mark.parametrize(("gap_hours", "max_age_days"), [(0, None), (30, None), (0, 2), (30, 3)])
 def test_the_join_equals_pandas_merge_asof(
     spark: SparkSession, seed: int, gap_hours: int, max_age_days: int | None

@@ -86,7 +86,7 @@ def table(rows: Rows) -> pa.Table:
     return pa.Table.from_pylist(rows, SCHEMA)
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(TRAINING, st.lists(ROW, max_size=6))
 def test_a_served_row_equals_its_table_row(train: Rows, later: Rows) -> None:
     fitted = fit(STEPS, table(train))
