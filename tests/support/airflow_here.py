@@ -181,6 +181,11 @@ class Airflow:
         found = self.api("GET", f"/dags/{dag}/dagRuns?limit=100")["dag_runs"]
         return {each["data_interval_start"][:10]: each["dag_run_id"] for each in found if each["run_type"] == kind}
 
+    def backfills(self, dag: str) -> list[dict[str, Any]]:
+        """Those that are not closed yet."""
+        found = self.api("GET", f"/backfills?dag_id={dag}")["backfills"]
+        return [each for each in found if not each["completed_at"]]
+
     def tasks(self, dag: str, run: str) -> dict[str, str]:
         found = self.api("GET", f"/dags/{dag}/dagRuns/{run}/taskInstances?limit=100")["task_instances"]
         return {each["task_id"]: each["state"] for each in found}
