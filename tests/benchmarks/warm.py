@@ -95,7 +95,7 @@ def main() -> None:
         size += ["--formats", "csv,csv"] if given.lean else []
         sample = [PYTHON, "-m", "jobs.datasets.transactions.sample", *size]
         subprocess.run(sample, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        with warm_spark(scratch / "server") as server:
+        with warm_spark(scratch / "server", quick=False) as server:
             measure(scratch, server, given.days, lean=given.lean)
 
 

@@ -23,6 +23,7 @@ QUICK = {"_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
 @dataclass
 class WarmSpark:
     folder: Path
+    quick: bool = True
     port: int = field(default_factory=free_port)
 
     @property
@@ -44,7 +45,7 @@ class WarmSpark:
 
     def run(self, action: str) -> tuple[int, str]:
         done = subprocess.run(
-            [PYTHON, ROOT / "conf/spark/warm.py", action], env={**self.environment, **QUICK},
+            [PYTHON, ROOT / "conf/spark/warm.py", action], env={**self.environment, **(QUICK if self.quick else {})},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=180,
         )  # fmt: skip
         return done.returncode, done.stdout
@@ -63,8 +64,9 @@ class WarmSpark:
 
 
 @contextmanager
-def warm_spark(folder: Path) -> Iterator[WarmSpark]:
-    server = WarmSpark(folder)
+def warm_spark(folder: Path, *, quick: bool = True) -> Iterator[WarmSpark]:
+    """One that is not quick is the server of `make warm`, whose compiler pays off later."""
+    server = WarmSpark(folder, quick)
     try:
         code, said = server.run("up")
         assert code == 0, said
