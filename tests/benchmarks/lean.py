@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
+
+from common.lake.sql_conditions import path_table
 
 LATENESS = timedelta(days=7)
 CATEGORIES = ["electronics", "clothing", "home", "food", "sports"]
@@ -62,15 +63,12 @@ class LeanDay:
         rows = good.withColumn("place", F.row_number().over(newest)).where("place = 1").drop("place").persist()
         # Most rows are of the day itself, and nobody has written those before.
         self._replace(rows.where(F.col("event_date") == day), "processed", "event_date", day)
-        within = f"t.event_date >= date'{day - LATENESS}' AND t.event_date < date'{day}'"
-        merge = (
-            DeltaTable.forPath(self._spark, f"{self._lake}/processed")
-            .alias("t")
-            .merge(
-                rows.where(F.col("event_date") < day).alias("s"), f"t.transaction_id = s.transaction_id AND {within}"
-            )
-        )
-        merge.whenMatchedUpdateAll("s.timestamp >= t.timestamp").whenNotMatchedInsertAll().execute()
+        stored = path_table(f"{self._lake}/processed")
+        earlier = f"{stored}.event_date >= date'{day - LATENESS}' AND {stored}.event_date < date'{day}'"
+        same = F.expr(f"{stored}.transaction_id = s.transaction_id AND {earlier}")
+        merge = rows.where(F.col("event_date") < day).alias("s").mergeInto(stored, same)
+        newer = F.expr(f"s.timestamp >= {stored}.timestamp")
+        merge.whenMatched(newer).updateAll().whenNotMatched().insertAll().merge()
         rows.unpersist()
 
     def features(self, day: date) -> None:

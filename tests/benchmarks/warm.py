@@ -1,7 +1,7 @@
 """A day as eight submits, each with a Spark of its own, and on a warm Spark.
 
 `python -m tests.benchmarks.warm [--rows N] [--days N] [--lean]`. The ways take turns, day by day; the first days warm the
-server. With `--lean`, the least PySpark makes the same figures in three submits with a Spark of their own.
+server. With `--lean`, the least PySpark makes the same figures in three submits, both ways.
 """
 
 from __future__ import annotations
@@ -35,9 +35,12 @@ def submit(scratch: Path, name: str, ds: str, step: tuple[str, ...], environment
     return timed([*command, "--ds", ds, *options, *places], environment)
 
 
-def submit_lean(scratch: Path, ds: str, step: str, environment: dict[str, str]) -> float:
-    command = [str(ROOT / "conf/spark/spark-submit"), str(ROOT / "tests/benchmarks/lean_submit.py")]
-    return timed([*command, step, ds, str(scratch / "landing"), str(scratch / "lean")], environment)
+def submit_lean(scratch: Path, name: str, ds: str, environment: dict[str, str]) -> float:
+    """On a warm Spark by Python alone, as jobs are."""
+    started_by = [PYTHON] if name == "warm" else [ROOT / "conf/spark/spark-submit"]
+    command = [*map(str, started_by), str(ROOT / "tests/benchmarks/lean_submit.py")]
+    places = [str(scratch / "landing"), str(scratch / f"lean {name}")]
+    return sum(timed([*command, step, ds, *places], environment) for step in LEAN)
 
 
 def timed(command: list[str], environment: dict[str, str]) -> float:
@@ -54,26 +57,26 @@ def measure(scratch: Path, server: WarmSpark, days: int, *, lean: bool) -> None:
         "cold": {**os.environ, "PYTHONPATH": str(ROOT)},
     }
     figures: dict[str, list[list[float]]] = {name: [] for name in ways}
-    leanest: list[float] = []
+    least: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(WARMING + days):
         ds = str(FIRST + timedelta(days=number))
         if number == WARMING:
-            shutil.copytree(scratch / "warm", scratch / "cold")
+            for lake in ("", "lean ") if lean else ("",):
+                shutil.copytree(scratch / f"{lake}warm", scratch / f"{lake}cold")
         for name, environment in ways.items() if number >= WARMING else [("warm", ways["warm"])]:
             figures[name].append([submit(scratch, name, ds, step, environment) for step in STEPS])
-        if lean:
-            leanest.append(sum(submit_lean(scratch, ds, step, ways["cold"]) for step in LEAN))
-    figures["warm"], leanest = figures["warm"][WARMING:], leanest[WARMING:]
+            if lean:
+                least[name].append(submit_lean(scratch, name, ds, environment))
+    figures["warm"], least["warm"] = figures["warm"][WARMING:], least["warm"][WARMING:]
     for place, step in enumerate(STEPS):
         seconds = {name: statistics.median(day[place] for day in found) for name, found in figures.items()}
         show(" ".join(step), seconds)
     whole = {name: statistics.median(map(sum, found)) for name, found in figures.items()}
     show("eight submits", whole)
     if lean:
-        least = statistics.median(leanest)
-        print(
-            f"three submits of the least PySpark {least:.2f} s; eight cold ones take {whole['cold'] / least:.2f} times as long"
-        )
+        leanest = {name: statistics.median(found) for name, found in least.items()}
+        show("the least, three submits", leanest)
+        print("eight / the least", {name: round(whole[name] / seconds, 2) for name, seconds in leanest.items()})
 
 
 def show(what: str, seconds: dict[str, float]) -> None:
