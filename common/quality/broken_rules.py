@@ -30,7 +30,7 @@ TAKEN = {
     "ExpectColumnValuesToMatchRegex": {"column", "mostly", "regex"},
 }
 # Those that one number of all rows decides, and which.
-NUMBERS = {
+DECIDED_BY = {
     "ExpectColumnMeanToBeBetween": "mean",
     "ExpectColumnMinToBeBetween": "min",
     "ExpectColumnMaxToBeBetween": "max",
@@ -58,9 +58,9 @@ def numbers(contract: Contract, name: str) -> dict[str, Column]:
 
     types = _types(contract, name)
     return {
-        f"{NUMBER} {place}": getattr(F, NUMBERS[rule.expectation])(F.col(f"`{rule.column}`")).cast("string")
+        f"{NUMBER} {place}": getattr(F, DECIDED_BY[rule.expectation])(F.col(f"`{rule.column}`")).cast("string")
         for place, rule in enumerate(suite.rules_of(contract, name))
-        if rule.expectation in NUMBERS
+        if rule.expectation in DECIDED_BY
         and base_type(types.get(str(rule.column), "")) in NUMERIC
         and shown(contract, name, str(rule.column)) is Shown.ALL
     }

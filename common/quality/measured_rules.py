@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from common.quality.broken_rules import NUMBERS, VALUES
+from common.quality.broken_rules import DECIDED_BY, VALUES
 from common.quality.counted_rules import DETAIL, ROW_COUNT, UNEXPECTED_VALUES
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 COUNT = ".unexpected_count"
 # The others are not asked what they need, as some ask the rows for it.
 JUDGED = {
-    *VALUES, *NUMBERS, "ExpectTableColumnsToMatchSet", "ExpectTableRowCountToBeBetween", "ExpectColumnValuesToBeOfType",
+    *VALUES, *DECIDED_BY, "ExpectTableColumnsToMatchSet", "ExpectTableRowCountToBeBetween", "ExpectColumnValuesToBeOfType",
 }  # fmt: skip
 NOT_NULL = "column_values.nonnull.unexpected_count"
 KEYS_WHOLE = "compound_columns.unique.filtered_row_count"
 UNIQUE = ("column_values.unique.unexpected_count", "compound_columns.unique.unexpected_count")
-NUMBER = {f"column.{name}" for name in NUMBERS.values()}
+OF_A_COLUMN = {f"column.{name}" for name in DECIDED_BY.values()}
 # An execution engine asks Spark for nothing until a metric is computed, so it needs no session before.
 NO_SPARK = object()
 _DECLARING = threading.RLock()
@@ -50,11 +50,11 @@ class MeasuredTable:
         name, domain = metric.metric_name, metric.metric_domain_kwargs
         if domain.get("row_condition"):
             raise NotMeasuredError
-        if name in NUMBER:
+        if name in OF_A_COLUMN:
             return self._number(place, self.columns[domain["column"]].dataType, mean=name == "column.mean")
-        return self._count(name, domain, place)
+        return self._of_the_table(name, domain, place)
 
-    def _count(self, name: str, domain: Mapping[str, Any], place: int) -> Any:
+    def _of_the_table(self, name: str, domain: Mapping[str, Any], place: int) -> Any:
         match name:
             case "table.columns":
                 return self.columns.names

@@ -92,13 +92,17 @@ def test_spark_and_deltalake_write_the_same_tables(
     assert writers == ({"delta-rs"} if small_bytes else {"Apache-Spark"})
 
 
-@pytest.fixture(scope="module")
-def four_once(tmp_path_factory: pytest.TempPathFactory, spark: object) -> PlayLake:
-    lake = PlayLake(tmp_path_factory.mktemp("two"))
-    for ds in (DAY, NEXT):
-        lake.land(ds, f"transaction_id\n{ds}-a\n{ds}-b")
+def lake_of(factory: pytest.TempPathFactory, days: dict[str, str]) -> PlayLake:
+    lake = PlayLake(factory.mktemp("lake"))
+    for ds, text in days.items():
+        lake.land(ds, text)
         cleaned(lake, ds)
     return lake
+
+
+@pytest.fixture(scope="module")
+def four_once(tmp_path_factory: pytest.TempPathFactory, spark: object) -> PlayLake:
+    return lake_of(tmp_path_factory, {ds: f"transaction_id\n{ds}-a\n{ds}-b" for ds in (DAY, NEXT)})
 
 
 @pytest.fixture
@@ -109,12 +113,8 @@ def four_rows(four_once: PlayLake, tmp_path: Path) -> PlayLake:
 
 @pytest.fixture(scope="module")
 def crowded_once(tmp_path_factory: pytest.TempPathFactory, spark: object) -> PlayLake:
-    lake = PlayLake(tmp_path_factory.mktemp("crowded"))
-    for number in range(1, 4):
-        ds = f"2026-01-0{number}"
-        lake.land(ds, f"transaction_id | timestamp\n{number} | 2026-01-01T0{number}:00:00Z")
-        cleaned(lake, ds)
-    return lake
+    row = "transaction_id | timestamp\n{0} | 2026-01-01T0{0}:00:00Z".format
+    return lake_of(tmp_path_factory, {f"2026-01-0{number}": row(number) for number in range(1, 4)})
 
 
 @pytest.fixture
